@@ -1,0 +1,2 @@
+//! The `ipvsctl` binary.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `ipvsd` binary.
+fn main() {}
