@@ -1,0 +1,300 @@
+//! Everything that the daemon knows, at one moment.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that the daemon knows, at one moment. Times are seconds before that moment, so that they mean the same on
+/// both sides of the socket whatever the clocks do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The process.
+    pub daemon: DaemonView,
+    /// The configuration in force.
+    pub config: ConfigView,
+    /// Virtual routers, in the file's order.
+    pub instances: Vec<InstanceView>,
+    /// Services and the kernel's table.
+    pub balancer: BalancerView,
+    /// Kernel settings that we hold.
+    pub sysctls: Vec<SysctlView>,
+}
+
+/// The process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonView {
+    /// Version of the program.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since its start.
+    pub uptime_secs: f64,
+    /// Resident memory in bytes.
+    pub resident_bytes: u64,
+    /// The router loop.
+    pub router: LoopView,
+    /// The balancer loop.
+    pub balancer: LoopView,
+}
+
+/// One loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct LoopView {
+    /// Runs now.
+    pub running: bool,
+    /// Times that it was restarted after a panic.
+    pub restarts: u32,
+    /// The last panic's message.
+    pub last_panic: Option<String>,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfigView {
+    /// Its file.
+    pub file: String,
+    /// Seconds since it took force.
+    pub loaded_secs: f64,
+    /// Warnings and notes that it gave.
+    pub warnings: u32,
+    /// Why the last reload was refused, if it was: the daemon runs on with what it had.
+    pub refused: Option<String>,
+}
+
+/// One virtual router.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceView {
+    /// Its name.
+    pub name: String,
+    /// `MASTER`, `BACKUP`, `FAULT` or `INIT`, as keepalived's users know them.
+    pub state: String,
+    /// Why it is in that state, as a sentence.
+    pub reason: String,
+    /// Seconds since it came into it.
+    pub since_secs: f64,
+    /// Interface.
+    pub interface: String,
+    /// Virtual router id.
+    pub vrid: u8,
+    /// Protocol version, 2 or 3.
+    pub version: u8,
+    /// Configured priority.
+    pub priority: u8,
+    /// With weights.
+    pub effective_priority: u8,
+    /// Seconds between adverts.
+    pub advert_interval_secs: f64,
+    /// Source address and priority of the last advert from somebody else, and seconds since.
+    pub last_advert: Option<String>,
+    /// Address of the router that is active, where it is somebody else.
+    pub master: Option<String>,
+    /// Addresses.
+    pub addresses: Vec<AddressView>,
+    /// What it watches.
+    pub tracks: Vec<TrackView>,
+    /// Times that it became active.
+    pub became_master: u64,
+    /// Adverts sent.
+    pub adverts_sent: u64,
+    /// Adverts received and accepted.
+    pub adverts_received: u64,
+    /// Adverts dropped, by reason.
+    pub adverts_dropped: Vec<(String, u64)>,
+}
+
+/// A virtual address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressView {
+    /// Address and prefix length.
+    pub address: String,
+    /// Interface.
+    pub interface: String,
+    /// It is on this host now.
+    pub present: bool,
+}
+
+/// Something that a virtual router watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackView {
+    /// `interface eth0`, `script check_haproxy`.
+    pub what: String,
+    /// `None`: not known yet.
+    pub ok: Option<bool>,
+    /// Its weight; 0: a failure is a fault.
+    pub weight: i32,
+    /// What was seen, as a sentence.
+    pub detail: String,
+}
+
+/// Services and the kernel's table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BalancerView {
+    /// The kernel.
+    pub kernel: KernelView,
+    /// Services, in the file's order, then foreign ones.
+    pub services: Vec<ServiceView>,
+    /// Entries of the kernel's table that are not ours.
+    pub foreign_services: u32,
+    /// Steps given to the kernel since the start.
+    pub steps_applied: u64,
+    /// ... of which failed.
+    pub steps_failed: u64,
+    /// Times that the kernel's table had to be put right after somebody else's edit.
+    pub drift_repairs: u64,
+}
+
+/// The kernel's side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct KernelView {
+    /// IPVS answers.
+    pub available: bool,
+    /// Its version (`1.2.1`).
+    pub version: Option<String>,
+    /// Size of its connection table.
+    pub connection_table_size: Option<u32>,
+    /// What is wrong, and what to do, if something is.
+    pub problem: Option<String>,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// `tcp`, `udp`, `sctp` or `fwmark`.
+    pub protocol: String,
+    /// Address; the mark's number for a fwmark service.
+    pub address: String,
+    /// Port; 0 with a fwmark service.
+    pub port: u16,
+    /// `true` for IPv6.
+    pub ipv6: bool,
+    /// Scheduler's kernel name.
+    pub scheduler: String,
+    /// Flags as ipvsadm writes them (`sh-port`, `ops`, ...).
+    pub flags: Vec<String>,
+    /// Persistence in seconds.
+    pub persistence_secs: Option<u32>,
+    /// Persistence mask as prefix length, where it is not the whole address.
+    pub persistence_prefix: Option<u8>,
+    /// Persistence engine.
+    pub persistence_engine: Option<String>,
+    /// Ours, or somebody else's.
+    pub ours: bool,
+    /// In the kernel's table.
+    pub present: bool,
+    /// What the kernel refused, if it did.
+    pub problem: Option<String>,
+    /// Counters; `None` where the kernel was not read.
+    pub counters: Option<CountersView>,
+    /// Its servers: configured ones in the file's order, then foreign ones.
+    pub servers: Vec<ServerView>,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerHealth {
+    /// All checks agree that it is up.
+    Up,
+    /// A check says that it is down.
+    Down,
+    /// Not checked yet.
+    Unknown,
+    /// It has no checks and counts as up.
+    Unchecked,
+    /// Not in the configuration.
+    Foreign,
+}
+
+/// One server of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerView {
+    /// Address.
+    pub address: String,
+    /// Port.
+    pub port: u16,
+    /// Forwarding as ipvsadm writes it: `Masq`, `Route`, `Tunnel`, `Local`, `Bypass`.
+    pub forwarding: String,
+    /// Weight that it has, or would have, in the table now.
+    pub weight: u32,
+    /// In the kernel's table.
+    pub present: bool,
+    /// How it is.
+    pub health: ServerHealth,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// Seconds since it is so.
+    pub since_secs: f64,
+    /// Its checks.
+    pub checks: Vec<CheckView>,
+    /// What the kernel refused, if it did.
+    pub problem: Option<String>,
+    /// Connections that are established.
+    pub active_connections: u32,
+    /// Connections in other states.
+    pub inactive_connections: u32,
+    /// Counters; `None` where the kernel was not read.
+    pub counters: Option<CountersView>,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// `TCP 10.0.0.7:80`.
+    pub what: String,
+    /// `None`: no verdict yet.
+    pub ok: Option<bool>,
+    /// Last outcome, as a sentence.
+    pub reason: String,
+    /// Checks done.
+    pub runs: u64,
+    /// ... that failed.
+    pub failures: u64,
+    /// Checks that could not be tried for reasons of our own.
+    pub not_tried: u64,
+    /// Milliseconds that the last one took.
+    pub last_millis: Option<f64>,
+}
+
+/// Counters of a service or server, as the kernel keeps them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct CountersView {
+    /// Connections scheduled.
+    pub connections: u64,
+    /// Packets in.
+    pub packets_in: u64,
+    /// Packets out; stays 0 with direct routing and tunnels.
+    pub packets_out: u64,
+    /// Bytes in.
+    pub bytes_in: u64,
+    /// Bytes out.
+    pub bytes_out: u64,
+}
+
+/// How a kernel setting stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SysctlState {
+    /// It had the value already.
+    AlreadyRight,
+    /// We wrote it.
+    Set,
+    /// Somebody changed it since.
+    Drifted,
+    /// It could not be written.
+    Failed,
+}
+
+/// A kernel setting that we hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SysctlView {
+    /// Dotted name.
+    pub name: String,
+    /// What it is to be.
+    pub wanted: String,
+    /// What it is.
+    pub actual: Option<String>,
+    /// What it was before us.
+    pub original: Option<String>,
+    /// How it stands.
+    pub state: SysctlState,
+    /// A sentence where something is amiss.
+    pub problem: Option<String>,
+}

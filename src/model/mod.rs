@@ -1,0 +1,26 @@
+//! The nouns that everything else speaks of.
+//!
+//! Identity stands apart from settings: [`ServiceKey`] and [`ServerKey`] say *which* service or server,
+//! [`ServiceSettings`] and [`ServerSettings`] say *how* it is to be. Two tables are compared by key, and what differs in
+//! the settings becomes an edit in place. Limits of the kernel and of the protocols are types ([`Weight`], [`Vrid`],
+//! [`Priority`], ...), so that they are checked once, where text becomes a value, and nowhere after.
+//!
+//! This module uses `std` alone and does nothing: no I/O, no clock.
+
+mod check;
+mod config;
+mod router;
+mod server;
+mod service;
+
+pub use check::{Check, CheckKind, Connect};
+pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
+pub use router::{
+    AdvertInterval, Announcements, Instance, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Notify, Password,
+    Priority, StartAs, SyncGroup, TrackScript, TrackedInterface, TrackedScript, Transport, VirtualAddress,
+    VirtualRouterId, Vrid, VrrpVersion,
+};
+pub use server::{Forwarding, InvalidWeight, ServerKey, ServerSettings, Tunnel, TunnelChecksum, Weight};
+pub use service::{
+    Family, InvalidScheduler, Persistence, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSettings,
+};

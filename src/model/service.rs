@@ -1,0 +1,239 @@
+//! A virtual service: the address (or firewall mark) that clients reach, and how the kernel spreads them.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+/// Transport protocol of a virtual service. The kernel schedules these three and no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP, IP protocol 6.
+    Tcp,
+    /// UDP, IP protocol 17.
+    Udp,
+    /// SCTP, IP protocol 132.
+    Sctp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        })
+    }
+}
+
+/// Address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// What tells one virtual service from another: the key under which the kernel keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKey {
+    /// Packets to this address and port.
+    Address {
+        /// Transport protocol.
+        protocol: Protocol,
+        /// The virtual address.
+        address: IpAddr,
+        /// The port; 0 takes every port and needs persistence.
+        port: u16,
+    },
+    /// Packets that the firewall marked.
+    Fwmark {
+        /// Family of the marked packets.
+        family: Family,
+        /// The mark.
+        mark: NonZeroU32,
+    },
+}
+
+impl ServiceKey {
+    /// Family of the packets that this service takes.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Address { address, .. } => Family::of(*address),
+            Self::Fwmark { family, .. } => *family,
+        }
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { protocol, address: IpAddr::V4(address), port } => write!(f, "{protocol} {address}:{port}"),
+            Self::Address { protocol, address: IpAddr::V6(address), port } => {
+                write!(f, "{protocol} [{address}]:{port}")
+            }
+            Self::Fwmark { family: Family::V4, mark } => write!(f, "fwmark {mark}"),
+            Self::Fwmark { family: Family::V6, mark } => write!(f, "fwmark {mark} IPv6"),
+        }
+    }
+}
+
+/// The kernel's schedulers, by their kernel names (`net/netfilter/ipvs/ip_vs_*.c`).
+///
+/// Whether a kernel was built with one is known only when it is asked for: see the error of the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Scheduler {
+    /// `rr`: round robin.
+    RoundRobin,
+    /// `wrr`: weighted round robin.
+    WeightedRoundRobin,
+    /// `lc`: least connections.
+    LeastConnection,
+    /// `wlc`: weighted least connections, the default of keepalived and of ipvsadm.
+    #[default]
+    WeightedLeastConnection,
+    /// `lblc`: locality-based least connections.
+    LocalityBased,
+    /// `lblcr`: locality-based least connections with replication.
+    LocalityBasedReplicated,
+    /// `dh`: destination hashing.
+    DestinationHash,
+    /// `sh`: source hashing.
+    SourceHash,
+    /// `mh`: Maglev hashing (kernel 4.18).
+    MaglevHash,
+    /// `sed`: shortest expected delay.
+    ShortestExpectedDelay,
+    /// `nq`: never queue.
+    NeverQueue,
+    /// `fo`: weighted failover.
+    Failover,
+    /// `ovf`: weighted overflow.
+    Overflow,
+    /// `twos`: power of two choices (kernel 5.12; many distributions do not build it).
+    PowerOfTwo,
+}
+
+impl Scheduler {
+    /// Every scheduler.
+    pub const ALL: [Self; 14] = [
+        Self::RoundRobin,
+        Self::WeightedRoundRobin,
+        Self::LeastConnection,
+        Self::WeightedLeastConnection,
+        Self::LocalityBased,
+        Self::LocalityBasedReplicated,
+        Self::DestinationHash,
+        Self::SourceHash,
+        Self::MaglevHash,
+        Self::ShortestExpectedDelay,
+        Self::NeverQueue,
+        Self::Failover,
+        Self::Overflow,
+        Self::PowerOfTwo,
+    ];
+
+    /// The kernel's name for it; the module is `ip_vs_<name>`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "rr",
+            Self::WeightedRoundRobin => "wrr",
+            Self::LeastConnection => "lc",
+            Self::WeightedLeastConnection => "wlc",
+            Self::LocalityBased => "lblc",
+            Self::LocalityBasedReplicated => "lblcr",
+            Self::DestinationHash => "dh",
+            Self::SourceHash => "sh",
+            Self::MaglevHash => "mh",
+            Self::ShortestExpectedDelay => "sed",
+            Self::NeverQueue => "nq",
+            Self::Failover => "fo",
+            Self::Overflow => "ovf",
+            Self::PowerOfTwo => "twos",
+        }
+    }
+}
+
+impl fmt::Display for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no scheduler that the kernel has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidScheduler;
+
+impl fmt::Display for InvalidScheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a scheduler of the kernel")
+    }
+}
+
+impl std::error::Error for InvalidScheduler {}
+
+impl FromStr for Scheduler {
+    type Err = InvalidScheduler;
+
+    fn from_str(name: &str) -> Result<Self, InvalidScheduler> {
+        Self::ALL.into_iter().find(|scheduler| scheduler.name() == name).ok_or(InvalidScheduler)
+    }
+}
+
+/// Flags of a service beside persistence (`IP_VS_SVC_F_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SchedulerFlags {
+    /// `IP_VS_SVC_F_ONEPACKET`: each UDP datagram is scheduled by itself.
+    pub one_packet: bool,
+    /// `IP_VS_SVC_F_SCHED1`: `sh-fallback`, `mh-fallback`.
+    pub flag_1: bool,
+    /// `IP_VS_SVC_F_SCHED2`: `sh-port`, `mh-port`.
+    pub flag_2: bool,
+    /// `IP_VS_SVC_F_SCHED3`.
+    pub flag_3: bool,
+}
+
+/// Clients that came once come back to the same server for a while.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Persistence {
+    /// Seconds that a template lives after its last connection.
+    pub timeout_secs: NonZeroU32,
+    /// Clients are grouped by this many leading bits of their address (32 or 128: each by itself).
+    pub prefix_len: u8,
+    /// Persistence engine (`sip`), by its kernel name.
+    pub engine: Option<String>,
+}
+
+/// How a service is to be. What it *is* (its key) stands in [`ServiceKey`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ServiceSettings {
+    /// Which scheduler chooses the server.
+    pub scheduler: Scheduler,
+    /// Scheduler flags and one-packet mode.
+    pub flags: SchedulerFlags,
+    /// Persistence, where wanted.
+    pub persistence: Option<Persistence>,
+}
