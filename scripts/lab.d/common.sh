@@ -122,10 +122,12 @@ choose_kernel() {
   esac
 }
 
-# An ordinary user may make a process-id namespace inside a user namespace of its own.
-pid_namespace=(--pid)
-if [[ $(id -u) -ne 0 ]]; then
-  pid_namespace=(--user --map-current-user --pid)
+# Only root gets a process-id namespace around the guest. An ordinary user could
+# have one inside a user namespace, but there the host's root is nobody, and so are
+# the set-user-id programs that the guest sees.
+pid_namespace=()
+if [[ $(id -u) -eq 0 ]] && unshare -pf true 2>/dev/null; then
+  pid_namespace=(unshare --pid --fork --kill-child --)
 fi
 
 passed_on='^(LAB_.*|IPVSD_.*|RUST.*|CARGO_.*|INSTA_.*|PROPTEST_.*|PATH|HOME|TERM|LANG|LC_.*|COLUMNS|NO_COLOR|CLICOLOR.*)$'
@@ -163,7 +165,14 @@ feed_stdin() {
     printf 'stdin=%q\n' "$file" >>"$run/orders"
   else
     printf 'stdin=spool\n' >>"$run/orders"
-    { cat >"$run/stdin.part" && mv "$run/stdin.part" "$run/stdin"; } <&0 {leash}>&- 2>/dev/null &
-    readers+=($!)
+    spool_stdin "$run" <&0 {leash}>&- 2>/dev/null &
+    feeder=$!
   fi
+}
+
+# Ends with standard input, or when told to: a pipe may never end.
+spool_stdin() {
+  cat <&0 >"$1/stdin.part" &
+  trap "kill $!" TERM
+  wait $! && mv "$1/stdin.part" "$1/stdin"
 }

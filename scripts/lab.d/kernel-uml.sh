@@ -39,8 +39,13 @@ start_guest() {
   fi
   unset TMP TEMP
 
+  # A process group of its own, by which the keeper ends all of it; but the console
+  # of an interactive guest must stay in the foreground group.
+  local session=(setsid --)
+  [[ -z ${LAB_CONSOLE-} ]] || session=()
+
   # Unknown words of the form NAME=VALUE become the environment of init.
-  LD_PRELOAD=$wrapper exec linux.uml "mem=$LAB_MEM" root=/dev/root rootfstype=hostfs hostfs=/ ro \
+  LD_PRELOAD=$wrapper exec "${session[@]}" linux.uml "mem=$LAB_MEM" root=/dev/root rootfstype=hostfs hostfs=/ ro \
     quiet loglevel=1 panic=-1 "umid=${run##*.}" "uml_dir=$run/" random.trust_bootloader=on \
     "${console[@]}" "init=$parts/guest" "LAB_RUN=$run"
 }
