@@ -89,14 +89,16 @@ impl<'node> NodeCommand<'node> {
     /// Adds arguments.
     #[must_use]
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable of the environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -124,7 +126,10 @@ impl<'node> NodeCommand<'node> {
     pub fn output(self) -> Output {
         let shown = self.to_string();
         let mut command = self.command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = match self.node.start(command) {
             Ok(child) => child,
             Err(error) => panic!("`{shown}` cannot be started: {error}"),
@@ -157,7 +162,10 @@ impl<'node> NodeCommand<'node> {
     ///
     /// When it fails, cannot be started, or takes too long.
     #[track_caller]
-    #[expect(clippy::must_use_candidate, reason = "run for its effect as often as for its output")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "run for its effect as often as for its output"
+    )]
     pub fn ok(self) -> String {
         self.output().ok()
     }
@@ -190,7 +198,12 @@ impl<'node> NodeCommand<'node> {
 
 impl std::fmt::Display for NodeCommand<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.node.name(), self.program.to_string_lossy())?;
+        write!(
+            f,
+            "{}: {}",
+            self.node.name(),
+            self.program.to_string_lossy()
+        )?;
         for arg in &self.args {
             write!(f, " {}", arg.to_string_lossy())?;
         }

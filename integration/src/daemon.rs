@@ -88,7 +88,10 @@ impl Daemon {
     /// Sends a signal, unless it has ended.
     pub fn signal(&self, signal: Signal) {
         // Under the lock nobody can wait for it, so that the id cannot be another's.
-        let mut child = self.child.lock().expect("no thread panics with a child in hand");
+        let mut child = self
+            .child
+            .lock()
+            .expect("no thread panics with a child in hand");
         if let Ok(None) = child.try_wait() {
             kill(self.pid, signal).expect("a running child can be signalled");
         }
@@ -130,15 +133,21 @@ impl Daemon {
     /// When the daemon ends first, or `limit` passes; with the log in the message.
     #[track_caller]
     pub fn wait_log(&self, limit: Duration, text: &str) {
-        wait_for(limit, &format!("`{text}` in the log of {}", self.name), || {
-            let ended = self.ended();
-            let log = self.log();
-            match ended {
-                _ if log.contains(text) => Ok(()),
-                Some(status) => panic!("{} ended ({status}) without `{text}`:\n{log}", self.name),
-                None => Err(log),
-            }
-        });
+        wait_for(
+            limit,
+            &format!("`{text}` in the log of {}", self.name),
+            || {
+                let ended = self.ended();
+                let log = self.log();
+                match ended {
+                    _ if log.contains(text) => Ok(()),
+                    Some(status) => {
+                        panic!("{} ended ({status}) without `{text}`:\n{log}", self.name)
+                    }
+                    None => Err(log),
+                }
+            },
+        );
     }
 
     /// Resident memory in bytes, of this process alone; zero when it has ended.
@@ -147,7 +156,9 @@ impl Daemon {
         fs::read_to_string(format!("/proc/{}/status", self.pid))
             .ok()
             .and_then(|status| {
-                let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+                let line = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("VmRSS:"))?;
                 line.split_whitespace().next()?.parse::<u64>().ok()
             })
             .map_or(0, |kilobytes| kilobytes * 1024)

@@ -19,18 +19,19 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::command::NodeCommand;
 use crate::daemon::Daemon;
-use crate::programs;
+use crate::{programs, web};
 
 /// Places that programs write to, each under a layer of the node's own.
 const LAYERED: [&str; 3] = ["/etc", "/var/lib", "/var/log"];
@@ -116,7 +117,10 @@ impl Node {
     ///
     /// When the line fails.
     #[track_caller]
-    #[expect(clippy::must_use_candidate, reason = "run for its effect as often as for its output")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "run for its effect as often as for its output"
+    )]
     pub fn sh(&self, line: &str) -> String {
         self.command("/bin/sh").args(["-e", "-c", line]).ok()
     }
@@ -235,9 +239,20 @@ impl Node {
     /// Whether an interface has an address, under a label or not.
     #[must_use]
     pub fn has_address(&self, device: &str, ip: IpAddr) -> bool {
-        self.addresses().iter().any(|(name, address)| {
-            *address == ip && name.split(':').next() == Some(device)
-        })
+        self.addresses()
+            .iter()
+            .any(|(name, address)| *address == ip && name.split(':').next() == Some(device))
+    }
+
+    /// Whether another address can be reached from here: its owner accepts or refuses
+    /// a TCP connection (to the discard port). Silence for `patience`, or an
+    /// unreachable network, is a no.
+    #[must_use]
+    pub fn reaches(&self, ip: IpAddr, patience: Duration) -> bool {
+        match self.enter(|| web::connect(None, SocketAddr::new(ip, 9), patience)) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        }
     }
 
     /// Adds an address (`192.0.2.1/24`) to an interface.
@@ -247,7 +262,9 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn add_address(&self, device: &str, address: &str) {
-        self.command("ip").args(["address", "add", address, "dev", device]).ok();
+        self.command("ip")
+            .args(["address", "add", address, "dev", device])
+            .ok();
     }
 
     /// Removes an address from an interface.
@@ -257,7 +274,9 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn remove_address(&self, device: &str, address: &str) {
-        self.command("ip").args(["address", "del", address, "dev", device]).ok();
+        self.command("ip")
+            .args(["address", "del", address, "dev", device])
+            .ok();
     }
 
     /// Takes an interface of the node up or down, as its administrator would.
@@ -279,7 +298,10 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn add_route(&self, route: &str) {
-        self.command("ip").args(["route", "add"]).args(route.split_whitespace()).ok();
+        self.command("ip")
+            .args(["route", "add"])
+            .args(route.split_whitespace())
+            .ok();
     }
 
     /// The node's IPVS table as `ipvsadm -Ln` prints it.
@@ -347,7 +369,12 @@ impl Inner {
         let _ = init.kill();
         // With process 1 the kernel kills the rest, but process 1 is not gone before
         // each of them has been waited for, and some are our children.
-        for daemon in self.daemons.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for daemon in self
+            .daemons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             daemon.kill();
         }
         let _ = init.wait();
@@ -399,7 +426,8 @@ fn sysctl_path(name: &str) -> PathBuf {
 
 /// Turns the calling thread into the resident of a new node and starts process 1.
 fn make_namespaces(name: &str, tool: &Path) -> io::Result<(File, Child)> {
-    let step = |what: &'static str| move |error: nix::Error| io::Error::other(format!("{what}: {error}"));
+    let step =
+        |what: &'static str| move |error: nix::Error| io::Error::other(format!("{what}: {error}"));
     unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWNET
@@ -413,16 +441,28 @@ fn make_namespaces(name: &str, tool: &Path) -> io::Result<(File, Child)> {
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
         .map_err(step("making mounts private"))?;
     fs::write("/proc/sys/kernel/hostname", name)?;
-    mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755"))
-        .map_err(step("mounting /run"))?;
+    mount(
+        Some("run"),
+        "/run",
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some("mode=755"),
+    )
+    .map_err(step("mounting /run"))?;
     for (number, place) in LAYERED.iter().enumerate() {
         let layer = PathBuf::from(format!("/run/.layers/{number}"));
         fs::create_dir_all(layer.join("upper"))?;
         fs::create_dir_all(layer.join("work"))?;
         let layer = layer.display();
         let options = format!("lowerdir={place},upperdir={layer}/upper,workdir={layer}/work");
-        mount(Some("layer"), *place, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-            .map_err(step("laying a layer over /etc, /var/lib or /var/log"))?;
+        mount(
+            Some("layer"),
+            *place,
+            Some("overlay"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        )
+        .map_err(step("laying a layer over /etc, /var/lib or /var/log"))?;
     }
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
         .map_err(step("mounting /sys"))?;

@@ -20,7 +20,13 @@ pub const HAPROXY_CFG: &str = "/etc/haproxy/haproxy.cfg";
 pub fn keepalived(node: &Node, configuration: &str) -> Daemon {
     node.write(KEEPALIVED_CONF, configuration);
     node.command("keepalived")
-        .args(["--dont-fork", "--log-console", "--log-detail", "--use-file", KEEPALIVED_CONF])
+        .args([
+            "--dont-fork",
+            "--log-console",
+            "--log-detail",
+            "--use-file",
+            KEEPALIVED_CONF,
+        ])
         .spawn("keepalived")
 }
 
@@ -34,7 +40,9 @@ pub fn keepalived(node: &Node, configuration: &str) -> Daemon {
 #[must_use]
 pub fn haproxy(node: &Node, configuration: &str) -> Daemon {
     node.write(HAPROXY_CFG, configuration);
-    node.command("haproxy").args(["-db", "-f", HAPROXY_CFG]).spawn("haproxy")
+    node.command("haproxy")
+        .args(["-db", "-f", HAPROXY_CFG])
+        .spawn("haproxy")
 }
 
 /// Starts tcpdump with a filter in the words of pcap-filter(7), and waits until it

@@ -27,7 +27,10 @@ pub fn output_folder() -> PathBuf {
     let folder = executable.parent().expect("a file lies in a folder");
     // Tests lie in deps/, examples in examples/, binaries at the top.
     if folder.ends_with("deps") || folder.ends_with("examples") {
-        folder.parent().expect("deps/ lies in a folder").to_path_buf()
+        folder
+            .parent()
+            .expect("deps/ lies in a folder")
+            .to_path_buf()
     } else {
         folder.to_path_buf()
     }

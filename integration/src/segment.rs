@@ -121,14 +121,22 @@ impl Segment {
 
     #[track_caller]
     fn each_port(&self, node: &Node, change: &str) {
-        let ports = self.ports.lock().expect("no thread panics with the ports in hand");
+        let ports = self
+            .ports
+            .lock()
+            .expect("no thread panics with the ports in hand");
         let mut batch = String::new();
         for ((owner, _), port) in ports.iter() {
             if owner == node.name() {
                 let _ = writeln!(batch, "link set {port} {change}");
             }
         }
-        assert!(!batch.is_empty(), "{} is not on segment {}", node.name(), self.name);
+        assert!(
+            !batch.is_empty(),
+            "{} is not on segment {}",
+            node.name(),
+            self.name
+        );
         self.fabric.ip(&batch);
     }
 }
@@ -138,7 +146,10 @@ impl Segment {
 fn run_ip(batch: &str) {
     let mut child = Command::new("ip")
         .args(["-batch", "-"])
-        .env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -17,15 +17,15 @@ const LAST_LINES: usize = 200;
 pub struct Topology {
     name: String,
     folder: PathBuf,
-    /// Removes the folder at the end, unless results are wanted (`LAB_OUT`).
+    /// Removes the folder at the end, where it is a temporary one.
     _temporary: Option<tempfile::TempDir>,
     fabric: Arc<Fabric>,
     nodes: Vec<Node>,
 }
 
 impl Topology {
-    /// An empty network. Logs go to `$LAB_OUT/NAME` where that is set (and stay), to
-    /// a temporary folder otherwise.
+    /// An empty network. Logs go to a temporary folder, or where `LAB_OUT` is set to
+    /// `$LAB_OUT/NAME`, where those of failed tests stay (of all, with `IPVSD_KEEP_LOGS=1`).
     ///
     /// # Panics
     ///
@@ -129,6 +129,9 @@ impl Drop for Topology {
         }
         for node in &self.nodes {
             node.power_off();
+        }
+        if !std::thread::panicking() && std::env::var_os("IPVSD_KEEP_LOGS").is_none() {
+            let _ = fs::remove_dir_all(&self.folder);
         }
     }
 }

@@ -114,7 +114,9 @@ impl Conversations {
         for number in 0..count {
             let stream = node
                 .enter(|| connect(from, to, PATIENCE))
-                .unwrap_or_else(|error| panic!("{}: connection {number} to {to}: {error}", node.name()));
+                .unwrap_or_else(|error| {
+                    panic!("{}: connection {number} to {to}: {error}", node.name())
+                });
             let exchanges = Arc::new(AtomicU64::new(0));
             let (stop, stopped) = mpsc::channel();
             let (seen, noted) = (Arc::clone(&exchanges), Arc::clone(&broken));
@@ -124,19 +126,28 @@ impl Conversations {
                     noted
                         .lock()
                         .expect("no thread panics with the list in hand")
-                        .push(format!("connection {number}, after {after} exchanges: {error}"));
+                        .push(format!(
+                            "connection {number}, after {after} exchanges: {error}"
+                        ));
                 }
             });
             counts.push(exchanges);
             talkers.push((stop, talker));
         }
-        Conversations { counts, broken, talkers }
+        Conversations {
+            counts,
+            broken,
+            talkers,
+        }
     }
 
     /// Lines sent and answered so far, over all connections.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
-        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        self.counts
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .sum()
     }
 
     /// A sentence for each connection that is broken by now.
@@ -169,7 +180,11 @@ impl Conversations {
                 .zip(&self.counts)
                 .filter(|(goal, count)| count.load(Ordering::Relaxed) < **goal)
                 .count();
-            if behind == 0 { Ok(()) } else { Err(format!("{behind} silent")) }
+            if behind == 0 {
+                Ok(())
+            } else {
+                Err(format!("{behind} silent"))
+            }
         });
     }
 
@@ -181,7 +196,9 @@ impl Conversations {
             let _ = stop.send(());
         }
         for (_, talker) in self.talkers {
-            talker.join().expect("a talker reports its trouble, it does not panic");
+            talker
+                .join()
+                .expect("a talker reports its trouble, it does not panic");
         }
         let broken = self
             .broken
@@ -190,7 +207,11 @@ impl Conversations {
             .clone();
         Report {
             connections,
-            exchanges: self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum(),
+            exchanges: self
+                .counts
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed))
+                .sum(),
             broken,
         }
     }
@@ -212,7 +233,10 @@ fn talk(
         (&*stream).write_all(format!("{number}\n").as_bytes())?;
         answer.clear();
         if answers.read_line(&mut answer)? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "closed by the server",
+            ));
         }
         if answer.split_whitespace().nth(1) != Some(number.to_string().as_str()) {
             let text = format!("a wrong answer to {number}: {answer:?}");

@@ -22,7 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     wait_for(limit, what, || {
-        condition().then_some(()).ok_or("the condition does not hold")
+        condition()
+            .then_some(())
+            .ok_or("the condition does not hold")
     });
     started.elapsed()
 }
@@ -90,7 +92,9 @@ mod tests {
     #[test]
     #[should_panic(expected = "for the moon; last seen: clouds")]
     fn the_last_observed_state_is_reported() {
-        wait_for(Duration::from_millis(5), "the moon", || Err::<(), _>("clouds"));
+        wait_for(Duration::from_millis(5), "the moon", || {
+            Err::<(), _>("clouds")
+        });
     }
 
     #[test]

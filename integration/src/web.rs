@@ -124,7 +124,10 @@ impl WebServer {
 
     /// From now on, connections are treated like this.
     pub fn behave(&self, behaviour: Behaviour) {
-        *self.behaviour.lock().expect("no thread panics with a behaviour in hand") = behaviour;
+        *self
+            .behaviour
+            .lock()
+            .expect("no thread panics with a behaviour in hand") = behaviour;
     }
 
     /// Stops listening: new connections are refused, open ones go on.
@@ -146,7 +149,9 @@ impl WebServer {
         let connections = Arc::clone(&self.connections);
         let serve = move |stream: TcpStream| {
             connections.fetch_add(1, Ordering::Relaxed);
-            let behaviour = *behaviour.lock().expect("no thread panics with a behaviour in hand");
+            let behaviour = *behaviour
+                .lock()
+                .expect("no thread panics with a behaviour in hand");
             // A client that goes away is its own affair.
             let _ = answer(stream, &name, behaviour);
         };
@@ -261,7 +266,10 @@ impl WebClient {
             .enter(|| connect(self.from, to, self.connect_timeout))?;
         stream.set_read_timeout(Some(self.read_timeout))?;
         stream.set_write_timeout(Some(self.read_timeout))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n"
+        )?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         parse(&String::from_utf8_lossy(&bytes))
@@ -299,7 +307,12 @@ pub(crate) fn connect(
 
 fn parse(text: &str) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    let status = head
+        .strip_prefix("HTTP/1.")?
+        .split(' ')
+        .nth(1)?
+        .parse()
+        .ok()?;
     Some(Answer {
         status,
         body: body.trim_end().to_owned(),

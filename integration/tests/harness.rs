@@ -36,12 +36,11 @@ native_test! {
         println!("three nodes up in {:?}", started.elapsed());
         for node in lab.nodes() {
             for number in 1..=3 {
-                let v4 = format!("192.168.10.{number}");
-                let v6 = format!("fd00::{number}");
-                node.command("ping").args(["-c", "1", "-W", "5", &v4]).ok();
-                node.command("ping").args(["-c", "1", "-W", "5", &v6]).ok();
+                assert!(node.reaches(ip(&format!("192.168.10.{number}")), LONG));
+                assert!(node.reaches(ip(&format!("fd00::{number}")), LONG));
             }
         }
+        assert!(!lab.nodes()[0].reaches(ip("10.1.2.3"), LONG), "there is no route to it");
     }
 
     fn nodes_have_their_own_names_files_and_processes() {
@@ -112,7 +111,7 @@ native_test! {
         let (one, two) = (lab.node("one"), lab.node("two"));
         lan.attach(&one, "eth0", &["10.9.0.1/24"]);
         lan.attach(&two, "eth0", &["10.9.0.2/24"]);
-        let reaches = || one.command("ping").args(["-c", "1", "-W", "1", "10.9.0.2"]).output().success();
+        let reaches = || one.reaches(ip("10.9.0.2"), Duration::from_millis(500));
         let carrier = || one.sh("cat /sys/class/net/eth0/carrier").trim() == "1";
         wait_until(LONG, "one to reach two", reaches);
 
