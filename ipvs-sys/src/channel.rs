@@ -189,7 +189,7 @@ impl Channel {
                     loss.get_or_insert(lost);
                 }
             }
-            if Instant::now() > until {
+            if Instant::now() >= until {
                 // Endless chatter that is not for us.
                 if !matches!(answers.last(), Some(Some(_))) {
                     loss.get_or_insert(Loss::TimedOut(self.patience));
@@ -279,7 +279,7 @@ impl Channel {
                     Body::Family { .. } | Body::Noop => {}
                 }
             }
-            if Instant::now() > until {
+            if Instant::now() >= until {
                 return Err(lost(Loss::TimedOut(self.patience)));
             }
         }
@@ -322,7 +322,7 @@ impl Channel {
         let limit = self.patience.saturating_mul(12);
         let end = Instant::now() + limit;
         loop {
-            if Instant::now() > end {
+            if Instant::now() >= end {
                 return Err(gathering
                     .fault
                     .unwrap_or(DumpError::Endless { command, limit }));
@@ -521,3 +521,6 @@ fn too_large(error: &io::Error) -> bool {
 fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
+
+#[cfg(test)]
+mod tests;

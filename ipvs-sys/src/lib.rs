@@ -9,6 +9,8 @@ mod command;
 mod destination;
 mod dump;
 mod error;
+#[cfg(test)]
+mod fake;
 mod general;
 mod ipvs;
 mod message;

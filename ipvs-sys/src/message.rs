@@ -308,3 +308,6 @@ pub(crate) fn timeout_attributes(timeouts: &Timeouts) -> Vec<Attribute> {
         Attribute::u32(attr::TIMEOUT_UDP, timeouts.udp_secs),
     ]
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
