@@ -129,8 +129,8 @@ pub(crate) fn requests(mut datagram: &[u8]) -> Vec<Request> {
             kind: message.message_type(),
             flags: message.flags(),
             sequence: message.sequence_number(),
-            command: payload[0],
-            attributes: payload[4..].to_vec(),
+            command: payload.first().copied().unwrap_or_default(),
+            attributes: payload.get(4..).unwrap_or_default().to_vec(),
         });
         datagram = &datagram[message.length() as usize..];
     }

@@ -341,6 +341,12 @@ mod goldens {
             "28000000 1c00 0103 07000000 00000000 08 01 0000
              1400 0180 0600 0100 0200 0000 0800 0500 01000000",
         );
+        let mut barrier = Vec::new();
+        append_barrier(&mut barrier, 7);
+        golden(
+            &barrier,
+            "10000000 0100 0500 07000000 00000000 # NLMSG_NOOP, REQUEST, ACK",
+        );
         let mut lookup = Vec::new();
         append_family_lookup(&mut lookup, 7);
         golden(
