@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +32,10 @@ struct Cli {
     #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
 
+    /// Seconds that the daemon has for its answer
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    timeout: Duration,
+
     #[command(subcommand)]
     verb: Verb,
 }
@@ -41,6 +46,14 @@ enum Verb {
     Check(check::Check),
     Plan(plan::Plan),
     Reload(reload::Reload),
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number of seconds above 0, such as 20 or 0.5".to_owned();
+    let secs: f64 = text.parse().map_err(|_| wrong())?;
+    let span = Duration::try_from_secs_f64(secs).map_err(|_| wrong())?;
+    // A year, lest the deadline leave the clock's range.
+    if span.is_zero() { Err(wrong()) } else { Ok(span.min(Duration::from_secs(31_536_000))) }
 }
 
 /// Runs `ipvsctl` with these arguments, the program's name first.
@@ -57,7 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .socket
         .or_else(|| std::env::var_os("IPVSD_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET));
-    let client = Client::new(socket);
+    let client = Client::new(socket).patience(cli.timeout);
     let outcome = match cli.verb {
         Verb::Show(show) => show.run(&client),
         Verb::Check(check) => check.run(),

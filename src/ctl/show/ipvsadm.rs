@@ -1,11 +1,12 @@
 //! The listing of `ipvsadm -Ln`, byte for byte, for scripts that read it.
 //!
-//! Layout and order are those of ipvsadm 1.31 as found by running it. Two of its ways need saying:
+//! Layout and order are those of ipvsadm 1.31 as found by running it. Some of its ways need saying:
 //!
 //! - It compares addresses and firewall marks by the sign of a 32-bit difference, which is no order where they are more than 2^31 apart
 //!   (10.0.0.1 comes after 192.168.0.1, and before 130.0.0.1). What comes out then depends on how the C library sorts, and
 //!   on the order in which the kernel lists. So the sort here is that library's too: merging halves, the shorter first.
 //! - With `sh` and `mh` it knows the names of two flags of three, and leaves empty parentheses where only the third is set.
+//! - It has no name for the forwarding of a cache bypass, nor for a protocol beside TCP, UDP and SCTP, and prints `(null)` and `?`.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -40,7 +41,7 @@ pub(super) fn listing(balancer: &BalancerView) -> String {
                 out,
                 "  -> {:<28} {:<7} {:<6} {:<10} {:<10}",
                 endpoint(&server.address, server.port),
-                server.forwarding,
+                forwarding(&server.forwarding),
                 server.weight,
                 server.active_connections,
                 server.inactive_connections
@@ -62,7 +63,8 @@ fn service_line(out: &mut String, service: &ServiceView) {
         }
         protocol => {
             let address = endpoint(&service.address, service.port);
-            let _ = write!(out, "{:<4} {address}", protocol.to_uppercase());
+            let name = if protocol_number(protocol).is_some() { "?" } else { &protocol.to_uppercase() };
+            let _ = write!(out, "{name:<4} {address}");
         }
     }
     let _ = write!(out, " {}", service.scheduler);
@@ -90,6 +92,16 @@ fn service_line(out: &mut String, service: &ServiceView) {
         out.push_str(" ops");
     }
     out.push('\n');
+}
+
+/// Number of a protocol for which there is no name: `protocol-47`.
+fn protocol_number(protocol: &str) -> Option<u32> {
+    protocol.strip_prefix("protocol-")?.parse().ok()
+}
+
+/// It has names for four ways, and lets the C library name the others.
+fn forwarding(name: &str) -> &str {
+    if matches!(name, "Masq" | "Local" | "Tunnel" | "Route") { name } else { "(null)" }
 }
 
 fn scheduler_flags(out: &mut String, service: &ServiceView) {
@@ -144,7 +156,7 @@ impl ServiceOrder {
             "udp" => 17,
             "sctp" => 132,
             // Marked packets may be of any protocol; ipvsadm takes them for TCP.
-            _ => 6,
+            other => protocol_number(other).unwrap_or(6),
         };
         Self {
             mark: mark.unwrap_or_default(),

@@ -189,10 +189,10 @@ fn traffic_columns(wide: bool) -> Vec<(&'static str, Side)> {
     if wide {
         columns.extend([
             ("CONNS", Side::Right),
-            ("PACKETS IN", Side::Right),
-            ("OUT", Side::Right),
+            ("PKTS IN", Side::Right),
+            ("PKTS OUT", Side::Right),
             ("BYTES IN", Side::Right),
-            ("OUT", Side::Right),
+            ("BYTES OUT", Side::Right),
         ]);
     }
     columns

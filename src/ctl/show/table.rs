@@ -282,6 +282,3 @@ fn state_tone(state: &str) -> Tone {
         _ => Tone::Warn,
     }
 }
-
-#[cfg(test)]
-mod tests;
