@@ -52,6 +52,7 @@ pub mod bench;
 pub mod command;
 pub mod daemon;
 pub mod kernel;
+pub mod nat;
 pub mod node;
 pub mod peers;
 pub mod programs;
