@@ -109,7 +109,8 @@ impl Cause {
             }
             (Self::Invalid, C::NewDest | C::SetDest) => {
                 "the kernel refuses the destination (a multicast, broadcast or foreign link-local address, GUE without a port, \
-                 or a family other than the service's without a tunnel or while a sync daemon runs)"
+                 a family other than the service's without a tunnel or while a sync daemon runs, \
+                 or any IPv4 address where the network namespace has none of its own yet, lo being down)"
             }
             (Self::Invalid, C::NewDaemon) => {
                 "the kernel refuses the sync daemon (a group that is not multicast, an identity above 255, \
