@@ -310,7 +310,8 @@ impl Channel {
         let limit = self.patience.saturating_mul(12);
         let end = Instant::now() + limit;
         loop {
-            if Instant::now() >= end {
+            let now = Instant::now();
+            if now >= end {
                 return Err(gathering
                     .fault
                     .unwrap_or(DumpError::Endless { command, limit }));
@@ -326,7 +327,7 @@ impl Channel {
             let until = if overrun {
                 None
             } else {
-                Some(Instant::now() + self.patience)
+                Some(now + self.patience)
             };
             match self.receive(until) {
                 Ok(length) => {

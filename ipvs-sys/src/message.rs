@@ -194,7 +194,9 @@ pub(crate) fn payload(command: &Command) -> Payload {
 }
 
 pub(crate) fn service_key(service: &ServiceId) -> Vec<Attribute> {
-    let mut key = vec![Attribute::u16(svc::AF, family_number(service.family()))];
+    // Room for all of a service, so that the rest is added without moving it.
+    let mut key = Vec::with_capacity(9);
+    key.push(Attribute::u16(svc::AF, family_number(service.family())));
     match service {
         ServiceId::Address {
             protocol,
@@ -241,14 +243,17 @@ fn mask_bits(mask: ServiceFlags) -> u32 {
 }
 
 pub(crate) fn destination_key(destination: &DestinationId) -> Vec<Attribute> {
-    vec![
+    // Room for all of a destination, likewise.
+    let mut key = Vec::with_capacity(10);
+    key.extend([
         Attribute::address(dest::ADDR, destination.address),
         Attribute::be16(dest::PORT, destination.port),
         Attribute::u16(
             dest::ADDR_FAMILY,
             family_number(Family::of(destination.address)),
         ),
-    ]
+    ]);
+    key
 }
 
 pub(crate) fn destination_full(

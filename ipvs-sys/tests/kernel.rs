@@ -14,6 +14,8 @@
     clippy::match_wildcard_for_single_variants
 )]
 
+mod bare;
+
 use ipvs_sys::*;
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeSet;
@@ -1014,128 +1016,6 @@ fn dumps_and_changes_at_the_same_time_do_no_harm() {
     assert_eq!(ipvs.services().unwrap().len(), 20);
 }
 
-/// The floor: the same requests over a socket with nothing else, in sends of 60 kB, acknowledged once per send.
-mod bare {
-    use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
-
-    fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
-        out.extend_from_slice(&u16::try_from(value.len() + 4).unwrap().to_ne_bytes());
-        out.extend_from_slice(&kind.to_ne_bytes());
-        out.extend_from_slice(value);
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-
-    fn nest(out: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
-        let start = out.len();
-        attribute(out, kind | 0x8000, &[]);
-        fill(out);
-        let length = u16::try_from(out.len() - start).unwrap().to_ne_bytes();
-        out[start..start + 2].copy_from_slice(&length);
-    }
-
-    fn message(
-        out: &mut Vec<u8>,
-        family: u16,
-        command: u8,
-        fill: impl FnOnce(&mut Vec<u8>),
-    ) -> usize {
-        let start = out.len();
-        out.extend_from_slice(&[0; 16]);
-        out[start + 4..start + 6].copy_from_slice(&family.to_ne_bytes());
-        out[start + 6] = 1;
-        out.extend_from_slice(&[command, 1, 0, 0]);
-        fill(out);
-        let length = u32::try_from(out.len() - start).unwrap().to_ne_bytes();
-        out[start..start + 4].copy_from_slice(&length);
-        start
-    }
-
-    fn address(bytes: [u8; 4]) -> [u8; 16] {
-        let mut all = [0; 16];
-        all[..4].copy_from_slice(&bytes);
-        all
-    }
-
-    fn key(out: &mut Vec<u8>, at: [u8; 4]) {
-        attribute(out, 1, &2_u16.to_ne_bytes());
-        attribute(out, 2, &6_u16.to_ne_bytes());
-        attribute(out, 3, &address(at));
-        attribute(out, 4, &80_u16.to_be_bytes());
-    }
-
-    pub(crate) struct Loop {
-        socket: Socket,
-        family: u16,
-    }
-
-    impl Loop {
-        pub(crate) fn open() -> Self {
-            let mut socket = Socket::new(NETLINK_GENERIC).unwrap();
-            socket.bind_auto().unwrap();
-            let mut ask = Vec::new();
-            message(&mut ask, 16, 3, |out| attribute(out, 2, b"IPVS\0"));
-            socket.send_to(&ask, &SocketAddr::new(0, 0), 0).unwrap();
-            let mut answer = vec![0; 8192];
-            let length = socket.recv(&mut &mut answer[..], 0).unwrap();
-            let mut rest = &answer[20..length];
-            loop {
-                let word = |at: usize| u16::from_ne_bytes([rest[at], rest[at + 1]]);
-                if word(2) == 1 {
-                    let family = word(4);
-                    return Self { socket, family };
-                }
-                rest = &rest[usize::from(word(0)).next_multiple_of(4)..];
-            }
-        }
-
-        fn flush(&self, out: &mut Vec<u8>, last: usize) {
-            out[last + 6] |= 4;
-            self.socket.send_to(out, &SocketAddr::new(0, 0), 0).unwrap();
-            let mut answer = [0; 512];
-            self.socket.recv(&mut &mut answer[..], 0).unwrap();
-            let code = i32::from_ne_bytes(answer[16..20].try_into().unwrap());
-            assert_eq!(code, 0);
-            out.clear();
-        }
-
-        pub(crate) fn program(&self, count: u16) {
-            let mut out = Vec::with_capacity(65_536);
-            let mut last = 0;
-            for n in 0..count {
-                let [high, low] = n.to_be_bytes();
-                let service = [10, 1, high, low];
-                last = message(&mut out, self.family, 1, |out| {
-                    nest(out, 1, |out| {
-                        key(out, service);
-                        attribute(out, 6, b"wlc\0");
-                        attribute(out, 7, &[0, 0, 0, 0, 255, 255, 255, 255]);
-                        attribute(out, 8, &[0; 4]);
-                        attribute(out, 9, &[255; 4]);
-                    });
-                });
-                for server in 0..10 {
-                    if out.len() > 60_000 {
-                        self.flush(&mut out, last);
-                    }
-                    last = message(&mut out, self.family, 5, |out| {
-                        nest(out, 1, |out| key(out, service));
-                        nest(out, 2, |out| {
-                            attribute(out, 1, &address([10, 2 + server, high, low]));
-                            attribute(out, 2, &80_u16.to_be_bytes());
-                            attribute(out, 11, &2_u16.to_ne_bytes());
-                            attribute(out, 3, &[0; 4]);
-                            attribute(out, 4, &1_u32.to_ne_bytes());
-                            attribute(out, 5, &[0; 4]);
-                            attribute(out, 6, &[0; 4]);
-                        });
-                    });
-                }
-            }
-            self.flush(&mut out, last);
-        }
-    }
-}
-
 /// Times `work` in a namespace of its own, since the kernel searches every destination that was deleted in the last minutes whenever one
 /// is added. The namespace is kept, or its removal would disturb the next run.
 fn timed<T: Send + 'static>(
@@ -1155,18 +1035,18 @@ fn eleven_thousand_entries_cost_at_most_twice_the_bare_loop() {
     if fresh().is_none() {
         return;
     }
-    let (mut floor, mut ours) = (Duration::MAX, Duration::MAX);
+    let (mut floor, mut ours, mut ratio) = (Duration::MAX, Duration::MAX, f64::MAX);
     let mut sends = 0;
     let mut kept = Vec::new();
-    // The least of several runs, by turns: what the work costs when nothing else is in the way.
+    // Several runs by turns, each compared with its neighbour: on a busy machine whatever else runs hits both alike.
     for _ in 0..5 {
-        let (took, ipvs, ()) = timed(|_| {
+        let (bare_took, ipvs, ()) = timed(|_| {
             let bare = bare::Loop::open();
             let start = Instant::now();
             bare.program(1000);
             (start, ())
         });
-        floor = floor.min(took);
+        floor = floor.min(bare_took);
         kept.push(ipvs);
         let (took, ipvs, outcome) = timed(|ipvs| {
             let table = big_table(1000);
@@ -1177,6 +1057,7 @@ fn eleven_thousand_entries_cost_at_most_twice_the_bare_loop() {
         assert!(outcome.all_done());
         sends = outcome.sends;
         ours = ours.min(took);
+        ratio = ratio.min(took.as_secs_f64() / bare_took.as_secs_f64());
         kept.push(ipvs);
     }
     for ipvs in &mut kept {
@@ -1198,9 +1079,8 @@ fn eleven_thousand_entries_cost_at_most_twice_the_bare_loop() {
         .sum();
     let dump = start.elapsed();
     assert_eq!((services.len(), rows), (1000, 10_000));
-    let ratio = ours.as_secs_f64() / floor.as_secs_f64();
     say(format!(
-        "1,000 services x 10 destinations: bare loop {floor:?}, ipvs-sys {ours:?} in {sends} sends ({ratio:.2} times), \
+        "1,000 services x 10 destinations, best of 5: bare loop {floor:?}, ipvs-sys {ours:?} in {sends} sends (best pair {ratio:.2} times), \
          dump of all {dump:?}"
     ));
     if cfg!(debug_assertions) {
