@@ -952,6 +952,81 @@ fn more_than_a_receive_buffer_of_requests_and_of_errors() {
     );
 }
 
+/// A socket with next to no receive buffer, of which far too much is asked.
+struct Cramped(netlink_sys::Socket, u32);
+
+impl Cramped {
+    fn open() -> Box<Self> {
+        let mut socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_GENERIC).unwrap();
+        let port = socket.bind_auto().unwrap().port_number();
+        socket.set_rx_buf_sz(4096_i32).unwrap();
+        Box::new(Self(socket, port))
+    }
+}
+
+impl Transport for Cramped {
+    fn send(&mut self, datagram: &[u8]) -> std::io::Result<()> {
+        let kernel = netlink_sys::SocketAddr::new(0, 0);
+        self.0.send_to(datagram, &kernel, 0).map(|_| ())
+    }
+
+    fn receive(
+        &mut self,
+        mut buffer: &mut [u8],
+        _until: Option<Instant>,
+    ) -> Result<usize, ReceiveError> {
+        // The kernel answers within send, so there is nothing to wait for.
+        self.0
+            .recv(&mut buffer, nix::libc::MSG_DONTWAIT)
+            .map_err(|error| match error.raw_os_error() {
+                Some(nix::libc::EAGAIN) => ReceiveError::Nothing,
+                Some(nix::libc::ENOBUFS) => ReceiveError::Overrun,
+                _ => ReceiveError::Failed(error),
+            })
+    }
+
+    fn port(&self) -> u32 {
+        self.1
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            bytes: 60_000,
+            requests: 200,
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_drops_is_unknown_and_never_done() {
+    if fresh().is_none() {
+        return;
+    }
+    let mut ipvs = Ipvs::over(Cramped::open(), Cramped::open()).unwrap();
+    let table = big_table(10);
+    // Success needs one answer: even this buffer does for it.
+    must(&mut ipvs, &table);
+    // Eleven times ten errors do not fit.
+    let outcomes = ipvs.apply(&table).outcomes;
+    let unknown = outcomes
+        .iter()
+        .filter(|o| **o == Outcome::Unknown(Loss::Overrun))
+        .count();
+    let failed = outcomes
+        .iter()
+        .filter(|o| matches!(o, Outcome::Failed(_)))
+        .count();
+    assert!(
+        unknown > 0 && failed > 0,
+        "{unknown} unknown, {failed} failed"
+    );
+    assert_eq!(unknown + failed, table.len(), "{outcomes:?}");
+    // Each try sends half as much, until the answers fit.
+    let tries = (0..10).find(|_| !ipvs.apply(&table).is_uncertain());
+    assert!(tries.is_some());
+    assert_eq!(ipvs.services().unwrap().len(), 10);
+}
+
 #[test]
 fn a_long_list_of_destinations_comes_whole() {
     let Some(mut ipvs) = fresh() else { return };
