@@ -58,7 +58,8 @@ impl Channel {
             family: 0,
             next_sequence: 1,
             patience,
-            outgoing: Vec::new(),
+            // Never moved while a batch is written.
+            outgoing: Vec::with_capacity(limits.bytes.min(1 << 20) + 1024),
             incoming: vec![0; RECEIVE_BUFFER],
             unfinished: false,
         }
@@ -130,7 +131,7 @@ impl Channel {
             append_ipvs(
                 &mut self.outgoing,
                 self.family,
-                payload(command),
+                &payload(command),
                 self.next_sequence,
                 Asking::Nothing,
             );
@@ -219,7 +220,7 @@ impl Channel {
         append_ipvs(
             &mut self.outgoing,
             self.family,
-            payload,
+            &payload,
             sequence,
             Asking::Nothing,
         );
@@ -288,7 +289,7 @@ impl Channel {
         append_ipvs(
             &mut self.outgoing,
             self.family,
-            payload,
+            &payload,
             sequence,
             Asking::Dump,
         );
