@@ -1,13 +1,13 @@
 //! Netlink attributes, written and read: the one place that knows about lengths, padding and byte order.
 //!
-//! Writing goes through [`Attribute`], a small tree that implements netlink-packet-core's `Nla`. Reading goes through
+//! Writing goes through [`Attribute`], a small tree, and [`write`]. Reading goes through
 //! [`attributes`], which walks bytes that may be anything: an attribute of an unknown kind is the caller's to skip, one of a
 //! known kind with an impossible length is [`Malformed`], and nothing panics.
 
 use crate::abi::{AF_INET, AF_INET6};
 use crate::error::Malformed;
 use crate::service::Family;
-use netlink_packet_core::{Emitable, NLA_F_NESTED, Nla, NlaBuffer, NlasIterator};
+use netlink_packet_core::{NLA_ALIGNTO, NLA_F_NESTED, NLA_HEADER_SIZE, NlaBuffer, NlasIterator};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One attribute to be written.
@@ -25,7 +25,7 @@ enum Value {
     U64([u8; 8]),
     Address([u8; 16]),
     Text(Box<str>),
-    /// With its length, which the writer asks for at every level of every attribute.
+    /// With its length.
     Nest(Vec<Attribute>, usize),
 }
 
@@ -96,7 +96,7 @@ impl Attribute {
         }
     }
     pub(crate) fn nest(kind: u16, inner: Vec<Self>) -> Self {
-        let length = inner.as_slice().buffer_len();
+        let length = length(&inner);
         Self {
             kind,
             value: Value::Nest(inner, length),
@@ -104,8 +104,9 @@ impl Attribute {
     }
 }
 
-impl Nla for Attribute {
-    fn value_len(&self) -> usize {
+impl Attribute {
+    /// Bytes of the value, without header and padding.
+    fn value_length(&self) -> usize {
         match &self.value {
             Value::U8(_) => 1,
             Value::U16(_) => 2,
@@ -116,33 +117,44 @@ impl Nla for Attribute {
             Value::Nest(_, length) => *length,
         }
     }
+}
 
-    fn kind(&self) -> u16 {
-        match &self.value {
-            Value::Nest(..) => self.kind | NLA_F_NESTED,
-            Value::U8(_)
-            | Value::U16(_)
-            | Value::U32(_)
-            | Value::U64(_)
-            | Value::Address(_)
-            | Value::Text(_) => self.kind,
-        }
-    }
+/// Bytes that these attributes take, with headers and padding.
+pub(crate) fn length(attributes: &[Attribute]) -> usize {
+    attributes
+        .iter()
+        .map(|one| NLA_HEADER_SIZE + one.value_length().next_multiple_of(NLA_ALIGNTO))
+        .sum()
+}
 
-    fn emit_value(&self, buffer: &mut [u8]) {
-        match &self.value {
-            Value::U8(value) => buffer.copy_from_slice(&[*value]),
-            Value::U16(bytes) => buffer.copy_from_slice(bytes),
-            Value::U32(bytes) => buffer.copy_from_slice(bytes),
-            Value::U64(bytes) => buffer.copy_from_slice(bytes),
-            Value::Address(bytes) => buffer.copy_from_slice(bytes),
+/// Writes attributes behind what is in `out`.
+///
+/// It is the hot spot of a large batch, and several times faster than going through `Emitable`, which asks each attribute for its length
+/// and kind again at every level.
+pub(crate) fn write(attributes: &[Attribute], out: &mut Vec<u8>) {
+    for one in attributes {
+        // Names are bounded and nests are small: no request comes near 64 KiB.
+        let length = u16::try_from(NLA_HEADER_SIZE + one.value_length()).unwrap_or(u16::MAX);
+        let nested = if matches!(one.value, Value::Nest(..)) {
+            NLA_F_NESTED
+        } else {
+            0
+        };
+        out.extend_from_slice(&length.to_ne_bytes());
+        out.extend_from_slice(&(one.kind | nested).to_ne_bytes());
+        match &one.value {
+            Value::U8(value) => out.extend_from_slice(&[*value, 0, 0, 0]),
+            Value::U16([a, b]) => out.extend_from_slice(&[*a, *b, 0, 0]),
+            Value::U32(bytes) => out.extend_from_slice(bytes),
+            Value::U64(bytes) => out.extend_from_slice(bytes),
+            Value::Address(bytes) => out.extend_from_slice(bytes),
             Value::Text(text) => {
-                // The buffer is one longer than the text: the NUL.
-                for (to, from) in buffer.iter_mut().zip(text.bytes().chain([0])) {
-                    *to = from;
-                }
+                out.extend_from_slice(text.as_bytes());
+                // The NUL, and the padding.
+                let padded = (text.len() + 1).next_multiple_of(NLA_ALIGNTO);
+                out.resize(out.len() + padded - text.len(), 0);
             }
-            Value::Nest(inner, _) => inner.as_slice().emit(buffer),
+            Value::Nest(inner, _) => write(inner, out),
         }
     }
 }

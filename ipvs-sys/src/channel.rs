@@ -58,7 +58,8 @@ impl Channel {
             family: 0,
             next_sequence: 1,
             patience,
-            outgoing: Vec::new(),
+            // Never moved while a batch is written.
+            outgoing: Vec::with_capacity(limits.bytes.min(1 << 20) + 1024),
             incoming: vec![0; RECEIVE_BUFFER],
             unfinished: false,
         }
@@ -130,7 +131,7 @@ impl Channel {
             append_ipvs(
                 &mut self.outgoing,
                 self.family,
-                payload(command),
+                &payload(command),
                 self.next_sequence,
                 Asking::Nothing,
             );
@@ -219,7 +220,7 @@ impl Channel {
         append_ipvs(
             &mut self.outgoing,
             self.family,
-            payload,
+            &payload,
             sequence,
             Asking::Nothing,
         );
@@ -288,7 +289,7 @@ impl Channel {
         append_ipvs(
             &mut self.outgoing,
             self.family,
-            payload,
+            &payload,
             sequence,
             Asking::Dump,
         );
@@ -310,7 +311,8 @@ impl Channel {
         let limit = self.patience.saturating_mul(12);
         let end = Instant::now() + limit;
         loop {
-            if Instant::now() >= end {
+            let now = Instant::now();
+            if now >= end {
                 return Err(gathering
                     .fault
                     .unwrap_or(DumpError::Endless { command, limit }));
@@ -326,7 +328,7 @@ impl Channel {
             let until = if overrun {
                 None
             } else {
-                Some(Instant::now() + self.patience)
+                Some(now + self.patience)
             };
             match self.receive(until) {
                 Ok(length) => {

@@ -109,7 +109,8 @@ impl Cause {
             }
             (Self::Invalid, C::NewDest | C::SetDest) => {
                 "the kernel refuses the destination (a multicast, broadcast or foreign link-local address, GUE without a port, \
-                 or a family other than the service's without a tunnel or while a sync daemon runs)"
+                 a family other than the service's without a tunnel or while a sync daemon runs, \
+                 or any IPv4 address where the network namespace has none of its own yet, lo being down)"
             }
             (Self::Invalid, C::NewDaemon) => {
                 "the kernel refuses the sync daemon (a group that is not multicast, an identity above 255, \
@@ -173,6 +174,12 @@ impl Cause {
 pub struct CommandError {
     command: CommandKind,
     errno: i32,
+    /// Apart, so that an outcome stays small: a batch has thousands, and most of them are no errors.
+    details: Box<Details>,
+}
+
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Details {
     subject: Option<Box<str>>,
     kernel_message: Option<Box<str>>,
     bad_offset: Option<u32>,
@@ -185,16 +192,14 @@ impl CommandError {
         Self {
             command,
             errno,
-            subject: None,
-            kernel_message: None,
-            bad_offset: None,
+            details: Box::default(),
         }
     }
 
     /// The same, saying in words what was to be done.
     #[must_use]
     pub fn about(mut self, subject: impl fmt::Display) -> Self {
-        self.subject = Some(subject.to_string().into());
+        self.details.subject = Some(subject.to_string().into());
         self
     }
 
@@ -203,8 +208,8 @@ impl CommandError {
         message: Option<Box<str>>,
         bad_offset: Option<u32>,
     ) -> Self {
-        self.kernel_message = message;
-        self.bad_offset = bad_offset;
+        self.details.kernel_message = message;
+        self.details.bad_offset = bad_offset;
         self
     }
 
@@ -229,7 +234,7 @@ impl CommandError {
     /// What was to be done, in words, where it is known.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        self.details.subject.as_deref()
     }
 
     /// What the number means for this command.
@@ -241,13 +246,13 @@ impl CommandError {
     /// The kernel's own explanation (NLMSGERR_ATTR_MSG), where it gave one. IPVS itself never does so far.
     #[must_use]
     pub fn kernel_message(&self) -> Option<&str> {
-        self.kernel_message.as_deref()
+        self.details.kernel_message.as_deref()
     }
 
     /// Offset of the attribute at fault in the request (NLMSGERR_ATTR_OFFS), where the kernel gave one.
     #[must_use]
     pub fn bad_offset(&self) -> Option<u32> {
-        self.bad_offset
+        self.details.bad_offset
     }
 }
 
@@ -255,19 +260,19 @@ impl CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = self.cause();
-        match &self.subject {
+        match &self.details.subject {
             Some(subject) => write!(f, "{subject} failed: ")?,
             None => write!(f, "{} failed: ", self.command)?,
         }
         f.write_str(cause.meaning(self.command))?;
-        if let Some(message) = &self.kernel_message {
+        if let Some(message) = &self.details.kernel_message {
             write!(f, ": \"{message}\"")?;
         }
         write!(f, " ({}: {}", self.command, self.errno_name())?;
         if cause == Cause::Other {
             write!(f, " {}, {}", self.errno, Errno::from_raw(self.errno).desc())?;
         }
-        if let Some(offset) = self.bad_offset {
+        if let Some(offset) = self.details.bad_offset {
             write!(f, ", at byte {offset}")?;
         }
         write!(f, "); {}", cause.remedy())
@@ -309,12 +314,14 @@ pub enum Loss {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct Malformed {
-    what: String,
+    what: Box<str>,
 }
 
 impl Malformed {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into() }
+        Self {
+            what: what.into().into(),
+        }
     }
 }
 

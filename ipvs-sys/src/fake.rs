@@ -1,7 +1,7 @@
 //! A kernel for tests: it answers as a script tells it to, and can lose, cut, repeat, reorder and invent answers.
 
 use crate::abi::{GENL_VERSION, attr, daemon, dest, info, stats, svc};
-use crate::attribute::Attribute;
+use crate::attribute::{Attribute, write};
 use crate::destination::DestinationEntry;
 use crate::general::{Info, SyncDaemon, Timeouts};
 use crate::message::{
@@ -10,7 +10,7 @@ use crate::message::{
 use crate::service::{ServiceEntry, ServiceFlags};
 use crate::statistics::{CounterWidth, Statistics};
 use crate::transport::{Limits, ReceiveError, Transport};
-use netlink_packet_core::{Emitable, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer};
+use netlink_packet_core::{NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -171,8 +171,8 @@ pub(crate) fn answer(sequence: u32, flags: u16, command: u8, attributes: &[u8]) 
 }
 
 pub(crate) fn bytes(attributes: &[Attribute]) -> Vec<u8> {
-    let mut out = vec![0; attributes.buffer_len()];
-    attributes.emit(&mut out);
+    let mut out = Vec::new();
+    write(attributes, &mut out);
     out
 }
 

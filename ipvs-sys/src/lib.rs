@@ -61,6 +61,9 @@
 //!   back what matters: what was not understood comes back different.
 //! * The destinations of a service that is not there dump as none, without an error.
 //! * Editing a service without naming its persistence engine removes it.
+//! * A deleted destination is kept for some two minutes, and every new one is searched for among them: deleting and adding ten thousand
+//!   again takes seconds where the first time took hundredths. Edit in place.
+//! * In a network namespace without any IPv4 address (lo still down) every IPv4 destination is refused with EINVAL.
 //! * Counters follow the traffic with up to two seconds' delay, and the outgoing half stays zero with direct routing and tunnels.
 //! * [`Command::Flush`] and [`Command::ZeroAll`] reach everything in the namespace, whoever made it.
 //! * When the module `ip_vs` is unloaded and loaded again, an open [`Ipvs`] is void ([`Cause::FamilyGone`]): open it anew.

@@ -1,22 +1,21 @@
 //! Requests as bytes.
 //!
-//! Every message is `nlmsghdr` + `genlmsghdr` + attributes, put together by netlink-packet-core and -generic. Two traps of the kernel
+//! Every message is `nlmsghdr` + `genlmsghdr` (netlink-packet-core's and -generic's) + attributes. Two traps of the kernel
 //! are dealt with here and nowhere else: `HASHED` is never sent (the type cannot hold it), and the tunnel attributes go out only
 //! with the tunnel method, since their absence is what resets them.
 
 use crate::abi::{GENL_NAME, GENL_VERSION, attr, daemon, dest, fwd, state, svc, tun};
-use crate::attribute::{Attribute, family_number};
+use crate::attribute::{Attribute, family_number, length, write};
 use crate::command::{Command, CommandKind};
 use crate::destination::{DestinationId, DestinationSettings, Forwarding, Tunnel, TunnelFlags};
 use crate::general::{SyncDaemon, SyncRole, Timeouts};
 use crate::service::{Family, Netmask, ServiceFlags, ServiceId, ServiceSettings};
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_NOOP, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
-use netlink_packet_generic::{GenlFamily, GenlMessage};
+use netlink_packet_generic::{GenlHeader, GenlMessage};
 use std::net::IpAddr;
 
 /// A command of the IPVS family with its attributes.
@@ -48,27 +47,6 @@ impl Payload {
     }
 }
 
-impl GenlFamily for Payload {
-    fn family_name() -> &'static str {
-        GENL_NAME
-    }
-    fn command(&self) -> u8 {
-        self.command
-    }
-    fn version(&self) -> u8 {
-        GENL_VERSION
-    }
-}
-
-impl Emitable for Payload {
-    fn buffer_len(&self) -> usize {
-        self.attributes.as_slice().buffer_len()
-    }
-    fn emit(&self, buffer: &mut [u8]) {
-        self.attributes.as_slice().emit(buffer);
-    }
-}
-
 /// Writes the end of a batch: a message that does nothing but be acknowledged.
 ///
 /// The kernel handles a send in order, so its acknowledgement says that everything before it was handled. It is a message of its own
@@ -80,11 +58,7 @@ pub(crate) fn append_barrier(out: &mut Vec<u8>, sequence: u32) {
     header.message_type = NLMSG_NOOP;
     header.flags = NLM_F_REQUEST | NLM_F_ACK;
     header.sequence_number = sequence;
-    let start = out.len();
-    out.resize(start + header.buffer_len(), 0);
-    if let Some(place) = out.get_mut(start..) {
-        header.emit(place);
-    }
+    append_header(out, &header);
 }
 
 /// What a message asks for beside being a request.
@@ -96,36 +70,42 @@ pub(crate) enum Asking {
     Dump,
 }
 
-fn append<T>(out: &mut Vec<u8>, payload: T, sequence: u32, asking: Asking)
-where
-    T: NetlinkSerializable + Into<NetlinkPayload<T>>,
-{
+/// Writes a message of the IPVS family behind what is in `out`.
+pub(crate) fn append_ipvs(
+    out: &mut Vec<u8>,
+    family: u16,
+    payload: &Payload,
+    sequence: u32,
+    asking: Asking,
+) {
+    let generic = GenlHeader {
+        cmd: payload.command,
+        version: GENL_VERSION,
+    };
+    let length = HEADER + generic.buffer_len() + length(&payload.attributes);
     let mut header = NetlinkHeader::default();
+    // The longest request has less than half a kilobyte.
+    header.length = u32::try_from(length).unwrap_or(u32::MAX);
+    header.message_type = family;
     header.sequence_number = sequence;
     header.flags = match asking {
         Asking::Nothing => NLM_F_REQUEST,
         Asking::Dump => NLM_F_REQUEST | NLM_F_DUMP,
     };
-    let mut message = NetlinkMessage::new(header, payload.into());
-    message.finalize();
-    let start = out.len();
-    out.resize(start + message.buffer_len(), 0);
-    if let Some(place) = out.get_mut(start..) {
-        message.serialize(place);
-    }
+    append_header(out, &header);
+    append_header(out, &generic);
+    write(&payload.attributes, out);
 }
 
-/// Writes a message of the IPVS family behind what is in `out`.
-pub(crate) fn append_ipvs(
-    out: &mut Vec<u8>,
-    family: u16,
-    payload: Payload,
-    sequence: u32,
-    asking: Asking,
-) {
-    let mut message = GenlMessage::from_payload(payload);
-    message.set_resolved_family_id(family);
-    append(out, message, sequence, asking);
+const HEADER: usize = 16;
+
+fn append_header(out: &mut Vec<u8>, header: &impl Emitable) {
+    let mut bytes = [0; HEADER];
+    let length = header.buffer_len();
+    if let Some(place) = bytes.get_mut(..length) {
+        header.emit(place);
+        out.extend_from_slice(place);
+    }
 }
 
 /// Writes the question for the number of the IPVS family. Asking it makes the kernel load `ip_vs`.
@@ -134,12 +114,16 @@ pub(crate) fn append_family_lookup(out: &mut Vec<u8>, sequence: u32) {
         cmd: GenlCtrlCmd::GetFamily,
         nlas: vec![GenlCtrlAttrs::FamilyName(GENL_NAME.to_owned())],
     };
-    append(
-        out,
-        GenlMessage::from_payload(payload),
-        sequence,
-        Asking::Nothing,
-    );
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, GenlMessage::from_payload(payload).into());
+    message.finalize();
+    let start = out.len();
+    out.resize(start + message.buffer_len(), 0);
+    if let Some(place) = out.get_mut(start..) {
+        message.serialize(place);
+    }
 }
 
 /// The message of a command.
@@ -194,7 +178,9 @@ pub(crate) fn payload(command: &Command) -> Payload {
 }
 
 pub(crate) fn service_key(service: &ServiceId) -> Vec<Attribute> {
-    let mut key = vec![Attribute::u16(svc::AF, family_number(service.family()))];
+    // Room for all of a service, so that the rest is added without moving it.
+    let mut key = Vec::with_capacity(9);
+    key.push(Attribute::u16(svc::AF, family_number(service.family())));
     match service {
         ServiceId::Address {
             protocol,
@@ -241,14 +227,17 @@ fn mask_bits(mask: ServiceFlags) -> u32 {
 }
 
 pub(crate) fn destination_key(destination: &DestinationId) -> Vec<Attribute> {
-    vec![
+    // Room for all of a destination, likewise.
+    let mut key = Vec::with_capacity(10);
+    key.extend([
         Attribute::address(dest::ADDR, destination.address),
         Attribute::be16(dest::PORT, destination.port),
         Attribute::u16(
             dest::ADDR_FAMILY,
             family_number(Family::of(destination.address)),
         ),
-    ]
+    ]);
+    key
 }
 
 pub(crate) fn destination_full(

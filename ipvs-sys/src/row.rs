@@ -27,11 +27,11 @@ fn named<T>(result: Result<T, NameError>) -> Result<T, Malformed> {
 }
 
 /// The contents of the one nest that a row consists of.
-fn nest(body: &[u8], kind: u16, what: &str) -> Result<Vec<u8>, Malformed> {
+fn nest<'a>(body: &'a [u8], kind: u16, what: &str) -> Result<&'a [u8], Malformed> {
     for item in attributes(body) {
         let item = item?;
         if item.kind() == kind {
-            return Ok(item.bytes().to_vec());
+            return Ok(item.bytes());
         }
     }
     Err(Malformed::new(format!("{what} is missing")))
@@ -43,7 +43,7 @@ pub(crate) fn service(body: &[u8]) -> Result<ServiceEntry, Malformed> {
     let (mut scheduler, mut flags, mut timeout, mut netmask, mut engine) =
         (None, None, None, None, None);
     let (mut narrow, mut wide) = (None, None);
-    for item in attributes(&nest(body, attr::SERVICE, "SERVICE")?) {
+    for item in attributes(nest(body, attr::SERVICE, "SERVICE")?) {
         let item = item?;
         match item.kind() {
             svc::AF => af = Some(family_of_number(item.u16()?)?),
@@ -104,7 +104,7 @@ pub(crate) fn destination(
         (None, None, None, None, None);
     let (mut tunnel_kind, mut tunnel_port, mut tunnel_flags) = (tun::IPIP, 0, TunnelFlags::NONE);
     let (mut narrow, mut wide) = (None, None);
-    for item in attributes(&nest(body, attr::DEST, "DEST")?) {
+    for item in attributes(nest(body, attr::DEST, "DEST")?) {
         let item = item?;
         match item.kind() {
             dest::ADDR => addr = Some(item.address_bytes()?),
@@ -195,7 +195,7 @@ fn statistics(body: &[u8], width: CounterWidth) -> Result<Statistics, Malformed>
 pub(crate) fn sync_daemon(body: &[u8]) -> Result<SyncDaemon, Malformed> {
     let (mut role, mut interface, mut sync_id) = (None, None, None);
     let (mut max_length, mut group, mut port, mut ttl) = (None, None, None, None);
-    for item in attributes(&nest(body, attr::DAEMON, "DAEMON")?) {
+    for item in attributes(nest(body, attr::DAEMON, "DAEMON")?) {
         let item = item?;
         match item.kind() {
             daemon::STATE => {

@@ -6,6 +6,16 @@
 //! The kernel's table is read three ways: by this crate, by `ipvsadm -Sn` and `-Ln` (libnl's encoder and another decoder), and
 //! from `/proc/net/ip_vs`, which is text that the kernel makes without netlink.
 
+// A test that cannot go on says so by panicking, in its helpers too.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants
+)]
+
+mod bare;
+
 use ipvs_sys::*;
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeSet;
@@ -37,6 +47,7 @@ fn fresh() -> Option<Ipvs> {
     }
     match Ipvs::open() {
         Ok(ipvs) => {
+            // Without any address of its own a namespace takes every destination for a broadcast address.
             run("ip", &["link", "set", "lo", "up"]);
             Some(ipvs)
         }
@@ -120,7 +131,7 @@ fn new_destination(service: ServiceId, at: &str, forwarding: Forwarding, weight:
 #[track_caller]
 fn must(ipvs: &mut Ipvs, commands: &[Command]) {
     let outcome = ipvs.apply(commands);
-    for (index, outcome) in outcome.not_done() {
+    if let Some((index, outcome)) = outcome.not_done().next() {
         panic!("{}: {outcome}", commands[index]);
     }
     assert_eq!(outcome.outcomes.len(), commands.len());
@@ -429,6 +440,24 @@ fn a_tunnel_may_lead_to_the_other_family() {
             destination: all[0].0,
         }],
     );
+}
+
+#[test]
+fn a_namespace_without_any_address_refuses_destinations() {
+    let Some(mut ipvs) = fresh() else { return };
+    // A second one, without even lo.
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    let mut bare = Ipvs::open().unwrap();
+    let service = tcp("192.0.2.1:80");
+    let commands = [
+        new_service(service, "rr"),
+        new_destination(service, "10.0.0.1:80", Forwarding::DirectRoute, 1),
+    ];
+    must(&mut ipvs, &commands);
+    must(&mut bare, &commands[..1]);
+    refused(&mut bare, &commands[1], Cause::Invalid, "EINVAL");
+    run("ip", &["link", "set", "lo", "up"]);
+    must(&mut bare, &commands[1..]);
 }
 
 #[test]
@@ -923,6 +952,81 @@ fn more_than_a_receive_buffer_of_requests_and_of_errors() {
     );
 }
 
+/// A socket with next to no receive buffer, of which far too much is asked.
+struct Cramped(netlink_sys::Socket, u32);
+
+impl Cramped {
+    fn open() -> Box<Self> {
+        let mut socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_GENERIC).unwrap();
+        let port = socket.bind_auto().unwrap().port_number();
+        socket.set_rx_buf_sz(4096_i32).unwrap();
+        Box::new(Self(socket, port))
+    }
+}
+
+impl Transport for Cramped {
+    fn send(&mut self, datagram: &[u8]) -> std::io::Result<()> {
+        let kernel = netlink_sys::SocketAddr::new(0, 0);
+        self.0.send_to(datagram, &kernel, 0).map(|_| ())
+    }
+
+    fn receive(
+        &mut self,
+        mut buffer: &mut [u8],
+        _until: Option<Instant>,
+    ) -> Result<usize, ReceiveError> {
+        // The kernel answers within send, so there is nothing to wait for.
+        self.0
+            .recv(&mut buffer, nix::libc::MSG_DONTWAIT)
+            .map_err(|error| match error.raw_os_error() {
+                Some(nix::libc::EAGAIN) => ReceiveError::Nothing,
+                Some(nix::libc::ENOBUFS) => ReceiveError::Overrun,
+                _ => ReceiveError::Failed(error),
+            })
+    }
+
+    fn port(&self) -> u32 {
+        self.1
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            bytes: 60_000,
+            requests: 200,
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_drops_is_unknown_and_never_done() {
+    if fresh().is_none() {
+        return;
+    }
+    let mut ipvs = Ipvs::over(Cramped::open(), Cramped::open()).unwrap();
+    let table = big_table(10);
+    // Success needs one answer: even this buffer does for it.
+    must(&mut ipvs, &table);
+    // Eleven times ten errors do not fit.
+    let outcomes = ipvs.apply(&table).outcomes;
+    let unknown = outcomes
+        .iter()
+        .filter(|o| **o == Outcome::Unknown(Loss::Overrun))
+        .count();
+    let failed = outcomes
+        .iter()
+        .filter(|o| matches!(o, Outcome::Failed(_)))
+        .count();
+    assert!(
+        unknown > 0 && failed > 0,
+        "{unknown} unknown, {failed} failed"
+    );
+    assert_eq!(unknown + failed, table.len(), "{outcomes:?}");
+    // Each try sends half as much, until the answers fit.
+    let tries = (0..10).find(|_| !ipvs.apply(&table).is_uncertain());
+    assert!(tries.is_some());
+    assert_eq!(ipvs.services().unwrap().len(), 10);
+}
+
 #[test]
 fn a_long_list_of_destinations_comes_whole() {
     let Some(mut ipvs) = fresh() else { return };
@@ -987,156 +1091,54 @@ fn dumps_and_changes_at_the_same_time_do_no_harm() {
     assert_eq!(ipvs.services().unwrap().len(), 20);
 }
 
-/// The floor: the same requests over a socket with nothing else, in sends of 60 kB, acknowledged once per send.
-mod bare {
-    use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
-
-    fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
-        out.extend_from_slice(&u16::try_from(value.len() + 4).unwrap().to_ne_bytes());
-        out.extend_from_slice(&kind.to_ne_bytes());
-        out.extend_from_slice(value);
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-
-    fn nest(out: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
-        let start = out.len();
-        attribute(out, kind | 0x8000, &[]);
-        fill(out);
-        let length = u16::try_from(out.len() - start).unwrap().to_ne_bytes();
-        out[start..start + 2].copy_from_slice(&length);
-    }
-
-    fn message(
-        out: &mut Vec<u8>,
-        family: u16,
-        command: u8,
-        fill: impl FnOnce(&mut Vec<u8>),
-    ) -> usize {
-        let start = out.len();
-        out.extend_from_slice(&[0; 16]);
-        out[start + 4..start + 6].copy_from_slice(&family.to_ne_bytes());
-        out[start + 6] = 1;
-        out.extend_from_slice(&[command, 1, 0, 0]);
-        fill(out);
-        let length = u32::try_from(out.len() - start).unwrap().to_ne_bytes();
-        out[start..start + 4].copy_from_slice(&length);
-        start
-    }
-
-    fn address(bytes: [u8; 4]) -> [u8; 16] {
-        let mut all = [0; 16];
-        all[..4].copy_from_slice(&bytes);
-        all
-    }
-
-    fn key(out: &mut Vec<u8>, at: [u8; 4]) {
-        attribute(out, 1, &2_u16.to_ne_bytes());
-        attribute(out, 2, &6_u16.to_ne_bytes());
-        attribute(out, 3, &address(at));
-        attribute(out, 4, &80_u16.to_be_bytes());
-    }
-
-    pub(crate) struct Loop {
-        socket: Socket,
-        family: u16,
-    }
-
-    impl Loop {
-        pub(crate) fn open() -> Self {
-            let mut socket = Socket::new(NETLINK_GENERIC).unwrap();
-            socket.bind_auto().unwrap();
-            let mut ask = Vec::new();
-            message(&mut ask, 16, 3, |out| attribute(out, 2, b"IPVS\0"));
-            socket.send_to(&ask, &SocketAddr::new(0, 0), 0).unwrap();
-            let mut answer = vec![0; 8192];
-            let length = socket.recv(&mut &mut answer[..], 0).unwrap();
-            let mut rest = &answer[20..length];
-            loop {
-                let word = |at: usize| u16::from_ne_bytes([rest[at], rest[at + 1]]);
-                if word(2) == 1 {
-                    let family = word(4);
-                    return Self { socket, family };
-                }
-                rest = &rest[usize::from(word(0)).next_multiple_of(4)..];
-            }
-        }
-
-        fn flush(&self, out: &mut Vec<u8>, last: usize) {
-            out[last + 6] |= 4;
-            self.socket.send_to(out, &SocketAddr::new(0, 0), 0).unwrap();
-            let mut answer = [0; 512];
-            self.socket.recv(&mut &mut answer[..], 0).unwrap();
-            let code = i32::from_ne_bytes(answer[16..20].try_into().unwrap());
-            assert_eq!(code, 0);
-            out.clear();
-        }
-
-        pub(crate) fn program(&self, count: u16) {
-            let mut out = Vec::with_capacity(65_536);
-            let mut last = 0;
-            for n in 0..count {
-                let [high, low] = n.to_be_bytes();
-                let service = [10, 1, high, low];
-                last = message(&mut out, self.family, 1, |out| {
-                    nest(out, 1, |out| {
-                        key(out, service);
-                        attribute(out, 6, b"wlc\0");
-                        attribute(out, 7, &[0, 0, 0, 0, 255, 255, 255, 255]);
-                        attribute(out, 8, &[0; 4]);
-                        attribute(out, 9, &[255; 4]);
-                    });
-                });
-                for server in 0..10 {
-                    if out.len() > 60_000 {
-                        self.flush(&mut out, last);
-                    }
-                    last = message(&mut out, self.family, 5, |out| {
-                        nest(out, 1, |out| key(out, service));
-                        nest(out, 2, |out| {
-                            attribute(out, 1, &address([10, 2 + server, high, low]));
-                            attribute(out, 2, &80_u16.to_be_bytes());
-                            attribute(out, 11, &2_u16.to_ne_bytes());
-                            attribute(out, 3, &[0; 4]);
-                            attribute(out, 4, &1_u32.to_ne_bytes());
-                            attribute(out, 5, &[0; 4]);
-                            attribute(out, 6, &[0; 4]);
-                        });
-                    });
-                }
-            }
-            self.flush(&mut out, last);
-        }
-    }
-}
-
-/// The least of several runs: what the work costs when nothing else is in the way.
-fn least(runs: usize, mut run: impl FnMut() -> Duration) -> Duration {
-    (0..runs).map(|_| run()).min().unwrap()
+/// Times `work` in a namespace of its own, since the kernel searches every destination that was deleted in the last minutes whenever one
+/// is added. The namespace is kept, or its removal would disturb the next run.
+fn timed<T: Send + 'static>(
+    work: impl FnOnce(&mut Ipvs) -> (Instant, T) + Send + 'static,
+) -> (Duration, Ipvs, T) {
+    let run = move || {
+        let mut ipvs = fresh().unwrap();
+        let (start, result) = work(&mut ipvs);
+        let took = start.elapsed();
+        (took, ipvs, result)
+    };
+    std::thread::spawn(run).join().unwrap()
 }
 
 #[test]
 fn eleven_thousand_entries_cost_at_most_twice_the_bare_loop() {
-    let Some(mut ipvs) = fresh() else { return };
-    let bare = bare::Loop::open();
-    let table = big_table(1000);
-    let timed = |ipvs: &mut Ipvs, work: &mut dyn FnMut(&mut Ipvs)| {
-        let start = Instant::now();
-        work(ipvs);
-        let took = start.elapsed();
-        assert_eq!(ipvs.services().unwrap().len(), 1000);
-        must(ipvs, &[Command::Flush]);
-        took
-    };
-    let floor = least(7, || timed(&mut ipvs, &mut |_| bare.program(1000)));
+    if fresh().is_none() {
+        return;
+    }
+    let (mut floor, mut ours, mut ratio) = (Duration::MAX, Duration::MAX, f64::MAX);
     let mut sends = 0;
-    let ours = least(7, || {
-        timed(&mut ipvs, &mut |ipvs| {
+    let mut kept = Vec::new();
+    // Several runs by turns, each compared with its neighbour: on a busy machine whatever else runs hits both alike.
+    for _ in 0..5 {
+        let (bare_took, ipvs, ()) = timed(|_| {
+            let bare = bare::Loop::open();
+            let start = Instant::now();
+            bare.program(1000);
+            (start, ())
+        });
+        floor = floor.min(bare_took);
+        kept.push(ipvs);
+        let (took, ipvs, outcome) = timed(|ipvs| {
+            let table = big_table(1000);
+            let start = Instant::now();
             let outcome = ipvs.apply(&table);
-            assert!(outcome.all_done());
-            sends = outcome.sends;
-        })
-    });
-    must(&mut ipvs, &table);
+            (start, outcome)
+        });
+        assert!(outcome.all_done());
+        sends = outcome.sends;
+        ours = ours.min(took);
+        ratio = ratio.min(took.as_secs_f64() / bare_took.as_secs_f64());
+        kept.push(ipvs);
+    }
+    for ipvs in &mut kept {
+        assert_eq!(ipvs.services().unwrap().len(), 1000);
+    }
+    let ipvs = kept.last_mut().unwrap();
     let start = Instant::now();
     let services: Vec<ServiceId> = ipvs
         .services()
@@ -1152,9 +1154,8 @@ fn eleven_thousand_entries_cost_at_most_twice_the_bare_loop() {
         .sum();
     let dump = start.elapsed();
     assert_eq!((services.len(), rows), (1000, 10_000));
-    let ratio = ours.as_secs_f64() / floor.as_secs_f64();
     say(format!(
-        "1,000 services x 10 destinations: bare loop {floor:?}, ipvs-sys {ours:?} in {sends} sends ({ratio:.2} times), \
+        "1,000 services x 10 destinations, best of 5: bare loop {floor:?}, ipvs-sys {ours:?} in {sends} sends (best pair {ratio:.2} times), \
          dump of all {dump:?}"
     ));
     if cfg!(debug_assertions) {

@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 
 fn datagram(command: &Command) -> Vec<u8> {
     let mut out = Vec::new();
-    append_ipvs(&mut out, FAMILY, payload(command), 7, Asking::Nothing);
+    append_ipvs(&mut out, FAMILY, &payload(command), 7, Asking::Nothing);
     out
 }
 
@@ -310,7 +310,7 @@ mod goldens {
     fn questions() {
         let ask = |payload, asking| {
             let mut out = Vec::new();
-            append_ipvs(&mut out, FAMILY, payload, 7, asking);
+            append_ipvs(&mut out, FAMILY, &payload, 7, asking);
             out
         };
         let bare = |kind, asking| ask(Payload::bare(kind), asking);
@@ -613,7 +613,7 @@ proptest! {
     #[test]
     fn every_message_is_whole_and_aligned((service, settings) in any_service_and_settings()) {
         let mut out = datagram(&Command::NewService { service, settings: settings.clone() });
-        append_ipvs(&mut out, FAMILY, payload(&Command::set_service(service, settings)), 8, Asking::Nothing);
+        append_ipvs(&mut out, FAMILY, &payload(&Command::set_service(service, settings)), 8, Asking::Nothing);
         let sequences: Vec<u32> = requests(&out).iter().map(|r| r.sequence).collect();
         prop_assert_eq!(sequences, vec![7, 8]);
     }
