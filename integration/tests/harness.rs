@@ -78,6 +78,25 @@ native_test! {
         }
     }
 
+    fn logs_are_collected_and_ends_are_reported() {
+        let mut lab = Topology::new("logs");
+        let node = lab.node("one");
+        let daemon = node
+            .command("sh")
+            .args(["-c", "echo first; echo second >&2; kill -TERM $$"])
+            .spawn("talker");
+        daemon.wait(LONG);
+        assert_eq!(daemon.log(), "first\nsecond\n");
+        let logs = lab.logs();
+        assert!(logs.contains("--- talker on one (signal: 15 (SIGTERM))\nfirst\nsecond\n"), "{logs}");
+        // The same name again does not write over the first one's log.
+        let again = node.command("sleep").arg("1000").spawn("talker");
+        assert_ne!(again.log_file(), daemon.log_file());
+        assert!(again.is_running() && again.resident_bytes() > 0);
+        again.stop(LONG);
+        assert_eq!(again.resident_bytes(), 0);
+    }
+
     fn a_command_that_hangs_is_ended() {
         let mut lab = Topology::new("hang");
         let node = lab.node("one");

@@ -170,6 +170,84 @@ fn nothing_is_left_of_a_lab_that_was_killed() {
     });
 }
 
+/// Any short buffer of the extended processor state is refused by the kernel, with AMX
+/// or without, so that the wrapper can be tried on every machine.
+#[test]
+fn the_ptrace_wrapper_lengthens_a_short_processor_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrapper = folder.path().join("wrapper.so");
+    let tracer = folder.path().join("tracer");
+    let source = repository().join("scripts/lab.d/xstate-ptrace.c");
+    let compile = |words: &[&std::ffi::OsStr]| {
+        assert!(Command::new("cc").args(words).status().unwrap().success());
+    };
+    compile(&[
+        "-shared".as_ref(),
+        "-fPIC".as_ref(),
+        "-o".as_ref(),
+        wrapper.as_ref(),
+        source.as_ref(),
+    ]);
+    let program = folder.path().join("tracer.c");
+    fs::write(&program, TRACER).unwrap();
+    compile(&["-o".as_ref(), tracer.as_ref(), program.as_ref()]);
+
+    let bare = Command::new(&tracer).output().unwrap();
+    assert_eq!(text(&bare.stdout), "set: Bad address\n");
+    let wrapped = Command::new(&tracer)
+        .env("LD_PRELOAD", &wrapper)
+        .output()
+        .unwrap();
+    assert_eq!(
+        text(&wrapped.stdout),
+        "set: Success\nxmm0: kept\npeek: kept\n"
+    );
+}
+
+/// Sets a register of a child with a state as short as the oldest processors' (512 bytes
+/// and the header), and reads it back; then pokes and peeks at a word.
+const TRACER: &str = r#"
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static unsigned char state[65536] __attribute__((aligned(64)));
+static long word;
+int main(void)
+{
+	pid_t child = fork();
+	if (!child) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	waitpid(child, 0, 0);
+	struct iovec all = { state, sizeof state };
+	ptrace(PTRACE_GETREGSET, child, (void *)NT_X86_XSTATE, &all);
+	memset(state + 160, 0x5a, 16); /* xmm0 */
+	state[512] |= 2;               /* the SSE part of the state is not initial */
+	struct iovec head = { state, 512 + 64 };
+	errno = 0;
+	ptrace(PTRACE_SETREGSET, child, (void *)NT_X86_XSTATE, &head);
+	printf("set: %s\n", strerror(errno));
+	if (!errno) {
+		memset(state, 0, sizeof state);
+		all.iov_len = sizeof state;
+		ptrace(PTRACE_GETREGSET, child, (void *)NT_X86_XSTATE, &all);
+		printf("xmm0: %s\n", state[160] == 0x5a && state[175] == 0x5a ? "kept" : "lost");
+		ptrace(PTRACE_POKEDATA, child, &word, 42L);
+		printf("peek: %s\n", ptrace(PTRACE_PEEKDATA, child, &word, 0) == 42 ? "kept" : "lost");
+	}
+	kill(child, SIGKILL);
+	return 0;
+}
+"#;
+
 /// Processes whose command line mentions a path.
 fn processes_about(path: &Path) -> usize {
     let needle = path.to_str().unwrap();

@@ -8,10 +8,10 @@
  * full state with EFAULT: the guest's first process dies with "ptrace set fp regs
  * failed, errno = 14".
  *
- * The cure: when the buffer is short, ask the host for the full state (whose length
- * is the size wanted), clear it, copy the guest's part over its head and set that.
- * The tile state is then in its initial configuration, which is right for processes
- * that never asked for permission to use AMX.
+ * The cure: ask the host once for the full state, whose length is the size wanted (one
+ * for all processes); where the guest's buffer is shorter, copy it over the head of a
+ * cleared one of that size and set that. The tile state is then in its initial
+ * configuration, which is right for processes that never asked for permission to use AMX.
  *
  * PEEK requests keep the calling convention of libc: the word read is the result.
  */
@@ -32,6 +32,8 @@
 
 /* The largest state known today is below 12 kB. */
 static _Thread_local unsigned char full[64 * 1024] __attribute__((aligned(64)));
+/* The size of the full state on this host, once it is known. */
+static size_t size_wanted;
 
 long ptrace(enum __ptrace_request request, ...)
 {
@@ -54,12 +56,16 @@ long ptrace(enum __ptrace_request request, ...)
 
 	if (request == PTRACE_SETREGSET && (unsigned long)addr == NT_X86_XSTATE && data) {
 		const struct iovec *given = data;
-		struct iovec wanted = { full, sizeof full };
-		if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, addr, &wanted) == 0 &&
-		    wanted.iov_len > given->iov_len) {
-			memset(full, 0, wanted.iov_len);
+		if (!size_wanted) {
+			struct iovec all = { full, sizeof full };
+			if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, addr, &all) == 0)
+				size_wanted = all.iov_len;
+		}
+		if (size_wanted > given->iov_len) {
+			struct iovec padded = { full, size_wanted };
 			memcpy(full, given->iov_base, given->iov_len);
-			return syscall(SYS_ptrace, request, pid, addr, &wanted);
+			memset(full + given->iov_len, 0, size_wanted - given->iov_len);
+			return syscall(SYS_ptrace, request, pid, addr, &padded);
 		}
 	}
 	return syscall(SYS_ptrace, request, pid, addr, data);
