@@ -188,7 +188,7 @@ pub(super) fn unescaped(word: &str) -> String {
 
 /// The words of a command line as script keywords understand it: blanks part them, `'...'` and `"..."` hold them together,
 /// a backslash takes the next character as it is or names a control character (`\n`, `\t`, `\x41`, `\101`).
-pub(super) fn command(text: &str) -> Vec<String> {
+pub(in crate::config) fn command(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
