@@ -74,6 +74,7 @@ impl Resolver<'_> {
                 Listen::Address(_, port) => (listen.value, port),
                 Listen::Mark(_) => (listen.value, 0),
             },
+            Field::Bad if self.language == Language::Toml => return None,
             Field::Bad => {
                 self.say(
                     Diagnostic::error(Code::Required, header, "this service cannot be: its address is unusable")
@@ -110,7 +111,7 @@ impl Resolver<'_> {
         if servers.is_empty() {
             self.say(
                 Diagnostic::warning(Code::Idle, header, "this service has no servers")
-                    .help("left out, as in keepalived"),
+                    .help(format!("left out{}", self.words.there)),
             );
             return None;
         }
@@ -174,7 +175,7 @@ impl Resolver<'_> {
             (Some(timeout), _) => timeout.value,
             (None, Listen::Address(_, 0)) => {
                 self.say(Diagnostic::note(Code::Defaulted, header, "a service for every port is persistent").help(
-                    format!("for 360 seconds, as in keepalived; say how long with `{}`", self.words.persistence),
+                    format!("for 360 seconds{}; say how long with `{}`", self.words.there, self.words.persistence),
                 ));
                 PERSISTENCE
             }
@@ -218,7 +219,7 @@ impl Resolver<'_> {
                     let before = *before;
                     self.say(
                         Diagnostic::warning(Code::Duplicate, span, format!("a second server {}", server.key))
-                            .mark("left out, as in keepalived")
+                            .mark(format!("left out{}", self.words.there))
                             .and(before, "the first stands here"),
                     );
                 }
@@ -237,7 +238,7 @@ impl Resolver<'_> {
                     draft.span,
                     format!("an {} server of an {} service needs a tunnel", Family::of(draft.address), outer.family),
                 )
-                .mark("left out, as in keepalived"),
+                .mark(format!("left out{}", self.words.there)),
             );
             return None;
         }
@@ -255,8 +256,8 @@ impl Resolver<'_> {
                         format!("with {forwarding} a server's port is the service's"),
                     )
                     .help(format!(
-                        "taken as {}, as in keepalived: the packet reaches the server as the client sent it",
-                        outer.port
+                        "taken as {}{}: the packet reaches the server as the client sent it",
+                        outer.port, self.words.there
                     )),
                 );
                 outer.port

@@ -74,8 +74,10 @@ pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                 }
             }
             "addresses" => {
-                draft.addresses_at = Some(entry.key_span);
                 draft.addresses = addresses(reader, entry);
+                if entry.value.as_array().is_none_or(|array| !array.is_empty()) {
+                    draft.addresses_at = Some(entry.key_span);
+                }
             }
             "excluded-addresses" => draft.excluded = addresses(reader, entry),
             "source" => draft.multicast_source = Field::from(reader.address_v4(entry), span),

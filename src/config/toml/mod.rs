@@ -26,7 +26,7 @@ pub(super) fn draft(file: FileId, report: &mut Report) -> Draft {
         for error in errors {
             let span = error.span().unwrap_or(0..0);
             // An error at the end of the text has nothing to point at.
-            let end = span.end.max(span.start + 1).min(text.len());
+            let end = text.ceil_char_boundary(span.end.max(span.start + 1).min(text.len()));
             let start = text.floor_char_boundary(span.start.min(end.saturating_sub(1)));
             let span = Span::new(file, start..end.max(start));
             reader.say(Diagnostic::error(Code::TomlSyntax, span, format!("not TOML: {}", error.message())));
