@@ -12,7 +12,7 @@ mod addresses;
 mod expand;
 mod global;
 mod instance;
-mod keywords;
+pub(super) mod keywords;
 mod lexer;
 mod read;
 mod script;

@@ -19,6 +19,8 @@ use crate::model::{
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// As many addresses as the count of an advert can say (RFC 9568 section 5.2.5).
 const MOST_ADDRESSES: usize = 255;
+/// Nobody hears adverts on it.
+const LOOPBACK: &str = "lo";
 /// A password's length on the wire (RFC 2338 section 5.3.6).
 const PASSWORD: usize = 8;
 
@@ -91,6 +93,17 @@ impl Resolver<'_> {
         let (interface, vrid) = (self.words.interface, self.words.vrid);
         let interface = self.required(std::mem::take(&mut draft.interface), &draft.name, interface, unusable);
         let vrid: Option<Vrid> = self.required(std::mem::take(&mut draft.vrid), &draft.name, vrid, unusable);
+        if interface.as_deref() == Some(LOOPBACK) {
+            self.say(
+                Diagnostic::error(
+                    Code::Combination,
+                    draft.name.span,
+                    format!("router `{}` cannot run on the loopback interface", draft.name.value),
+                )
+                .help("adverts need an interface that other hosts hear; addresses may be put on it with `dev lo`"),
+            );
+            return None;
+        }
         Some(VirtualRouterId { interface: interface?, vrid: vrid? })
     }
 

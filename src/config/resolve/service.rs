@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Resolver, Words};
 use crate::config::Language;
-use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::diagnostic::{Code, Diagnostic, Severity};
 use crate::config::draft::{
     CheckDraft, Field, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing,
 };
@@ -56,12 +56,25 @@ pub(in crate::config) fn service(
         }
         Some(before) => {
             let before = *before;
+            let severity = match language {
+                Language::Keepalived => Severity::Warning,
+                Language::Toml => Severity::Error,
+            };
             resolver.say(
-                Diagnostic::error(Code::Duplicate, span, format!("a second service {}", config.key))
-                    .mark("left out")
+                Diagnostic::new(severity, Code::Duplicate, span, format!("a second service {}", config.key))
                     .and(before, "the first stands here")
-                    .help("the kernel keeps one service for each protocol, address and port: put all servers into one"),
+                    .help("the kernel keeps one service for each protocol, address and port, or mark: put all servers into one")
+                    .help(format!(
+                        "its servers are added to the first, whose settings hold for both{}",
+                        resolver.words.there
+                    )),
             );
+            let Some(first) = table.services.iter_mut().find(|first| first.key == config.key) else { return };
+            for server in config.servers {
+                if !first.servers.iter().any(|other| other.key == server.key) {
+                    first.servers.push(server);
+                }
+            }
         }
     }
 }

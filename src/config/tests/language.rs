@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Code, Severity, brief, example, keepalived, only, toml};
+use crate::config::keepalived::keywords::{Place, Status, Takes};
 use crate::model::{
     CheckKind, Config, Forwarding, ServiceKey, StartAs, Transport, Tunnel, TunnelChecksum, VrrpVersion,
 };
@@ -172,6 +173,24 @@ fn services() {
 }
 
 #[test]
+fn a_service_said_twice_is_one() {
+    let twice = service("") + &service("lb_algo rr\nreal_server 192.0.2.3 80 {\n}");
+    let loaded = keepalived(&twice);
+    assert_eq!(brief(&loaded), ["warning C501 10:1"]);
+    let config = loaded.config.unwrap();
+    let servers: Vec<_> = config.services[0].servers.iter().map(|server| server.key.to_string()).collect();
+    assert_eq!((config.services.len(), servers), (1, vec!["192.0.2.2:80".to_owned(), "192.0.2.3:80".to_owned()]));
+    assert_eq!(config.services[0].settings.scheduler.name(), "wlc");
+}
+
+#[test]
+fn nobody_hears_a_router_on_lo() {
+    let loaded = keepalived(&router("").replace("eth0", "lo"));
+    assert_eq!(brief(&loaded), ["error C512 1:15"]);
+    assert_eq!(loaded.config, None);
+}
+
+#[test]
 fn defaults_are_keepalived_s() {
     let loaded = keepalived("virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 8080 {\nTCP_CHECK {\n}\n}\n}\n");
     assert_eq!(brief(&loaded), ["warning C508 1:1", "warning C508 1:1"]);
@@ -183,6 +202,62 @@ fn defaults_are_keepalived_s() {
     let CheckKind::Tcp(connect) = &check.kind;
     assert_eq!((check.interval, check.retry, connect.timeout), (Duration::from_secs(60), 1, Duration::from_secs(5)));
     assert_eq!((check.retry_interval, check.warmup), (Duration::from_secs(1), None));
+}
+
+/// What the table calls honoured is handled; a debug assertion in the walk speaks up where it is not.
+#[test]
+fn every_honoured_word_does_something() {
+    let mut words = 0;
+    for (place, open, close) in [
+        (Place::Root, "", ""),
+        (Place::Global, "global_defs {\n", "}\n"),
+        (Place::Script, "vrrp_script x {\n", "}\n"),
+        (Place::SyncGroup, "vrrp_sync_group x {\n", "}\n"),
+        (Place::Instance, "vrrp_instance x {\n", "}\n"),
+        (Place::Authentication, "vrrp_instance x {\nauthentication {\n", "}\n}\n"),
+        (Place::Service, "virtual_server 192.0.2.1 80 {\n", "}\n"),
+        (Place::Server, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n", "}\n}\n"),
+        (Place::TcpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nTCP_CHECK {\n", "}\n}\n}\n"),
+    ] {
+        for keyword in place.words().iter().filter(|keyword| keyword.status == Status::Honoured) {
+            let rest = match keyword.takes {
+                Takes::Nothing | Takes::Optional | Takes::Any => "",
+                Takes::Some(_) if keyword.name == "lvs_timeouts" => "tcp 1",
+                Takes::One(_) | Takes::Some(_) => "1",
+                Takes::Block => "{\n}",
+                Takes::Named(_) => "1 {\n}",
+            };
+            let loaded = keepalived(&format!("{open}{} {rest}\n{close}", keyword.name));
+            let odd =
+                [Code::UnknownWord, Code::Misplaced, Code::NotYet, Code::Block, Code::MissingValue, Code::ExtraValue];
+            let found = loaded.report.diagnostics().iter().find(|diagnostic| odd.contains(&diagnostic.code));
+            assert_eq!(found, None, "{place:?} {}", keyword.name);
+            words += 1;
+        }
+    }
+    let table: usize = Place::ALL
+        .iter()
+        .map(|place| place.words().iter().filter(|keyword| keyword.status == Status::Honoured).count())
+        .sum();
+    assert_eq!(words, table, "a place with honoured words is not in this list");
+}
+
+/// A word is in one row of its place, and every remark of the table reads as the end of a sentence.
+#[test]
+fn the_table_is_in_order() {
+    for place in Place::ALL {
+        for (index, keyword) in place.words().iter().enumerate() {
+            assert!(
+                !place.words()[..index].iter().any(|other| other.name == keyword.name),
+                "{place:?} {}",
+                keyword.name
+            );
+            let (Status::WithoutEffect(text) | Status::NotYet(text) | Status::Removed(text)) = keyword.status else {
+                continue;
+            };
+            assert!(text.len() > 10 && !text.ends_with('.'), "{place:?} {}: {text}", keyword.name);
+        }
+    }
 }
 
 #[test]
