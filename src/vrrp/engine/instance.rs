@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub(super) packet_id: u16,
     pub(super) last_heard: Option<(Heard, Instant)>,
     pub(super) differs: Option<Ipv4Addr>,
+    /// Adverts of lower priority since we became active.
+    pub(super) lower: u64,
     pub(super) became_master: u64,
     pub(super) sent: u64,
     pub(super) received: u64,
@@ -60,6 +62,7 @@ impl Entry {
             packet_id: 0,
             last_heard: None,
             differs: None,
+            lower: 0,
             became_master: 0,
             sent: 0,
             received: 0,
@@ -134,6 +137,7 @@ impl Router {
         let Some(entry) = self.instances.get_mut(at) else { return };
         if to == Role::Active {
             entry.became_master += 1;
+            entry.lower = 0;
         } else {
             entry.address_problem = None;
             entry.retry_at = None;

@@ -94,6 +94,8 @@ pub struct Active {
     pub announce_at: Option<Instant>,
     /// Next refreshing announcement.
     pub refresh_at: Option<Instant>,
+    /// When we last announced because somebody of lower priority advertised.
+    pub asserted_at: Option<Instant>,
 }
 
 /// A state without its deadlines.
@@ -334,6 +336,7 @@ impl Machine {
             advert_at: now + self.settings.interval.duration(),
             announce_at: announcements.delay.map(|delay| now + delay),
             refresh_at: announcements.refresh.map(|refresh| now + refresh),
+            asserted_at: None,
         };
         self.enter(State::Active(active), reason, now);
     }
@@ -409,13 +412,20 @@ impl Machine {
             self.become_backup(interval, Some(heard), reason, now);
         } else {
             // (760): assert ourselves at once. Switches may have learnt the other's port, so keepalived, and we, announce
-            // again too, twice.
+            // again too, twice. One burst an interval is enough, however many adverts somebody sends.
             let announcements = self.settings.announcements;
-            self.state =
-                State::Active(Active { announce_at: announcements.delay.map(|delay| now + delay), ..readvertised });
             self.outputs.push_back(Output::LowerPriority(heard));
             self.outputs.push_back(Output::Send { priority: ours });
-            self.outputs.push_back(Output::Announce { repeat: announcements.repeat });
+            if active.asserted_at.is_some_and(|at| now < at + self.settings.interval.duration() / 2) {
+                self.state = State::Active(readvertised);
+            } else {
+                self.outputs.push_back(Output::Announce { repeat: announcements.repeat });
+                self.state = State::Active(Active {
+                    announce_at: announcements.delay.map(|delay| now + delay),
+                    asserted_at: Some(now),
+                    ..readvertised
+                });
+            }
         }
     }
 
