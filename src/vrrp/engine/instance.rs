@@ -29,7 +29,8 @@ pub(super) struct Entry {
     /// Addresses that we put on, as opposed to those that were there.
     pub(super) added: BTreeSet<HostAddress>,
     pub(super) retry_at: Option<Instant>,
-    pub(super) put_back_at: Option<Instant>,
+    /// When each address was last put back after somebody removed it.
+    pub(super) put_back: BTreeMap<HostAddress, Instant>,
     pub(super) address_problem: Option<String>,
     pub(super) send_problem: Option<String>,
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
@@ -56,7 +57,7 @@ impl Entry {
             advertised: Vec::new(),
             added: BTreeSet::new(),
             retry_at: None,
-            put_back_at: None,
+            put_back: BTreeMap::new(),
             address_problem: None,
             send_problem: None,
             packet_id: 0,
@@ -79,6 +80,7 @@ impl Entry {
         self.duplicate_of = None;
         self.group = None;
         self.differs = None;
+        self.put_back.clear();
         self.advertised = config
             .addresses
             .iter()

@@ -335,7 +335,7 @@ impl Machine {
         let active = Active {
             advert_at: now + self.settings.interval.duration(),
             announce_at: announcements.delay.map(|delay| now + delay),
-            refresh_at: announcements.refresh.map(|refresh| now + refresh),
+            refresh_at: self.settings.refresh().map(|refresh| now + refresh),
             asserted_at: None,
         };
         self.enter(State::Active(active), reason, now);
@@ -442,7 +442,7 @@ impl Machine {
             self.outputs.push_back(Output::Announce { repeat: self.settings.announcements.repeat });
         }
         if active.refresh_at.is_some_and(|at| now >= at) {
-            active.refresh_at = self.settings.announcements.refresh.map(|refresh| now + refresh);
+            active.refresh_at = self.settings.refresh().map(|refresh| now + refresh);
             self.outputs.push_back(Output::Announce { repeat: self.settings.announcements.refresh_repeat });
         }
         self.state = State::Active(active);
@@ -467,8 +467,8 @@ impl Machine {
     }
 
     fn configure_active(&mut self, active: Active, settings: Settings, now: Instant) {
-        let refresh_at = match settings.announcements.refresh {
-            Some(refresh) if self.settings.announcements.refresh == Some(refresh) => active.refresh_at,
+        let refresh_at = match settings.refresh() {
+            Some(refresh) if self.settings.refresh() == Some(refresh) => active.refresh_at,
             Some(refresh) => Some(now + refresh),
             None => None,
         };
