@@ -36,6 +36,8 @@ const MOST_WAITING: usize = 64;
 const MOST_CHILDREN: usize = 256;
 /// How long a stop waits for notice scripts.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// From SIGTERM to SIGKILL for tracked scripts at a stop: afterwards nobody is left to send it.
+const STOP_GRACE: Duration = Duration::from_millis(500);
 
 /// What the thread is told.
 enum Job {
@@ -66,7 +68,7 @@ impl Runner {
         let _ = self.jobs.send(Job::Secure(secure));
     }
 
-    /// Ends tracked scripts, lets notices run for a moment, then answers all.
+    /// Ends tracked scripts, lets notices run for a moment, then answers everybody.
     pub(super) fn stop(&self, replies: Vec<Sender<()>>) {
         let _ = self.jobs.send(Job::Stop(replies));
     }
@@ -267,13 +269,14 @@ impl Scripts {
     fn stop(&mut self, replies: Vec<Sender<()>>) {
         let now = Instant::now();
         for running in self.children.values_mut() {
-            match running.purpose {
-                Purpose::Track { .. } => {
-                    running.term_at = None;
-                    running.kill_at = Some(now + GRACE);
+            match (&running.purpose, running.term_at.take()) {
+                (Purpose::Track { .. }, Some(_)) => {
+                    running.kill_at = Some(now + STOP_GRACE);
                     signal(&running.child, Signal::SIGTERM);
                 }
-                Purpose::Notice { .. } => {}
+                // It has had its SIGTERM.
+                (Purpose::Track { .. }, None) => running.kill_at = running.kill_at.map(|_| now),
+                (Purpose::Notice { .. }, term_at) => running.term_at = term_at,
             }
         }
         if self.stopping.is_none() {
@@ -282,7 +285,7 @@ impl Scripts {
         self.stopping.get_or_insert_default().extend(replies);
     }
 
-    /// Answers a stop once notices have run or have had their time; `true` once nothing is left to do.
+    /// Answers a stop once all children have ended or have had their time; `true` once nothing is left to do.
     fn finished(&mut self) -> bool {
         if self.stopping.is_none() {
             return false;
@@ -290,8 +293,7 @@ impl Scripts {
         if self.stop_at.is_some_and(|at| at <= Instant::now()) {
             self.start_all_notices();
         }
-        let noticing = self.children.values().any(|running| matches!(running.purpose, Purpose::Notice { .. }));
-        if self.stop_at.is_none() || !noticing && self.waiting.is_empty() {
+        if self.stop_at.is_none() || self.children.is_empty() && self.waiting.is_empty() {
             self.stop_at = None;
             for reply in self.stopping.iter_mut().flat_map(|replies| replies.drain(..)) {
                 let _ = reply.send(());

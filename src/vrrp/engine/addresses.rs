@@ -164,8 +164,8 @@ impl Router {
                 continue;
             }
             // Two programs that undo each other must not do so at full speed.
-            let contested = entry.put_back_at.is_some_and(|last| now < last + ADDRESS_RETRY);
-            entry.put_back_at = Some(now);
+            let before = entry.put_back.insert(address, now);
+            let contested = before.is_some_and(|last| now < last + ADDRESS_RETRY);
             if contested {
                 entry.retry_at = Some(now + ADDRESS_RETRY);
             } else {

@@ -47,12 +47,14 @@ pub enum Event {
         /// The run that decided.
         outcome: ScriptOutcome,
     },
-    /// While we are active, another router of lower priority advertises.
+    /// While we are active, another router of lower priority advertises. Told at the 1st, 10th, 100th, ... advert.
     LowerPriority {
         /// Virtual router.
         instance: Arc<str>,
         /// The other's advert.
         heard: Heard,
+        /// How many there were since we became active.
+        count: u64,
     },
     /// Somebody took an address off that an active router owns; it is put back.
     AddressPutBack {
@@ -131,11 +133,13 @@ impl fmt::Display for Event {
             }
             Self::ScriptChanged { script, ok: true, outcome } => write!(f, "script {script} is well: {outcome}"),
             Self::ScriptChanged { script, ok: false, outcome } => write!(f, "script {script} fails: {outcome}"),
-            Self::LowerPriority { instance, heard } => write!(
-                f,
-                "{instance}: {} advertises priority {} while we are master; asserting ourselves and announcing again",
-                heard.source, heard.priority
-            ),
+            Self::LowerPriority { instance, heard, count } => {
+                write!(f, "{instance}: {} advertises priority {} while we are master; ", heard.source, heard.priority)?;
+                match count {
+                    1 => f.write_str("asserting ourselves and announcing again"),
+                    _ => write!(f, "{count} such adverts so far: does it receive ours, and accept them?"),
+                }
+            }
             Self::AddressPutBack { instance, address } => write!(
                 f,
                 "{instance}: somebody removed {}/{} while we are master; it was put back",

@@ -29,13 +29,16 @@ pub(super) struct Entry {
     /// Addresses that we put on, as opposed to those that were there.
     pub(super) added: BTreeSet<HostAddress>,
     pub(super) retry_at: Option<Instant>,
-    pub(super) put_back_at: Option<Instant>,
+    /// When each address was last put back after somebody removed it.
+    pub(super) put_back: BTreeMap<HostAddress, Instant>,
     pub(super) address_problem: Option<String>,
     pub(super) send_problem: Option<String>,
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
     pub(super) packet_id: u16,
     pub(super) last_heard: Option<(Heard, Instant)>,
     pub(super) differs: Option<Ipv4Addr>,
+    /// Adverts of lower priority since we became active.
+    pub(super) lower: u64,
     pub(super) became_master: u64,
     pub(super) sent: u64,
     pub(super) received: u64,
@@ -54,12 +57,13 @@ impl Entry {
             advertised: Vec::new(),
             added: BTreeSet::new(),
             retry_at: None,
-            put_back_at: None,
+            put_back: BTreeMap::new(),
             address_problem: None,
             send_problem: None,
             packet_id: 0,
             last_heard: None,
             differs: None,
+            lower: 0,
             became_master: 0,
             sent: 0,
             received: 0,
@@ -76,6 +80,7 @@ impl Entry {
         self.duplicate_of = None;
         self.group = None;
         self.differs = None;
+        self.put_back.clear();
         self.advertised = config
             .addresses
             .iter()
@@ -134,6 +139,7 @@ impl Router {
         let Some(entry) = self.instances.get_mut(at) else { return };
         if to == Role::Active {
             entry.became_master += 1;
+            entry.lower = 0;
         } else {
             entry.address_problem = None;
             entry.retry_at = None;

@@ -379,12 +379,7 @@ impl Router {
                 machine::Output::Announce { repeat } => self.announce(at, repeat, None),
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
-                machine::Output::LowerPriority(heard) => {
-                    if let Some(entry) = self.instances.get(at) {
-                        let instance = Arc::clone(&entry.name);
-                        self.outputs.push_back(Output::Event(Event::LowerPriority { instance, heard }));
-                    }
-                }
+                machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
                 machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason),
             }
         }

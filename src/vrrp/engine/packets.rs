@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::instance::Entry;
 use super::{Event, Output, Router};
 use crate::model::{Transport, VrrpVersion};
-use crate::vrrp::machine::Input;
+use crate::vrrp::machine::{Heard, Input};
 use crate::vrrp::receive::{self, Expectation};
 use crate::wire::{ipv4, vrrp};
 
@@ -102,6 +102,17 @@ impl Router {
                     self.outputs.push_back(Output::Event(Event::Dropped { instance, drop, packet, count }));
                 }
             }
+        }
+    }
+
+    /// Somebody of lower priority advertises while we are active.
+    pub(super) fn lower_priority(&mut self, at: usize, heard: Heard) {
+        let Some(entry) = self.instances.get_mut(at) else { return };
+        entry.lower += 1;
+        let count = entry.lower;
+        if is_power_of_ten(count) {
+            let instance = Arc::clone(&entry.name);
+            self.outputs.push_back(Output::Event(Event::LowerPriority { instance, heard, count }));
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Tracked scripts: when they run, and what their outcomes make of routers.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Event, Output, Router, ScriptRun};
 use crate::model::TrackScript;
 use crate::vrrp::track::ScriptVerdict;
+
+/// Scripts do not run more often than this, whatever the configuration says.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +88,9 @@ impl Router {
     /// Starts what is due. A script that still runs is left out this time.
     pub(super) fn start_scripts(&mut self, now: Instant) {
         for script in self.scripts.iter_mut().filter(|script| script.next_at <= now) {
-            let next = script.next_at + script.config.interval;
-            script.next_at = if next > now { next } else { now + script.config.interval };
+            let interval = script.config.interval.max(SHORTEST_INTERVAL);
+            let next = script.next_at + interval;
+            script.next_at = if next > now { next } else { now + interval };
             if script.running.is_some() {
                 continue;
             }

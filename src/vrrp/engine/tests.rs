@@ -236,6 +236,18 @@ fn an_address_removed_by_hand_is_put_back_without_giving_up() {
 }
 
 #[test]
+fn addresses_that_go_together_come_back_together() {
+    let mut many = instance("a", 51);
+    many.addresses = (51..56).map(vip).collect();
+    let mut bench = Bench::new(vec![many]);
+    bench.pass(LONG);
+    for last in 51..56 {
+        let words = bench.input(Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, last), 32)));
+        assert!(words.contains(&format!("add 10.0.0.{last}")), "{words:?}");
+    }
+}
+
+#[test]
 fn a_refused_address_is_told_once_and_tried_again() {
     let mut bench = Bench::new(vec![instance("a", 51)]);
     bench.refuses = true;

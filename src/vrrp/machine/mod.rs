@@ -94,6 +94,8 @@ pub struct Active {
     pub announce_at: Option<Instant>,
     /// Next refreshing announcement.
     pub refresh_at: Option<Instant>,
+    /// When we last announced because somebody of lower priority advertised.
+    pub asserted_at: Option<Instant>,
 }
 
 /// A state without its deadlines.
@@ -333,7 +335,8 @@ impl Machine {
         let active = Active {
             advert_at: now + self.settings.interval.duration(),
             announce_at: announcements.delay.map(|delay| now + delay),
-            refresh_at: announcements.refresh.map(|refresh| now + refresh),
+            refresh_at: self.settings.refresh().map(|refresh| now + refresh),
+            asserted_at: None,
         };
         self.enter(State::Active(active), reason, now);
     }
@@ -409,13 +412,20 @@ impl Machine {
             self.become_backup(interval, Some(heard), reason, now);
         } else {
             // (760): assert ourselves at once. Switches may have learnt the other's port, so keepalived, and we, announce
-            // again too, twice.
+            // again too, twice. One burst an interval is enough, however many adverts somebody sends.
             let announcements = self.settings.announcements;
-            self.state =
-                State::Active(Active { announce_at: announcements.delay.map(|delay| now + delay), ..readvertised });
             self.outputs.push_back(Output::LowerPriority(heard));
             self.outputs.push_back(Output::Send { priority: ours });
-            self.outputs.push_back(Output::Announce { repeat: announcements.repeat });
+            if active.asserted_at.is_some_and(|at| now < at + self.settings.interval.duration() / 2) {
+                self.state = State::Active(readvertised);
+            } else {
+                self.outputs.push_back(Output::Announce { repeat: announcements.repeat });
+                self.state = State::Active(Active {
+                    announce_at: announcements.delay.map(|delay| now + delay),
+                    asserted_at: Some(now),
+                    ..readvertised
+                });
+            }
         }
     }
 
@@ -432,7 +442,7 @@ impl Machine {
             self.outputs.push_back(Output::Announce { repeat: self.settings.announcements.repeat });
         }
         if active.refresh_at.is_some_and(|at| now >= at) {
-            active.refresh_at = self.settings.announcements.refresh.map(|refresh| now + refresh);
+            active.refresh_at = self.settings.refresh().map(|refresh| now + refresh);
             self.outputs.push_back(Output::Announce { repeat: self.settings.announcements.refresh_repeat });
         }
         self.state = State::Active(active);
@@ -457,8 +467,8 @@ impl Machine {
     }
 
     fn configure_active(&mut self, active: Active, settings: Settings, now: Instant) {
-        let refresh_at = match settings.announcements.refresh {
-            Some(refresh) if self.settings.announcements.refresh == Some(refresh) => active.refresh_at,
+        let refresh_at = match settings.refresh() {
+            Some(refresh) if self.settings.refresh() == Some(refresh) => active.refresh_at,
             Some(refresh) => Some(now + refresh),
             None => None,
         };

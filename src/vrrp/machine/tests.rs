@@ -306,6 +306,18 @@ fn after_a_long_sleep_the_beat_starts_anew_without_a_burst_of_adverts() {
     assert_eq!(machine.poll_timeout(), Some(woken + Duration::from_secs(1)));
 }
 
+#[test]
+fn a_flood_of_lower_adverts_is_answered_but_not_announced_each_time() {
+    let start = Instant::now();
+    let mut machine = in_role(Role::Active, settings(VrrpVersion::V2, 100), start);
+    let mut bursts = 0;
+    for at in 0..1000 {
+        machine.handle(Input::Advert(heard(HIGH, 99)), start + millis(at));
+        bursts += outputs(&mut machine).matches("announce").count();
+    }
+    assert_eq!(bursts, 2);
+}
+
 // ---- a small network -------------------------------------------------------------------------------------------
 
 /// Some machines on one wire, under a clock that only the test moves.

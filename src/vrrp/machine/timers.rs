@@ -36,6 +36,12 @@ impl Settings {
         }
     }
 
+    /// Time between refreshing announcements; none where it is 0, which means "never" in keepalived's language.
+    #[must_use]
+    pub fn refresh(&self) -> Option<Duration> {
+        self.announcements.refresh.filter(|refresh| !refresh.is_zero())
+    }
+
     /// Why the silence ended in our taking over.
     #[must_use]
     pub fn silence(&self, backup: &Backup) -> Reason {
