@@ -135,4 +135,31 @@ lab_test! {
         assert!(table.contains("Read from the kernel by ipvsctl itself"), "{table}");
         assert!(table.contains("tcp 192.0.2.100:80  rr"), "{table}");
     }
+
+    /// The other formats, and those who may not look.
+    fn the_kernel_is_read_without_the_daemon() {
+        let mut lab = Topology::new("kernel");
+        let node = lab.node("director");
+        node.restore_ipvs_table(EVERY_KIND);
+
+        let json = node.command(bin("ipvsctl")).args(["show", "--kernel", "-o", "json"]).ok();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let services = json["balancer"]["services"].as_array().unwrap();
+        let rules = |kind| EVERY_KIND.lines().filter(|line| line.starts_with(kind)).count();
+        assert_eq!(services.len(), rules("-A"));
+        let servers: usize = services.iter().map(|service| service["servers"].as_array().unwrap().len()).sum();
+        assert_eq!(servers, rules("-a"));
+
+        let wide = node.command(bin("ipvsctl")).args(["show", "--kernel", "-o", "wide"]).ok();
+        assert!(wide.contains("udp 192.168.0.2:5060  wlc ops, persistent 7 s by mask 255.0.255.0 by sip"), "{wide}");
+
+        let nobody = node
+            .command("setpriv")
+            .args(["--reuid=65534", "--clear-groups", "--inh-caps=-all"])
+            .arg(bin("ipvsctl"))
+            .args(["show", "--kernel"])
+            .output();
+        assert_eq!((nobody.status.code(), nobody.stdout.as_str()), (Some(4), ""), "{nobody:?}");
+        assert!(nobody.stderr.contains("CAP_NET_ADMIN"), "{}", nobody.stderr);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::render::clean;
+use super::render::{clean, count};
 use super::{Failure, Status, colours, complain, print};
 use crate::config::{self, Context, Language, Severity};
 use crate::model::Config;
@@ -64,6 +64,7 @@ impl Check {
         let accepted = loaded.is_runnable() && !(self.strict && warnings > 0);
         let mut verdict = clean(&self.file.display().to_string());
         verdict.push_str(if accepted { ": fine" } else { ": refused" });
+        let count = |number: usize, what| count(number.try_into().unwrap_or(u64::MAX), what);
         // Writing to a string does not fail.
         match (errors, warnings) {
             (0, 0) => {}
@@ -87,7 +88,8 @@ impl Check {
 
 /// `: 2 virtual routers, 3 services with 6 servers`: so that one sees whether all of the file was meant.
 fn contents(config: &Config) -> String {
-    let servers = config.services.iter().map(|service| service.servers.len()).sum();
+    let servers: usize = config.services.iter().map(|service| service.servers.len()).sum();
+    let count = |number: usize, what| count(number.try_into().unwrap_or(u64::MAX), what);
     format!(
         " ({}, {} with {})",
         count(config.instances.len(), "virtual router"),
@@ -99,8 +101,4 @@ fn contents(config: &Config) -> String {
 fn short_host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().split('.').next().unwrap_or_default().to_owned()
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
