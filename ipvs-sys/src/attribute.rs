@@ -25,7 +25,8 @@ enum Value {
     U64([u8; 8]),
     Address([u8; 16]),
     Text(Box<str>),
-    Nest(Vec<Attribute>),
+    /// With its length, which the writer asks for at every level of every attribute.
+    Nest(Vec<Attribute>, usize),
 }
 
 impl Attribute {
@@ -95,9 +96,10 @@ impl Attribute {
         }
     }
     pub(crate) fn nest(kind: u16, inner: Vec<Self>) -> Self {
+        let length = inner.as_slice().buffer_len();
         Self {
             kind,
-            value: Value::Nest(inner),
+            value: Value::Nest(inner, length),
         }
     }
 }
@@ -111,13 +113,13 @@ impl Nla for Attribute {
             Value::U64(_) => 8,
             Value::Address(_) => 16,
             Value::Text(text) => text.len() + 1,
-            Value::Nest(inner) => inner.as_slice().buffer_len(),
+            Value::Nest(_, length) => *length,
         }
     }
 
     fn kind(&self) -> u16 {
         match &self.value {
-            Value::Nest(_) => self.kind | NLA_F_NESTED,
+            Value::Nest(..) => self.kind | NLA_F_NESTED,
             Value::U8(_)
             | Value::U16(_)
             | Value::U32(_)
@@ -140,7 +142,7 @@ impl Nla for Attribute {
                     *to = from;
                 }
             }
-            Value::Nest(inner) => inner.as_slice().emit(buffer),
+            Value::Nest(inner, _) => inner.as_slice().emit(buffer),
         }
     }
 }

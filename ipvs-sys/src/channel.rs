@@ -3,9 +3,9 @@
 //! Three kinds of exchange go over a channel.
 //!
 //! * A **batch** is many commands in one send. The kernel handles them in order, before `send` even returns, and always reports errors.
-//!   Asking for an acknowledgement of each would double the cost, so only the last command of a send asks. When that one's
-//!   answer is in, and nothing was lost on the way, silence about the others means success. In every other case silence means
-//!   nothing, and they are [`Outcome::Unknown`].
+//!   Asking for an acknowledgement of each would double the cost, so only one is asked for: that of a barrier, a message behind the
+//!   commands that does nothing. When it is in, and nothing was lost on the way, silence about a command means success. In every
+//!   other case silence means nothing, and the command is [`Outcome::Unknown`].
 //! * A **request** has one answer.
 //! * A **dump** has any number of rows and an end. One at a time goes over a socket; the kernel answers EBUSY to a second.
 //!
@@ -16,10 +16,9 @@ use crate::batch::{BatchOutcome, NotSent, Outcome};
 use crate::command::{Command, CommandKind};
 use crate::dump::Dump;
 use crate::error::{CommandError, DumpError, Loss, Malformed, RequestError};
-use crate::message::{Asking, Payload, append_family_lookup, append_ipvs, payload};
+use crate::message::{Asking, Payload, append_barrier, append_family_lookup, append_ipvs, payload};
 use crate::reply::{Body, Reply, Verdict, replies};
 use crate::transport::{Limits, ReceiveError, Transport};
-use netlink_packet_core::{NLM_F_ACK, NetlinkBuffer};
 use nix::libc;
 use std::io;
 use std::time::{Duration, Instant};
@@ -121,11 +120,11 @@ impl Channel {
         outcome
     }
 
-    /// Writes as many of `commands` as one send may carry, the last of them asking for an acknowledgement.
+    /// Writes as many of `commands` as one send may carry, and the barrier.
     fn encode(&mut self, commands: &[Command]) -> Chunk {
         self.outgoing.clear();
         let first_sequence = self.next_sequence;
-        let (mut count, mut last_start) = (0, 0);
+        let mut count = 0;
         for command in commands.iter().take(self.limits.requests) {
             let start = self.outgoing.len();
             append_ipvs(
@@ -141,12 +140,9 @@ impl Channel {
             }
             self.take_sequence();
             count += 1;
-            last_start = start;
         }
-        if let Some(last) = self.outgoing.get_mut(last_start..) {
-            let mut header = NetlinkBuffer::new(last);
-            header.set_flags(header.flags() | NLM_F_ACK);
-        }
+        let barrier = self.take_sequence();
+        append_barrier(&mut self.outgoing, barrier);
         Chunk {
             first_sequence,
             commands: count,
@@ -155,31 +151,23 @@ impl Channel {
 
     /// Reads the answers to a chunk.
     fn collect(&mut self, chunk: &Chunk, commands: &[Command]) -> Vec<Outcome> {
-        let mut answers: Vec<Option<Verdict>> = vec![None; chunk.commands];
+        let mut answers = Answers {
+            to: vec![None; chunk.commands],
+            barrier: false,
+        };
         let mut loss: Option<Loss> = None;
         let until = Instant::now() + self.patience;
         loop {
-            let complete = matches!(answers.last(), Some(Some(_)));
-            // With the last answer in, or after an overrun, whatever there is is in the queue already: the kernel answers within send.
-            let waiting = if complete || loss == Some(Loss::Overrun) {
-                None
-            } else {
-                Some(until)
-            };
-            match self.receive(waiting) {
+            // Behind the barrier, and after an overrun, whatever there is is in the queue already: the kernel answers within send.
+            let settled = answers.barrier || loss == Some(Loss::Overrun);
+            match self.receive(if settled { None } else { Some(until) }) {
                 Ok(length) => {
-                    let read = note_answers(
-                        &self.incoming,
-                        length,
-                        self.transport.port(),
-                        chunk,
-                        &mut answers,
-                    );
-                    if let Err(lost) = read {
+                    let datagram = self.incoming.get(..length).unwrap_or_default();
+                    if let Err(lost) = answers.note(datagram, self.transport.port(), chunk) {
                         loss.get_or_insert(lost);
                     }
                 }
-                Err(Loss::TimedOut(_)) if complete || loss.is_some() => break,
+                Err(Loss::TimedOut(_)) if settled => break,
                 Err(lost @ (Loss::TimedOut(_) | Loss::Receive { .. })) => {
                     loss.get_or_insert(lost);
                     break;
@@ -189,9 +177,9 @@ impl Channel {
                     loss.get_or_insert(lost);
                 }
             }
-            if Instant::now() > until {
+            if Instant::now() >= until {
                 // Endless chatter that is not for us.
-                if !matches!(answers.last(), Some(Some(_))) {
+                if !answers.barrier {
                     loss.get_or_insert(Loss::TimedOut(self.patience));
                 }
                 break;
@@ -203,7 +191,7 @@ impl Channel {
             (None, None) => Outcome::Done,
             (None, Some(loss)) => Outcome::Unknown(loss.clone()),
         };
-        answers.into_iter().zip(commands).map(outcome).collect()
+        answers.to.into_iter().zip(commands).map(outcome).collect()
     }
 
     // ---- single requests
@@ -279,7 +267,7 @@ impl Channel {
                     Body::Family { .. } | Body::Noop => {}
                 }
             }
-            if Instant::now() > until {
+            if Instant::now() >= until {
                 return Err(lost(Loss::TimedOut(self.patience)));
             }
         }
@@ -322,7 +310,7 @@ impl Channel {
         let limit = self.patience.saturating_mul(12);
         let end = Instant::now() + limit;
         loop {
-            if Instant::now() > end {
+            if Instant::now() >= end {
                 return Err(gathering
                     .fault
                     .unwrap_or(DumpError::Endless { command, limit }));
@@ -478,32 +466,36 @@ fn is_for(reply: &Reply<'_>, sequence: u32, port: u32) -> bool {
     reply.body == Body::Overrun || (reply.sequence == sequence && reply.port == port)
 }
 
-/// Enters the answers of one datagram.
-fn note_answers(
-    incoming: &[u8],
-    length: usize,
-    port: u32,
-    chunk: &Chunk,
-    answers: &mut [Option<Verdict>],
-) -> Result<(), Loss> {
-    for reply in replies(incoming.get(..length).unwrap_or_default()) {
-        let reply = reply.map_err(Loss::Malformed)?;
-        match reply.body {
-            Body::Overrun => return Err(Loss::Overrun),
-            Body::Verdict(verdict) if reply.port == port => {
-                let index = usize::try_from(reply.sequence.wrapping_sub(chunk.first_sequence));
-                let place = index.ok().and_then(|index| answers.get_mut(index));
-                match place {
-                    // An error stands, whatever else is said of the same command.
-                    Some(Some(earlier)) if earlier.errno != 0 => {}
-                    Some(place) => *place = Some(verdict),
-                    None => {}
+/// What has come back of a chunk.
+struct Answers {
+    /// By the command's index in the chunk.
+    to: Vec<Option<Verdict>>,
+    /// The barrier's acknowledgement is in.
+    barrier: bool,
+}
+
+impl Answers {
+    /// Enters the answers of one datagram.
+    fn note(&mut self, datagram: &[u8], port: u32, chunk: &Chunk) -> Result<(), Loss> {
+        for reply in replies(datagram) {
+            let reply = reply.map_err(Loss::Malformed)?;
+            match reply.body {
+                Body::Overrun => return Err(Loss::Overrun),
+                Body::Verdict(verdict) if reply.port == port => {
+                    let index = usize::try_from(reply.sequence.wrapping_sub(chunk.first_sequence));
+                    let index = index.unwrap_or(usize::MAX);
+                    match self.to.get_mut(index) {
+                        // An error stands, whatever else is said of the same command.
+                        Some(Some(earlier)) if earlier.errno != 0 => {}
+                        Some(place) => *place = Some(verdict),
+                        None => self.barrier |= index == chunk.commands,
+                    }
                 }
+                Body::Verdict(_) | Body::Done(_) | Body::Noop | Body::Family { .. } => {}
             }
-            Body::Verdict(_) | Body::Done(_) | Body::Noop | Body::Family { .. } => {}
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn refusal(command: CommandKind, verdict: Verdict) -> CommandError {
@@ -521,3 +513,6 @@ fn too_large(error: &io::Error) -> bool {
 fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
+
+#[cfg(test)]
+mod tests;

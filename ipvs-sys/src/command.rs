@@ -60,7 +60,7 @@ pub enum Command {
     },
     /// Starts a sync daemon. EEXIST if one of that role runs.
     NewDaemon(SyncDaemon),
-    /// Stops a sync daemon. ESRCH if none of that role runs.
+    /// Stops a sync daemon. ESRCH if none of that role runs. It takes up to a second, in which the kernel does nothing else of IPVS.
     DelDaemon(SyncRole),
     /// Sets the connection timeouts; 0 leaves one as it is.
     SetTimeouts(Timeouts),

@@ -421,3 +421,6 @@ pub enum OpenError {
     #[error("IPVS could not be opened: {0}")]
     Request(#[source] RequestError),
 }
+
+#[cfg(test)]
+mod tests;

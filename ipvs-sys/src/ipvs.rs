@@ -181,3 +181,6 @@ fn open_error(error: RequestError) -> OpenError {
     }
     OpenError::Request(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use crate::destination::{DestinationId, DestinationSettings, Forwarding, Tunnel,
 use crate::general::{SyncDaemon, SyncRole, Timeouts};
 use crate::service::{Family, Netmask, ServiceFlags, ServiceId, ServiceSettings};
 use netlink_packet_core::{
-    Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    NetlinkSerializable,
+    Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_NOOP, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
@@ -66,6 +66,24 @@ impl Emitable for Payload {
     }
     fn emit(&self, buffer: &mut [u8]) {
         self.attributes.as_slice().emit(buffer);
+    }
+}
+
+/// Writes the end of a batch: a message that does nothing but be acknowledged.
+///
+/// The kernel handles a send in order, so its acknowledgement says that everything before it was handled. It is a message of its own
+/// because the last command cannot be relied on for it: one that ends in EINTR gets no answer at all, not even when it
+/// asks (`netlink_rcv_skb`). Stopping a sync daemon that has not got round to running yet does that.
+pub(crate) fn append_barrier(out: &mut Vec<u8>, sequence: u32) {
+    let mut header = NetlinkHeader::default();
+    header.length = 16;
+    header.message_type = NLMSG_NOOP;
+    header.flags = NLM_F_REQUEST | NLM_F_ACK;
+    header.sequence_number = sequence;
+    let start = out.len();
+    out.resize(start + header.buffer_len(), 0);
+    if let Some(place) = out.get_mut(start..) {
+        header.emit(place);
     }
 }
 
@@ -308,3 +326,6 @@ pub(crate) fn timeout_attributes(timeouts: &Timeouts) -> Vec<Attribute> {
         Attribute::u32(attr::TIMEOUT_UDP, timeouts.udp_secs),
     ]
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -155,3 +155,6 @@ fn verdict(payload: &[u8], tlvs: &[u8], flags: u16) -> Result<Verdict, Malformed
     }
     Ok(verdict)
 }
+
+#[cfg(test)]
+mod tests;

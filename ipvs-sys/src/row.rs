@@ -272,3 +272,6 @@ pub(crate) fn family_id(body: &[u8]) -> Result<u16, Malformed> {
     }
     Err(Malformed::new("FAMILY_ID is missing"))
 }
+
+#[cfg(test)]
+mod tests;
