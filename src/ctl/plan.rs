@@ -27,8 +27,7 @@ impl Plan {
         print(&if reply.steps.is_empty() {
             "Nothing would change.\n".to_owned()
         } else {
-            let (count, sum) = (steps::count(&reply.steps), steps::sum(&reply.steps));
-            format!("{count}; {sum}:\n{}", steps::lines(&reply.steps))
+            format!("{}:\n{}", steps::sum(&reply.steps), steps::lines(&reply.steps))
         })?;
         Ok(Status::Ok)
     }

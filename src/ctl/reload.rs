@@ -24,8 +24,7 @@ impl Reload {
         print(&if reply.steps.is_empty() {
             "Reloaded: the kernel's table stays as it is.\n".to_owned()
         } else {
-            let (count, sum) = (steps::count(&reply.steps), steps::sum(&reply.steps));
-            format!("Reloaded: {count}; {sum}:\n{}", steps::lines(&reply.steps))
+            format!("Reloaded: {}:\n{}", steps::sum(&reply.steps), steps::lines(&reply.steps))
         })?;
         Ok(Status::Ok)
     }

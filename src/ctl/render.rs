@@ -225,6 +225,11 @@ pub(super) fn age(secs: f64) -> String {
     }
 }
 
+/// `1 server`, `3 servers`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// Bytes as people say them: `512 B`, `1.5 KiB`, `12 MiB`.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::render::clean;
+use super::render::{clean, count};
 use crate::api::PlannedStep;
 
 /// One numbered line per step, with the live connections that it touches.
@@ -23,20 +23,12 @@ pub(super) fn lines(steps: &[PlannedStep]) -> String {
     text
 }
 
-/// `1 step`, `3 steps`.
-pub(super) fn count(steps: &[PlannedStep]) -> String {
-    match steps.len() {
-        1 => "1 step".to_owned(),
-        many => format!("{many} steps"),
-    }
-}
-
-/// What the steps do to live connections, all told.
+/// `3 steps; 1 live connection is cut off`.
 pub(super) fn sum(steps: &[PlannedStep]) -> String {
-    let cut: u64 = steps.iter().filter(|step| step.cuts).map(|step| step.connections).sum();
-    match cut {
+    let cut = match steps.iter().filter(|step| step.cuts).map(|step| step.connections).sum() {
         0 => "no live connection is cut off".to_owned(),
         1 => "1 live connection is cut off".to_owned(),
         many => format!("{many} live connections are cut off"),
-    }
+    };
+    format!("{}; {cut}", count(steps.len().try_into().unwrap_or(u64::MAX), "step"))
 }

@@ -73,7 +73,9 @@ fn no_daemon() {
 /// Runs as a user who may not, also where the tests run as root.
 fn unprivileged(daemon: &Canned, mode: u32) -> Run {
     let program = daemon.folder().join("ipvsctl");
-    fs::copy(env!("CARGO_BIN_EXE_ipvsctl"), &program).unwrap();
+    // In a process of its own: a file that we had open for writing would be open in the children that other tests start at
+    // the same moment, and the kernel would not run it.
+    assert!(Command::new("cp").args([env!("CARGO_BIN_EXE_ipvsctl").as_ref(), program.as_os_str()]).status().unwrap().success());
     fs::set_permissions(daemon.folder(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(daemon.socket(), Permissions::from_mode(mode)).unwrap();
     let mut command = Command::new(program);

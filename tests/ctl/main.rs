@@ -1,6 +1,9 @@
 //! The real `ipvsctl` against a control socket whose daemon is a list of canned answers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod canned;
+mod check;
 mod failures;
 mod show;
 mod verbs;

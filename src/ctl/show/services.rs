@@ -1,7 +1,7 @@
 //! The part of the tables that is about services and their servers.
 
 use crate::api::{BalancerView, CheckView, CountersView, ServerHealth, ServerView, ServiceView};
-use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, plain};
+use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
 /// Services with what the daemon knows of their servers.
 pub(super) fn with_health(page: &mut Page, balancer: &BalancerView, wide: bool) {
@@ -67,17 +67,17 @@ pub(super) fn kernel_only(page: &mut Page, balancer: &BalancerView, wide: bool) 
 pub(super) fn summary(balancer: &BalancerView) -> String {
     let ours: Vec<_> = balancer.services.iter().filter(|service| service.ours).collect();
     let (up, all) = ours.iter().map(|service| up_and_all(service)).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-    let mut text = format!("{}, {up} of {} up", count(ours.len(), "service"), count(all, "server"));
+    let mut text = format!("{}, {up} of {} up", count(number(ours.len()), "service"), count(all, "server"));
     let foreign = balancer.services.len() - ours.len();
     if foreign > 0 {
-        text.push_str(&format!("; {} of somebody else", count(foreign, "service")));
+        text.push_str(&format!("; {} of somebody else", count(number(foreign), "service")));
     }
     text
 }
 
-/// `1 server`, `3 servers`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+/// A length as a number.
+pub(super) fn number(length: usize) -> u64 {
+    length.try_into().unwrap_or(u64::MAX)
 }
 
 fn up_of(service: &ServiceView) -> String {
@@ -86,7 +86,7 @@ fn up_of(service: &ServiceView) -> String {
 }
 
 /// Configured servers that are up, and all that are configured.
-fn up_and_all(service: &ServiceView) -> (usize, usize) {
+fn up_and_all(service: &ServiceView) -> (u64, u64) {
     service.servers.iter().fold((0, 0), |(up, all), server| match server.health {
         ServerHealth::Up | ServerHealth::Unchecked => (up + 1, all + 1),
         ServerHealth::Down | ServerHealth::Unknown => (up, all + 1),

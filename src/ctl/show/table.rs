@@ -5,7 +5,7 @@
 
 use super::services;
 use crate::api::{AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView};
-use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, plain};
+use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
 /// Addresses of a virtual router that a table names; wide names all.
 const ADDRESSES: usize = 4;
@@ -44,7 +44,7 @@ pub(super) fn kernel(balancer: &BalancerView, wide: bool) -> Page {
     );
     page.text(
         0,
-        format!("{}, {}", services::count(balancer.services.len(), "service"), services::count(servers, "server")),
+        format!("{}, {}", count(services::number(balancer.services.len()), "service"), count(services::number(servers), "server")),
         Tone::Plain,
     );
     if !balancer.services.is_empty() {
@@ -61,7 +61,7 @@ fn head(page: &mut Page, snapshot: &Snapshot) {
     let config = &snapshot.config;
     let mut line = format!("{}, in force for {}", config.file, age(config.loaded_secs));
     if config.warnings > 0 {
-        let warnings = services::count(config.warnings.try_into().unwrap_or(usize::MAX), "warning");
+        let warnings = count(config.warnings.into(), "warning");
         line.push_str(&format!(", {warnings} (`ipvsctl check {}` shows them)", config.file));
     }
     page.text(0, line, Tone::Plain);
@@ -80,7 +80,7 @@ fn summary(snapshot: &Snapshot) -> String {
             }
         }
         let states: Vec<_> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-        parts.push(format!("{}: {}", services::count(snapshot.instances.len(), "virtual router"), states.join(", ")));
+        parts.push(format!("{}: {}", count(services::number(snapshot.instances.len()), "virtual router"), states.join(", ")));
     }
     if !snapshot.balancer.services.is_empty() {
         parts.push(services::summary(&snapshot.balancer));
@@ -99,7 +99,7 @@ fn problems(page: &mut Page, snapshot: &Snapshot) {
         if !running {
             page.problem(0, format!("the {name} loop does not run{panic}; see the log"), Tone::Bad);
         } else if *restarts > 0 {
-            let times = services::count((*restarts).try_into().unwrap_or(usize::MAX), "time");
+            let times = count((*restarts).into(), "time");
             page.problem(0, format!("the {name} loop was restarted {times}{panic}; please report it"), Tone::Warn);
         }
     }
@@ -112,7 +112,7 @@ fn problems(page: &mut Page, snapshot: &Snapshot) {
         page.problem(0, format!("the kernel refused {failed} of {all} steps since the start"), Tone::Warn);
     }
     if balancer.drift_repairs > 0 {
-        let times = services::count(usize::try_from(balancer.drift_repairs).unwrap_or(usize::MAX), "time");
+        let times = count(balancer.drift_repairs, "time");
         let text = format!("somebody else edited the kernel's table; it was put right {times} since the start");
         page.problem(0, text, Tone::Warn);
     }
@@ -221,7 +221,7 @@ fn adverts(page: &mut Page, instance: &InstanceView) {
         "VRRPv{}, an advert every {} s; became master {}; adverts: {} sent, {} received",
         instance.version,
         instance.advert_interval_secs,
-        services::count(usize::try_from(instance.became_master).unwrap_or(usize::MAX), "time"),
+        count(instance.became_master, "time"),
         instance.adverts_sent,
         instance.adverts_received
     );

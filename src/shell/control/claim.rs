@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt,
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::stat::{Mode, fchmod};
@@ -91,11 +92,13 @@ fn lock(path: &Path) -> Result<Flock<File>, ControlError> {
     // No link is followed: the folder may be one in which others can write.
     options.write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
     let file = options.open(&name).map_err(failed)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => {
-            ControlError::InUse { path: path.to_path_buf(), pid: UnixStream::connect(path).ok().and_then(peer) }
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+        if errno == Errno::EWOULDBLOCK {
+            let pid = UnixStream::connect(path).ok().and_then(|stream| peer(&stream));
+            ControlError::InUse { path: path.to_path_buf(), pid }
+        } else {
+            failed(errno.into())
         }
-        other => failed(other.into()),
     })
 }
 
@@ -111,7 +114,7 @@ fn clear(path: &Path) -> Result<(), ControlError> {
         return Err(ControlError::NotASocket(path.to_path_buf()));
     }
     match UnixStream::connect(path) {
-        Ok(stream) => Err(ControlError::InUse { path: path.to_path_buf(), pid: peer(stream) }),
+        Ok(stream) => Err(ControlError::InUse { path: path.to_path_buf(), pid: peer(&stream) }),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             tracing::info!("replacing {}, a control socket that nobody answers on", path.display());
             fs::remove_file(path).map_err(failed("remove the stale socket"))
@@ -121,6 +124,6 @@ fn clear(path: &Path) -> Result<(), ControlError> {
 }
 
 /// Process id of whoever listens at the other end.
-fn peer(stream: UnixStream) -> Option<i32> {
-    getsockopt(&stream, PeerCredentials).ok().map(|credentials| credentials.pid()).filter(|pid| *pid > 0)
+fn peer(stream: &UnixStream) -> Option<i32> {
+    getsockopt(stream, PeerCredentials).ok().map(|credentials| credentials.pid()).filter(|pid| *pid > 0)
 }

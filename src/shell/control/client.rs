@@ -217,16 +217,22 @@ impl Client {
 
     /// Why the connection was not made.
     fn unreachable_because(&self, error: io::Error) -> ClientError {
-        let no_daemon = |why| ClientError::NoDaemon { path: self.path.clone(), why };
-        match error.kind() {
-            io::ErrorKind::NotFound => no_daemon("there is no such socket"),
-            io::ErrorKind::ConnectionRefused if is_socket(&self.path) => {
-                no_daemon("the socket is left over from a daemon that is gone")
-            }
-            io::ErrorKind::ConnectionRefused => no_daemon("that is not a socket"),
-            io::ErrorKind::NotADirectory => no_daemon("a part of the path is not a folder"),
-            io::ErrorKind::PermissionDenied => self.permission(),
-            _ => self.io(error),
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return self.permission();
+        }
+        let refused = if is_socket(&self.path) {
+            "the socket is left over from a daemon that is gone"
+        } else {
+            "that is not a socket"
+        };
+        let reasons = [
+            (io::ErrorKind::NotFound, "there is no such socket"),
+            (io::ErrorKind::ConnectionRefused, refused),
+            (io::ErrorKind::NotADirectory, "a part of the path is not a folder"),
+        ];
+        match reasons.into_iter().find(|(kind, _)| *kind == error.kind()) {
+            Some((_, why)) => ClientError::NoDaemon { path: self.path.clone(), why },
+            None => self.io(error),
         }
     }
 

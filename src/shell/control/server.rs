@@ -139,12 +139,13 @@ pub enum ControlError {
 }
 
 fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => " (run as root, or choose a --socket in a folder of your own)",
-        io::ErrorKind::InvalidInput => " (107 bytes are the most for a socket's path)",
-        io::ErrorKind::ReadOnlyFilesystem => " (choose a --socket in a writable folder)",
-        _ => "",
-    }
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
+    let remedies = [
+        (PermissionDenied, " (run as root, or choose a --socket in a folder of your own)"),
+        (InvalidInput, " (107 bytes are the most for a socket's path)"),
+        (ReadOnlyFilesystem, " (choose a --socket in a writable folder)"),
+    ];
+    remedies.into_iter().find(|(kind, _)| *kind == error.kind()).map_or("", |(_, remedy)| remedy)
 }
 
 /// The running server. Dropped or stopped, it ends its thread and removes the socket.
