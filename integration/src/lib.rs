@@ -50,6 +50,7 @@
 
 pub mod command;
 pub mod daemon;
+pub mod demo;
 pub mod kernel;
 pub mod node;
 pub mod peers;
