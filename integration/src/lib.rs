@@ -48,6 +48,7 @@
     reason = "this crate is a test harness: a broken lab is a failed test, and says so by panicking"
 )]
 
+pub mod bench;
 pub mod command;
 pub mod daemon;
 pub mod demo;
@@ -56,6 +57,7 @@ pub mod node;
 pub mod peers;
 pub mod programs;
 pub mod segment;
+pub mod subject;
 pub mod topology;
 pub mod traffic;
 pub mod waiting;
@@ -67,5 +69,6 @@ pub use kernel::skip;
 pub use node::Node;
 pub use programs::bin;
 pub use segment::Segment;
+pub use subject::Ipvsd;
 pub use topology::Topology;
 pub use waiting::{wait_for, wait_until};

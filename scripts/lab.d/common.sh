@@ -148,7 +148,7 @@ write_orders() {
       [[ $name =~ $passed_on ]] && printf 'export %s=%q\n' "$name" "${!name}"
     done < <(compgen -e)
     printf 'export IPVSD_LAB=%q USER=root LOGNAME=root SHELL=/bin/bash\n' "$kind"
-    printf 'directory=%q\n' "$PWD"
+    printf 'directory=%q repository=%q\n' "$PWD" "$repository"
     printf 'command=('
     [[ $# -eq 0 ]] || printf ' %q' "$@"
     printf ' )\n'

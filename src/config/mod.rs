@@ -1,1 +1,132 @@
-//! config: to come.
+//! Text to [`Config`], or to everything that is wrong with it, in one run.
+//!
+//! ```text
+//! TOML ------------.
+//!                   > drafts -> resolve -> Config
+//! keepalived.conf -'      \________\__________________> Report
+//! ```
+//!
+//! Two front ends turn text into drafts: values checked one by one, each with its place. One resolver fills in defaults, looks
+//! names up, and holds the rules between values. Whatever is found on the way goes to the [`Report`], with file, line and
+//! column, what was expected and the nearest right word; nothing stops at the first mistake.
+//!
+//! Severities are promises. A [`Severity::Note`] takes effect as written. A [`Severity::Warning`] does not, and says what
+//! happens instead: what keepalived does. A [`Severity::Error`] means that something asked for cannot run: a daemon refuses to
+//! start with it, and at a reload keeps what it has.
+//!
+//! This room is pure: files, globs and the environment come through [`Sources`].
+
+mod decode;
+mod diagnostic;
+mod draft;
+mod keepalived;
+mod report;
+mod resolve;
+mod source;
+mod suggest;
+mod toml;
+
+use std::path::Path;
+
+use crate::model::Config;
+
+pub use diagnostic::{Code, Diagnostic, Label, Severity};
+pub use report::Report;
+pub use source::{FileId, Files, Position, SourceError, Sources, Span, Spanned};
+
+/// What a configuration may depend on beside its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// What `@id` lines are compared with: the short host name, unless the command line says otherwise.
+    pub config_id: String,
+}
+
+/// In which language a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// Our own.
+    Toml,
+    /// keepalived's.
+    Keepalived,
+}
+
+impl Language {
+    /// By the ending of its name: `.toml`, or keepalived's.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        match path.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("toml") => Self::Toml,
+            Some(_) | None => Self::Keepalived,
+        }
+    }
+}
+
+/// What came of a file.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What can be run. `None` when nothing can: the file cannot be read, or errors leave neither a router nor a service.
+    ///
+    /// With an error in the report, this is what is left without the things that the errors are about.
+    pub config: Option<Config>,
+    /// All that is to be said about it.
+    pub report: Report,
+}
+
+impl Loaded {
+    /// Whether a daemon may start with it: something can be run, and nothing that was asked for cannot.
+    #[must_use]
+    pub fn is_runnable(&self) -> bool {
+        self.config.is_some() && self.report.worst() != Some(Severity::Error)
+    }
+}
+
+/// Reads a configuration with all that it includes.
+#[must_use]
+pub fn load(path: &Path, language: Option<Language>, sources: &dyn Sources, context: &Context) -> Loaded {
+    let mut report = Report::default();
+    let config = resolved(path, language.unwrap_or_else(|| Language::of(path)), sources, context, &mut report);
+    report.sort();
+    let left = config.filter(|config| {
+        report.worst() != Some(Severity::Error) || !config.instances.is_empty() || !config.services.is_empty()
+    });
+    Loaded { config: left, report }
+}
+
+fn resolved(
+    path: &Path,
+    language: Language,
+    sources: &dyn Sources,
+    context: &Context,
+    report: &mut Report,
+) -> Option<Config> {
+    let bytes = match sources.read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let message = format!("cannot read {}: {error}", path.display());
+            report.add(Diagnostic::placeless(Code::Unreadable, message).help(error.remedy()));
+            return None;
+        }
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        let message = format!("{} is empty", path.display());
+        report.add(Diagnostic::placeless(Code::Empty, message).help(
+            "an empty configuration would take every service and address away; check that the right file was named",
+        ));
+        return None;
+    }
+    let id = match decode::text(bytes, path, report) {
+        Ok(id) => id,
+        Err(diagnostic) => {
+            report.add(diagnostic);
+            return None;
+        }
+    };
+    let draft = match language {
+        Language::Keepalived => keepalived::draft(path, id, sources, context, report),
+        Language::Toml => toml::draft(id, report),
+    };
+    Some(resolve::config(draft, language, report))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! `global_defs`.
+
+use std::num::NonZeroU32;
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::draft::AnnouncementsDraft;
+use super::tree::Statement;
+use super::values::{IGNORED, Instead};
+use super::walk::Walk;
+use crate::model::VrrpVersion;
+
+/// The kernel keeps timeouts up to 31 days.
+const LONGEST_TIMEOUT: i64 = 31 * 86_400;
+const VERSIONS: [(&str, VrrpVersion); 2] = [("2", VrrpVersion::V2), ("3", VrrpVersion::V3)];
+
+/// One word of `global_defs`.
+pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
+    let name = statement.name();
+    if let Some(announcement) = name.strip_prefix("vrrp_").filter(|name| name.starts_with("garp_master_")) {
+        let mut defaults = walk.draft.defaults.announcements;
+        let known = announcements(walk, &mut defaults, announcement, statement);
+        walk.draft.defaults.announcements = defaults;
+        return known;
+    }
+    let value = statement.word(1);
+    match name {
+        "router_id" => walk.draft.global.router_id = value.map(|value| value.text.to_owned()),
+        "script_user" => walk.draft.global.script_user = walk.run_as(statement),
+        "enable_script_security" => walk.draft.global.script_security = true,
+        "lvs_flush" => walk.draft.global.exclusive = true,
+        "lvs_timeouts" => timeouts(walk, statement),
+        "vrrp_version" => {
+            if let Some(version) = value.and_then(|value| walk.choice(value, &VERSIONS, IGNORED)) {
+                walk.draft.defaults.version = version;
+            }
+        }
+        "vrrp_mcast_group4" => {
+            walk.draft.defaults.group =
+                value.and_then(|value| walk.address_v4(value, "an IPv4 multicast address", IGNORED));
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The version of VRRP.
+pub(super) fn version(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<VrrpVersion> {
+    statement.word(1).and_then(|value| walk.choice(value, &VERSIONS, Instead("the version of `global_defs` holds")))
+}
+
+/// `garp_master_*`, of the whole daemon or of one router.
+pub(super) fn announcements(
+    walk: &mut Walk<'_>,
+    into: &mut AnnouncementsDraft,
+    name: &str,
+    statement: Statement<'_>,
+) -> bool {
+    let Some(value) = statement.word(1) else { return true };
+    match name {
+        "garp_master_delay" => into.delay = walk.seconds(value, 0.0..=86_400.0, "a delay", IGNORED).or(into.delay),
+        "garp_master_repeat" => into.repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.repeat),
+        "garp_master_refresh" => into.refresh = walk.seconds(value, 0.0..=86_400.0, "a time", IGNORED).or(into.refresh),
+        "garp_master_refresh_repeat" => {
+            into.refresh_repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.refresh_repeat);
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn timeouts(walk: &mut Walk<'_>, statement: Statement<'_>) {
+    let mut words = statement.arguments();
+    while let Some(kind) = words.next() {
+        let Some(value) = words.next() else {
+            walk.say(
+                Diagnostic::warning(Code::MissingValue, kind.span, format!("`{}` lacks its seconds", kind.text))
+                    .help("the kernel's value stays"),
+            );
+            return;
+        };
+        let Some(which) =
+            walk.choice(kind, &[("tcp", 0), ("tcpfin", 1), ("udp", 2)], Instead("the kernel's value stays"))
+        else {
+            continue;
+        };
+        let secs = walk
+            .fits::<u32>(value, 1..=LONGEST_TIMEOUT, "a timeout", Instead("the kernel's value stays"))
+            .and_then(NonZeroU32::new);
+        let timeouts = &mut walk.draft.global.timeouts;
+        match which {
+            0 => timeouts.tcp_secs = secs,
+            1 => timeouts.tcp_fin_secs = secs,
+            _ => timeouts.udp_secs = secs,
+        }
+    }
+}

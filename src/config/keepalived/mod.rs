@@ -1,0 +1,74 @@
+//! `keepalived.conf`, as it stands in the wild.
+//!
+//! ```text
+//! files -> lines -> words and braces -> statements -> drafts
+//!          read     lexer, expand       tree          walk (led by the table in keywords), one module per block
+//! ```
+//!
+//! An unknown word is a warning, as in keepalived, and never swallows what follows it. A value that makes no sense is a
+//! warning too, and says what holds instead; it is an error only where a router or a service cannot be without it.
+
+mod addresses;
+mod expand;
+mod global;
+mod instance;
+mod keywords;
+mod lexer;
+mod read;
+mod script;
+mod service;
+mod tree;
+mod values;
+mod walk;
+
+use std::path::Path;
+
+use super::draft::{Draft, GroupDraft, InstanceDraft, ScriptDraft};
+use super::report::Report;
+use super::source::{FileId, Sources, Spanned};
+use super::{Context, Language, resolve};
+use keywords::Place;
+use tree::Statement;
+use walk::Walk;
+
+/// Everything that a file and its includes say.
+pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
+    let tree = read::read(path, id, sources, context, report);
+    let mut walk = Walk { report, draft: Draft::default() };
+    walk.block(tree.root(), Place::Root, &mut (), root);
+    walk.draft
+}
+
+fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
+    let children = statement.children();
+    let name = statement.word(1).map(|value| Spanned::new(value.text.to_owned(), value.span));
+    match (statement.name(), name) {
+        ("global_defs", _) => walk.block(children, Place::Global, &mut (), global::word),
+        ("virtual_server", _) => {
+            if let Some(mut service) = service::header(walk, statement) {
+                walk.block(children, Place::Service, &mut service, service::word);
+                resolve::service(service, Language::Keepalived, &mut walk.draft.services, walk.report);
+            }
+        }
+        // Done while the file was read.
+        (include, _) if include.starts_with("include") => {}
+        (_, None) => {}
+        ("vrrp_script", Some(name)) => {
+            let mut script = ScriptDraft::new(name);
+            walk.block(children, Place::Script, &mut script, script::word);
+            walk.draft.scripts.push(script);
+        }
+        ("vrrp_instance", Some(name)) => {
+            let mut instance = InstanceDraft::new(name);
+            walk.block(children, Place::Instance, &mut instance, instance::word);
+            walk.draft.instances.push(instance);
+        }
+        ("vrrp_sync_group", Some(name)) => {
+            let mut group = GroupDraft { name, members: Vec::new(), notify: Default::default() };
+            walk.block(children, Place::SyncGroup, &mut group, instance::group_word);
+            walk.draft.groups.push(group);
+        }
+        _ => return false,
+    }
+    true
+}

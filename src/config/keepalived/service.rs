@@ -1,0 +1,326 @@
+//! `virtual_server`, `real_server` and `TCP_CHECK`.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::draft::{CheckDraft, Field, Listen, ServerDraft, ServiceDraft, Timing};
+use super::super::source::Spanned;
+use super::super::suggest;
+use super::keywords::Place;
+use super::tree::{Statement, Value};
+use super::values::{IGNORED, Instead};
+use super::walk::Walk;
+use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
+
+/// The kernel takes persistence up to 31 days.
+const LONGEST_PERSISTENCE: i64 = 31 * 86_400;
+/// What `persistence_timeout` without a number means.
+const BARE_PERSISTENCE: u32 = 360;
+/// Timers of checks may be this long, in seconds.
+const LONGEST_TIMER: f64 = 4_294.0;
+const NO_SERVICE: Instead = Instead("without it the service cannot be");
+const PROTOCOLS: [(&str, Protocol); 3] = [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
+
+/// What stands after `virtual_server`; none if it is a kind of service that there is not yet.
+pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<ServiceDraft> {
+    let mut draft = ServiceDraft::new(statement.line()?);
+    let first = statement.word(1)?;
+    match (first.text, statement.word(2)) {
+        ("group", _) => {
+            walk.say(
+                Diagnostic::warning(
+                    Code::NotYet,
+                    draft.header,
+                    "services of a `virtual_server_group` are not done yet",
+                )
+                .help("this service is not made; name each address with a `virtual_server` of its own"),
+            );
+            return None;
+        }
+        ("fwmark", Some(value)) => {
+            let mark = walk
+                .fits::<u32>(value, 1..=i64::from(u32::MAX), "a firewall mark", NO_SERVICE)
+                .and_then(NonZeroU32::new);
+            draft.listen = Field::from(mark.map(Listen::Mark), value.span);
+        }
+        ("fwmark", None) => {
+            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`fwmark` lacks its number"));
+            draft.listen = Field::Bad;
+        }
+        _ => {
+            let listen = endpoint(walk, statement, "the service's IP address", NO_SERVICE)
+                .map(|(address, port)| Listen::Address(address, port.unwrap_or(0)));
+            draft.listen = Field::from(listen, draft.header);
+        }
+    }
+    Some(draft)
+}
+
+/// `ADDRESS [PORT]`, with the slips that people make: `ADDRESS:PORT` and ports by name.
+fn endpoint(
+    walk: &mut Walk<'_>,
+    statement: Statement<'_>,
+    what: &str,
+    instead: Instead,
+) -> Option<(IpAddr, Option<u16>)> {
+    let value = statement.word(1)?;
+    if let (Ok(both), None) = (std::net::SocketAddr::from_str(value.text), statement.word(2)) {
+        walk.say(
+            Diagnostic::warning(Code::BadValue, value.span, "address and port are parted by a blank here").help(
+                format!("taken as `{} {}`, as it was surely meant; keepalived refuses it", both.ip(), both.port()),
+            ),
+        );
+        return Some((both.ip(), Some(both.port())));
+    }
+    let address = walk.address(value, what, instead)?;
+    match statement.word(2) {
+        None => Some((address, None)),
+        Some(port) if port.text == "0" => Some((address, Some(0))),
+        Some(port) => Some((address, Some(walk.port(port, instead)?))),
+    }
+}
+
+/// One word of a `virtual_server`.
+pub(super) fn word(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) -> bool {
+    if timing(walk, &mut service.timing, statement) {
+        return true;
+    }
+    match statement.name() {
+        "ops" => service.flags.one_packet = true,
+        "flag-1" | "sh-fallback" | "mh-fallback" => service.flags.flag_1 = true,
+        "flag-2" | "sh-port" | "mh-port" => service.flags.flag_2 = true,
+        "flag-3" => service.flags.flag_3 = true,
+        "inhibit_on_failure" => service.inhibit_on_failure = walk.flag(statement).unwrap_or(false),
+        "persistence_timeout" => persistence(walk, service, statement),
+        "real_server" => server(walk, service, statement),
+        _ => return value(walk, service, statement),
+    }
+    true
+}
+
+fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) -> bool {
+    let Some(value) = statement.word(1) else { return true };
+    match statement.name() {
+        "lvs_sched" | "lb_algo" => service.scheduler = Field::from(scheduler(walk, value), value.span),
+        "lvs_method" | "lb_kind" => service.forwarding = Field::from(forwarding(walk, statement), value.span),
+        "protocol" => {
+            let upper = value.text.to_ascii_uppercase();
+            let found = PROTOCOLS.iter().find(|(name, _)| *name == upper).map(|(_, protocol)| *protocol);
+            if found.is_none() {
+                walk.choice(value, &PROTOCOLS, Instead("taken as UDP, as in keepalived"));
+            }
+            service.protocol = Field::from(found, value.span);
+        }
+        "persistence_granularity" => {
+            service.persistence.prefix_len = prefix(walk, value).map(|length| Spanned::new(length, value.span));
+        }
+        "persistence_engine" => service.persistence.engine = Some(value.to_owned()),
+        "ip_family" => {
+            service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
+        }
+        "weight" => {
+            let weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", IGNORED);
+            service.default_weight = weight.or(service.default_weight);
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
+    if let Ok(scheduler) = Scheduler::from_str(value.text) {
+        return Some(scheduler);
+    }
+    let names = Scheduler::ALL.map(Scheduler::name);
+    if super::values::placeholder(value.text).is_some() {
+        walk.bad(value, "a scheduler", Instead("taken as `wlc`"));
+        return None;
+    }
+    let known = match value.text {
+        "loadbalance" | "load_balance" | "leastconn" => Some("wlc"),
+        "roundrobin" | "round_robin" => Some("rr"),
+        "source" => Some("sh"),
+        other => suggest::nearest(&other.to_ascii_lowercase(), names)
+            .or_else(|| names.into_iter().find(|name| name.eq_ignore_ascii_case(other))),
+    };
+    let shown: String = value.text.chars().take(60).collect();
+    walk.say(
+        Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is no scheduler of the kernel"))
+            .mark(format!("schedulers are {}", names.join(", ")))
+            .help_if(known.map(|name| format!("did you mean `{name}`?")))
+            .help("taken as `wlc` (weighted least connections), as in keepalived"),
+    );
+    None
+}
+
+/// `NAT`, `DR` or `TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]`.
+fn forwarding(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Forwarding> {
+    #[derive(Clone, Copy)]
+    enum Method {
+        Nat,
+        Direct,
+        Tunnel,
+    }
+    const METHODS: [(&str, Method); 3] = [("NAT", Method::Nat), ("DR", Method::Direct), ("TUN", Method::Tunnel)];
+    const NAT: Instead = Instead("taken as NAT, as in keepalived");
+    let value = statement.word(1)?;
+    let options = &mut statement.arguments().skip(1);
+    let forwarding = match walk.choice(value, &METHODS, NAT)? {
+        Method::Nat => Forwarding::Masquerade,
+        Method::Direct => Forwarding::Direct,
+        Method::Tunnel => Forwarding::Tunnel(tunnel(walk, options)),
+    };
+    if let Some(extra) = options.next() {
+        walk.bad(extra, "anything that may stand here", Instead("ignored"));
+    }
+    Some(forwarding)
+}
+
+fn tunnel<'t>(walk: &mut Walk<'_>, options: &mut impl Iterator<Item = Value<'t>>) -> Tunnel {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Type {
+        Ipip,
+        Gue,
+        Gre,
+    }
+    const IPIP: Instead = Instead("the tunnel is a plain one, IP in IP");
+    const PLAIN: Instead = Instead("ignored");
+    let mut kind = Type::Ipip;
+    let mut port = None;
+    let mut checksum = TunnelChecksum::None;
+    while let Some(option) = options.next() {
+        match option.text {
+            "type" => {
+                if let Some(value) = options.next() {
+                    const TYPES: [(&str, Type); 3] = [("ipip", Type::Ipip), ("gue", Type::Gue), ("gre", Type::Gre)];
+                    kind = walk.choice(value, &TYPES, IPIP).unwrap_or(Type::Ipip);
+                }
+            }
+            "port" => {
+                if let Some(value) = options.next() {
+                    port = walk.port(value, IPIP);
+                }
+            }
+            "nocsum" => checksum = TunnelChecksum::None,
+            "csum" => checksum = TunnelChecksum::Checksum,
+            "remcsum" => checksum = TunnelChecksum::Remote,
+            _ => walk.bad(option, "`type`, `port`, `nocsum`, `csum` or `remcsum`", PLAIN),
+        }
+    }
+    match (kind, port) {
+        (Type::Ipip, _) => Tunnel::Ipip,
+        (Type::Gue, Some(port)) => Tunnel::Gue { port, checksum },
+        // The port that IANA has given to GUE.
+        (Type::Gue, None) => Tunnel::Gue { port: 6080, checksum },
+        (Type::Gre, _) => Tunnel::Gre { checksum },
+    }
+}
+
+fn persistence(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
+    let seconds = match statement.word(1) {
+        None => NonZeroU32::new(BARE_PERSISTENCE),
+        Some(value) if value.text == "0" => {
+            walk.say(
+                Diagnostic::warning(Code::BadValue, value.span, "a persistence of 0 seconds cannot be")
+                    .mark(format!("1 to {LONGEST_PERSISTENCE}"))
+                    .help("ignored, as in keepalived: the service is not persistent. Remove the line to say just that"),
+            );
+            None
+        }
+        Some(value) => walk
+            .fits::<u32>(value, 1..=LONGEST_PERSISTENCE, "seconds", Instead("ignored: the service is not persistent"))
+            .and_then(NonZeroU32::new),
+    };
+    let span = statement.line().unwrap_or(service.header);
+    service.persistence.timeout_secs = seconds.map(|seconds| Spanned::new(seconds, span));
+}
+
+/// A netmask (`255.255.255.0`) or a prefix length.
+fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
+    if let Ok(mask) = Ipv4Addr::from_str(value.text) {
+        let ones = mask.to_bits().leading_ones();
+        if mask.to_bits().count_ones() == ones && ones > 0 {
+            return u8::try_from(ones).ok();
+        }
+    } else if let Some(length) = u8::from_str(value.text).ok().filter(|length| (1..=128).contains(length)) {
+        return Some(length);
+    }
+    walk.bad(value, "a netmask without gaps, or a prefix length", Instead("each client counts by itself"));
+    None
+}
+
+fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
+    let Some(span) = statement.line() else { return };
+    const LEFT_OUT: Instead = Instead("this server is left out");
+    let Some((address, port)) = endpoint(walk, statement, "the server's IP address", LEFT_OUT) else { return };
+    let mut server = ServerDraft::new(span, address, port);
+    walk.block(statement.children(), Place::Server, &mut server, server_word);
+    service.servers.push(server);
+}
+
+fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Statement<'_>) -> bool {
+    if timing(walk, &mut server.timing, statement) {
+        return true;
+    }
+    match (statement.name(), statement.word(1)) {
+        ("inhibit_on_failure", _) => server.inhibit_on_failure = walk.flag(statement),
+        ("TCP_CHECK", _) => {
+            let mut check = CheckDraft::default();
+            walk.block(statement.children(), Place::TcpCheck, &mut check, check_word);
+            server.checks.push(check);
+        }
+        (_, None) => {}
+        ("weight", Some(value)) => {
+            server.weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", Instead("taken as 1"));
+        }
+        ("uthreshold", Some(value)) => {
+            server.upper_threshold = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).unwrap_or(0);
+        }
+        ("lthreshold", Some(value)) => {
+            server.lower_threshold = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).unwrap_or(0);
+        }
+        ("lvs_method", Some(value)) => server.forwarding = Field::from(forwarding(walk, statement), value.span),
+        _ => return false,
+    }
+    true
+}
+
+fn check_word(walk: &mut Walk<'_>, check: &mut CheckDraft, statement: Statement<'_>) -> bool {
+    if timing(walk, &mut check.timing, statement) {
+        return true;
+    }
+    let Some(value) = statement.word(1) else { return true };
+    match statement.name() {
+        "connect_ip" => check.address = walk.address(value, "an IP address", Instead("the server's address is used")),
+        "connect_port" => check.port = walk.port(value, Instead("the server's port is used")),
+        "bindto" => check.source_address = walk.address(value, "an IP address", IGNORED),
+        "bind_port" => check.source_port = walk.port(value, IGNORED),
+        "bind_if" => check.interface = walk.interface(value, IGNORED),
+        "fwmark" => check.mark = walk.fits(value, 0..=i64::from(u32::MAX), "a mark", IGNORED),
+        _ => return false,
+    }
+    true
+}
+
+/// The words that services, servers and checks share; false: it is none of them.
+fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) -> bool {
+    let Some(value) = statement.word(1) else { return false };
+    match statement.name() {
+        "delay_loop" => {
+            timing.interval = walk.seconds(value, 0.001..=LONGEST_TIMER, "an interval", IGNORED).or(timing.interval);
+        }
+        "connect_timeout" => {
+            timing.timeout = walk.seconds(value, 0.001..=LONGEST_TIMER, "a timeout", IGNORED).or(timing.timeout);
+        }
+        "retry" => timing.retry = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).or(timing.retry),
+        "delay_before_retry" => {
+            timing.retry_interval =
+                walk.seconds(value, 0.0..=LONGEST_TIMER, "a delay", IGNORED).or(timing.retry_interval);
+        }
+        "warmup" => timing.warmup = walk.seconds(value, 0.0..=LONGEST_TIMER, "a delay", IGNORED).or(timing.warmup),
+        _ => return false,
+    }
+    true
+}

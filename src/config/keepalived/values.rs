@@ -1,0 +1,229 @@
+//! Words to values, with a remark where that fails: what was written, what was expected, and what happens instead.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::suggest;
+use super::lexer;
+use super::tree::{Statement, Value};
+use super::walk::Walk;
+use crate::model::RunAs;
+
+/// What becomes of a bad value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Instead(pub(super) &'static str);
+
+/// The line is as if it were not there.
+pub(super) const IGNORED: Instead = Instead("ignored, as in keepalived: the default holds");
+
+/// A sign that a template was never filled in.
+pub(super) fn placeholder(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    if text.contains("${") || (bytes.first() == Some(&b'$') && bytes.get(1).is_some_and(u8::is_ascii_alphabetic)) {
+        return Some("a variable that nobody defined");
+    }
+    if text.contains("{{") || (text.starts_with('<') && text.contains('>')) || text.starts_with("__") {
+        return Some("a placeholder");
+    }
+    let segments = || text.split(['.', '/']);
+    if text.contains('.') && segments().any(|s| matches!(s, "x" | "X" | "xx" | "XX" | "xxx" | "XXX")) {
+        return Some("a placeholder");
+    }
+    (!text.is_ascii() && text.chars().any(char::is_alphabetic)).then_some("a description where the value should be")
+}
+
+impl Walk<'_> {
+    /// Says that a value cannot be.
+    pub(super) fn bad(&mut self, value: Value<'_>, expected: &str, instead: Instead) {
+        let shown: String = value.text.chars().take(60).collect();
+        self.say(match placeholder(value.text) {
+            Some(what) => {
+                let severe = value.text.contains('$');
+                let build = if severe { Diagnostic::error } else { Diagnostic::warning };
+                build(Code::Placeholder, value.span, format!("`{shown}` was never filled in"))
+                    .mark(format!("{what}; expected {expected}"))
+                    .help(if severe {
+                        "fill in the template that this file comes from, or define it above: `$NAME=value`"
+                    } else {
+                        instead.0
+                    })
+            }
+            None => {
+                let quotes = value.text.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']);
+                Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is not {expected}"))
+                    .help_if(quotes.then(|| "it holds typographic quotes; plain ones are `\"`".to_owned()))
+                    .help(instead.0)
+            }
+        });
+    }
+
+    /// A whole number.
+    pub(super) fn number(
+        &mut self,
+        value: Value<'_>,
+        allowed: RangeInclusive<i64>,
+        what: &str,
+        instead: Instead,
+    ) -> Option<i64> {
+        let text = value.text.strip_prefix('+').unwrap_or(value.text);
+        match i64::from_str(text) {
+            Ok(number) if allowed.contains(&number) => Some(number),
+            Ok(_) | Err(_) => {
+                let expected = format!("{what}: a whole number from {} to {}", allowed.start(), allowed.end());
+                self.bad(value, &expected, instead);
+                None
+            }
+        }
+    }
+
+    /// A whole number that fits a type.
+    pub(super) fn fits<T: TryFrom<i64>>(
+        &mut self,
+        value: Value<'_>,
+        allowed: RangeInclusive<i64>,
+        what: &str,
+        instead: Instead,
+    ) -> Option<T> {
+        self.number(value, allowed, what, instead).and_then(|number| T::try_from(number).ok())
+    }
+
+    /// Seconds with decimals, to the microsecond.
+    pub(super) fn seconds(
+        &mut self,
+        value: Value<'_>,
+        allowed: RangeInclusive<f64>,
+        what: &str,
+        instead: Instead,
+    ) -> Option<Duration> {
+        let plain = value.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let seconds = if plain { f64::from_str(value.text).ok() } else { None };
+        match seconds.filter(|seconds| allowed.contains(seconds)).map(Duration::try_from_secs_f64) {
+            Some(Ok(duration)) => Some(Duration::from_nanos_u128(duration.as_nanos().div_ceil(500) / 2 * 1_000)),
+            Some(Err(_)) | None => {
+                let expected = format!("{what}: seconds from {} to {}", allowed.start(), allowed.end());
+                self.bad(value, &expected, instead);
+                None
+            }
+        }
+    }
+
+    /// An address of either family.
+    pub(super) fn address(&mut self, value: Value<'_>, what: &str, instead: Instead) -> Option<IpAddr> {
+        let parsed = IpAddr::from_str(value.text).ok();
+        if parsed.is_none() {
+            self.bad(value, what, instead);
+        }
+        parsed
+    }
+
+    /// An IPv4 address.
+    pub(super) fn address_v4(&mut self, value: Value<'_>, what: &str, instead: Instead) -> Option<Ipv4Addr> {
+        let parsed = Ipv4Addr::from_str(value.text).ok();
+        if parsed.is_none() {
+            let v6 = value.text.contains(':') && IpAddr::from_str(value.text).is_ok();
+            let expected = if v6 { "an IPv4 address (VRRP over IPv6 is not done yet)" } else { what };
+            self.bad(value, expected, instead);
+        }
+        parsed
+    }
+
+    /// A port.
+    pub(super) fn port(&mut self, value: Value<'_>, instead: Instead) -> Option<u16> {
+        self.fits(value, 1..=65_535, "a port", instead)
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, value: Value<'_>, choices: &[(&str, T)], instead: Instead) -> Option<T> {
+        if let Some((_, found)) = choices.iter().find(|(name, _)| *name == value.text) {
+            return Some(*found);
+        }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let mut unique = names.clone();
+        unique.dedup();
+        match (placeholder(value.text), suggest::nearest(value.text, names.iter().copied())) {
+            (None, Some(near)) => self.say(
+                Diagnostic::warning(Code::BadValue, value.span, format!("`{}` is not {}", value.text, listed(&unique)))
+                    .help(format!("did you mean `{near}`?"))
+                    .help(instead.0),
+            ),
+            (Some(_), _) | (None, None) => self.bad(value, &listed(&unique), instead),
+        }
+        None
+    }
+
+    /// `[BOOL]`: bare means yes.
+    pub(super) fn flag(&mut self, statement: Statement<'_>) -> Option<bool> {
+        const CHOICES: [(&str, bool); 6] =
+            [("on", true), ("off", false), ("true", true), ("false", false), ("yes", true), ("no", false)];
+        match statement.word(1) {
+            None => Some(true),
+            Some(value) => self.choice(value, &CHOICES, IGNORED),
+        }
+    }
+
+    /// An interface's name as the kernel takes it.
+    pub(super) fn interface(&mut self, value: Value<'_>, instead: Instead) -> Option<String> {
+        let text = value.text;
+        let possible =
+            !text.is_empty() && text.len() <= 15 && !text.contains(['/', ' ']) && text != "." && text != "..";
+        if possible && placeholder(text).is_none() {
+            return Some(text.to_owned());
+        }
+        self.bad(value, "an interface's name: 1 to 15 bytes", instead);
+        None
+    }
+
+    /// A command line, and maybe who runs it: `"command arguments" [user [group]]` or bare words.
+    pub(super) fn command(&mut self, statement: Statement<'_>) -> (Vec<String>, Option<RunAs>) {
+        let mut arguments = statement.arguments();
+        match arguments.next() {
+            Some(first) if first.quoted => {
+                let user = arguments.next().map(|user| RunAs {
+                    user: user.text.to_owned(),
+                    group: arguments.next().map(|group| group.text.trim_start_matches(':').to_owned()),
+                });
+                (lexer::command(first.text), user)
+            }
+            Some(_) => {
+                let mut words = Vec::new();
+                let mut bare = String::new();
+                for argument in statement.arguments() {
+                    if argument.quoted {
+                        words.extend(lexer::command(&std::mem::take(&mut bare)));
+                        words.push(argument.text.to_owned());
+                    } else {
+                        bare.push_str(argument.text);
+                        bare.push(' ');
+                    }
+                }
+                words.extend(lexer::command(&bare));
+                (words, None)
+            }
+            None => (Vec::new(), None),
+        }
+    }
+
+    /// `user [[:]group]`.
+    pub(super) fn run_as(&mut self, statement: Statement<'_>) -> Option<RunAs> {
+        let user = statement.word(1)?;
+        if placeholder(user.text).is_some() {
+            self.bad(user, "a user", IGNORED);
+            return None;
+        }
+        let group = statement.word(2).map(|group| group.text.trim_start_matches(':').to_owned());
+        Some(RunAs { user: user.text.to_owned(), group })
+    }
+}
+
+/// `a`, `b` or `c`.
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

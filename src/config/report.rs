@@ -1,0 +1,178 @@
+//! All that is to be said about a configuration, and how it looks.
+
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::diagnostic::{Diagnostic, Label, Severity};
+use super::source::{FileId, Files, Span};
+
+/// No more than this many are kept of one run; past it, a text is beyond help anyway.
+const MOST_KEPT: usize = 1_000;
+/// A longer line is not shown whole.
+const LONGEST_LINE: usize = 400;
+
+/// All that is to be said about a configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    files: Files,
+    diagnostics: Vec<Diagnostic>,
+    dropped: usize,
+}
+
+impl Report {
+    /// The texts that it speaks of.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Everything, in the order of the text.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The worst of it; `None`: nothing to say.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.diagnostics.iter().map(|diagnostic| diagnostic.severity).max()
+    }
+
+    /// How many of a severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// One line: `2 errors, 1 warning`, or `no remarks`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let parts: Vec<_> = [Severity::Error, Severity::Warning, Severity::Note]
+            .into_iter()
+            .map(|severity| (self.count(severity), severity))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, severity)| format!("{count} {severity}{}", if count == 1 { "" } else { "s" }))
+            .collect();
+        match (parts.is_empty(), self.dropped) {
+            (true, _) => "no remarks".to_owned(),
+            (false, 0) => parts.join(", "),
+            (false, dropped) => format!("{}, and {dropped} more of the same that are not shown", parts.join(", ")),
+        }
+    }
+
+    /// One line for a log: `file:line:column: severity[code]: message; help`.
+    #[must_use]
+    pub fn line(&self, diagnostic: &Diagnostic) -> String {
+        let place = diagnostic.primary.as_ref().map_or_else(String::new, |label| {
+            let position = self.files.position(label.span);
+            format!("{}:{}:{}: ", self.files.path(label.span.file).display(), position.line, position.column)
+        });
+        let help: String = diagnostic.help.iter().map(|text| format!("; {text}")).collect();
+        format!("{place}{}[{}]: {}{help}", diagnostic.severity, diagnostic.code, diagnostic.message)
+    }
+
+    /// For people: each with its lines of text, marked.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for diagnostic in &self.diagnostics {
+            out.push_str(&renderer.render(&[self.group(diagnostic)]));
+            out.push_str("\n\n");
+        }
+        if self.dropped > 0 {
+            out.push_str(&format!("and {} more that are not shown\n\n", self.dropped));
+        }
+        out
+    }
+
+    fn group<'a>(&'a self, diagnostic: &'a Diagnostic) -> Group<'a> {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let mut group = Group::with_title(level.primary_title(plain(&diagnostic.message)).id(diagnostic.code.as_str()));
+        if let Some(primary) = &diagnostic.primary {
+            let mut files: Vec<FileId> = vec![primary.span.file];
+            for label in &diagnostic.secondary {
+                if !files.contains(&label.span.file) {
+                    files.push(label.span.file);
+                }
+            }
+            for file in files {
+                group = group.element(self.snippet(file, primary, &diagnostic.secondary));
+            }
+        }
+        for help in &diagnostic.help {
+            group = group.element(Level::HELP.message(plain(help)));
+        }
+        group
+    }
+
+    /// The lines of one file that labels touch, and everything between them (which the renderer folds).
+    fn snippet<'a>(&self, file: FileId, primary: &'a Label, others: &'a [Label]) -> Snippet<'a, Annotation<'a>> {
+        let here = |label: &&Label| label.span.file == file;
+        let touched = std::iter::once(primary).chain(others).filter(here).map(|label| self.files.lines_of(label.span));
+        let shown = touched.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or(0..0);
+        let first = Span::new(file, shown.start..shown.start);
+        let single = !self.files.text(file).get(shown.clone()).is_some_and(|text| text.contains('\n'));
+        let window = if single { self.window(file, &shown, primary.span.range()) } else { shown };
+        let mut snippet = Snippet::source(self.files.shown(file, window.clone()))
+            .line_start(self.files.position(first).line)
+            .path(plain(&self.files.path(file).display().to_string()));
+        for (label, kind) in std::iter::once((primary, AnnotationKind::Primary))
+            .chain(others.iter().map(|label| (label, AnnotationKind::Context)))
+            .filter(|(label, _)| label.span.file == file)
+        {
+            let end = window.len();
+            let start = label.span.range().start.saturating_sub(window.start).min(end);
+            let stop = label.span.range().end.saturating_sub(window.start).clamp(start, end);
+            let annotation = kind.span(start..stop);
+            snippet = snippet.annotation(match label.text.is_empty() {
+                true => annotation,
+                false => annotation.label(plain(&label.text)),
+            });
+        }
+        snippet
+    }
+
+    /// Of an overlong line, the part around the place that is spoken of.
+    fn window(&self, file: FileId, line: &Range<usize>, place: Range<usize>) -> Range<usize> {
+        if line.len() <= LONGEST_LINE {
+            return line.clone();
+        }
+        let text = self.files.text(file);
+        let start = text.floor_char_boundary(place.start.saturating_sub(LONGEST_LINE / 4).max(line.start));
+        let end = text.floor_char_boundary((start + LONGEST_LINE).min(line.end));
+        start..end
+    }
+
+    pub(super) fn files_mut(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
+    /// Whether more would only be counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.dropped > 0
+    }
+
+    pub(super) fn add(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < MOST_KEPT {
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Puts everything in the order of the text.
+    pub(super) fn sort(&mut self) {
+        self.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.as_ref().map(|label| label.span));
+    }
+}
+
+/// Terminal escapes and other control characters of a hostile text never reach the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}

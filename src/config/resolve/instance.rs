@@ -1,0 +1,280 @@
+//! One virtual router.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::Resolver;
+use super::track::{Scripts, Weighing};
+use crate::config::Language;
+use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::draft::{AnnouncementsDraft, Field, InstanceDraft, RouterDefaults};
+use crate::config::source::{Span, Spanned};
+use crate::model::{
+    AdvertInterval, Announcements, Instance, Password, Priority, StartAs, Transport, VirtualAddress, VirtualRouterId,
+    Vrid, VrrpVersion,
+};
+
+/// Where adverts go unless told otherwise (RFC 9568 section 5.1.1.2).
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// As many addresses as the count of an advert can say (RFC 9568 section 5.2.5).
+const MOST_ADDRESSES: usize = 255;
+/// A password's length on the wire (RFC 2338 section 5.3.6).
+const PASSWORD: usize = 8;
+
+impl Resolver<'_> {
+    pub(super) fn instance(
+        &mut self,
+        mut draft: InstanceDraft,
+        defaults: &RouterDefaults,
+        scripts: &Scripts,
+        grouped: &HashMap<String, Span>,
+    ) -> Option<Instance> {
+        let name = draft.name.value.clone();
+        let at = draft.name.span;
+        let id = self.identity(&mut draft);
+        let version = std::mem::take(&mut draft.version).value().unwrap_or(defaults.version);
+        let start_as = std::mem::take(&mut draft.start_as).value().unwrap_or_default();
+        let priority = match std::mem::take(&mut draft.priority) {
+            Field::Set(priority) => priority.value,
+            Field::Absent if start_as == StartAs::Master && self.language == Language::Keepalived => {
+                self.say(
+                    Diagnostic::note(Code::Defaulted, at, format!("`{name}` has `state MASTER` and no priority"))
+                        .help("taken as 255, the owner of the addresses, as in keepalived; write the priority"),
+                );
+                Priority::OWNER
+            }
+            Field::Absent | Field::Bad => Priority::DEFAULT,
+        };
+        let no_preempt = self.no_preempt(&draft, start_as, priority);
+        let weighing = Weighing { priority, no_preempt, grouped: grouped.get(&name).copied() };
+        let track_scripts = self.tracked_scripts(&mut draft, scripts, weighing);
+        let own = id.as_ref().map_or("", |id| id.interface.as_str());
+        let tracks = std::mem::take(&mut draft.track_interfaces);
+        let track_interfaces = self.tracked_interfaces(tracks, own, weighing);
+        let advert_interval = self.advert_interval(&mut draft, version);
+        let password = self.password(&mut draft, version);
+        let transport = self.transport(&mut draft, defaults);
+        let addresses = self.addresses(&mut draft);
+        let (id, addresses) = (id?, addresses?);
+        let (addresses, overflow) = match addresses.split_at_checked(MOST_ADDRESSES) {
+            Some((first, rest)) if !rest.is_empty() => (first.to_vec(), rest.to_vec()),
+            Some(_) | None => (addresses, Vec::new()),
+        };
+        let excluded = draft.excluded.into_iter().map(|address| address.value);
+        Some(Instance {
+            name,
+            id,
+            version,
+            start_as,
+            priority,
+            advert_interval,
+            preempt: no_preempt.is_none(),
+            transport,
+            password,
+            addresses,
+            excluded_addresses: overflow.into_iter().chain(excluded).collect(),
+            track_interfaces,
+            track_scripts,
+            announcements: announcements(draft.announcements, defaults.announcements),
+            notify: draft.notify,
+        })
+    }
+
+    /// Interface and number: without both there is no router.
+    fn identity(&mut self, draft: &mut InstanceDraft) -> Option<VirtualRouterId> {
+        let interface = self.required(std::mem::take(&mut draft.interface), &draft.name, self.words.interface);
+        let vrid: Option<Vrid> = self.required(std::mem::take(&mut draft.vrid), &draft.name, self.words.vrid);
+        Some(VirtualRouterId { interface: interface?, vrid: vrid? })
+    }
+
+    fn required<T>(&mut self, field: Field<T>, name: &Spanned<String>, key: &str) -> Option<T> {
+        match field {
+            Field::Set(spanned) => Some(spanned.value),
+            Field::Absent => {
+                self.say(
+                    Diagnostic::error(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
+                        .mark(format!("add `{key}` to it"))
+                        .help("without it the router cannot run"),
+                );
+                None
+            }
+            Field::Bad => {
+                self.say(
+                    Diagnostic::error(
+                        Code::Required,
+                        name.span,
+                        format!("router `{}` cannot run without a usable `{key}`", name.value),
+                    )
+                    .help(format!("see what is said about its `{key}`; a template may not have been filled in")),
+                );
+                None
+            }
+        }
+    }
+
+    fn no_preempt(&mut self, draft: &InstanceDraft, start_as: StartAs, priority: Priority) -> Option<Span> {
+        let span = draft.no_preempt?;
+        let nopreempt = self.words.nopreempt;
+        let why = match (start_as, priority) {
+            (StartAs::Backup, Priority::OWNER) => "an owner (priority 255) always takes over".to_owned(),
+            (StartAs::Backup, _) => return Some(span),
+            (StartAs::Master, _) => format!("`{}` stands against it", self.words.master),
+        };
+        self.say(
+            Diagnostic::warning(Code::PreemptCancelled, span, format!("`{nopreempt}` does not hold: {why}"))
+                .help(format!("ignored, as in keepalived: the router takes over from lower ones. For `{nopreempt}`, let all its hosts start as backup with a priority below 255")),
+        );
+        None
+    }
+
+    fn advert_interval(&mut self, draft: &mut InstanceDraft, version: VrrpVersion) -> AdvertInterval {
+        let Field::Set(written) = std::mem::take(&mut draft.advert_interval) else { return AdvertInterval::DEFAULT };
+        let centiseconds = u16::try_from(written.value.as_millis().div_ceil(10)).unwrap_or(u16::MAX);
+        let (rounded, why) = match version {
+            VrrpVersion::V2 => (
+                (centiseconds.saturating_add(50) / 100 * 100).clamp(100, 25_500),
+                "version 2 counts whole seconds, up to 255",
+            ),
+            VrrpVersion::V3 => (centiseconds.clamp(1, 4_095), "version 3 counts hundredths of a second, up to 40.95"),
+        };
+        let interval = AdvertInterval::from_centiseconds(rounded).unwrap_or(AdvertInterval::DEFAULT);
+        if interval.duration() != written.value {
+            self.say(
+                Diagnostic::warning(
+                    Code::BadValue,
+                    written.span,
+                    format!("adverts cannot go out every {}", shown(written.value)),
+                )
+                .mark(why)
+                .help(format!("taken as {}, as in keepalived", shown(interval.duration()))),
+            );
+        }
+        interval
+    }
+
+    fn password(&mut self, draft: &mut InstanceDraft, version: VrrpVersion) -> Option<Password> {
+        let key = self.words.password;
+        if let Some(span) = draft.other_authentication {
+            self.say(
+                Diagnostic::warning(Code::Combination, span, "there is no such authentication here")
+                    .mark("only PASS is done; AH is not done yet")
+                    .help("adverts carry the password in clear if there is one, and are checked for it: peers that use AH will not understand"),
+            );
+        }
+        let password = match std::mem::take(&mut draft.password) {
+            Field::Set(password) => password,
+            Field::Absent | Field::Bad => return None,
+        };
+        if version == VrrpVersion::V3 {
+            self.say(
+                Diagnostic::note(
+                    Code::PasswordVersion,
+                    password.span,
+                    format!("`{key}` has no effect in VRRP version 3"),
+                )
+                .help("RFC 5798 took passwords out of the protocol; remove it, or use version 2 on all hosts"),
+            );
+            return None;
+        }
+        let length = password.value.len();
+        if length > PASSWORD {
+            self.say(
+                Diagnostic::warning(
+                    Code::LongPassword,
+                    password.span,
+                    format!("`{key}` has {length} bytes, and {PASSWORD} travel"),
+                )
+                .mark("only the first 8 bytes count")
+                .help("cut off, as in keepalived, so that routers with the same file agree; write 8 at most"),
+            );
+        }
+        Some(Password::new(&password.value))
+    }
+
+    fn transport(&mut self, draft: &mut InstanceDraft, defaults: &RouterDefaults) -> Transport {
+        let unicast = std::mem::take(&mut draft.unicast_source);
+        let multicast = std::mem::take(&mut draft.multicast_source);
+        let peers: Vec<Ipv4Addr> = std::mem::take(&mut draft.peers).into_iter().map(|peer| peer.value).collect();
+        let unicast_at = draft.unicast.or(unicast.get().map(|source| source.span));
+        if !peers.is_empty() {
+            return Transport::Unicast { source: unicast.value().or(multicast.value()), peers };
+        }
+        if let Some(span) = unicast_at {
+            self.say(
+                Diagnostic::warning(Code::Idle, span, format!("`{}` names no peer to speak to", self.words.peers))
+                    .help("adverts are multicast, as in keepalived"),
+            );
+        }
+        let group = std::mem::take(&mut draft.group).value().or(defaults.group).unwrap_or(GROUP);
+        Transport::Multicast { source: multicast.value().or(unicast.value()), group }
+    }
+
+    /// The addresses of a router; none when all that were asked for are unusable.
+    fn addresses(&mut self, draft: &mut InstanceDraft) -> Option<Vec<VirtualAddress>> {
+        let key = self.words.addresses;
+        let name = &draft.name;
+        let mut addresses: Vec<VirtualAddress> = Vec::new();
+        let mut places: Vec<Span> = Vec::new();
+        let mut doubled = Vec::new();
+        for Spanned { value, span } in std::mem::take(&mut draft.addresses) {
+            let before =
+                addresses.iter().position(|other| other.address == value.address && other.interface == value.interface);
+            match before.and_then(|index| places.get(index)) {
+                Some(before) => doubled.push((value.address, span, *before)),
+                None => {
+                    addresses.push(value);
+                    places.push(span);
+                }
+            }
+        }
+        let empty = addresses.is_empty() && draft.excluded.is_empty();
+        let diagnostic = match draft.addresses_at {
+            Some(span) if empty => Some((
+                Diagnostic::error(Code::Required, span, format!("router `{}` has no usable address", name.value)).help(
+                    format!("see what is said about the lines of `{key}`; a template may not have been filled in. keepalived runs such a router, which then moves nothing"),
+                ),
+                true,
+            )),
+            Some(_) => None,
+            None if empty => Some((
+                Diagnostic::warning(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
+                    .help("it elects a master, as in keepalived, and moves nothing"),
+                false,
+            )),
+            None => None,
+        };
+        for (address, span, before) in doubled {
+            self.say(
+                Diagnostic::warning(Code::Duplicate, span, format!("{address} is listed twice"))
+                    .and(before, "here")
+                    .help("the second is ignored"),
+            );
+        }
+        match diagnostic {
+            Some((diagnostic, fatal)) => {
+                self.say(diagnostic);
+                (!fatal).then_some(addresses)
+            }
+            None => Some(addresses),
+        }
+    }
+}
+
+fn announcements(own: AnnouncementsDraft, defaults: AnnouncementsDraft) -> Announcements {
+    let base = Announcements::default();
+    let timer = |own: Option<Duration>, default: Option<Duration>, base: Option<Duration>| {
+        own.or(default).map_or(base, |duration| (!duration.is_zero()).then_some(duration))
+    };
+    Announcements {
+        repeat: own.repeat.or(defaults.repeat).unwrap_or(base.repeat),
+        delay: timer(own.delay, defaults.delay, base.delay),
+        refresh: timer(own.refresh, defaults.refresh, base.refresh),
+        refresh_repeat: own.refresh_repeat.or(defaults.refresh_repeat).unwrap_or(base.refresh_repeat),
+    }
+}
+
+/// `1 s`, `0.25 s`.
+fn shown(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

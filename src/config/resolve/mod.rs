@@ -1,0 +1,231 @@
+//! Drafts to a [`Config`]: defaults, names, and the rules that hold between values.
+//!
+//! Both languages end here, so both have the same meaning. Where a remark names a key, it is named in the language of the
+//! file: see [`Words`].
+
+mod instance;
+mod service;
+mod track;
+
+use std::collections::HashMap;
+
+use super::Language;
+use super::diagnostic::{Code, Diagnostic};
+use super::draft::{Draft, GroupDraft, InstanceDraft};
+use super::report::Report;
+use super::source::Span;
+use crate::model::{Config, SyncGroup, VirtualRouterId};
+
+pub(super) use service::service;
+
+/// What things are called in a language.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    pub(super) interface: &'static str,
+    pub(super) vrid: &'static str,
+    pub(super) nopreempt: &'static str,
+    pub(super) master: &'static str,
+    pub(super) addresses: &'static str,
+    pub(super) password: &'static str,
+    pub(super) forwarding: &'static str,
+    pub(super) protocol: &'static str,
+    pub(super) persistence: &'static str,
+    pub(super) instance: &'static str,
+    pub(super) script: &'static str,
+    pub(super) peers: &'static str,
+}
+
+impl Words {
+    /// Those of a language.
+    pub(super) const fn of(language: Language) -> Self {
+        match language {
+            Language::Keepalived => Self {
+                interface: "interface",
+                vrid: "virtual_router_id",
+                nopreempt: "nopreempt",
+                master: "state MASTER",
+                addresses: "virtual_ipaddress",
+                password: "auth_pass",
+                forwarding: "lvs_method",
+                protocol: "protocol",
+                persistence: "persistence_timeout",
+                instance: "vrrp_instance",
+                script: "vrrp_script",
+                peers: "unicast_peer",
+            },
+            Language::Toml => Self {
+                interface: "interface",
+                vrid: "vrid",
+                nopreempt: "preempt = false",
+                master: "start = \"master\"",
+                addresses: "addresses",
+                password: "password",
+                forwarding: "forward",
+                protocol: "protocol",
+                persistence: "persistence",
+                instance: "instance",
+                script: "script",
+                peers: "peers",
+            },
+        }
+    }
+}
+
+/// What the resolver needs at hand.
+struct Resolver<'r> {
+    words: Words,
+    language: Language,
+    report: &'r mut Report,
+}
+
+impl Resolver<'_> {
+    fn say(&mut self, diagnostic: Diagnostic) {
+        self.report.add(diagnostic);
+    }
+
+    /// Where a thing of a name first stood, and a remark about the second; true: it is the first.
+    fn first(&mut self, seen: &mut HashMap<String, Span>, name: &str, span: Span, what: &str) -> bool {
+        match seen.get(name) {
+            None => {
+                seen.insert(name.to_owned(), span);
+                true
+            }
+            Some(before) => {
+                let before = *before;
+                self.say(
+                    Diagnostic::error(Code::Duplicate, span, format!("a second {what} `{name}`"))
+                        .mark("left out")
+                        .and(before, "the first stands here")
+                        .help("give it a name of its own"),
+                );
+                false
+            }
+        }
+    }
+}
+
+/// The whole configuration.
+pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> Config {
+    let Draft { global, defaults, scripts, instances, groups, services, sysctls } = draft;
+    let mut resolver = Resolver { words: Words::of(language), language, report };
+    let scripts = resolver.scripts(scripts);
+    let grouped: HashMap<String, Span> =
+        groups.iter().flat_map(|group| &group.members).map(|member| (member.value.clone(), member.span)).collect();
+    let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
+    let instances = resolver.instances(instances, &defaults, &scripts, &grouped);
+    let sync_groups = resolver.groups(groups, &names, &instances);
+    Config { global, scripts: scripts.into_values(), instances, sync_groups, services: services.services, sysctls }
+}
+
+impl Resolver<'_> {
+    fn instances(
+        &mut self,
+        drafts: Vec<InstanceDraft>,
+        defaults: &super::draft::RouterDefaults,
+        scripts: &track::Scripts,
+        grouped: &HashMap<String, Span>,
+    ) -> Vec<crate::model::Instance> {
+        let mut names = HashMap::new();
+        let mut ids: HashMap<VirtualRouterId, (String, Span)> = HashMap::new();
+        let mut instances = Vec::new();
+        for draft in drafts {
+            let (name, span) = (draft.name.value.clone(), draft.name.span);
+            if !self.first(&mut names, &name, span, self.words.instance) {
+                continue;
+            }
+            let vrid_span = draft.vrid.get().map_or(span, |vrid| vrid.span);
+            let Some(instance) = self.instance(draft, defaults, scripts, grouped) else { continue };
+            match ids.get(&instance.id) {
+                None => {
+                    ids.insert(instance.id.clone(), (name, vrid_span));
+                    instances.push(instance);
+                }
+                Some((other, before)) => {
+                    let diagnostic = Diagnostic::error(
+                        Code::Duplicate,
+                        vrid_span,
+                        format!(
+                            "`{other}` and `{name}` are the same virtual router: number {} on {}",
+                            instance.id.vrid, instance.id.interface
+                        ),
+                    )
+                    .mark(format!("`{name}` again"))
+                    .and(*before, format!("`{other}` has this number already"))
+                    .help(format!(
+                        "give `{name}` another number (on all its hosts), or list its addresses in `{other}`"
+                    ))
+                    .help(match self.language {
+                        Language::Keepalived => {
+                            "routers on one interface are told apart by this number alone: keepalived refuses to start \
+                             with this, and so does ipvsd"
+                        }
+                        Language::Toml => "routers on one interface are told apart by this number alone",
+                    });
+                    self.say(diagnostic);
+                }
+            }
+        }
+        instances
+    }
+
+    fn groups(
+        &mut self,
+        drafts: Vec<GroupDraft>,
+        names: &[String],
+        instances: &[crate::model::Instance],
+    ) -> Vec<SyncGroup> {
+        let mut seen = HashMap::new();
+        let mut taken: HashMap<String, Span> = HashMap::new();
+        let mut groups = Vec::new();
+        for draft in drafts {
+            if !self.first(&mut seen, &draft.name.value, draft.name.span, "group") {
+                continue;
+            }
+            let mut members = Vec::new();
+            for member in draft.members {
+                if !names.contains(&member.value) {
+                    let near = super::suggest::did_you_mean(&member.value, names.iter().map(String::as_str));
+                    self.say(
+                        Diagnostic::warning(
+                            Code::UnknownName,
+                            member.span,
+                            format!("there is no {} `{}`", self.words.instance, member.value),
+                        )
+                        .help_if(near)
+                        .help("the group goes without it"),
+                    );
+                    continue;
+                }
+                if let Some(before) = taken.insert(member.value.clone(), member.span) {
+                    self.say(
+                        Diagnostic::warning(
+                            Code::Duplicate,
+                            member.span,
+                            format!("`{}` is in a group already", member.value),
+                        )
+                        .and(before, "here")
+                        .help("a router moves with one group; this entry is ignored"),
+                    );
+                    continue;
+                }
+                // One that was left out for an error of its own has been spoken of.
+                if instances.iter().any(|instance| instance.name == member.value) {
+                    members.push(member.value);
+                }
+            }
+            if members.is_empty() {
+                self.say(
+                    Diagnostic::warning(
+                        Code::Idle,
+                        draft.name.span,
+                        format!("group `{}` has no members", draft.name.value),
+                    )
+                    .help("left out, as in keepalived"),
+                );
+                continue;
+            }
+            groups.push(SyncGroup { name: draft.name.value, members, notify: draft.notify });
+        }
+        groups
+    }
+}

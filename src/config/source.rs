@@ -1,0 +1,260 @@
+//! Where text comes from, and how a place in it is named.
+//!
+//! The configuration is pure: files, globs and environment variables are asked of a [`Sources`], which the shell implements
+//! and tests replace. Every text that was read is kept in [`Files`] until the report has been rendered, so that a [`Span`]
+//! (twelve bytes) is all that a value needs to carry to be traced back to its line and column.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the outside world provides.
+pub trait Sources {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// [`SourceError`], with its cause as a sentence and what to do about it.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError>;
+
+    /// The files that a glob pattern matches, sorted; empty if none.
+    fn glob(&self, pattern: &str) -> Vec<PathBuf>;
+
+    /// An environment variable (`${_ENV NAME}`).
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceError {
+    /// No such file.
+    Missing,
+    /// The user may not read it.
+    Forbidden,
+    /// It is a folder.
+    Folder,
+    /// It is neither a file nor a folder: a socket, a device, a pipe.
+    Special,
+    /// It is larger than is read.
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// Anything else, in the words of the operating system.
+    Other(String),
+}
+
+impl SourceError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing => "check the path; it is taken relative to the folder that the program was started in",
+            Self::Forbidden => "let the user that runs this read it, and enter every folder above it",
+            Self::Folder => "name a file in it",
+            Self::Special => "name a regular file",
+            Self::TooLarge { .. } => "split it with `include`, or check that it is a configuration at all",
+            Self::Other(_) => "see whether the file system it lies on is well",
+        }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is no such file"),
+            Self::Forbidden => f.write_str("permission denied"),
+            Self::Folder => f.write_str("it is a folder, not a file"),
+            Self::Special => f.write_str("it is a socket, device or pipe, not a regular file"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "it has {size} bytes, and no more than {limit} are read")
+            }
+            Self::Other(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+/// Which of the files that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A stretch of a file: byte offsets into its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl FileId {
+    /// Its place among [`Files`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Span {
+    /// A stretch; offsets past 4 GiB cannot occur, since no such file is read.
+    #[must_use]
+    pub fn new(file: FileId, range: Range<usize>) -> Self {
+        let cut = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { file, start: cut(range.start), end: cut(range.end) }
+    }
+
+    /// From the start of this to the end of the other, if both are in one file; else this.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        if self.file == other.file && other.end >= self.start { Self { end: other.end, ..self } } else { self }
+    }
+
+    /// As a range of bytes.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// A value with its place.
+    pub const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// A line and a column, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+/// One text that was read.
+#[derive(Debug, Clone)]
+struct File {
+    path: PathBuf,
+    text: Arc<str>,
+    /// Byte offset of the start of each line.
+    lines: Vec<u32>,
+    /// Stretches that no report may show.
+    secrets: Vec<Range<usize>>,
+}
+
+/// Every text that was read, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    files: Vec<File>,
+}
+
+impl Files {
+    /// Keeps a text.
+    pub(super) fn add(&mut self, path: &Path, text: Arc<str>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1);
+        let lines = std::iter::once(0).chain(starts).filter_map(|offset| u32::try_from(offset).ok()).collect();
+        self.files.push(File { path: path.to_owned(), text, lines, secrets: Vec::new() });
+        id
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether nothing could be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The path of a file, as it was asked for.
+    #[must_use]
+    pub fn path(&self, id: FileId) -> &Path {
+        self.file(id).map_or(Path::new(""), |file| &file.path)
+    }
+
+    /// The text of a file.
+    #[must_use]
+    pub fn text(&self, id: FileId) -> &str {
+        self.file(id).map_or("", |file| &file.text)
+    }
+
+    /// The text of a file, shared.
+    pub(super) fn shared(&self, id: FileId) -> Arc<str> {
+        self.file(id).map_or_else(|| Arc::from(""), |file| Arc::clone(&file.text))
+    }
+
+    /// The text of a stretch.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> &str {
+        self.text(span.file).get(span.range()).unwrap_or("")
+    }
+
+    /// Line and column of a stretch's start.
+    #[must_use]
+    pub fn position(&self, span: Span) -> Position {
+        let Some(file) = self.file(span.file) else { return Position { line: 1, column: 1 } };
+        let line = file.lines.partition_point(|start| *start <= span.start).max(1);
+        let start = file.lines.get(line - 1).copied().unwrap_or(0) as usize;
+        let column = file.text.get(start..span.start as usize).map_or(0, |before| before.chars().count());
+        Position { line, column: column + 1 }
+    }
+
+    /// The bytes of the lines that a stretch touches, without the last line's end.
+    pub(super) fn lines_of(&self, span: Span) -> Range<usize> {
+        let Some(file) = self.file(span.file) else { return 0..0 };
+        let first = file.lines.partition_point(|start| *start <= span.start).max(1);
+        let last = file.lines.partition_point(|start| *start < span.end.max(span.start + 1)).max(first);
+        let start = file.lines.get(first - 1).copied().unwrap_or(0) as usize;
+        let end = file.lines.get(last).map_or(file.text.len(), |next| (*next as usize).saturating_sub(1));
+        start..end.max(start)
+    }
+
+    /// From now on no report shows this stretch.
+    pub(super) fn hide(&mut self, span: Span) {
+        if let Some(file) = self.files.get_mut(span.file.0 as usize) {
+            file.secrets.push(span.range());
+        }
+    }
+
+    /// A stretch of text with its secrets starred out, byte for byte.
+    pub(super) fn shown(&self, id: FileId, range: Range<usize>) -> String {
+        let Some(file) = self.file(id) else { return String::new() };
+        let Some(text) = file.text.get(range.clone()) else { return String::new() };
+        if !file.secrets.iter().any(|secret| secret.start < range.end && range.start < secret.end) {
+            return text.to_owned();
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        for secret in &file.secrets {
+            for offset in secret.start.max(range.start)..secret.end.min(range.end) {
+                if let Some(byte) = bytes.get_mut(offset - range.start) {
+                    *byte = b'*';
+                }
+            }
+        }
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn file(&self, id: FileId) -> Option<&File> {
+        self.files.get(id.0 as usize)
+    }
+}

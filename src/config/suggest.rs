@@ -1,0 +1,29 @@
+//! "Did you mean".
+
+/// The candidate nearest to a word, if it is near enough to have been meant.
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A long word is garbage, and comparing it with all others costs quadratic time.
+    if word.len() < 2 || word.len() > 64 {
+        return None;
+    }
+    let folded = word.to_ascii_lowercase().replace('-', "_");
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        if candidate == word {
+            continue;
+        }
+        let other = candidate.to_ascii_lowercase().replace('-', "_");
+        let distance = strsim::damerau_levenshtein(&folded, &other);
+        // A third of the letters may be wrong; in short words one.
+        let allowed = (folded.chars().count().max(other.chars().count()) / 3).clamp(1, 4);
+        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// The same as a sentence.
+pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, candidates).map(|found| format!("did you mean `{found}`?"))
+}
