@@ -44,7 +44,7 @@ initramfs() {
 while read -r module; do
   /bin/busybox insmod /modules/\$module || echo "guest: no \$module"
 done </modules/order
-/bin/busybox mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose lab-root /root || {
+/bin/busybox mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=mmap lab-root /root || {
   echo "guest: cannot mount the host's tree"
   /bin/busybox poweroff -f
 }

@@ -46,6 +46,6 @@ start_guest() {
 
   # Unknown words of the form NAME=VALUE become the environment of init.
   LD_PRELOAD=$wrapper exec "${session[@]}" linux.uml "mem=$LAB_MEM" root=/dev/root rootfstype=hostfs hostfs=/ ro \
-    quiet loglevel=1 panic=-1 "umid=${run##*.}" "uml_dir=$run/" systemd.unified_cgroup_hierarchy=1 \
+    quiet loglevel=1 panic=-1 "umid=${run##*.}" "uml_dir=$run/" selinux=0 systemd.unified_cgroup_hierarchy=1 \
     "${console[@]}" "init=$parts/guest" "LAB_RUN=$run"
 }

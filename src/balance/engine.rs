@@ -49,6 +49,13 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub(super) u64);
 
+#[cfg(test)]
+impl ProbeId {
+    pub(crate) fn for_test(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// What the engine is told.
 #[derive(Debug)]
 pub enum Input {

@@ -24,7 +24,7 @@ mod trouble;
 
 pub use desired::{Health, wish};
 pub use engine::{Balancer, Counts, Input, KernelState, Options, Output, ProbeId};
-pub use event::Event;
+pub use event::{Event, Gravity};
 pub use ledger::{InvalidLedger, Ledger, Stamp};
 pub use plan::{Plan, Planner, Step, StepOutcome, diff};
 pub use roster::{CheckStatus, ServerStatus};
