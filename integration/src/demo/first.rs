@@ -23,7 +23,10 @@ const WOULD_HAVE_MOVED: Duration = Duration::from_secs(8);
 const EARLY: usize = 12;
 /// Requests that must be answered before a state counts as good.
 const ENOUGH: usize = 60;
-const SYSCTL: &str = "net.ipv4.ip_forward";
+/// What `ipvsctl check` says of a weight that moves nothing.
+const NEVER: &str = "can never move the addresses";
+/// Settings that the document sets by hand, and ipvsd by itself.
+const SYSCTLS: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv4.ip_nonlocal_bind"];
 
 /// Plays the act.
 pub fn play(stage: &mut Stage, director: Director) {
@@ -67,7 +70,7 @@ fn read_the_file(stage: &mut Stage, director: Director, kube: &Kube) -> String {
     let (command, said) = director.check(&kube.machines[0].node, &format!("examples/seeds/{FILE}"));
     stage.show(&command, &said);
     if director == Director::Ipvsd {
-        let plain = said.lines().any(|line| line.contains("nopreempt"));
+        let plain = said.contains(NEVER);
         stage.check(plain, "it says that under nopreempt the weight of -5 can never move the address", None);
     }
     said
@@ -75,7 +78,6 @@ fn read_the_file(stage: &mut Stage, director: Director, kube: &Kube) -> String {
 
 fn start(stage: &mut Stage, director: Director, kube: &mut Kube) -> Option<()> {
     stage.step(&format!("Start {} on all three", director.name()));
-    let before = kube.machines[0].node.sysctl(SYSCTL);
     let configuration = seed(FILE);
     let since = Instant::now();
     for machine in &mut kube.machines {
@@ -92,17 +94,9 @@ fn start(stage: &mut Stage, director: Director, kube: &mut Kube) -> Option<()> {
         || all(kube),
         |()| format!("IPVS tables programmed on all three: {ENTRIES} entries each (1 service, 3 servers that answer)"),
     )?;
-    let after = kube.machines.iter().map(|machine| machine.node.sysctl(SYSCTL)).collect::<Vec<_>>();
     if director == Director::Ipvsd {
-        stage.check(
-            after.iter().all(|value| value == "1"),
-            &format!("{SYSCTL} was {before}, and is 1 on all three"),
-            None,
-        );
-        for view in director.snapshot(&kube.machines[0].node).map(|snapshot| snapshot.sysctls).unwrap_or_default() {
-            let (from, to) = (view.original.unwrap_or_default(), view.actual.unwrap_or_default());
-            stage.note(&format!("held on kube-1: {} = {to} (was {from})", view.name));
-        }
+        let (all, words) = sysctls(kube, "1");
+        stage.check(all, &format!("{words} on all three (were 0)"), None);
     }
     stage.wait(
         "a master",
@@ -223,7 +217,7 @@ fn lose_haproxy_on_the_master(
             Err(seen) => Err(seen),
         },
     );
-    let quote = lines_with(advice, "nopreempt");
+    let quote = lines_with(advice, NEVER);
     if !quote.is_empty() {
         stage.show("as `ipvsctl check` had said:", &quote);
     }
@@ -320,9 +314,16 @@ fn stop(stage: &mut Stage, director: Director, kube: &Kube) {
     let text = format!("stopped: {addresses} virtual addresses and {entries} table entries left on the three");
     stage.check(addresses == 0 && entries == 0, &text, Some(time));
     if director == Director::Ipvsd {
-        let values: Vec<_> = kube.machines.iter().map(|machine| machine.node.sysctl(SYSCTL)).collect();
-        stage.check(values.iter().all(|value| value == "0"), &format!("{SYSCTL} is 0 again on all three"), None);
+        let (all, words) = sysctls(kube, "0");
+        stage.check(all, &format!("{words} on all three, as before"), None);
     }
+}
+
+/// Whether the settings have a value on all machines, and in words.
+fn sysctls(kube: &Kube, value: &str) -> (bool, String) {
+    let on_all = |name: &str| kube.machines.iter().all(|machine| machine.node.sysctl(name) == value);
+    let words = SYSCTLS.map(|name| format!("{name} = {}", kube.machines[0].node.sysctl(name)));
+    (SYSCTLS.into_iter().all(on_all), words.join(" and "))
 }
 
 /// Requests from each of the addresses.

@@ -127,11 +127,12 @@ fn read_the_file(stage: &mut Stage, director: Director, network: &Network) {
     stage.show(&command, &said);
     if director == Director::Ipvsd {
         for (slip, word) in [
-            ("that `loadbalance` is no scheduler", "loadbalance"),
-            ("that nat_mask is no longer a word", "nat_mask"),
-            ("that the password is longer than 8 characters", "auth_pass"),
-            ("that two instances have virtual_router_id 51 on one interface", "51"),
-            ("that vrrp_garp_* stand in an instance", "vrrp_garp_master"),
+            ("that `loadbalance` is no scheduler", "`loadbalance` is no scheduler"),
+            ("that nat_mask is no word any more", "`nat_mask` is no word"),
+            ("that a persistence of 0 seconds cannot be", "persistence of 0 seconds"),
+            ("that the password is too long", "8 travel"),
+            ("that two instances are the same virtual router", "are the same virtual router"),
+            ("that vrrp_garp_* do not belong into an instance", "`vrrp_garp_master_repeat` has no meaning"),
         ] {
             stage.check(said.contains(word), &format!("it says {slip}"), None);
         }
