@@ -53,6 +53,7 @@ pub mod command;
 pub mod daemon;
 pub mod demo;
 pub mod kernel;
+pub mod nat;
 pub mod node;
 pub mod peers;
 pub mod programs;

@@ -127,6 +127,8 @@ pub struct TrackView {
 /// Services and the kernel's table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct BalancerView {
+    /// The table was programmed once since the start, or needs no programming.
+    pub ready: bool,
     /// The kernel.
     pub kernel: KernelView,
     /// Services, in the file's order, then foreign ones.
@@ -137,6 +139,10 @@ pub struct BalancerView {
     pub steps_applied: u64,
     /// ... of which failed.
     pub steps_failed: u64,
+    /// Steps of the last batch.
+    pub last_apply_steps: Option<u64>,
+    /// Milliseconds that the last batch took.
+    pub last_apply_millis: Option<f64>,
     /// Times that the kernel's table had to be put right after somebody else's edit.
     pub drift_repairs: u64,
 }

@@ -76,6 +76,7 @@ pub(super) enum Request {
     Configure(Arc<Config>, Sender<ConfigureReply>),
     Plan(Arc<Config>, Sender<Result<Vec<PlannedStep>, String>>),
     Snapshot(Sender<BalancerView>),
+    Ping(Sender<()>),
     Stop(Sender<()>),
 }
 
@@ -120,6 +121,12 @@ impl BalancerHandle {
     #[must_use]
     pub fn snapshot(&self) -> Receiver<BalancerView> {
         self.request(Request::Snapshot)
+    }
+
+    /// A sign of life: the answer comes at the loop's next turn.
+    #[must_use]
+    pub fn ping(&self) -> Receiver<()> {
+        self.request(Request::Ping)
     }
 
     /// Ends the loop cleanly: entries are removed or kept as configured. The answer comes at the end.

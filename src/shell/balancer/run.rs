@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::kernel::{Connections, Kernel, Rows};
 use super::ledger_file::LedgerFile;
 use super::probe::Prober;
+use super::view::LoopState;
 use super::{BalancerEvent, ConfigureReply, Options, Request, view};
 use crate::api::PlannedStep;
 use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, StepOutcome};
@@ -65,6 +66,7 @@ struct Loop {
     connections: Connections,
     stopping: Vec<Sender<()>>,
     stopped: bool,
+    state: LoopState,
 }
 
 impl Loop {
@@ -94,6 +96,7 @@ impl Loop {
             connections: Connections::new(),
             stopping: Vec::new(),
             stopped: false,
+            state: LoopState::default(),
         })
     }
 
@@ -155,7 +158,10 @@ impl Loop {
                     KernelState::Available | KernelState::Away(_) => Some(self.kernel.rows()),
                 };
                 let info = self.kernel.info;
-                let _ = reply.send(view::view(&self.balancer, rows.as_ref().map(Result::as_ref), info, now));
+                let _ = reply.send(view::view(&self.balancer, self.state, rows.as_ref().map(Result::as_ref), info, now));
+            }
+            Request::Ping(reply) => {
+                let _ = reply.send(());
             }
             Request::Stop(reply) => {
                 self.stopping.push(reply);
@@ -194,6 +200,8 @@ impl Loop {
                 }
                 Output::Apply(plan) => {
                     let outcomes = self.kernel.apply(&plan);
+                    let steps = u64::try_from(plan.steps.len()).unwrap_or(u64::MAX);
+                    self.state.last_apply = Some((steps, now.elapsed().as_secs_f64() * 1000.0));
                     self.journal.plan(&plan, &outcomes, now);
                     self.note(&plan, &outcomes);
                     self.balancer.handle(Input::Applied(outcomes), Instant::now());
@@ -205,7 +213,10 @@ impl Loop {
                 }
                 Output::Event(event) => self.event(&event, now),
                 Output::Settled => self.settled(),
-                Output::Ready => self.send(BalancerEvent::Ready),
+                Output::Ready => {
+                    self.state.ready = true;
+                    self.send(BalancerEvent::Ready);
+                }
                 Output::Stopped => self.stopped = true,
             }
         }

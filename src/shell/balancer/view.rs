@@ -7,28 +7,47 @@ use ipvs_sys::{DestinationEntry, Info, ServiceEntry};
 
 use super::kernel::{Rows, Unread};
 use super::translate;
-use crate::api::{BalancerView, CheckView, CountersView, KernelView, ServerHealth, ServerView, ServiceView};
+use crate::api::{BalancerView, CheckView, KernelView, ServerHealth, ServerView, ServiceView};
 use crate::balance::{Balancer, Health, KernelState, ServerStatus, Subject};
 use crate::check::{Outcome, Verdict};
 use crate::model::{CheckKind, Config, Forwarding, Scheduler, SchedulerFlags, ServerKey, ServiceConfig, ServiceKey};
+use crate::shell::kernel_view;
 
-type Found<'a> = BTreeMap<ServiceKey, (&'a ServiceEntry, &'a [DestinationEntry])>;
+/// A service of the kernel's listing with its servers, all numbered by their place in it.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    position: u32,
+    entry: &'a ServiceEntry,
+    servers: &'a [DestinationEntry],
+}
+
+/// What the loop itself knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LoopState {
+    /// The table was programmed once.
+    pub(super) ready: bool,
+    /// Steps of the last batch, and the milliseconds that it took.
+    pub(super) last_apply: Option<(u64, f64)>,
+}
 
 /// Everything at once. `rows` is `None` where the kernel is not needed.
 pub(super) fn view(
     balancer: &Balancer,
+    state: LoopState,
     rows: Option<Result<&Rows, &Unread>>,
     info: Option<Info>,
     now: Instant,
 ) -> BalancerView {
-    let mut found = Found::new();
+    let mut found = BTreeMap::new();
     let mut odd = Vec::new();
-    for (entry, servers) in rows.and_then(Result::ok).into_iter().flat_map(|rows| &rows.services) {
+    let listing = rows.and_then(Result::ok).into_iter().flat_map(|rows| &rows.services);
+    for (position, (entry, servers)) in (0..).zip(listing) {
+        let row = Found { position, entry, servers };
         match translate::service_key(&entry.id) {
             Some(key) => {
-                found.insert(key, (entry, servers.as_slice()));
+                found.insert(key, row);
             }
-            None => odd.push((entry, servers.as_slice())),
+            None => odd.push(row),
         }
     }
     let config: &Config = balancer.config();
@@ -40,18 +59,21 @@ pub(super) fn view(
         .collect();
     let foreign: Vec<_> = found
         .into_iter()
-        .map(|(key, (entry, servers))| not_configured(entry, servers, balancer.ledger().has_service(key)))
-        .chain(odd.into_iter().map(|(entry, servers)| not_configured(entry, servers, false)))
+        .map(|(key, row)| not_configured(row, balancer.ledger().has_service(key)))
+        .chain(odd.into_iter().map(|row| not_configured(row, false)))
         .collect();
     let foreign_services = foreign.iter().filter(|service| !service.ours).count();
     services.extend(foreign);
     let counts = balancer.counts();
     BalancerView {
+        ready: state.ready,
         kernel: kernel(balancer, rows, info),
         services,
         foreign_services: u32::try_from(foreign_services).unwrap_or(u32::MAX),
         steps_applied: counts.steps,
         steps_failed: counts.refused,
+        last_apply_steps: state.last_apply.map(|(steps, _)| steps),
+        last_apply_millis: state.last_apply.map(|(_, millis)| millis),
         drift_repairs: counts.repairs,
     }
 }
@@ -75,18 +97,20 @@ fn kernel(balancer: &Balancer, rows: Option<Result<&Rows, &Unread>>, info: Optio
     }
 }
 
+/// A service of the configuration: as the kernel has it where it has it, else as it would be.
 fn configured(
     balancer: &Balancer,
     place: usize,
     service: &ServiceConfig,
-    found: Option<(&ServiceEntry, &[DestinationEntry])>,
+    found: Option<Found<'_>>,
     now: Instant,
 ) -> ServiceView {
-    let rows: BTreeMap<ServerKey, &DestinationEntry> = found
-        .map(|(_, servers)| servers)
+    let rows: BTreeMap<ServerKey, (u32, &DestinationEntry)> = found
+        .map(|found| found.servers)
         .unwrap_or_default()
         .iter()
-        .map(|row| (translate::server_key(row.id), row))
+        .zip(0..)
+        .map(|(row, position)| (translate::server_key(row.id), (position, row)))
         .collect();
     let statuses = balancer.servers(place);
     let known: HashSet<_> = statuses.iter().map(|status| status.config.key).collect();
@@ -97,81 +121,46 @@ fn configured(
             server(status, rows.get(&status.config.key).copied(), problem, now)
         })
         .collect();
-    servers.extend(rows.iter().filter(|(key, _)| !known.contains(*key)).map(|(_, row)| foreign_server(row)));
-    let persistence = service.settings.persistence.as_ref();
+    let others = rows.iter().filter(|(key, _)| !known.contains(*key));
+    servers.extend(others.map(|(_, (position, row))| kernel_view::server(row, *position)));
+    let shown = found.map_or_else(|| wished(service), |found| kernel_view::service(found.entry, found.position));
     ServiceView {
-        scheduler: service.settings.scheduler.name().to_owned(),
-        flags: flags(Some(service.settings.scheduler), service.settings.flags),
-        persistence_secs: persistence.map(|persistence| persistence.timeout_secs.get()),
-        persistence_prefix: persistence
-            .map(|persistence| persistence.prefix_len)
-            .filter(|length| *length != whole(service.key)),
-        persistence_engine: persistence.and_then(|persistence| persistence.engine.clone()),
-        present: found.is_some(),
+        ours: true,
         problem: balancer.problem(Subject::Service(service.key)).map(str::to_owned),
-        counters: found.map(|(entry, _)| counters(&entry.statistics)),
         servers,
-        ..blank(&translate::service_id(service.key))
+        ..shown
     }
 }
 
 /// A service that the kernel has and the configuration has not.
-fn not_configured(entry: &ServiceEntry, servers: &[DestinationEntry], ours: bool) -> ServiceView {
-    use ipvs_sys::ServiceFlags as F;
-    let has = |flag| entry.settings.flags.contains(flag);
-    let scheduler = entry.settings.scheduler.as_str();
-    let bits = SchedulerFlags {
-        one_packet: has(F::ONE_PACKET),
-        flag_1: has(F::SCHED1),
-        flag_2: has(F::SCHED2),
-        flag_3: has(F::SCHED3),
-    };
-    let persistent = has(F::PERSISTENT);
-    let prefix = translate::prefix_len(entry.settings.netmask).filter(|_| persistent);
-    let host = match entry.id.family() {
-        ipvs_sys::Family::V4 => 32,
-        ipvs_sys::Family::V6 => 128,
-    };
-    ServiceView {
-        scheduler: scheduler.to_owned(),
-        flags: flags(scheduler.parse().ok(), bits),
-        persistence_secs: persistent.then_some(entry.settings.timeout_secs),
-        persistence_prefix: prefix.filter(|length| *length != host),
-        persistence_engine: entry.settings.persistence_engine.as_ref().map(|engine| engine.as_str().to_owned()),
-        ours,
-        present: true,
-        counters: Some(counters(&entry.statistics)),
-        servers: servers.iter().map(foreign_server).collect(),
-        ..blank(&entry.id)
-    }
+fn not_configured(found: Found<'_>, ours: bool) -> ServiceView {
+    let servers = found.servers.iter().zip(0..).map(|(row, position)| kernel_view::server(row, position)).collect();
+    ServiceView { ours, servers, ..kernel_view::service(found.entry, found.position) }
 }
 
-/// Names of a service, nothing else filled in.
-fn blank(id: &ipvs_sys::ServiceId) -> ServiceView {
-    let (protocol, address, port) = match id {
-        ipvs_sys::ServiceId::Address { protocol, address, port } => {
-            let protocol = match protocol {
-                ipvs_sys::Protocol::Tcp => "tcp".to_owned(),
-                ipvs_sys::Protocol::Udp => "udp".to_owned(),
-                ipvs_sys::Protocol::Sctp => "sctp".to_owned(),
-                ipvs_sys::Protocol::Other(number) => number.to_string(),
-            };
-            (protocol, address.to_string(), *port)
-        }
-        ipvs_sys::ServiceId::Fwmark { mark, .. } => ("fwmark".to_owned(), mark.to_string(), 0),
+/// A service that the kernel has not, as the configuration has it.
+fn wished(service: &ServiceConfig) -> ServiceView {
+    let (protocol, address, port) = match service.key {
+        ServiceKey::Address { protocol, address, port } => (protocol.to_string(), address.to_string(), port),
+        ServiceKey::Fwmark { mark, .. } => ("fwmark".to_owned(), mark.to_string(), 0),
     };
+    let persistence = service.settings.persistence.as_ref();
     ServiceView {
         protocol,
         address,
         port,
-        ipv6: id.family() == ipvs_sys::Family::V6,
-        scheduler: String::new(),
-        flags: Vec::new(),
-        persistence_secs: None,
-        persistence_prefix: None,
-        persistence_engine: None,
+        ipv6: service.key.family() == crate::model::Family::V6,
+        scheduler: service.settings.scheduler.name().to_owned(),
+        flags: flags(service.settings.scheduler, service.settings.flags),
+        persistence_secs: persistence.map(|persistence| persistence.timeout_secs.get()),
+        persistence_prefix: persistence
+            .map(|persistence| persistence.prefix_len)
+            .filter(|length| *length != whole(service.key)),
+        persistence_mask: None,
+        persistence_engine: persistence.and_then(|persistence| persistence.engine.clone()),
         ours: true,
         present: false,
+        kernel_position: None,
         problem: None,
         counters: None,
         servers: Vec::new(),
@@ -186,13 +175,23 @@ fn whole(service: ServiceKey) -> u8 {
 }
 
 /// As ipvsadm writes them: the scheduler's own bits have names with `sh` and `mh`, and numbers with others.
-fn flags(scheduler: Option<Scheduler>, flags: SchedulerFlags) -> Vec<String> {
-    let names = match scheduler {
-        Some(Scheduler::SourceHash) => ["sh-fallback", "sh-port", "flag-3"],
-        Some(Scheduler::MaglevHash) => ["mh-fallback", "mh-port", "flag-3"],
-        Some(_) | None => ["flag-1", "flag-2", "flag-3"],
+fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {
+    let [first, second, third] = match scheduler {
+        Scheduler::SourceHash => ["sh-fallback", "sh-port", "flag-3"],
+        Scheduler::MaglevHash => ["mh-fallback", "mh-port", "flag-3"],
+        Scheduler::RoundRobin
+        | Scheduler::WeightedRoundRobin
+        | Scheduler::LeastConnection
+        | Scheduler::WeightedLeastConnection
+        | Scheduler::LocalityBased
+        | Scheduler::LocalityBasedReplicated
+        | Scheduler::DestinationHash
+        | Scheduler::ShortestExpectedDelay
+        | Scheduler::NeverQueue
+        | Scheduler::Failover
+        | Scheduler::Overflow
+        | Scheduler::PowerOfTwo => ["flag-1", "flag-2", "flag-3"],
     };
-    let [first, second, third] = names;
     let SchedulerFlags { one_packet, flag_1, flag_2, flag_3 } = flags;
     [(flag_1, first), (flag_2, second), (flag_3, third), (one_packet, "ops")]
         .into_iter()
@@ -201,64 +200,47 @@ fn flags(scheduler: Option<Scheduler>, flags: SchedulerFlags) -> Vec<String> {
         .collect()
 }
 
-fn counters(statistics: &ipvs_sys::Statistics) -> CountersView {
-    let counters = &statistics.counters;
-    CountersView {
-        connections: counters.connections,
-        packets_in: counters.incoming_packets,
-        packets_out: counters.outgoing_packets,
-        bytes_in: counters.incoming_bytes,
-        bytes_out: counters.outgoing_bytes,
-    }
-}
-
 fn server(
     status: &ServerStatus<'_>,
-    row: Option<&DestinationEntry>,
+    row: Option<(u32, &DestinationEntry)>,
     problem: Option<&str>,
     now: Instant,
 ) -> ServerView {
-    let config = status.config;
-    let health = match status.health {
-        Health::Up => ServerHealth::Up,
-        Health::Down => ServerHealth::Down,
-        Health::Unknown => ServerHealth::Unknown,
-        Health::Unchecked => ServerHealth::Unchecked,
-    };
-    let out = status.health == Health::Down && config.inhibit_on_failure;
-    let wished = if out { 0 } else { config.settings.weight.value() };
+    let shown = row.map_or_else(|| absent(status), |(position, row)| kernel_view::server(row, position));
     ServerView {
-        address: config.key.address.to_string(),
-        port: config.key.port,
-        forwarding: row.map_or_else(|| forwarding(config.settings.forwarding), |row| found_forwarding(row).to_owned()),
-        weight: row.map_or(wished, |row| row.settings.weight),
-        present: row.is_some(),
-        health,
+        health: match status.health {
+            Health::Up => ServerHealth::Up,
+            Health::Down => ServerHealth::Down,
+            Health::Unknown => ServerHealth::Unknown,
+            Health::Unchecked => ServerHealth::Unchecked,
+        },
         reason: status.reason(),
         since_secs: now.saturating_duration_since(status.since).as_secs_f64(),
         checks: status.checks.iter().map(check).collect(),
         problem: problem.map(str::to_owned),
-        active_connections: row.map_or(0, |row| row.active_connections),
-        inactive_connections: row.map_or(0, |row| row.inactive_connections),
-        counters: row.map(|row| counters(&row.statistics)),
+        ..shown
     }
 }
 
-fn foreign_server(row: &DestinationEntry) -> ServerView {
+/// A server that the kernel has not, as it would be.
+fn absent(status: &ServerStatus<'_>) -> ServerView {
+    let config = status.config;
+    let inhibited = status.health == Health::Down && config.inhibit_on_failure;
     ServerView {
-        address: row.id.address.to_string(),
-        port: row.id.port,
-        forwarding: found_forwarding(row).to_owned(),
-        weight: row.settings.weight,
-        present: true,
-        health: ServerHealth::Foreign,
-        reason: "not in the configuration".to_owned(),
+        address: config.key.address.to_string(),
+        port: config.key.port,
+        forwarding: forwarding(config.settings.forwarding).to_owned(),
+        weight: if inhibited { 0 } else { config.settings.weight.value() },
+        present: false,
+        kernel_position: None,
+        health: ServerHealth::Unknown,
+        reason: String::new(),
         since_secs: 0.0,
         checks: Vec::new(),
         problem: None,
-        active_connections: row.active_connections,
-        inactive_connections: row.inactive_connections,
-        counters: Some(counters(&row.statistics)),
+        active_connections: 0,
+        inactive_connections: 0,
+        counters: None,
     }
 }
 
@@ -278,24 +260,12 @@ fn check(status: &crate::balance::CheckStatus<'_>) -> CheckView {
 }
 
 /// As ipvsadm writes it.
-fn forwarding(forwarding: Forwarding) -> String {
+fn forwarding(forwarding: Forwarding) -> &'static str {
     match forwarding {
         Forwarding::Masquerade => "Masq",
         Forwarding::Direct => "Route",
         Forwarding::Tunnel(_) => "Tunnel",
         Forwarding::Local => "Local",
         Forwarding::Bypass => "Bypass",
-    }
-    .to_owned()
-}
-
-fn found_forwarding(row: &DestinationEntry) -> &'static str {
-    match row.settings.forwarding {
-        ipvs_sys::Forwarding::Masquerade => "Masq",
-        ipvs_sys::Forwarding::DirectRoute => "Route",
-        ipvs_sys::Forwarding::Tunnel(_) => "Tunnel",
-        ipvs_sys::Forwarding::Local => "Local",
-        ipvs_sys::Forwarding::Bypass => "Bypass",
-        ipvs_sys::Forwarding::Other(_) => "Unknown",
     }
 }

@@ -70,6 +70,7 @@ pub enum RouterEvent {
 enum Message {
     Configure(Arc<Config>, Sender<Result<(), String>>),
     Snapshot(Sender<Vec<InstanceView>>),
+    Ping(Sender<()>),
     Stop(Sender<()>),
     ScriptDone { run: u64, outcome: ScriptOutcome },
 }
@@ -111,6 +112,14 @@ impl RouterHandle {
     pub fn snapshot(&self) -> Receiver<Vec<InstanceView>> {
         let (reply, answer) = mpsc::channel();
         self.mailbox.post(Message::Snapshot(reply));
+        answer
+    }
+
+    /// A sign of life: the answer comes at the loop's next turn.
+    #[must_use]
+    pub fn ping(&self) -> Receiver<()> {
+        let (reply, answer) = mpsc::channel();
+        self.mailbox.post(Message::Ping(reply));
         answer
     }
 

@@ -182,6 +182,9 @@ impl Loop {
                 Ok(Message::Snapshot(reply)) => {
                     let _ = reply.send(view::instances(&self.router, Instant::now()));
                 }
+                Ok(Message::Ping(reply)) => {
+                    let _ = reply.send(());
+                }
                 Ok(Message::Stop(reply)) => {
                     self.stopping.push(reply);
                     self.router.handle(Input::Stop, Instant::now());

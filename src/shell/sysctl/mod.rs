@@ -191,7 +191,8 @@ impl Sysctls {
         if same(&actual, value) {
             let read_only = matches!(writable(&self.root, name), Err(error) if denied(&error));
             let change = read_only.then(|| Change::RightButReadOnly { name: name.clone(), value: value.clone() });
-            return (SysctlState::AlreadyRight, change);
+            let ours = self.originals.written(name).is_some_and(|written| same(written, value));
+            return (if ours { SysctlState::Set } else { SysctlState::AlreadyRight }, change);
         }
         // The original goes to disk before the value goes to the kernel: killed in between, nothing is lost.
         let known = self.originals.original(name).is_some();

@@ -67,6 +67,10 @@ impl Originals {
         self.values.get(name).map(|kept| kept.original.as_str())
     }
 
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|kept| kept.written.as_str())
+    }
+
     /// Remembers what was there before the first write; later writes change only what we wrote.
     pub(super) fn remember(&mut self, name: &str, original: &str, written: &str) {
         self.values
