@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use crate::web::WebClient;
 
 use super::kube::{Kube, VIP};
+use super::stage::seconds;
 use super::stream::{Stream, Tally};
-use super::{Director, LONG, Stage, lines_with, seed, show_logs, table};
+use super::{Director, LONG, PAUSE, Stage, lines_with, seed, show_logs, table};
 
 const FILE: &str = "002-first.conf";
 /// Entries of the table that the file describes: a service and three servers.
@@ -36,11 +37,16 @@ pub fn play(stage: &mut Stage, director: Director) {
         &[
             "kube-1, kube-2, kube-3: em1 with 192.168.10.80, .81, .82. Each runs HAProxy on :8443 before the API servers on",
             ":6443, and directs 192.168.10.99:8443 to all three. Clients ask from 198.51.100.10 to .33; replies go back",
-            "through the director (each machine: ip rule from ITSELF sport 8443 lookup 100, default via 192.168.10.99).",
+            "through the director (on each machine: ip rule from ITSELF sport 8443 lookup 100, default via 192.168.10.99).",
             "HAProxy's own configuration is the document's too, with three servers of one name told apart for HAProxy 2.6.",
         ],
     );
+    let since = Instant::now();
     let mut kube = Kube::build("first");
+    stage.note(&format!(
+        "three machines with HAProxy and API servers, and one for clients: up after {}",
+        seconds(since.elapsed())
+    ));
     let failures = stage.failures();
     scenes(stage, director, &mut kube);
     if stage.failures() > failures {
@@ -54,8 +60,7 @@ fn scenes(stage: &mut Stage, director: Director, kube: &mut Kube) -> Option<()> 
     let advice = read_the_file(stage, director, kube);
     start(stage, director, kube)?;
     balance(stage, director, kube)?;
-    let stream =
-        Stream::start(&kube.client, &kube.clients[..EARLY], SocketAddr::V4(Kube::service()), Duration::from_millis(40));
+    let stream = Stream::start(&kube.client, &kube.clients[..EARLY], SocketAddr::V4(Kube::service()), PAUSE);
     lose_a_server(stage, kube, &stream)?;
     lose_haproxy_on_the_master(stage, director, kube, &stream, &advice)?;
     let dead = lose_the_master(stage, director, kube, &stream)?;

@@ -4,7 +4,8 @@
 //! The way back. The configuration balances with NAT onto servers that are the directors themselves. The director that
 //! holds the address rewrites a request's destination, so its reply has to come back to be rewritten too. A client would
 //! otherwise get an answer from an address that it never called, and drop it. So each machine answers what came to its
-//! own port 8443 by way of the virtual address: one rule, and one route in a table of its own.
+//! own port 8443 by way of the virtual address: one rule, and two routes in a table of its own. The first of them leaves
+//! out the machines' own subnet, from which health checks come: they are not rewritten, and their answers go straight back.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -94,6 +95,7 @@ impl Kube {
             }
             node.sh(&format!(
                 "ip route add 198.51.100.0/24 dev {DEVICE}\n\
+                 ip route add 192.168.10.0/24 dev {DEVICE} table 100\n\
                  ip route add default via {VIP} dev {DEVICE} onlink table 100\n\
                  ip rule add from {address} ipproto tcp sport {PORT} lookup 100"
             ));

@@ -32,6 +32,8 @@ pub use stage::Stage;
 
 /// Generous: what takes this long on the slowest machine does not happen.
 pub const LONG: Duration = Duration::from_secs(30);
+/// Between an answer and the same client's next request: a lab guest has one processor, and others need it too.
+pub const PAUSE: Duration = Duration::from_millis(100);
 /// Lines of each log that are shown when an act went wrong.
 const LAST_LINES: usize = 40;
 

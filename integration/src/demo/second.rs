@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::first::priority;
 use super::kube::{Kube, VIP};
+use super::stage::seconds;
 use super::stream::Stream;
-use super::{Director, LONG, Stage, seed, show_logs};
+use super::{Director, LONG, PAUSE, Stage, seed, show_logs};
 
 const FILE: &str = "002-second.conf";
 /// Longer than it takes the address to move when it can.
@@ -22,7 +23,12 @@ pub fn play(stage: &mut Stage, director: Director) {
         "examples/seeds/002-second.conf on three machines: VRRP 2 with a password, without nopreempt",
         &["The same machines, no virtual_server: whoever has 192.168.10.99 answers with its own HAProxy."],
     );
+    let since = Instant::now();
     let mut kube = Kube::build("second");
+    stage.note(&format!(
+        "three machines with HAProxy and API servers, and one for clients: up after {}",
+        seconds(since.elapsed())
+    ));
     let failures = stage.failures();
     scenes(stage, director, &mut kube);
     if stage.failures() > failures {
@@ -51,7 +57,7 @@ fn scenes(stage: &mut Stage, director: Director, kube: &mut Kube) -> Option<()> 
         |&at| format!("{} is MASTER and has {VIP}", kube.machines[at].node.name()),
     )?;
     let name = kube.machines[master].node.name().to_owned();
-    let stream = Stream::start(&kube.client, &kube.clients, SocketAddr::V4(Kube::service()), Duration::from_millis(40));
+    let stream = Stream::start(&kube.client, &kube.clients, SocketAddr::V4(Kube::service()), PAUSE);
     let tally = stream.next(ENOUGH, LONG);
     stage.check(tally.is_clean(), &format!("{tally} (by API server)"), None);
 

@@ -80,9 +80,8 @@ impl Stage {
     /// An expectation: whether it was met, in words that tell what was seen, and how long it took.
     pub fn check(&mut self, met: bool, text: &str, time: Option<Duration>) {
         let mark = if met { self.paint("32", "ok  ") } else { self.paint("1;31", "FAIL") };
-        let shown = time.map(seconds).unwrap_or_default();
-        let room = WIDTH.saturating_sub(10 + text.chars().count());
-        println!("     {mark} {text}{}", self.paint("1", &format!("{shown:>room$}")));
+        let time_shown = time.map(|time| self.paint("1", &at_the_right(10, text, time))).unwrap_or_default();
+        println!("     {mark} {text}{time_shown}");
         self.rows.push(Row { act: self.act, step: self.step, text: text.to_owned(), time, met });
     }
 
@@ -158,9 +157,8 @@ impl Stage {
             }
             let mark = if row.met { self.paint("32", "ok  ") } else { self.paint("1;31", "FAIL") };
             let number = format!("{}.{}", row.act, row.step);
-            let time = row.time.map(seconds).unwrap_or_default();
-            let room = WIDTH.saturating_sub(12 + row.text.chars().count());
-            println!("  {number:<4} {mark} {}{time:>room$}", row.text);
+            let time = row.time.map(|time| at_the_right(12, &row.text, time)).unwrap_or_default();
+            println!("  {number:<4} {mark} {}{time}", row.text);
         }
         let (all, failed) = (self.rows.len(), self.failures());
         let mut line = format!("\n{} of {all} expectations met", all - failed);
@@ -177,6 +175,12 @@ impl Stage {
     }
 }
 
+/// A time with blanks before it, for the end of a line that has `taken` columns and a text.
+fn at_the_right(taken: usize, text: &str, time: Duration) -> String {
+    let room = WIDTH.saturating_sub(taken + text.chars().count()).max(8);
+    format!("{:>room$}", seconds(time))
+}
+
 /// A time for people: milliseconds below one tenth of a second, seconds with two decimals above.
 #[must_use]
 pub fn seconds(time: Duration) -> String {
@@ -184,5 +188,30 @@ pub fn seconds(time: Duration) -> String {
         format!("{} ms", time.as_millis())
     } else {
         format!("{:.2} s", time.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_expectation_that_is_not_met_spoils_the_play() {
+        let mut stage = Stage::new(false);
+        assert!(!stage.summary(), "a play without expectations shows nothing");
+        stage.act(1, "one", &[]);
+        stage.check(true, "this", None);
+        assert!(stage.summary());
+        let never =
+            stage.wait("that", Instant::now(), Duration::ZERO, || Err::<(), _>("no".to_owned()), |()| String::new());
+        assert!(never.is_none());
+        assert_eq!(stage.failures(), 1);
+        assert!(!stage.summary());
+    }
+
+    #[test]
+    fn times_are_for_people() {
+        assert_eq!(seconds(Duration::from_millis(42)), "42 ms");
+        assert_eq!(seconds(Duration::from_millis(3614)), "3.61 s");
     }
 }

@@ -11,8 +11,9 @@ use crate::segment::Segment;
 use crate::topology::Topology;
 use crate::web::WebServer;
 
+use super::stage::seconds;
 use super::stream::Stream;
-use super::{Director, LONG, Stage, seed, show_logs, table};
+use super::{Director, LONG, PAUSE, Stage, seed, show_logs, table};
 
 const FILE: &str = "004-master.conf";
 const DEVICE: &str = "eth1";
@@ -98,7 +99,9 @@ pub fn play(stage: &mut Stage, director: Director) {
             "`priority 97`, as the document says. Servers 172.72.4.100, .101 have 172.72.4.2 on lo and do not answer ARP for it.",
         ],
     );
+    let since = Instant::now();
     let mut network = Network::build();
+    stage.note(&format!("two directors, two servers, one client: up after {}", seconds(since.elapsed())));
     let failures = stage.failures();
     scenes(stage, director, &mut network);
     if stage.failures() > failures {
@@ -113,7 +116,7 @@ fn scenes(stage: &mut Stage, director: Director, network: &mut Network) -> Optio
     start(stage, director, network)?;
     let client = [IpAddr::V4(Ipv4Addr::new(172, 72, 4, 200)); 4];
     let to = SocketAddr::V4(SocketAddrV4::new(VIP, PORT));
-    let stream = Stream::start(&network.client, &client, to, Duration::from_millis(40));
+    let stream = Stream::start(&network.client, &client, to, PAUSE);
     balance(stage, director, network, &stream)?;
     lose_a_server(stage, network, &stream)?;
     lose_a_machine(stage, director, network, &stream)?;
