@@ -16,20 +16,15 @@ use crate::model::{
 use super::source::{Span, Spanned};
 
 /// A value that may have been written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Field<T> {
     /// Nobody wrote it.
+    #[default]
     Absent,
     /// Written, unusable, and reported.
     Bad,
     /// Written.
     Set(Spanned<T>),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T> Field<T> {

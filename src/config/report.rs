@@ -114,10 +114,18 @@ impl Report {
     /// The lines of one file that labels touch, and everything between them (which the renderer folds).
     fn snippet<'a>(&self, file: FileId, primary: &'a Label, others: &'a [Label]) -> Snippet<'a, Annotation<'a>> {
         let here = |label: &&Label| label.span.file == file;
-        let touched = std::iter::once(primary).chain(others).filter(here).map(|label| self.files.lines_of(label.span));
-        let shown = touched.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or(0..0);
+        let touched: Vec<_> = std::iter::once(primary)
+            .chain(others)
+            .filter(here)
+            .map(|label| (self.files.lines_of(label.span), label.span))
+            .collect();
+        let shown = touched
+            .iter()
+            .map(|(lines, _)| lines.clone())
+            .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+            .unwrap_or(0..0);
         let first = Span::new(file, shown.start..shown.start);
-        let single = !self.files.text(file).get(shown.clone()).is_some_and(|text| text.contains('\n'));
+        let single = touched.iter().all(|(lines, span)| *lines == shown && self.files.is_one_line(*span));
         let window = if single { self.window(file, &shown, primary.span.range()) } else { shown };
         let mut snippet = Snippet::source(self.files.shown(file, window.clone()))
             .line_start(self.files.position(first).line)

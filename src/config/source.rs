@@ -138,6 +138,9 @@ impl<T> Spanned<T> {
     }
 }
 
+/// Columns past this many bytes are counted in bytes.
+const FARTHEST_COLUMN: usize = 10_000;
+
 /// A line and a column, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -215,8 +218,21 @@ impl Files {
         let Some(file) = self.file(span.file) else { return Position { line: 1, column: 1 } };
         let line = file.lines.partition_point(|start| *start <= span.start).max(1);
         let start = file.lines.get(line - 1).copied().unwrap_or(0) as usize;
-        let column = file.text.get(start..span.start as usize).map_or(0, |before| before.chars().count());
+        let column = match file.text.get(start..span.start as usize) {
+            // Nobody counts that far, and to count for every remark on one endless line takes for ever.
+            Some(before) if before.len() > FARTHEST_COLUMN => before.len(),
+            Some(before) => before.chars().count(),
+            None => 0,
+        };
         Position { line, column: column + 1 }
+    }
+
+    /// Whether a stretch lies within one line.
+    pub(super) fn is_one_line(&self, span: Span) -> bool {
+        self.file(span.file).is_some_and(|file| {
+            let line = |offset: u32| file.lines.partition_point(|start| *start <= offset);
+            line(span.start) == line(span.end.saturating_sub(1).max(span.start))
+        })
     }
 
     /// The bytes of the lines that a stretch touches, without the last line's end.

@@ -62,13 +62,13 @@ impl Sources for HostFiles {
 }
 
 fn cause(error: &io::Error) -> SourceError {
-    match error.kind() {
-        io::ErrorKind::NotFound => SourceError::Missing,
-        io::ErrorKind::PermissionDenied => SourceError::Forbidden,
-        io::ErrorKind::IsADirectory => SourceError::Folder,
-        // ENXIO: a socket, or a device without a driver.
-        _ if error.raw_os_error() == Some(libc::ENXIO) => SourceError::Special,
-        _ => SourceError::Other(error.to_string()),
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => SourceError::Missing,
+        Some(libc::EACCES | libc::EPERM) => SourceError::Forbidden,
+        Some(libc::EISDIR) => SourceError::Folder,
+        // A socket, or a device without a driver.
+        Some(libc::ENXIO) => SourceError::Special,
+        Some(_) | None => SourceError::Other(error.to_string()),
     }
 }
 

@@ -92,7 +92,8 @@ impl Variables {
         line: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Expanded>, Endless> {
-        if !line.contains('$') {
+        // A line longer than any real one is left as it is, as is one that can hold nothing known.
+        if line.len() > LONGEST || !line.contains('$') || (self.defined.is_empty() && !line.contains("${_")) {
             return Ok(None);
         }
         let mut out = Expanded::default();

@@ -58,7 +58,9 @@ pub(super) fn announcements(
     let Some(value) = statement.word(1) else { return true };
     match name {
         "garp_master_delay" => into.delay = walk.seconds(value, 0.0..=86_400.0, "a delay", IGNORED).or(into.delay),
-        "garp_master_repeat" => into.repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.repeat),
+        "garp_master_repeat" => {
+            into.repeat = walk.fits(value, 1..=1_000, "a count", Instead("taken as 1, as in keepalived")).or(Some(1));
+        }
         "garp_master_refresh" => into.refresh = walk.seconds(value, 0.0..=86_400.0, "a time", IGNORED).or(into.refresh),
         "garp_master_refresh_repeat" => {
             into.refresh_repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.refresh_repeat);

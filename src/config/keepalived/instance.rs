@@ -26,7 +26,9 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
             walk.block(statement.children(), keywords::Place::Authentication, instance, authentication);
         }
         "virtual_ipaddress" => {
-            instance.addresses_at = Some(span);
+            if statement.children().next().is_some() {
+                instance.addresses_at = Some(span);
+            }
             instance.addresses.extend(addresses::list(walk, statement.children()));
         }
         "virtual_ipaddress_excluded" => instance.excluded.extend(addresses::list(walk, statement.children())),

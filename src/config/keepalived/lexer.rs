@@ -77,21 +77,29 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// If `${` stands at an offset, the end of the variable: past the `}` that closes it.
+    /// If `${` or `{{` stands at an offset, the end of the variable or the placeholder: past what closes it.
     fn variable(&self, at: usize) -> Option<usize> {
-        if self.byte(at) != Some(b'$') || self.byte(at + 1) != Some(b'{') {
-            return None;
-        }
-        let mut depth = 0_usize;
-        for (offset, byte) in self.text.as_bytes().get(at + 1..)?.iter().take(LONGEST_VARIABLE).enumerate() {
-            match byte {
-                b'{' => depth += 1,
-                b'}' if depth == 1 => return Some(at + 2 + offset),
-                b'}' => depth -= 1,
-                _ => {}
+        match (self.byte(at)?, self.byte(at + 1)?) {
+            (b'$', b'{') => {
+                let mut depth = 0_usize;
+                for (offset, byte) in self.text.as_bytes().get(at + 1..)?.iter().take(LONGEST_VARIABLE).enumerate() {
+                    match byte {
+                        b'{' => depth += 1,
+                        b'}' if depth == 1 => return Some(at + 2 + offset),
+                        b'}' => depth -= 1,
+                        _ => {}
+                    }
+                }
+                None
             }
+            // No block begins with two braces; a template's placeholder does.
+            (b'{', b'{') => {
+                let rest = self.text.as_bytes().get(at + 2..)?;
+                let length = rest.windows(2).take(LONGEST_VARIABLE).position(|pair| pair == b"}}")?;
+                Some(at + length + 4)
+            }
+            _ => None,
         }
-        None
     }
 
     /// A word that begins at an offset and does not begin with a quote.
@@ -154,7 +162,7 @@ impl Iterator for Lexer<'_> {
             let one = |kind| Token { kind, range: start..start + 1 };
             match byte {
                 b'#' | b'!' => self.at = self.text.len(),
-                b'{' => {
+                b'{' if self.variable(start).is_none() => {
                     self.at += 1;
                     return Some(one(Kind::Open));
                 }
@@ -188,7 +196,7 @@ pub(super) fn unescaped(word: &str) -> String {
 
 /// The words of a command line as script keywords understand it: blanks part them, `'...'` and `"..."` hold them together,
 /// a backslash takes the next character as it is or names a control character (`\n`, `\t`, `\x41`, `\101`).
-pub(super) fn command(text: &str) -> Vec<String> {
+pub(in crate::config) fn command(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;

@@ -12,7 +12,7 @@ mod addresses;
 mod expand;
 mod global;
 mod instance;
-mod keywords;
+pub(super) mod keywords;
 mod lexer;
 mod read;
 mod script;
@@ -27,6 +27,8 @@ use super::draft::{Draft, GroupDraft, InstanceDraft, ScriptDraft};
 use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
+pub(super) use lexer::command;
+
 use keywords::Place;
 use tree::Statement;
 use walk::Walk;

@@ -86,7 +86,7 @@ impl Reading<'_> {
             path.parent().map_or_else(String::new, |folder| folder.display().to_string()),
         );
         let mut at = 0;
-        while at < text.len() && !self.stopped {
+        while at < text.len() && !self.stopped && !self.report.is_full() {
             let end = line_end(&text, at);
             at = self.line(id, &text, at..end);
         }
@@ -152,7 +152,7 @@ impl Reading<'_> {
 
     fn tokens(&mut self, line: &str, indent: usize, place: &dyn Fn(Range<usize>) -> Span, expanded: bool) {
         let mut lexer = Lexer::new(line);
-        while let Some(token) = lexer.next() {
+        for token in lexer.by_ref() {
             let span = place(token.range.clone());
             let text = || line.get(token.range.clone()).unwrap_or("");
             match token.kind {

@@ -41,7 +41,7 @@ impl Walk<'_> {
         let shown: String = value.text.chars().take(60).collect();
         self.say(match placeholder(value.text) {
             Some(what) => {
-                let severe = value.text.contains('$');
+                let severe = value.text.contains('$') || value.text.contains("{{");
                 let build = if severe { Diagnostic::error } else { Diagnostic::warning };
                 build(Code::Placeholder, value.span, format!("`{shown}` was never filled in"))
                     .mark(format!("{what}; expected {expected}"))

@@ -126,7 +126,7 @@ impl Walk<'_> {
     /// A word that does not belong here, with all that it holds.
     fn stranger(&mut self, place: Place, statement: Statement<'_>, span: Span) {
         let name = statement.name();
-        if name.is_empty() {
+        if statement.word(0).is_none() {
             self.say(
                 Diagnostic::warning(Code::Block, span, "a block that belongs to nothing")
                     .help("ignored with all that it holds"),

@@ -19,6 +19,8 @@ use crate::model::{
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// As many addresses as the count of an advert can say (RFC 9568 section 5.2.5).
 const MOST_ADDRESSES: usize = 255;
+/// Nobody hears adverts on it.
+const LOOPBACK: &str = "lo";
 /// A password's length on the wire (RFC 2338 section 5.3.6).
 const PASSWORD: usize = 8;
 
@@ -32,7 +34,8 @@ impl Resolver<'_> {
     ) -> Option<Instance> {
         let name = draft.name.value.clone();
         let at = draft.name.span;
-        let id = self.identity(&mut draft);
+        let mut unusable = Vec::new();
+        let id = self.identity(&mut draft, &mut unusable);
         let version = std::mem::take(&mut draft.version).value().unwrap_or(defaults.version);
         let start_as = std::mem::take(&mut draft.start_as).value().unwrap_or_default();
         let priority = match std::mem::take(&mut draft.priority) {
@@ -56,6 +59,10 @@ impl Resolver<'_> {
         let password = self.password(&mut draft, version);
         let transport = self.transport(&mut draft, defaults);
         let addresses = self.addresses(&mut draft);
+        if addresses.is_none() {
+            unusable.push(self.words.addresses);
+        }
+        self.unusable(&draft.name, &unusable);
         let (id, addresses) = (id?, addresses?);
         let (addresses, overflow) = match addresses.split_at_checked(MOST_ADDRESSES) {
             Some((first, rest)) if !rest.is_empty() => (first.to_vec(), rest.to_vec()),
@@ -82,35 +89,55 @@ impl Resolver<'_> {
     }
 
     /// Interface and number: without both there is no router.
-    fn identity(&mut self, draft: &mut InstanceDraft) -> Option<VirtualRouterId> {
-        let interface = self.required(std::mem::take(&mut draft.interface), &draft.name, self.words.interface);
-        let vrid: Option<Vrid> = self.required(std::mem::take(&mut draft.vrid), &draft.name, self.words.vrid);
+    fn identity(&mut self, draft: &mut InstanceDraft, unusable: &mut Vec<&'static str>) -> Option<VirtualRouterId> {
+        let (interface, vrid) = (self.words.interface, self.words.vrid);
+        let interface = self.required(std::mem::take(&mut draft.interface), &draft.name, interface, unusable);
+        let vrid: Option<Vrid> = self.required(std::mem::take(&mut draft.vrid), &draft.name, vrid, unusable);
+        if interface.as_deref() == Some(LOOPBACK) {
+            self.say(
+                Diagnostic::error(
+                    Code::Combination,
+                    draft.name.span,
+                    format!("router `{}` cannot run on the loopback interface", draft.name.value),
+                )
+                .help("adverts need an interface that other hosts hear; addresses may be put on it with `dev lo`"),
+            );
+            return None;
+        }
         Some(VirtualRouterId { interface: interface?, vrid: vrid? })
     }
 
-    fn required<T>(&mut self, field: Field<T>, name: &Spanned<String>, key: &str) -> Option<T> {
+    fn required<T>(
+        &mut self,
+        field: Field<T>,
+        name: &Spanned<String>,
+        key: &'static str,
+        unusable: &mut Vec<&'static str>,
+    ) -> Option<T> {
         match field {
-            Field::Set(spanned) => Some(spanned.value),
-            Field::Absent => {
-                self.say(
-                    Diagnostic::error(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
-                        .mark(format!("add `{key}` to it"))
-                        .help("without it the router cannot run"),
-                );
-                None
-            }
-            Field::Bad => {
-                self.say(
-                    Diagnostic::error(
-                        Code::Required,
-                        name.span,
-                        format!("router `{}` cannot run without a usable `{key}`", name.value),
-                    )
-                    .help(format!("see what is said about its `{key}`; a template may not have been filled in")),
-                );
-                None
-            }
+            Field::Set(spanned) => return Some(spanned.value),
+            Field::Bad => unusable.push(key),
+            Field::Absent => self.say(
+                Diagnostic::error(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
+                    .mark(format!("add `{key}` to it"))
+                    .help("without it the router cannot run"),
+            ),
         }
+        None
+    }
+
+    /// What a router was given and cannot use: one remark for all of it. In TOML each was an error already.
+    fn unusable(&mut self, name: &Spanned<String>, keys: &[&'static str]) {
+        if keys.is_empty() || self.language == Language::Toml {
+            return;
+        }
+        let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let message = format!("router `{}` cannot run without a usable {}", name.value, keys.join(", "));
+        self.say(
+            Diagnostic::error(Code::Required, name.span, message).help(
+                "what is wrong stands with each below; most likely this file is a template that was not filled in",
+            ),
+        );
     }
 
     fn no_preempt(&mut self, draft: &InstanceDraft, start_as: StartAs, priority: Priority) -> Option<Span> {
@@ -123,7 +150,7 @@ impl Resolver<'_> {
         };
         self.say(
             Diagnostic::warning(Code::PreemptCancelled, span, format!("`{nopreempt}` does not hold: {why}"))
-                .help(format!("ignored, as in keepalived: the router takes over from lower ones. For `{nopreempt}`, let all its hosts start as backup with a priority below 255")),
+                .help(format!("ignored{}: the router takes over from lower ones. For `{nopreempt}`, let all its hosts start as backup with a priority below 255", self.words.there)),
         );
         None
     }
@@ -147,7 +174,7 @@ impl Resolver<'_> {
                     format!("adverts cannot go out every {}", shown(written.value)),
                 )
                 .mark(why)
-                .help(format!("taken as {}, as in keepalived", shown(interval.duration()))),
+                .help(format!("taken as {}{}", shown(interval.duration()), self.words.there)),
             );
         }
         interval
@@ -186,7 +213,7 @@ impl Resolver<'_> {
                     format!("`{key}` has {length} bytes, and {PASSWORD} travel"),
                 )
                 .mark("only the first 8 bytes count")
-                .help("cut off, as in keepalived, so that routers with the same file agree; write 8 at most"),
+                .help(format!("cut off{}: routers with the same file agree; write 8 at most", self.words.there)),
             );
         }
         Some(Password::new(&password.value))
@@ -203,7 +230,7 @@ impl Resolver<'_> {
         if let Some(span) = unicast_at {
             self.say(
                 Diagnostic::warning(Code::Idle, span, format!("`{}` names no peer to speak to", self.words.peers))
-                    .help("adverts are multicast, as in keepalived"),
+                    .help(format!("adverts are multicast{}", self.words.there)),
             );
         }
         let group = std::mem::take(&mut draft.group).value().or(defaults.group).unwrap_or(GROUP);
@@ -229,21 +256,15 @@ impl Resolver<'_> {
             }
         }
         let empty = addresses.is_empty() && draft.excluded.is_empty();
-        let diagnostic = match draft.addresses_at {
-            Some(span) if empty => Some((
-                Diagnostic::error(Code::Required, span, format!("router `{}` has no usable address", name.value)).help(
-                    format!("see what is said about the lines of `{key}`; a template may not have been filled in. keepalived runs such a router, which then moves nothing"),
-                ),
-                true,
-            )),
-            Some(_) => None,
-            None if empty => Some((
+        if empty && draft.addresses_at.is_some() {
+            return None;
+        }
+        if empty {
+            self.say(
                 Diagnostic::warning(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
-                    .help("it elects a master, as in keepalived, and moves nothing"),
-                false,
-            )),
-            None => None,
-        };
+                    .help(format!("it elects a master and moves nothing{}", self.words.there)),
+            );
+        }
         for (address, span, before) in doubled {
             self.say(
                 Diagnostic::warning(Code::Duplicate, span, format!("{address} is listed twice"))
@@ -251,13 +272,7 @@ impl Resolver<'_> {
                     .help("the second is ignored"),
             );
         }
-        match diagnostic {
-            Some((diagnostic, fatal)) => {
-                self.say(diagnostic);
-                (!fatal).then_some(addresses)
-            }
-            None => Some(addresses),
-        }
+        Some(addresses)
     }
 }
 

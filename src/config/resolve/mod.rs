@@ -33,6 +33,8 @@ pub(super) struct Words {
     pub(super) instance: &'static str,
     pub(super) script: &'static str,
     pub(super) peers: &'static str,
+    /// Why a default is what it is, where it is keepalived's.
+    pub(super) there: &'static str,
 }
 
 impl Words {
@@ -52,6 +54,7 @@ impl Words {
                 instance: "vrrp_instance",
                 script: "vrrp_script",
                 peers: "unicast_peer",
+                there: ", as in keepalived",
             },
             Language::Toml => Self {
                 interface: "interface",
@@ -66,6 +69,7 @@ impl Words {
                 instance: "instance",
                 script: "script",
                 peers: "peers",
+                there: "",
             },
         }
     }
@@ -219,7 +223,7 @@ impl Resolver<'_> {
                         draft.name.span,
                         format!("group `{}` has no members", draft.name.value),
                     )
-                    .help("left out, as in keepalived"),
+                    .help(format!("left out{}", self.words.there)),
                 );
                 continue;
             }

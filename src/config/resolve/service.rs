@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Resolver, Words};
 use crate::config::Language;
-use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::diagnostic::{Code, Diagnostic, Severity};
 use crate::config::draft::{
     CheckDraft, Field, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing,
 };
@@ -56,12 +56,25 @@ pub(in crate::config) fn service(
         }
         Some(before) => {
             let before = *before;
+            let severity = match language {
+                Language::Keepalived => Severity::Warning,
+                Language::Toml => Severity::Error,
+            };
             resolver.say(
-                Diagnostic::error(Code::Duplicate, span, format!("a second service {}", config.key))
-                    .mark("left out")
+                Diagnostic::new(severity, Code::Duplicate, span, format!("a second service {}", config.key))
                     .and(before, "the first stands here")
-                    .help("the kernel keeps one service for each protocol, address and port: put all servers into one"),
+                    .help("the kernel keeps one service for each protocol, address and port, or mark: put all servers into one")
+                    .help(format!(
+                        "its servers are added to the first, whose settings hold for both{}",
+                        resolver.words.there
+                    )),
             );
+            let Some(first) = table.services.iter_mut().find(|first| first.key == config.key) else { return };
+            for server in config.servers {
+                if !first.servers.iter().any(|other| other.key == server.key) {
+                    first.servers.push(server);
+                }
+            }
         }
     }
 }
@@ -74,6 +87,7 @@ impl Resolver<'_> {
                 Listen::Address(_, port) => (listen.value, port),
                 Listen::Mark(_) => (listen.value, 0),
             },
+            Field::Bad if self.language == Language::Toml => return None,
             Field::Bad => {
                 self.say(
                     Diagnostic::error(Code::Required, header, "this service cannot be: its address is unusable")
@@ -110,7 +124,7 @@ impl Resolver<'_> {
         if servers.is_empty() {
             self.say(
                 Diagnostic::warning(Code::Idle, header, "this service has no servers")
-                    .help("left out, as in keepalived"),
+                    .help(format!("left out{}", self.words.there)),
             );
             return None;
         }
@@ -174,7 +188,7 @@ impl Resolver<'_> {
             (Some(timeout), _) => timeout.value,
             (None, Listen::Address(_, 0)) => {
                 self.say(Diagnostic::note(Code::Defaulted, header, "a service for every port is persistent").help(
-                    format!("for 360 seconds, as in keepalived; say how long with `{}`", self.words.persistence),
+                    format!("for 360 seconds{}; say how long with `{}`", self.words.there, self.words.persistence),
                 ));
                 PERSISTENCE
             }
@@ -218,7 +232,7 @@ impl Resolver<'_> {
                     let before = *before;
                     self.say(
                         Diagnostic::warning(Code::Duplicate, span, format!("a second server {}", server.key))
-                            .mark("left out, as in keepalived")
+                            .mark(format!("left out{}", self.words.there))
                             .and(before, "the first stands here"),
                     );
                 }
@@ -237,7 +251,7 @@ impl Resolver<'_> {
                     draft.span,
                     format!("an {} server of an {} service needs a tunnel", Family::of(draft.address), outer.family),
                 )
-                .mark("left out, as in keepalived"),
+                .mark(format!("left out{}", self.words.there)),
             );
             return None;
         }
@@ -255,8 +269,8 @@ impl Resolver<'_> {
                         format!("with {forwarding} a server's port is the service's"),
                     )
                     .help(format!(
-                        "taken as {}, as in keepalived: the packet reaches the server as the client sent it",
-                        outer.port
+                        "taken as {}{}: the packet reaches the server as the client sent it",
+                        outer.port, self.words.there
                     )),
                 );
                 outer.port

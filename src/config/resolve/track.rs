@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Resolver;
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{InstanceDraft, ScriptDraft, TrackDraft};
+use crate::config::draft::{Field, InstanceDraft, ScriptDraft, TrackDraft};
 use crate::config::source::Span;
 use crate::config::{Language, suggest};
 use crate::model::{Priority, TrackScript, TrackedInterface, TrackedScript};
@@ -54,11 +54,14 @@ impl Resolver<'_> {
             if !self.first(&mut seen, &name, span, self.words.script) {
                 continue;
             }
+            let said = self.language == Language::Toml && matches!(draft.command, Field::Bad);
             let Some(command) = draft.command.value() else {
-                self.say(
-                    Diagnostic::error(Code::Required, span, format!("the script `{name}` has no usable command"))
-                        .help("routers that watch it go without it"),
-                );
+                if !said {
+                    self.say(
+                        Diagnostic::error(Code::Required, span, format!("the script `{name}` has no usable command"))
+                            .help("routers that watch it go without it"),
+                    );
+                }
                 scripts.broken.push(name);
                 continue;
             };
@@ -172,7 +175,7 @@ impl Resolver<'_> {
                     .mark("not watched")
                     .and(span, format!("for it has the weight {weight}"))
                     .and(group, "the router is in a group")
-                    .help("as in keepalived: members move together, so their priorities must not move apart")
+                    .help(format!("members move together, so their priorities must not move apart{}", self.words.there))
                     .help("without a weight a failure is a fault, and the whole group moves"),
             );
             return false;

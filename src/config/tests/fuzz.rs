@@ -1,0 +1,160 @@
+//! Any bytes at all: no panic, and every place that is named lies in its text.
+
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::{collection, sample};
+
+use super::{Loaded, bytes};
+
+/// What files are made of, and what they should not be made of.
+const PIECES: [&str; 62] = [
+    "{",
+    "}",
+    "{ ",
+    " }\n",
+    "\n",
+    "\n\n",
+    " ",
+    "\t",
+    "\"",
+    "'",
+    "#",
+    "!",
+    "\\",
+    "\\#",
+    "$",
+    "${",
+    "$A=",
+    "${A}",
+    "$A ",
+    "${_ENV VIP}",
+    "@lb1 ",
+    "@^lb1 ",
+    "@",
+    "~SEQ(a,1,2) x",
+    "include x\n",
+    "\u{a0}",
+    "\u{feff}",
+    "ü漂",
+    "\r\n",
+    "global_defs",
+    "vrrp_instance A",
+    "vrrp_instance B {\n",
+    "virtual_router_id 7\n",
+    "interface eth0\n",
+    "virtual_ipaddress {\n",
+    "192.0.2.1/24 dev eth0 label x brd +\n",
+    "priority 255\n",
+    "state MASTER\n",
+    "nopreempt\n",
+    "track_script {\n",
+    "check weight -5 reverse\n",
+    "vrrp_script check {\n",
+    "script \"a 'b c' \\x41\"\n",
+    "weight -5\n",
+    "auth_pass ",
+    "authentication {\n",
+    "vrrp_sync_group G {\n",
+    "group {\n",
+    "virtual_server 192.0.2.1 80 {\n",
+    "virtual_server fwmark 7 {\n",
+    "real_server 192.0.2.2 80 {\n",
+    "TCP_CHECK {\n",
+    "HTTP_GET {\n",
+    "connect_timeout 3\n",
+    "delay_loop 1.0000000001\n",
+    "lb_kind TUN type gue port 1 csum\n",
+    "persistence_timeout\n",
+    "retry 99999999999999999999\n",
+    "unicast_peer {\n",
+    "advert_int 0.00001\n",
+    "0",
+    "x.x.x.x",
+];
+
+const TOML: [&str; 34] = [
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    "\n",
+    "\"",
+    "'",
+    "\"\"\"",
+    ".",
+    ",",
+    "#",
+    " ",
+    "1",
+    "-5",
+    "1.5",
+    "true",
+    "1979-05-27",
+    "[global]\n",
+    "[[instance]]\n",
+    "name = \"a\"\n",
+    "interface = \"eth0\"\n",
+    "vrid = 5\n",
+    "addresses = [\"192.0.2.1/24\"]\n",
+    "[[service]]\n",
+    "address = \"192.0.2.1:80\"\n",
+    "[[service.server]]\n",
+    "check = { tcp = {} }\n",
+    "weight = 5\n",
+    "interval = \"5s\"\n",
+    "ü漂",
+    "\r",
+];
+
+fn sound(loaded: &Loaded) {
+    let report = &loaded.report;
+    for diagnostic in report.diagnostics() {
+        for label in diagnostic.primary.iter().chain(&diagnostic.secondary) {
+            let text = report.files().text(label.span.file);
+            assert!(text.get(label.span.range()).is_some(), "{diagnostic:?} lies outside its text");
+        }
+        assert!(!report.line(diagnostic).is_empty());
+    }
+    assert!(report.render(true).len() >= report.diagnostics().len());
+    if loaded.config.is_none() {
+        assert!(!loaded.is_runnable());
+        assert_ne!(report.diagnostics(), []);
+    }
+}
+
+fn soup(pieces: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        20 => sample::select(pieces).prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => any::<u8>().prop_map(|byte| vec![byte]),
+        1 => Just(b"\n".to_vec()),
+    ];
+    collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes(text in collection::vec(any::<u8>(), 0..400)) {
+        sound(&bytes("a.conf", &text));
+        sound(&bytes("a.toml", &text));
+    }
+
+    #[test]
+    fn any_text(text in ".{0,200}") {
+        sound(&bytes("a.conf", text.as_bytes()));
+        sound(&bytes("a.toml", text.as_bytes()));
+    }
+
+    #[test]
+    fn any_pieces_of_keepalived(text in soup(&PIECES)) {
+        sound(&bytes("a.conf", &text));
+    }
+
+    #[test]
+    fn any_pieces_of_toml(text in soup(&TOML)) {
+        sound(&bytes("a.toml", &text));
+    }
+}

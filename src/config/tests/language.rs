@@ -1,0 +1,292 @@
+//! What the languages have beside words and values.
+
+use std::time::Duration;
+
+use super::{Code, Severity, brief, example, keepalived, only, toml};
+use crate::config::keepalived::keywords::{Place, Status, Takes};
+use crate::model::{
+    CheckKind, Config, Forwarding, ServiceKey, StartAs, Transport, Tunnel, TunnelChecksum, VrrpVersion,
+};
+
+fn router(words: &str) -> String {
+    format!(
+        "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress {{\n192.0.2.1\n}}\n{words}\n}}\n"
+    )
+}
+
+fn service(words: &str) -> String {
+    format!(
+        "virtual_server 192.0.2.1 80 {{\nlvs_method NAT\nprotocol TCP\n{words}\nreal_server 192.0.2.2 80 {{\nTCP_CHECK {{\n}}\n}}\n}}\n"
+    )
+}
+
+fn config(text: &str) -> Config {
+    let loaded = keepalived(text);
+    assert_eq!(brief(&loaded), Vec::<String>::new(), "{}", loaded.report.render(false));
+    loaded.config.unwrap()
+}
+
+#[test]
+fn braces_may_stand_anywhere() {
+    let usual = config(&router("track_script {\nx\n}\nauthentication {\nauth_type PASS\nauth_pass abc\n}").replacen(
+        "vrrp_instance",
+        "vrrp_script x {\nscript y\n}\nvrrp_instance",
+        1,
+    ));
+    for text in [
+        "vrrp_script x{script y}\nvrrp_instance A{interface eth0\nvirtual_router_id 7\nvirtual_ipaddress{192.0.2.1}\ntrack_script{x}\nauthentication{auth_type PASS\nauth_pass abc}}",
+        "vrrp_script x\n{\nscript y\n}\nvrrp_instance A\n\n{\n  interface eth0 virtual\n}",
+        "vrrp_script x { # comment\nscript y ! comment\n} vrrp_instance A { interface eth0\nvirtual_router_id 7\nvirtual_ipaddress\n# why\n{\n192.0.2.1 }\ntrack_script\n{ x\n} authentication { auth_type PASS\nauth_pass abc } }",
+    ] {
+        let loaded = keepalived(text);
+        if text.contains("virtual\n}") {
+            assert_eq!(brief(&loaded)[0], "error C404 5:15");
+            continue;
+        }
+        assert_eq!(loaded.config.as_ref(), Some(&usual), "{}", loaded.report.render(false));
+    }
+}
+
+#[test]
+fn variables_conditions_and_the_environment() {
+    let text = "$IF=eth0\n$LAST=9\n$VIPS= \\\n192.0.2.1\\\n192.0.2.${LAST} dev $IF \\\n\n$PASS=secret\n\
+                vrrp_instance A {\ninterface $IF\n@lb1 virtual_router_id 7\n@lb2 virtual_router_id 8\n@^lb1 priority 7\n\
+                @^lb2 priority 77\nvirtual_ipaddress {\n$VIPS\n${_ENV VIP}/24\n}\n}\n";
+    let loaded = keepalived(text);
+    let config = loaded.config.as_ref().unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
+    let router = config.instances.first().unwrap();
+    assert_eq!(router.id.interface, "eth0");
+    assert_eq!((router.id.vrid.value(), router.priority.value()), (7, 77));
+    let addresses: Vec<_> = router.addresses.iter().map(|a| format!("{}/{}", a.address, a.prefix_len)).collect();
+    assert_eq!(addresses, ["192.0.2.1/32", "192.0.2.9/32", "192.0.2.9/24"]);
+    assert_eq!(brief(&loaded), Vec::<String>::new());
+}
+
+#[test]
+fn a_bad_value_out_of_a_variable_is_shown_where_it_is_used() {
+    let loaded = keepalived(&format!("$P=300\n{}", router("priority $P")));
+    assert_eq!(brief(&loaded), ["warning C401 8:10"]);
+    assert!(loaded.report.render(false).contains("`300` is not a priority"));
+}
+
+#[test]
+fn variables_without_end() {
+    for text in ["$A=${B}\n$B=${A}\n", "$A=${A}\n", "$B=\n$A=${B}${B}\n$B=${C}${C}\n$C=${B}${B}\n"] {
+        let loaded = keepalived(&format!("{text}{}", router("priority ${A}")));
+        assert_eq!(only(&loaded, Code::Expansion).severity, Severity::Error, "{text}");
+        assert_eq!(loaded.config.unwrap().instances.len(), 1, "only the line is lost");
+    }
+    let doubling: String = (0..40).map(|n| format!("$A{n}=${{A{}}}${{A{}}}\n", n + 1, n + 1)).collect();
+    let loaded = keepalived(&format!("{doubling}$A40=\n{}", router("priority ${A0}")));
+    assert_eq!(only(&loaded, Code::Expansion).severity, Severity::Error);
+}
+
+#[test]
+fn unknown_words_swallow_nothing() {
+    let loaded = keepalived(&router("foo {\nbar {\n}\npriority 5\n}\npriorty 9\npriority 50"));
+    assert_eq!(brief(&loaded), ["warning C301 7:1", "warning C301 12:1"]);
+    assert_eq!(loaded.config.unwrap().instances[0].priority.value(), 50);
+}
+
+#[test]
+fn a_missing_brace_is_traced() {
+    let text = "vrrp_instance A {\n    interface eth0\n    authentication {\n        auth_type PASS\n    virtual_router_id 7\n    \
+                virtual_ipaddress {\n        192.0.2.1\n    }\n}\n\nvrrp_instance B {\n    interface eth0\n    virtual_router_id 8\n    \
+                virtual_ipaddress {\n        192.0.2.2\n    }\n}\n";
+    let loaded = keepalived(text);
+    insta::assert_snapshot!("missing-brace", loaded.report.render(false));
+    let names: Vec<_> = loaded.config.unwrap().instances.into_iter().map(|router| router.name).collect();
+    assert_eq!(names, ["B"]);
+    let (first, _) = text.split_once("vrrp_instance B").unwrap();
+    assert_eq!(only(&keepalived(first), Code::Unclosed).severity, Severity::Error);
+    let whole = router("");
+    let loaded = keepalived(whole.trim_end().strip_suffix('}').unwrap());
+    assert_eq!(brief(&loaded), ["warning C202 1:1"]);
+    assert_eq!(loaded.config, keepalived(&whole).config, "as keepalived reads it");
+    assert_eq!(brief(&keepalived(&format!("{whole}}}\n"))), ["warning C203 9:1"]);
+}
+
+#[test]
+fn passwords_are_never_shown() {
+    for loaded in [
+        keepalived(&router("authentication {\nauth_type PASS\nauth_pass hunter2hunter2 hunter2\n}")),
+        keepalived(&router("authentication {\nauth_pass hunter2\nauth_type AH }")),
+        toml(
+            "[[instance]]\nname = \"a\"\ninterface = \"e\"\nvrid = 1\nversion = 2\npassword = \"hunter2hunter2\"\naddresses = [\"1.2.3.4\"]\n",
+        ),
+    ] {
+        let debug = format!("{:?}", loaded.config);
+        let lines: String = loaded.report.diagnostics().iter().map(|d| loaded.report.line(d)).collect();
+        let shown = loaded.report.render(false) + &lines + &debug;
+        assert!(shown.contains("C403") || shown.contains("C512"), "{shown}");
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+}
+
+#[test]
+fn routers() {
+    let text = "global_defs {\nvrrp_version 3\nvrrp_garp_master_repeat 2\nvrrp_garp_master_refresh 60\nvrrp_mcast_group4 224.0.0.99\nscript_user nobody nogroup\n}\n";
+    let parsed = config(&format!(
+        "{text}{}",
+        router(
+            "state MASTER\npriority 200\nadvert_int 0.25\ngarp_master_repeat 3\ngarp_master_delay 0\nmcast_src_ip 192.0.2.7\nnotify_master \"/a 'b c' d\"\nnotify /x y\nvirtual_ipaddress_excluded {\n2001:db8::1/64\n}\ntrack_interface {\neth1 weight -10\neth2\n}"
+        )
+    ));
+    let router = &parsed.instances[0];
+    assert_eq!((router.start_as, router.version), (StartAs::Master, VrrpVersion::V3));
+    assert_eq!(router.advert_interval.centiseconds(), 25);
+    assert_eq!((router.announcements.repeat, router.announcements.delay), (3, None));
+    assert_eq!(router.announcements.refresh, Some(Duration::from_secs(60)));
+    assert_eq!(router.notify.master, ["/a", "b c", "d"]);
+    assert_eq!(router.notify.any, ["/x", "y"]);
+    assert_eq!(router.excluded_addresses.len(), 1);
+    assert_eq!(router.track_interfaces.iter().map(|i| i.weight).collect::<Vec<_>>(), [-10, 0]);
+    let Transport::Multicast { source: Some(source), group } = router.transport else { panic!("{router:?}") };
+    assert_eq!((source.to_string(), group.to_string()), ("192.0.2.7".to_owned(), "224.0.0.99".to_owned()));
+    assert_eq!(parsed.global.script_user.unwrap().group.as_deref(), Some("nogroup"));
+}
+
+#[test]
+fn services() {
+    let parsed = config(&service(
+        "delay_loop 6\nlb_algo sh\nsh-port\nsh-fallback\nops\npersistence_timeout\npersistence_granularity 255.255.255.0\nconnect_timeout 2\nretry 3\ndelay_before_retry 0.5\nwarmup 1\ninhibit_on_failure",
+    ));
+    let service = &parsed.services[0];
+    assert!(service.settings.flags.flag_1 && service.settings.flags.flag_2 && service.settings.flags.one_packet);
+    let persistence = service.settings.persistence.as_ref().unwrap();
+    assert_eq!((persistence.timeout_secs.get(), persistence.prefix_len), (360, 24));
+    let server = &service.servers[0];
+    assert!(server.inhibit_on_failure);
+    let check = &server.checks[0];
+    let CheckKind::Tcp(connect) = &check.kind;
+    assert_eq!((check.interval, connect.timeout), (Duration::from_secs(6), Duration::from_secs(2)));
+    assert_eq!((check.retry, check.retry_interval), (3, Duration::from_millis(500)));
+    assert_eq!(check.warmup, Some(Duration::from_secs(1)));
+
+    let text = "virtual_server fwmark 5 {\nlvs_method TUN type gue port 6080 csum\nreal_server 2001:db8::1 {\nuthreshold 9\nlthreshold 5\n}\n}\n";
+    let parsed = config(text);
+    assert!(matches!(parsed.services[0].key, ServiceKey::Fwmark { .. }));
+    assert_eq!(
+        parsed.services[0].servers[0].settings.forwarding,
+        Forwarding::Tunnel(Tunnel::Gue { port: 6080, checksum: TunnelChecksum::Checksum })
+    );
+}
+
+#[test]
+fn a_service_said_twice_is_one() {
+    let twice = service("") + &service("lb_algo rr\nreal_server 192.0.2.3 80 {\n}");
+    let loaded = keepalived(&twice);
+    assert_eq!(brief(&loaded), ["warning C501 10:1"]);
+    let config = loaded.config.unwrap();
+    let servers: Vec<_> = config.services[0].servers.iter().map(|server| server.key.to_string()).collect();
+    assert_eq!((config.services.len(), servers), (1, vec!["192.0.2.2:80".to_owned(), "192.0.2.3:80".to_owned()]));
+    assert_eq!(config.services[0].settings.scheduler.name(), "wlc");
+}
+
+#[test]
+fn nobody_hears_a_router_on_lo() {
+    let loaded = keepalived(&router("").replace("eth0", "lo"));
+    assert_eq!(brief(&loaded), ["error C512 1:15"]);
+    assert_eq!(loaded.config, None);
+}
+
+#[test]
+fn defaults_are_keepalived_s() {
+    let loaded = keepalived("virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 8080 {\nTCP_CHECK {\n}\n}\n}\n");
+    assert_eq!(brief(&loaded), ["warning C508 1:1", "warning C508 1:1"]);
+    let config = loaded.config.unwrap();
+    assert_eq!(config.services[0].key.to_string(), "udp 192.0.2.1:80");
+    let server = &config.services[0].servers[0];
+    assert_eq!((server.settings.forwarding, server.key.port), (Forwarding::Masquerade, 8080));
+    let check = &server.checks[0];
+    let CheckKind::Tcp(connect) = &check.kind;
+    assert_eq!((check.interval, check.retry, connect.timeout), (Duration::from_secs(60), 1, Duration::from_secs(5)));
+    assert_eq!((check.retry_interval, check.warmup), (Duration::from_secs(1), None));
+}
+
+/// What the table calls honoured is handled; a debug assertion in the walk speaks up where it is not.
+#[test]
+fn every_honoured_word_does_something() {
+    let mut words = 0;
+    for (place, open, close) in [
+        (Place::Root, "", ""),
+        (Place::Global, "global_defs {\n", "}\n"),
+        (Place::Script, "vrrp_script x {\n", "}\n"),
+        (Place::SyncGroup, "vrrp_sync_group x {\n", "}\n"),
+        (Place::Instance, "vrrp_instance x {\n", "}\n"),
+        (Place::Authentication, "vrrp_instance x {\nauthentication {\n", "}\n}\n"),
+        (Place::Service, "virtual_server 192.0.2.1 80 {\n", "}\n"),
+        (Place::Server, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n", "}\n}\n"),
+        (Place::TcpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nTCP_CHECK {\n", "}\n}\n}\n"),
+    ] {
+        for keyword in place.words().iter().filter(|keyword| keyword.status == Status::Honoured) {
+            let rest = match keyword.takes {
+                Takes::Nothing | Takes::Optional | Takes::Any => "",
+                Takes::Some(_) if keyword.name == "lvs_timeouts" => "tcp 1",
+                Takes::One(_) | Takes::Some(_) => "1",
+                Takes::Block => "{\n}",
+                Takes::Named(_) => "1 {\n}",
+            };
+            let loaded = keepalived(&format!("{open}{} {rest}\n{close}", keyword.name));
+            let odd =
+                [Code::UnknownWord, Code::Misplaced, Code::NotYet, Code::Block, Code::MissingValue, Code::ExtraValue];
+            let found = loaded.report.diagnostics().iter().find(|diagnostic| odd.contains(&diagnostic.code));
+            assert_eq!(found, None, "{place:?} {}", keyword.name);
+            words += 1;
+        }
+    }
+    let table: usize = Place::ALL
+        .iter()
+        .map(|place| place.words().iter().filter(|keyword| keyword.status == Status::Honoured).count())
+        .sum();
+    assert_eq!(words, table, "a place with honoured words is not in this list");
+}
+
+/// A word is in one row of its place, and every remark of the table reads as the end of a sentence.
+#[test]
+fn the_table_is_in_order() {
+    for place in Place::ALL {
+        for (index, keyword) in place.words().iter().enumerate() {
+            assert!(
+                !place.words()[..index].iter().any(|other| other.name == keyword.name),
+                "{place:?} {}",
+                keyword.name
+            );
+            let (Status::WithoutEffect(text) | Status::NotYet(text) | Status::Removed(text)) = keyword.status else {
+                continue;
+            };
+            assert!(text.len() > 10 && !text.ends_with('.'), "{place:?} {}: {text}", keyword.name);
+        }
+    }
+}
+
+#[test]
+fn the_examples_are_clean() {
+    for name in ["ipvsd.toml", "reference.toml"] {
+        let loaded = example(name);
+        assert!(loaded.is_runnable(), "{}", loaded.report.render(false));
+        assert_eq!(brief(&loaded), Vec::<String>::new(), "{}", loaded.report.render(false));
+    }
+}
+
+/// A key that the reader takes and the reference does not name would never be found by anybody.
+#[test]
+fn the_reference_names_every_key() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reference = std::fs::read_to_string(path.join("examples/reference.toml")).unwrap();
+    for place in ["[global]", "[[script]]", "[[sync-group]]", "[[instance]]", "[[service]]"] {
+        let keys = known_keys(place, "nonsense-key");
+        assert!(keys.len() >= 3, "{place} {keys:?}");
+        for key in keys {
+            assert!(reference.contains(&key), "the reference does not name `{key}` of {place}");
+        }
+    }
+}
+
+/// The keys that the reader itself lists when it meets one that it does not know.
+fn known_keys(place: &str, nonsense: &str) -> Vec<String> {
+    let loaded = toml(&format!("{place}\n{nonsense} = 1\n"));
+    let said = only(&loaded, Code::UnknownWord);
+    let (_, keys) = said.help[0].split_once(": ").unwrap();
+    keys.split(", ").map(str::to_owned).collect()
+}

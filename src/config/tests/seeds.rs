@@ -1,0 +1,219 @@
+//! The configurations that people have published, word for word.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Code, Severity, beside, brief, example, only};
+use crate::model::{
+    AdvertInterval, Announcements, Check, CheckKind, Config, Connect, Forwarding, Global, Instance, Notify, Password,
+    Persistence, Priority, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
+    ServiceKey, ServiceSettings, StartAs, TrackScript, TrackedScript, Transport, VirtualAddress, VirtualRouterId, Vrid,
+    VrrpVersion, Weight,
+};
+
+const SEEDS: [(&str, &str); 6] = [
+    ("000", "000_"),
+    ("001", "001_"),
+    ("002-first", "002_"),
+    ("002-second", "002_"),
+    ("003", "003_"),
+    ("004-master", "004_"),
+];
+
+#[test]
+fn what_is_said_about_each() {
+    for (name, _) in SEEDS {
+        let loaded = example(&format!("seeds/{name}.conf"));
+        let text = format!("{}\n\n{}", loaded.report.summary(), loaded.report.render(false));
+        insta::assert_snapshot!(format!("seed-{name}"), text);
+    }
+}
+
+#[test]
+fn which_may_start() {
+    for (name, runnable, routers, services) in [
+        ("000", false, None, 0),
+        ("001", true, Some(1), 0),
+        ("002-first", true, Some(1), 1),
+        ("002-second", true, Some(1), 0),
+        ("003", false, None, 0),
+        // Refused, and what could be run without the second router is known.
+        ("004-master", false, Some(1), 1),
+    ] {
+        let loaded = example(&format!("seeds/{name}.conf"));
+        assert_eq!(loaded.is_runnable(), runnable, "{name}");
+        assert_eq!(loaded.config.as_ref().map(|config| config.instances.len()), routers, "{name}");
+        assert_eq!(loaded.config.map_or(0, |config| config.services.len()), services, "{name}");
+    }
+}
+
+#[test]
+fn they_are_verbatim() {
+    let Some(folder) = beside("seeds") else { return };
+    let documents: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    for (name, document) in SEEDS {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/seeds/{name}.conf"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let (_, whole) = documents.iter().find(|(file, _)| file.starts_with(document)).unwrap();
+        assert!(whole.contains(&text), "{name} is not part of {document}");
+    }
+}
+
+fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+}
+
+fn script() -> TrackScript {
+    TrackScript {
+        name: "check_haproxy".to_owned(),
+        command: vec!["pidof".to_owned(), "haproxy".to_owned()],
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        rise: 1,
+        fall: 2,
+        user: None,
+        init_fail: false,
+    }
+}
+
+fn router() -> Instance {
+    Instance {
+        name: "VI_KUBE_APISERVER".to_owned(),
+        id: VirtualRouterId { interface: "em1".to_owned(), vrid: Vrid::new(51).unwrap() },
+        version: VrrpVersion::V3,
+        start_as: StartAs::Backup,
+        priority: Priority::new(100).unwrap(),
+        advert_interval: AdvertInterval::DEFAULT,
+        preempt: false,
+        transport: Transport::Multicast { source: None, group: Ipv4Addr::new(224, 0, 0, 18) },
+        password: None,
+        addresses: vec![VirtualAddress {
+            address: v4(192, 168, 10, 99),
+            prefix_len: 32,
+            interface: None,
+            label: None,
+            broadcast: None,
+            scope: 0,
+        }],
+        excluded_addresses: Vec::new(),
+        track_interfaces: Vec::new(),
+        track_scripts: vec![TrackedScript { name: "check_haproxy".to_owned(), weight: -5 }],
+        announcements: Announcements::default(),
+        notify: Notify::default(),
+    }
+}
+
+fn server(address: IpAddr) -> ServerConfig {
+    let key = ServerKey { address, port: 8443 };
+    ServerConfig {
+        key,
+        settings: ServerSettings {
+            forwarding: Forwarding::Masquerade,
+            weight: Weight::ONE,
+            upper_threshold: 0,
+            lower_threshold: 0,
+        },
+        inhibit_on_failure: false,
+        checks: vec![Check {
+            kind: CheckKind::Tcp(Connect {
+                target: SocketAddr::new(address, 8443),
+                source_address: None,
+                source_port: None,
+                interface: None,
+                mark: None,
+                timeout: Duration::from_secs(3),
+            }),
+            interval: Duration::from_secs(5),
+            retry: 1,
+            retry_interval: Duration::from_secs(1),
+            warmup: None,
+        }],
+    }
+}
+
+fn expected() -> Config {
+    Config {
+        global: Global::default(),
+        scripts: vec![script()],
+        instances: vec![router()],
+        sync_groups: Vec::new(),
+        services: vec![ServiceConfig {
+            key: ServiceKey::Address { protocol: Protocol::Tcp, address: v4(192, 168, 10, 99), port: 8443 },
+            settings: ServiceSettings {
+                scheduler: Scheduler::WeightedLeastConnection,
+                flags: SchedulerFlags::default(),
+                persistence: Some(Persistence {
+                    timeout_secs: NonZeroU32::new(1800).unwrap(),
+                    prefix_len: 32,
+                    engine: None,
+                }),
+            },
+            servers: (80..=82).map(|last| server(v4(192, 168, 10, last))).collect(),
+        }],
+        sysctls: Vec::new(),
+    }
+}
+
+#[test]
+fn the_first_of_002_means_the_same_in_both_languages() {
+    let conf = example("seeds/002-first.conf");
+    assert_eq!(conf.config.as_ref(), Some(&expected()));
+    let toml = example("seeds/002-first.toml");
+    assert_eq!(toml.config, conf.config, "{}", toml.report.render(false));
+    assert_eq!(
+        only(&toml, Code::WeightMovesNothing).help,
+        only(&conf, Code::WeightMovesNothing)
+            .help
+            .iter()
+            .map(|text| text.replace("`nopreempt`", "`preempt = false`"))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn the_second_of_002_moves_by_weight() {
+    let loaded = example("seeds/002-second.conf");
+    let config = loaded.config.unwrap();
+    let router = config.instances.first().unwrap();
+    assert!(router.preempt);
+    assert_eq!(router.version, VrrpVersion::V2);
+    assert_eq!(router.password, Some(Password::new("1111")));
+    assert_eq!(router.track_scripts.first().unwrap().weight, -5);
+    assert_eq!(config.global.router_id.as_deref(), Some("LVS_DEVEL"));
+    assert_eq!(loaded.report.diagnostics().iter().filter(|d| d.code == Code::WeightMovesNothing).count(), 0);
+}
+
+#[test]
+fn what_004_makes_of_its_slips() {
+    let loaded = example("seeds/004-master.conf");
+    let config = loaded.config.as_ref().unwrap();
+    let service = config.services.first().unwrap();
+    assert_eq!(service.settings.scheduler, Scheduler::WeightedLeastConnection);
+    assert_eq!(service.settings.persistence, None);
+    assert!(service.servers.iter().all(|server| server.settings.forwarding == Forwarding::Direct));
+    let router = config.instances.first().unwrap();
+    assert_eq!(router.password, Some(Password::new("kubeclou")));
+    assert_eq!(router.addresses.first().unwrap().label.as_deref(), Some("eth1:vip"));
+    assert_eq!(router.track_scripts, [], "members of a group lose trackers with weights");
+    assert_eq!(config.sync_groups.first().unwrap().members, ["VI_KEBE_APISERVER"]);
+    assert_eq!(only(&loaded, Code::Duplicate).severity, Severity::Error);
+    assert_eq!(loaded.report.count(Severity::Error), 1, "{:?}", brief(&loaded));
+}
+
+#[test]
+fn a_unicast_pair() {
+    let loaded = example("seeds/001.conf");
+    let config = loaded.config.unwrap();
+    let router = config.instances.first().unwrap();
+    let (source, peers) = (Some(Ipv4Addr::new(10, 0, 0, 11)), vec![Ipv4Addr::new(10, 0, 0, 12)]);
+    assert_eq!(router.transport, Transport::Unicast { source, peers });
+    assert_eq!(config.global.script_user.unwrap().user, "root");
+    assert!(config.global.script_security);
+    assert_eq!(brief(&example("seeds/001.conf")), ["warning C403 24:19"]);
+}

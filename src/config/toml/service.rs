@@ -1,0 +1,294 @@
+//! `[[service]]` and `[[service.server]]`.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ::toml::de::{DeTable, DeValue};
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::draft::{CheckDraft, Field, Listen, PersistenceDraft, ServerDraft, ServiceDraft, Timing};
+use super::super::source::{Span, Spanned};
+use super::super::{Language, resolve};
+use super::read::{Entry, Reader};
+use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
+
+const SERVICE: [&str; 11] = [
+    "address",
+    "fwmark",
+    "family",
+    "protocol",
+    "scheduler",
+    "flags",
+    "persistence",
+    "forward",
+    "inhibit-on-failure",
+    "check",
+    "server",
+];
+const SERVER: [&str; 7] =
+    ["address", "weight", "forward", "inhibit-on-failure", "max-connections", "resume-below", "check"];
+const CHECK: [&str; 5] = ["tcp", "interval", "retry", "retry-interval", "warmup"];
+const TCP: [&str; 6] = ["address", "port", "timeout", "source", "interface", "mark"];
+const MONTH: Duration = Duration::from_secs(31 * 86_400);
+const HOUR: Duration = Duration::from_secs(3_600);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What `check = ...` says.
+#[derive(Debug, Clone)]
+enum Checks {
+    /// `check = false`.
+    None,
+    /// A table without a kind, and where it stands: only timing.
+    Timing(Timing, Span),
+    /// A whole check.
+    Tcp(CheckDraft),
+}
+
+/// One service.
+pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
+    let entries = reader.entries(table, &SERVICE, "in [[service]]");
+    let mut draft = ServiceDraft::new(at);
+    let mut check = Checks::None;
+    let mut servers = Vec::new();
+    for entry in entries {
+        let span = entry.span;
+        match entry.key {
+            "address" => {
+                draft.header = entry.key_span.to(span);
+                let listen = reader.endpoint(entry).map(|(address, port)| Listen::Address(address, port.unwrap_or(0)));
+                draft.listen = Field::from(listen, span);
+            }
+            "fwmark" => {
+                draft.header = entry.key_span.to(span);
+                let mark: Option<u32> = reader.number(entry, 1..=i64::from(u32::MAX), "a firewall mark");
+                draft.listen = Field::from(mark.and_then(NonZeroU32::new).map(Listen::Mark), span);
+            }
+            "family" => draft.family = reader.choice(entry, &[("ipv4", Family::V4), ("ipv6", Family::V6)]),
+            "protocol" => {
+                const CHOICES: [(&str, Protocol); 3] =
+                    [("tcp", Protocol::Tcp), ("udp", Protocol::Udp), ("sctp", Protocol::Sctp)];
+                draft.protocol = Field::from(reader.choice(entry, &CHOICES), span);
+            }
+            "scheduler" => {
+                let choices = Scheduler::ALL.map(|scheduler| (scheduler.name(), scheduler));
+                draft.scheduler = Field::from(reader.choice(entry, &choices), span);
+            }
+            "flags" => draft.flags = flags(reader, entry),
+            "persistence" => draft.persistence = persistence(reader, entry),
+            "forward" => draft.forwarding = Field::from(forward(reader, entry), span),
+            "inhibit-on-failure" => draft.inhibit_on_failure = reader.flag(entry).unwrap_or(false),
+            "check" => check = checks(reader, entry),
+            _ => servers = reader.tables(entry),
+        }
+    }
+    if matches!(draft.listen, Field::Absent) {
+        reader.missing(at, "this service", "address");
+        return;
+    }
+    if let Checks::Timing(timing, _) = &check {
+        draft.timing = *timing;
+    }
+    for (table, span) in servers {
+        draft.servers.extend(server(reader, table, span, &check));
+    }
+    resolve::service(draft, Language::Toml, &mut reader.draft.services, reader.report);
+}
+
+fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks) -> Option<ServerDraft> {
+    let entries = reader.entries(table, &SERVER, "in [[service.server]]");
+    let Some(entry) = entries.iter().find(|entry| entry.key == "address") else {
+        reader.missing(at, "this server", "address");
+        return None;
+    };
+    let (address, port) = reader.endpoint(*entry)?;
+    let mut draft = ServerDraft::new(entry.key_span.to(entry.span), address, port);
+    let mut check = outer.clone();
+    for entry in entries {
+        match entry.key {
+            "address" => {}
+            "weight" => draft.weight = reader.number(entry, 0..=i64::from(i32::MAX), "a weight"),
+            "forward" => draft.forwarding = Field::from(forward(reader, entry), entry.span),
+            "inhibit-on-failure" => draft.inhibit_on_failure = reader.flag(entry),
+            "max-connections" => {
+                draft.upper_threshold = reader.number(entry, 0..=i64::from(u32::MAX), "a count").unwrap_or(0);
+            }
+            "resume-below" => {
+                draft.lower_threshold = reader.number(entry, 0..=i64::from(u32::MAX), "a count").unwrap_or(0);
+            }
+            _ => check = inherit(checks(reader, entry), outer),
+        }
+    }
+    draft.checks = match check {
+        Checks::Tcp(check) => vec![check],
+        Checks::Timing(_, span) => {
+            reader.say(
+                Diagnostic::error(Code::Required, span, "this check says when, and not what to try")
+                    .help("write the kind too: `tcp = {}`"),
+            );
+            Vec::new()
+        }
+        Checks::None => Vec::new(),
+    };
+    Some(draft)
+}
+
+/// A server's own check, with what it leaves out taken from the service's.
+fn inherit(own: Checks, outer: &Checks) -> Checks {
+    match (own, outer) {
+        (Checks::Tcp(mut check), Checks::Tcp(outer)) => {
+            check.timing = check.timing.or(outer.timing);
+            Checks::Tcp(check)
+        }
+        (Checks::Tcp(mut check), Checks::Timing(timing, _)) => {
+            check.timing = check.timing.or(*timing);
+            Checks::Tcp(check)
+        }
+        (Checks::Timing(timing, _), Checks::Tcp(outer)) => {
+            let mut check = outer.clone();
+            check.timing = timing.or(outer.timing);
+            Checks::Tcp(check)
+        }
+        (own, Checks::None | Checks::Timing(..)) | (own @ Checks::None, Checks::Tcp(_)) => own,
+    }
+}
+
+fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
+    if entry.value.as_bool() == Some(false) {
+        return Checks::None;
+    }
+    let Some(table) = entry.value.as_table() else {
+        reader.bad(entry, "a table such as { tcp = {}, interval = \"5s\" }, or false");
+        return Checks::None;
+    };
+    let mut timing = Timing::default();
+    let mut tcp = None;
+    for entry in reader.entries(table, &CHECK, "in `check`") {
+        match entry.key {
+            "tcp" => tcp = self::tcp(reader, entry),
+            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=HOUR, "a time"),
+            "retry" => timing.retry = reader.number(entry, 0..=1_000_000, "a count"),
+            "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=HOUR, "a time"),
+            _ => timing.warmup = reader.duration(entry, Duration::ZERO..=HOUR, "a time"),
+        }
+    }
+    match tcp {
+        Some(mut check) => {
+            // The timeout stands in the kind's own table, all else outside it.
+            check.timing = timing.or(check.timing);
+            Checks::Tcp(check)
+        }
+        None => Checks::Timing(timing, entry.span),
+    }
+}
+
+fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
+    let table = reader.table(entry)?;
+    let mut check = CheckDraft::default();
+    for entry in reader.entries(table, &TCP, "in `tcp`") {
+        match entry.key {
+            "address" => check.address = reader.address(entry),
+            "port" => check.port = reader.port(entry),
+            "timeout" => check.timing.timeout = reader.duration(entry, MILLISECOND..=HOUR, "a time"),
+            "source" => {
+                let source = reader.endpoint(entry);
+                check.source_address = source.map(|(address, _)| address);
+                check.source_port = source.and_then(|(_, port)| port);
+            }
+            "interface" => check.interface = reader.interface(entry),
+            _ => check.mark = reader.number(entry, 0..=i64::from(u32::MAX), "a mark"),
+        }
+    }
+    Some(check)
+}
+
+fn flags(reader: &mut Reader<'_>, entry: Entry<'_>) -> SchedulerFlags {
+    const CHOICES: [(&str, u8); 8] = [
+        ("one-packet", 0),
+        ("flag-1", 1),
+        ("flag-2", 2),
+        ("flag-3", 3),
+        ("sh-fallback", 1),
+        ("sh-port", 2),
+        ("mh-fallback", 1),
+        ("mh-port", 2),
+    ];
+    let mut flags = SchedulerFlags::default();
+    for element in reader.elements(entry) {
+        match reader.choice(element, &CHOICES) {
+            Some(0) => flags.one_packet = true,
+            Some(1) => flags.flag_1 = true,
+            Some(2) => flags.flag_2 = true,
+            Some(_) => flags.flag_3 = true,
+            None => {}
+        }
+    }
+    flags
+}
+
+/// `"30m"`, or `{ timeout = "30m", prefix = 24, engine = "sip" }`.
+fn persistence(reader: &mut Reader<'_>, entry: Entry<'_>) -> PersistenceDraft {
+    let mut draft = PersistenceDraft::default();
+    let seconds = |reader: &mut Reader<'_>, entry: Entry<'_>| {
+        let timeout = reader.duration(entry, Duration::from_secs(1)..=MONTH, "whole seconds")?;
+        if timeout.subsec_nanos() != 0 {
+            reader.bad(entry, "whole seconds");
+        }
+        let seconds = u32::try_from(timeout.as_secs()).ok().and_then(NonZeroU32::new)?;
+        Some(Spanned::new(seconds, entry.span))
+    };
+    let DeValue::Table(table) = entry.value else {
+        draft.timeout_secs = seconds(reader, entry);
+        return draft;
+    };
+    for inner in reader.entries(table, &["timeout", "prefix", "engine"], "in `persistence`") {
+        match inner.key {
+            "timeout" => draft.timeout_secs = seconds(reader, inner),
+            "prefix" => {
+                let prefix = reader.number(inner, 1..=128, "leading bits of an address");
+                draft.prefix_len = prefix.map(|prefix| Spanned::new(prefix, inner.span));
+            }
+            _ => {
+                let engine = reader.text(inner, "an engine, such as \"sip\"");
+                draft.engine = engine.map(|engine| Spanned::new(engine.to_owned(), inner.span));
+            }
+        }
+    }
+    if draft.timeout_secs.is_none() && !table.iter().any(|(key, _)| key.get_ref() == "timeout") {
+        reader.missing(entry.span, "`persistence`", "timeout");
+    }
+    draft
+}
+
+/// `"nat"`, `"direct"`, `"tunnel"`, or `{ tunnel = "gue", port = 6080, checksum = "csum" }`.
+fn forward(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Forwarding> {
+    const PLAIN: [(&str, Forwarding); 3] =
+        [("nat", Forwarding::Masquerade), ("direct", Forwarding::Direct), ("tunnel", Forwarding::Tunnel(Tunnel::Ipip))];
+    let DeValue::Table(table) = entry.value else { return reader.choice(entry, &PLAIN) };
+    const CHECKSUMS: [(&str, TunnelChecksum); 3] =
+        [("none", TunnelChecksum::None), ("csum", TunnelChecksum::Checksum), ("remcsum", TunnelChecksum::Remote)];
+    let (mut kind, mut port, mut checksum) = (None, None, TunnelChecksum::None);
+    for inner in reader.entries(table, &["tunnel", "port", "checksum"], "in `forward`") {
+        match inner.key {
+            "tunnel" => kind = Some(reader.choice(inner, &[("ipip", 0_u8), ("gue", 1), ("gre", 2)])?),
+            "port" => port = Some((reader.port(inner)?, inner)),
+            _ => checksum = reader.choice(inner, &CHECKSUMS)?,
+        }
+    }
+    if let (Some((_, inner)), Some(0 | 2)) = (port, kind) {
+        reader.say(
+            Diagnostic::error(Code::Combination, inner.key_span, "only a GUE tunnel has a port")
+                .help("remove `port`, or write `tunnel = \"gue\"`"),
+        );
+    }
+    match (kind, port) {
+        (Some(0), _) => Some(Forwarding::Tunnel(Tunnel::Ipip)),
+        (Some(1), port) => {
+            Some(Forwarding::Tunnel(Tunnel::Gue { port: port.map_or(6080, |(port, _)| port), checksum }))
+        }
+        (Some(_), _) => Some(Forwarding::Tunnel(Tunnel::Gre { checksum })),
+        (None, _) => {
+            reader.missing(entry.span, "`forward`", "tunnel");
+            None
+        }
+    }
+}

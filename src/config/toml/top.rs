@@ -1,0 +1,185 @@
+//! The document itself: `[global]`, `[sysctl]`, and the lists of everything else.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ::toml::de::{DeTable, DeValue};
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::draft::{Field, GroupDraft, ScriptDraft};
+use super::super::source::{Span, Spanned};
+use super::read::{Entry, Reader};
+use super::{instance, service};
+use crate::model::{IpvsMissing, OnStop, RunAs, Sysctl, VrrpVersion};
+
+const TOP: [&str; 6] = ["global", "sysctl", "script", "instance", "sync-group", "service"];
+const GLOBAL: [&str; 8] =
+    ["router-id", "exclusive", "on-stop", "ipvs-missing", "timeouts", "script-user", "script-security", "keep-sysctls"];
+const SCRIPT: [&str; 9] = ["name", "command", "interval", "timeout", "weight", "rise", "fall", "user", "init-fail"];
+const GROUP: [&str; 3] = ["name", "members", "notify"];
+const DAY: Duration = Duration::from_secs(86_400);
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// The whole document.
+pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
+    // RFC 9568 is the protocol of today; files for older peers say `version = 2`.
+    reader.draft.defaults.version = VrrpVersion::V3;
+    for entry in reader.entries(table, &TOP, "outside all tables") {
+        match entry.key {
+            "global" => global(reader, entry),
+            "sysctl" => sysctls(reader, entry),
+            "script" => {
+                for (table, span) in reader.tables(entry) {
+                    script(reader, table, span);
+                }
+            }
+            "instance" => {
+                for (table, span) in reader.tables(entry) {
+                    instance::instance(reader, table, span);
+                }
+            }
+            "sync-group" => {
+                for (table, span) in reader.tables(entry) {
+                    group(reader, table, span);
+                }
+            }
+            _ => {
+                for (table, span) in reader.tables(entry) {
+                    service::service(reader, table, span);
+                }
+            }
+        }
+    }
+}
+
+fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
+    let Some(table) = reader.table(entry) else { return };
+    for entry in reader.entries(table, &GLOBAL, "in [global]") {
+        match entry.key {
+            "router-id" => reader.draft.global.router_id = reader.text(entry, "a name").map(str::to_owned),
+            "exclusive" => reader.draft.global.exclusive = reader.flag(entry).unwrap_or(false),
+            "on-stop" => {
+                const CHOICES: [(&str, OnStop); 2] = [("remove", OnStop::Remove), ("keep", OnStop::Keep)];
+                reader.draft.global.on_stop = reader.choice(entry, &CHOICES).unwrap_or_default();
+            }
+            "ipvs-missing" => {
+                const CHOICES: [(&str, IpvsMissing); 2] =
+                    [("keep-routing", IpvsMissing::KeepRouting), ("fail", IpvsMissing::Fail)];
+                reader.draft.global.ipvs_missing = reader.choice(entry, &CHOICES).unwrap_or_default();
+            }
+            "timeouts" => timeouts(reader, entry),
+            "script-user" => reader.draft.global.script_user = run_as(reader, entry),
+            "script-security" => reader.draft.global.script_security = reader.flag(entry).unwrap_or(false),
+            _ => reader.draft.global.keep_sysctls = reader.flag(entry).unwrap_or(false),
+        }
+    }
+}
+
+fn timeouts(reader: &mut Reader<'_>, entry: Entry<'_>) {
+    let Some(table) = reader.table(entry) else { return };
+    for entry in reader.entries(table, &["tcp", "tcp-fin", "udp"], "in `timeouts`") {
+        let duration = reader.duration(entry, SECOND..=DAY * 31, "whole seconds");
+        let secs = duration.and_then(|duration| u32::try_from(duration.as_secs()).ok()).and_then(NonZeroU32::new);
+        let timeouts = &mut reader.draft.global.timeouts;
+        match entry.key {
+            "tcp" => timeouts.tcp_secs = secs,
+            "tcp-fin" => timeouts.tcp_fin_secs = secs,
+            _ => timeouts.udp_secs = secs,
+        }
+    }
+}
+
+/// `"user"` or `"user:group"`.
+fn run_as(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<RunAs> {
+    let text = reader.text(entry, "a user, or user:group")?;
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group.to_owned())),
+        None => (text, None),
+    };
+    Some(RunAs { user: user.to_owned(), group })
+}
+
+/// `"net.ipv4.vs.conntrack" = 1`.
+fn sysctls(reader: &mut Reader<'_>, entry: Entry<'_>) {
+    let Some(table) = reader.table(entry) else { return };
+    for entry in reader.every(table) {
+        let name = entry.key;
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b));
+        if !name.starts_with("net.") || !plain || name.contains("..") || name.ends_with('.') {
+            let message =
+                format!("`{}` is not a setting that can be set here", name.chars().take(60).collect::<String>());
+            let nested = entry.value.as_table().is_some();
+            reader.say(Diagnostic::error(Code::BadValue, entry.key_span, message).help(if nested {
+                "put the whole name in quotes: \"net.ipv4.vs.conntrack\" = 1"
+            } else {
+                "a name begins with `net.`: only those may be set"
+            }));
+            continue;
+        }
+        let value = match entry.value {
+            DeValue::String(text) if !text.is_empty() && !text.contains('\n') => text.to_string(),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Boolean(value) => u8::from(*value).to_string(),
+            DeValue::String(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                reader.bad(entry, "a number, true, false, or text as `sysctl` takes it");
+                continue;
+            }
+        };
+        reader.draft.sysctls.push(Sysctl { name: name.to_owned(), value });
+    }
+}
+
+fn script(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
+    let entries = reader.entries(table, &SCRIPT, "in [[script]]");
+    let Some(name) = name(reader, &entries, at, "this script") else { return };
+    let mut script = ScriptDraft::new(name);
+    for entry in entries {
+        let long = MILLISECOND..=DAY;
+        match entry.key {
+            "name" => {}
+            "command" => script.command = Field::from(reader.command(entry), entry.span),
+            "interval" => script.interval = reader.duration(entry, long, "a time"),
+            "timeout" => script.timeout = reader.duration(entry, long, "a time"),
+            "weight" => {
+                script.weight = reader.number(entry, -253..=253, "a weight").unwrap_or(0);
+                script.weight_span = Some(entry.span);
+            }
+            "rise" => script.rise = reader.number(entry, 1..=1_000_000, "a count").unwrap_or(1),
+            "fall" => script.fall = reader.number(entry, 1..=1_000_000, "a count").unwrap_or(1),
+            "user" => script.user = run_as(reader, entry),
+            _ => script.init_fail = reader.flag(entry).unwrap_or(false),
+        }
+    }
+    reader.draft.scripts.push(script);
+}
+
+fn group(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
+    let entries = reader.entries(table, &GROUP, "in [[sync-group]]");
+    let Some(name) = name(reader, &entries, at, "this group") else { return };
+    let mut group = GroupDraft { name, members: Vec::new(), notify: Default::default() };
+    for entry in entries {
+        match entry.key {
+            "name" => {}
+            "members" => {
+                for element in reader.elements(entry) {
+                    let member = reader.text(element, "the name of an instance");
+                    group.members.extend(member.map(|member| Spanned::new(member.to_owned(), element.span)));
+                }
+            }
+            _ => group.notify = instance::notify(reader, entry),
+        }
+    }
+    reader.draft.groups.push(group);
+}
+
+/// The `name` among the entries of a table.
+pub(super) fn name(reader: &mut Reader<'_>, entries: &[Entry<'_>], at: Span, what: &str) -> Option<Spanned<String>> {
+    match entries.iter().find(|entry| entry.key == "name") {
+        Some(entry) => reader.text(*entry, "a name").map(|name| Spanned::new(name.to_owned(), entry.span)),
+        None => {
+            reader.missing(at, what, "name");
+            None
+        }
+    }
+}
