@@ -38,14 +38,7 @@ impl Output {
     #[track_caller]
     #[must_use]
     pub fn ok(self) -> String {
-        assert!(
-            self.status.success(),
-            "`{}` failed ({}):\n{}{}",
-            self.command,
-            self.status,
-            self.stdout,
-            self.stderr
-        );
+        assert!(self.status.success(), "`{}` failed ({}):\n{}{}", self.command, self.status, self.stdout, self.stderr);
         self.stdout
     }
 
@@ -89,16 +82,14 @@ impl<'node> NodeCommand<'node> {
     /// Adds arguments.
     #[must_use]
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable of the environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -126,10 +117,7 @@ impl<'node> NodeCommand<'node> {
     pub fn output(self) -> Output {
         let shown = self.to_string();
         let mut command = self.command();
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match self.node.start(command) {
             Ok(child) => child,
             Err(error) => panic!("`{shown}` cannot be started: {error}"),
@@ -141,19 +129,9 @@ impl<'node> NodeCommand<'node> {
         let stdout = drain(child.stdout.take().expect("a pipe was asked for"));
         let stderr = drain(child.stderr.take().expect("a pipe was asked for"));
         let Some(status) = wait_with_limit(child, self.timeout) else {
-            panic!(
-                "`{shown}` took longer than {:?}; so far:\n{}{}",
-                self.timeout,
-                collect(&stdout),
-                collect(&stderr)
-            );
+            panic!("`{shown}` took longer than {:?}; so far:\n{}{}", self.timeout, collect(&stdout), collect(&stderr));
         };
-        Output {
-            command: shown,
-            status,
-            stdout: collect(&stdout),
-            stderr: collect(&stderr),
-        }
+        Output { command: shown, status, stdout: collect(&stdout), stderr: collect(&stderr) }
     }
 
     /// Runs a command that must succeed, and returns its standard output.
@@ -162,10 +140,7 @@ impl<'node> NodeCommand<'node> {
     ///
     /// When it fails, cannot be started, or takes too long.
     #[track_caller]
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "run for its effect as often as for its output"
-    )]
+    #[expect(clippy::must_use_candidate, reason = "run for its effect as often as for its output")]
     pub fn ok(self) -> String {
         self.output().ok()
     }
@@ -198,12 +173,7 @@ impl<'node> NodeCommand<'node> {
 
 impl std::fmt::Display for NodeCommand<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}: {}",
-            self.node.name(),
-            self.program.to_string_lossy()
-        )?;
+        write!(f, "{}: {}", self.node.name(), self.program.to_string_lossy())?;
         for arg in &self.args {
             write!(f, " {}", arg.to_string_lossy())?;
         }

@@ -30,10 +30,7 @@ impl Daemon {
     /// Starts a command in a node with its output in a log of its own.
     pub(crate) fn start(node: &Node, name: &str, mut command: Command) -> io::Result<Self> {
         let (log, file) = new_log(&node.folder(), name)?;
-        command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file);
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = node.start(command)?;
         let daemon = Daemon {
             name: name.to_owned(),
@@ -72,11 +69,7 @@ impl Daemon {
     /// How it ended, if it has.
     #[must_use]
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.child
-            .lock()
-            .expect("no thread panics with a child in hand")
-            .try_wait()
-            .expect("a child can be waited for")
+        self.child.lock().expect("no thread panics with a child in hand").try_wait().expect("a child can be waited for")
     }
 
     /// Whether it is still there.
@@ -88,10 +81,7 @@ impl Daemon {
     /// Sends a signal, unless it has ended.
     pub fn signal(&self, signal: Signal) {
         // Under the lock nobody can wait for it, so that the id cannot be another's.
-        let mut child = self
-            .child
-            .lock()
-            .expect("no thread panics with a child in hand");
+        let mut child = self.child.lock().expect("no thread panics with a child in hand");
         if let Ok(None) = child.try_wait() {
             kill(self.pid, signal).expect("a running child can be signalled");
         }
@@ -121,9 +111,7 @@ impl Daemon {
     /// When it is still there after `limit`.
     #[track_caller]
     pub fn wait(&self, limit: Duration) -> ExitStatus {
-        wait_for(limit, &format!("the end of {}", self.name), || {
-            self.ended().ok_or("still running")
-        })
+        wait_for(limit, &format!("the end of {}", self.name), || self.ended().ok_or("still running"))
     }
 
     /// Waits until its log contains `text`.
@@ -133,21 +121,17 @@ impl Daemon {
     /// When the daemon ends first, or `limit` passes; with the log in the message.
     #[track_caller]
     pub fn wait_log(&self, limit: Duration, text: &str) {
-        wait_for(
-            limit,
-            &format!("`{text}` in the log of {}", self.name),
-            || {
-                let ended = self.ended();
-                let log = self.log();
-                match ended {
-                    _ if log.contains(text) => Ok(()),
-                    Some(status) => {
-                        panic!("{} ended ({status}) without `{text}`:\n{log}", self.name)
-                    }
-                    None => Err(log),
+        wait_for(limit, &format!("`{text}` in the log of {}", self.name), || {
+            let ended = self.ended();
+            let log = self.log();
+            match ended {
+                _ if log.contains(text) => Ok(()),
+                Some(status) => {
+                    panic!("{} ended ({status}) without `{text}`:\n{log}", self.name)
                 }
-            },
-        );
+                None => Err(log),
+            }
+        });
     }
 
     /// Resident memory in bytes, of this process alone; zero when it has ended.
@@ -156,9 +140,7 @@ impl Daemon {
         fs::read_to_string(format!("/proc/{}/status", self.pid))
             .ok()
             .and_then(|status| {
-                let line = status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("VmRSS:"))?;
+                let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
                 line.split_whitespace().next()?.parse::<u64>().ok()
             })
             .map_or(0, |kilobytes| kilobytes * 1024)

@@ -111,10 +111,7 @@ fn may_unshare() -> bool {
     *ANSWER.get_or_init(|| {
         nix::unistd::geteuid().is_root()
             && std::thread::spawn(|| {
-                unshare(
-                    CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS,
-                )
-                .is_ok()
+                unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS).is_ok()
             })
             .join()
             .unwrap_or(false)
@@ -136,19 +133,11 @@ fn run_in_guest(path: &str) {
         "{path}: this is a guest of scripts/lab already, and it lacks what the test needs"
     );
     programs::build();
-    let (_, name) = path
-        .split_once("::")
-        .expect("a test path begins with its crate's name");
+    let (_, name) = path.split_once("::").expect("a test path begins with its crate's name");
     let mut command = Command::new(programs::repository().join("scripts/lab"));
     command
         .arg(std::env::current_exe().expect("the test knows its own file"))
-        .args([
-            "--exact",
-            name,
-            "--nocapture",
-            "--include-ignored",
-            "--test-threads=1",
-        ])
+        .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
         .stdin(Stdio::null());
     if std::env::var_os("LAB_TIMEOUT").is_none() {
         command.env("LAB_TIMEOUT", GUEST_SECONDS);
@@ -161,10 +150,7 @@ fn run_in_guest(path: &str) {
     eprint!("{complained}");
     match output.status.code() {
         // Zero tests run would also be a success to the runner.
-        Some(0) => assert!(
-            said.contains("1 passed"),
-            "{name}: the guest did not run the test"
-        ),
+        Some(0) => assert!(said.contains("1 passed"), "{name}: the guest did not run the test"),
         Some(125) => skip(&format!("no guest for {name}: {}", complained.trim())),
         Some(124) => panic!("{name}: time was up in the guest"),
         other => panic!("{name}: failed in the guest (exit status {other:?})"),

@@ -51,6 +51,7 @@
 pub mod bench;
 pub mod command;
 pub mod daemon;
+pub mod demo;
 pub mod kernel;
 pub mod nat;
 pub mod node;

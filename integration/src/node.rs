@@ -117,10 +117,7 @@ impl Node {
     ///
     /// When the line fails.
     #[track_caller]
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "run for its effect as often as for its output"
-    )]
+    #[expect(clippy::must_use_candidate, reason = "run for its effect as often as for its output")]
     pub fn sh(&self, line: &str) -> String {
         self.command("/bin/sh").args(["-e", "-c", line]).ok()
     }
@@ -239,9 +236,7 @@ impl Node {
     /// Whether an interface has an address, under a label or not.
     #[must_use]
     pub fn has_address(&self, device: &str, ip: IpAddr) -> bool {
-        self.addresses()
-            .iter()
-            .any(|(name, address)| *address == ip && name.split(':').next() == Some(device))
+        self.addresses().iter().any(|(name, address)| *address == ip && name.split(':').next() == Some(device))
     }
 
     /// Whether another address can be reached from here: its owner accepts or refuses
@@ -262,9 +257,7 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn add_address(&self, device: &str, address: &str) {
-        self.command("ip")
-            .args(["address", "add", address, "dev", device])
-            .ok();
+        self.command("ip").args(["address", "add", address, "dev", device]).ok();
     }
 
     /// Removes an address from an interface.
@@ -274,9 +267,7 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn remove_address(&self, device: &str, address: &str) {
-        self.command("ip")
-            .args(["address", "del", address, "dev", device])
-            .ok();
+        self.command("ip").args(["address", "del", address, "dev", device]).ok();
     }
 
     /// Takes an interface of the node up or down, as its administrator would.
@@ -286,9 +277,7 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn set_link(&self, device: &str, up: bool) {
-        self.command("ip")
-            .args(["link", "set", device, if up { "up" } else { "down" }])
-            .ok();
+        self.command("ip").args(["link", "set", device, if up { "up" } else { "down" }]).ok();
     }
 
     /// Adds a route, in the words of `ip route add`.
@@ -298,10 +287,7 @@ impl Node {
     /// When `ip` refuses.
     #[track_caller]
     pub fn add_route(&self, route: &str) {
-        self.command("ip")
-            .args(["route", "add"])
-            .args(route.split_whitespace())
-            .ok();
+        self.command("ip").args(["route", "add"]).args(route.split_whitespace()).ok();
     }
 
     /// The node's IPVS table as `ipvsadm -Ln` prints it.
@@ -338,21 +324,13 @@ impl Node {
 
     /// Keeps a daemon's handle, for its log and its end.
     pub(crate) fn remember(&self, daemon: Daemon) {
-        self.0
-            .daemons
-            .lock()
-            .expect("no thread panics with the daemons in hand")
-            .push(daemon);
+        self.0.daemons.lock().expect("no thread panics with the daemons in hand").push(daemon);
     }
 
     /// The daemons started so far, ended ones included.
     #[must_use]
     pub fn daemons(&self) -> Vec<Daemon> {
-        self.0
-            .daemons
-            .lock()
-            .expect("no thread panics with the daemons in hand")
-            .clone()
+        self.0.daemons.lock().expect("no thread panics with the daemons in hand").clone()
     }
 
     /// Ends everything in the node. What is left of its namespaces goes with the last
@@ -369,12 +347,7 @@ impl Inner {
         let _ = init.kill();
         // With process 1 the kernel kills the rest, but process 1 is not gone before
         // each of them has been waited for, and some are our children.
-        for daemon in self
-            .daemons
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
+        for daemon in self.daemons.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             daemon.kill();
         }
         let _ = init.wait();
@@ -426,8 +399,7 @@ fn sysctl_path(name: &str) -> PathBuf {
 
 /// Turns the calling thread into the resident of a new node and starts process 1.
 fn make_namespaces(name: &str, tool: &Path) -> io::Result<(File, Child)> {
-    let step =
-        |what: &'static str| move |error: nix::Error| io::Error::other(format!("{what}: {error}"));
+    let step = |what: &'static str| move |error: nix::Error| io::Error::other(format!("{what}: {error}"));
     unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWNET
@@ -438,34 +410,19 @@ fn make_namespaces(name: &str, tool: &Path) -> io::Result<(File, Child)> {
     .map_err(step("making namespaces"))?;
     let network = File::open("/proc/thread-self/ns/net")?;
     let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-        .map_err(step("making mounts private"))?;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(step("making mounts private"))?;
     fs::write("/proc/sys/kernel/hostname", name)?;
-    mount(
-        Some("run"),
-        "/run",
-        Some("tmpfs"),
-        MsFlags::empty(),
-        Some("mode=755"),
-    )
-    .map_err(step("mounting /run"))?;
+    mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).map_err(step("mounting /run"))?;
     for (number, place) in LAYERED.iter().enumerate() {
         let layer = PathBuf::from(format!("/run/.layers/{number}"));
         fs::create_dir_all(layer.join("upper"))?;
         fs::create_dir_all(layer.join("work"))?;
         let layer = layer.display();
         let options = format!("lowerdir={place},upperdir={layer}/upper,workdir={layer}/work");
-        mount(
-            Some("layer"),
-            *place,
-            Some("overlay"),
-            MsFlags::empty(),
-            Some(options.as_str()),
-        )
-        .map_err(step("laying a layer over /etc, /var/lib or /var/log"))?;
+        mount(Some("layer"), *place, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+            .map_err(step("laying a layer over /etc, /var/lib or /var/log"))?;
     }
-    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
-        .map_err(step("mounting /sys"))?;
+    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none).map_err(step("mounting /sys"))?;
     // An address is to be usable at once: no duplicate address detection.
     for scope in ["all", "default"] {
         let path = format!("/proc/sys/net/ipv6/conf/{scope}/accept_dad");
@@ -473,16 +430,9 @@ fn make_namespaces(name: &str, tool: &Path) -> io::Result<(File, Child)> {
             fs::write(path, "0")?;
         }
     }
-    let mut init = Command::new(tool)
-        .arg("init")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut init = Command::new(tool).arg("init").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut word = String::new();
-    init.stdout
-        .take()
-        .ok_or_else(|| io::Error::other("no pipe from process 1"))?
-        .read_to_string(&mut word)?;
+    init.stdout.take().ok_or_else(|| io::Error::other("no pipe from process 1"))?.read_to_string(&mut word)?;
     if word != "ready\n" {
         let _ = init.kill();
         return Err(io::Error::other("process 1 of the node did not get ready"));

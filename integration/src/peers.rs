@@ -20,13 +20,7 @@ pub const HAPROXY_CFG: &str = "/etc/haproxy/haproxy.cfg";
 pub fn keepalived(node: &Node, configuration: &str) -> Daemon {
     node.write(KEEPALIVED_CONF, configuration);
     node.command("keepalived")
-        .args([
-            "--dont-fork",
-            "--log-console",
-            "--log-detail",
-            "--use-file",
-            KEEPALIVED_CONF,
-        ])
+        .args(["--dont-fork", "--log-console", "--log-detail", "--use-file", KEEPALIVED_CONF])
         .spawn("keepalived")
 }
 
@@ -40,9 +34,7 @@ pub fn keepalived(node: &Node, configuration: &str) -> Daemon {
 #[must_use]
 pub fn haproxy(node: &Node, configuration: &str) -> Daemon {
     node.write(HAPROXY_CFG, configuration);
-    node.command("haproxy")
-        .args(["-db", "-f", HAPROXY_CFG])
-        .spawn("haproxy")
+    node.command("haproxy").args(["-db", "-f", HAPROXY_CFG]).spawn("haproxy")
 }
 
 /// Starts tcpdump with a filter in the words of pcap-filter(7), and waits until it
@@ -54,10 +46,7 @@ pub fn haproxy(node: &Node, configuration: &str) -> Daemon {
 #[track_caller]
 #[must_use]
 pub fn tcpdump(node: &Node, device: &str, filter: &str) -> Daemon {
-    let daemon = node
-        .command("tcpdump")
-        .args(["-l", "-n", "-e", "-tt", "-i", device, filter])
-        .spawn("tcpdump");
+    let daemon = node.command("tcpdump").args(["-l", "-n", "-e", "-tt", "-i", device, filter]).spawn("tcpdump");
     daemon.wait_log(std::time::Duration::from_secs(20), "listening on");
     daemon
 }

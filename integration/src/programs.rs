@@ -13,10 +13,7 @@ use std::sync::Once;
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the crate lies in the repository")
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_path_buf()
 }
 
 /// Cargo's output folder that this executable was built into: `.../target/debug` or
@@ -27,10 +24,7 @@ pub fn output_folder() -> PathBuf {
     let folder = executable.parent().expect("a file lies in a folder");
     // Tests lie in deps/, examples in examples/, binaries at the top.
     if folder.ends_with("deps") || folder.ends_with("examples") {
-        folder
-            .parent()
-            .expect("deps/ lies in a folder")
-            .to_path_buf()
+        folder.parent().expect("deps/ lies in a folder").to_path_buf()
     } else {
         folder.to_path_buf()
     }
@@ -45,11 +39,7 @@ pub fn output_folder() -> PathBuf {
 pub fn bin(name: &str) -> PathBuf {
     build();
     let path = output_folder().join(name);
-    assert!(
-        path.exists(),
-        "there is no {}: run `cargo build --workspace --bins`",
-        path.display()
-    );
+    assert!(path.exists(), "there is no {}: run `cargo build --workspace --bins`", path.display());
     path
 }
 

@@ -54,12 +54,7 @@ impl Segment {
             "link add name {bridge} type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n\
              link set {bridge} up\n"
         ));
-        Segment {
-            name: name.to_owned(),
-            bridge,
-            fabric: Arc::clone(fabric),
-            ports: Arc::default(),
-        }
+        Segment { name: name.to_owned(), bridge, fabric: Arc::clone(fabric), ports: Arc::default() }
     }
 
     /// The segment's name.
@@ -121,22 +116,14 @@ impl Segment {
 
     #[track_caller]
     fn each_port(&self, node: &Node, change: &str) {
-        let ports = self
-            .ports
-            .lock()
-            .expect("no thread panics with the ports in hand");
+        let ports = self.ports.lock().expect("no thread panics with the ports in hand");
         let mut batch = String::new();
         for ((owner, _), port) in ports.iter() {
             if owner == node.name() {
                 let _ = writeln!(batch, "link set {port} {change}");
             }
         }
-        assert!(
-            !batch.is_empty(),
-            "{} is not on segment {}",
-            node.name(),
-            self.name
-        );
+        assert!(!batch.is_empty(), "{} is not on segment {}", node.name(), self.name);
         self.fabric.ip(&batch);
     }
 }
@@ -146,25 +133,13 @@ impl Segment {
 fn run_ip(batch: &str) {
     let mut child = Command::new("ip")
         .args(["-batch", "-"])
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
-        )
+        .env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("`ip` of iproute2 is installed");
-    child
-        .stdin
-        .take()
-        .expect("a pipe was asked for")
-        .write_all(batch.as_bytes())
-        .expect("`ip` reads its batch");
+    child.stdin.take().expect("a pipe was asked for").write_all(batch.as_bytes()).expect("`ip` reads its batch");
     let output = child.wait_with_output().expect("a child can be waited for");
-    assert!(
-        output.status.success(),
-        "`ip -batch` failed on:\n{batch}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "`ip -batch` failed on:\n{batch}{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -39,10 +39,8 @@ impl Topology {
                 (folder, None)
             }
             None => {
-                let folder = tempfile::Builder::new()
-                    .prefix("ipvsd-")
-                    .tempdir()
-                    .expect("the temporary folder is ours to write");
+                let folder =
+                    tempfile::Builder::new().prefix("ipvsd-").tempdir().expect("the temporary folder is ours to write");
                 (folder.path().to_owned(), Some(folder))
             }
         };
@@ -50,10 +48,7 @@ impl Topology {
             name: name.to_owned(),
             folder,
             _temporary: temporary,
-            fabric: Arc::new(Fabric {
-                network: new_network(),
-                next: AtomicU32::new(0),
-            }),
+            fabric: Arc::new(Fabric { network: new_network(), next: AtomicU32::new(0) }),
             nodes: Vec::new(),
         }
     }
@@ -64,10 +59,7 @@ impl Topology {
     ///
     /// When the name is taken, or the kernel refuses.
     pub fn node(&mut self, name: &str) -> Node {
-        assert!(
-            self.nodes.iter().all(|node| node.name() != name),
-            "there is a node {name} already"
-        );
+        assert!(self.nodes.iter().all(|node| node.name() != name), "there is a node {name} already");
         let node = Node::new(name, &self.folder);
         self.nodes.push(node.clone());
         node

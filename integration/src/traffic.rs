@@ -36,9 +36,7 @@ impl EchoServer {
     #[must_use]
     pub fn start(node: &Node, address: impl AsRef<str>) -> Self {
         let address = address.as_ref();
-        let parsed = address
-            .parse()
-            .unwrap_or_else(|_| panic!("{address} is not an address with a port"));
+        let parsed = address.parse().unwrap_or_else(|_| panic!("{address} is not an address with a port"));
         let (name, open) = (node.name().to_owned(), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&open);
         let service = Service::start(node, parsed, move |stream| {
@@ -101,22 +99,14 @@ impl Conversations {
     /// When one cannot be opened within ten seconds.
     #[track_caller]
     #[must_use]
-    pub fn open(
-        node: &Node,
-        from: Option<IpAddr>,
-        to: SocketAddr,
-        count: usize,
-        interval: Duration,
-    ) -> Self {
+    pub fn open(node: &Node, from: Option<IpAddr>, to: SocketAddr, count: usize, interval: Duration) -> Self {
         let broken = Arc::new(Mutex::new(Vec::new()));
         let mut counts = Vec::with_capacity(count);
         let mut talkers = Vec::with_capacity(count);
         for number in 0..count {
             let stream = node
                 .enter(|| connect(from, to, PATIENCE))
-                .unwrap_or_else(|error| {
-                    panic!("{}: connection {number} to {to}: {error}", node.name())
-                });
+                .unwrap_or_else(|error| panic!("{}: connection {number} to {to}: {error}", node.name()));
             let exchanges = Arc::new(AtomicU64::new(0));
             let (stop, stopped) = mpsc::channel();
             let (seen, noted) = (Arc::clone(&exchanges), Arc::clone(&broken));
@@ -126,37 +116,25 @@ impl Conversations {
                     noted
                         .lock()
                         .expect("no thread panics with the list in hand")
-                        .push(format!(
-                            "connection {number}, after {after} exchanges: {error}"
-                        ));
+                        .push(format!("connection {number}, after {after} exchanges: {error}"));
                 }
             });
             counts.push(exchanges);
             talkers.push((stop, talker));
         }
-        Conversations {
-            counts,
-            broken,
-            talkers,
-        }
+        Conversations { counts, broken, talkers }
     }
 
     /// Lines sent and answered so far, over all connections.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
-        self.counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed))
-            .sum()
+        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// A sentence for each connection that is broken by now.
     #[must_use]
     pub fn broken(&self) -> Vec<String> {
-        self.broken
-            .lock()
-            .expect("no thread panics with the list in hand")
-            .clone()
+        self.broken.lock().expect("no thread panics with the list in hand").clone()
     }
 
     /// Waits until every connection has exchanged `more` lines from now on: the proof
@@ -167,24 +145,13 @@ impl Conversations {
     /// When one is broken, or `limit` passes.
     #[track_caller]
     pub fn wait_all_alive(&self, limit: Duration, more: u64) {
-        let goals: Vec<u64> = self
-            .counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed) + more)
-            .collect();
+        let goals: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed) + more).collect();
         wait_for(limit, "all connections to go on", || {
             let broken = self.broken();
             assert!(broken.is_empty(), "broken: {broken:#?}");
-            let behind = goals
-                .iter()
-                .zip(&self.counts)
-                .filter(|(goal, count)| count.load(Ordering::Relaxed) < **goal)
-                .count();
-            if behind == 0 {
-                Ok(())
-            } else {
-                Err(format!("{behind} silent"))
-            }
+            let behind =
+                goals.iter().zip(&self.counts).filter(|(goal, count)| count.load(Ordering::Relaxed) < **goal).count();
+            if behind == 0 { Ok(()) } else { Err(format!("{behind} silent")) }
         });
     }
 
@@ -196,34 +163,15 @@ impl Conversations {
             let _ = stop.send(());
         }
         for (_, talker) in self.talkers {
-            talker
-                .join()
-                .expect("a talker reports its trouble, it does not panic");
+            talker.join().expect("a talker reports its trouble, it does not panic");
         }
-        let broken = self
-            .broken
-            .lock()
-            .expect("no thread panics with the list in hand")
-            .clone();
-        Report {
-            connections,
-            exchanges: self
-                .counts
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed))
-                .sum(),
-            broken,
-        }
+        let broken = self.broken.lock().expect("no thread panics with the list in hand").clone();
+        Report { connections, exchanges: self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum(), broken }
     }
 }
 
 /// Talks until told to stop, or until something goes wrong.
-fn talk(
-    stream: &TcpStream,
-    interval: Duration,
-    exchanges: &AtomicU64,
-    stopped: &mpsc::Receiver<()>,
-) -> io::Result<()> {
+fn talk(stream: &TcpStream, interval: Duration, exchanges: &AtomicU64, stopped: &mpsc::Receiver<()>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut answers = BufReader::new(stream);
@@ -233,10 +181,7 @@ fn talk(
         (&*stream).write_all(format!("{number}\n").as_bytes())?;
         answer.clear();
         if answers.read_line(&mut answer)? == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "closed by the server",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server"));
         }
         if answer.split_whitespace().nth(1) != Some(number.to_string().as_str()) {
             let text = format!("a wrong answer to {number}: {answer:?}");

@@ -21,11 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 #[track_caller]
 pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
-    wait_for(limit, what, || {
-        condition()
-            .then_some(())
-            .ok_or("the condition does not hold")
-    });
+    wait_for(limit, what, || condition().then_some(()).ok_or("the condition does not hold"));
     started.elapsed()
 }
 
@@ -37,11 +33,7 @@ pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bo
 /// When there is no success within `limit`; the message names `what` and the last
 /// observed state.
 #[track_caller]
-pub fn wait_for<T, E: Display>(
-    limit: Duration,
-    what: &str,
-    mut attempt: impl FnMut() -> Result<T, E>,
-) -> T {
+pub fn wait_for<T, E: Display>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Result<T, E>) -> T {
     let started = Instant::now();
     let mut pause = SHORTEST_PAUSE;
     loop {
@@ -66,11 +58,7 @@ pub fn wait_for<T, E: Display>(
 pub fn holds_for(period: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while started.elapsed() < period {
-        assert!(
-            condition(),
-            "{what}: no longer true after {:?}",
-            started.elapsed()
-        );
+        assert!(condition(), "{what}: no longer true after {:?}", started.elapsed());
         thread::sleep(LONGEST_PAUSE);
     }
 }
@@ -92,9 +80,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "for the moon; last seen: clouds")]
     fn the_last_observed_state_is_reported() {
-        wait_for(Duration::from_millis(5), "the moon", || {
-            Err::<(), _>("clouds")
-        });
+        wait_for(Duration::from_millis(5), "the moon", || Err::<(), _>("clouds"));
     }
 
     #[test]

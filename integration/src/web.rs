@@ -52,19 +52,14 @@ impl Service {
         let listener = node.enter(|| TcpListener::bind(address))?;
         let accepting = listener.try_clone()?;
         let serve = Arc::new(serve);
-        thread::Builder::new()
-            .name(format!("{} {address}", node.name()))
-            .spawn(move || {
-                // Shutting the listener down ends this loop.
-                while let Ok((stream, _)) = accepting.accept() {
-                    let serve = Arc::clone(&serve);
-                    thread::spawn(move || serve(stream));
-                }
-            })?;
-        Ok(Service {
-            address: listener.local_addr()?,
-            listener,
-        })
+        thread::Builder::new().name(format!("{} {address}", node.name())).spawn(move || {
+            // Shutting the listener down ends this loop.
+            while let Ok((stream, _)) = accepting.accept() {
+                let serve = Arc::clone(&serve);
+                thread::spawn(move || serve(stream));
+            }
+        })?;
+        Ok(Service { address: listener.local_addr()?, listener })
     }
 }
 
@@ -99,9 +94,7 @@ impl WebServer {
         let mut server = WebServer {
             node: node.clone(),
             name: node.name().to_owned(),
-            address: address
-                .parse()
-                .unwrap_or_else(|_| panic!("{address} is not an address with a port")),
+            address: address.parse().unwrap_or_else(|_| panic!("{address} is not an address with a port")),
             behaviour: Arc::new(Mutex::new(Behaviour::Answer)),
             connections: Arc::default(),
             service: None,
@@ -124,10 +117,7 @@ impl WebServer {
 
     /// From now on, connections are treated like this.
     pub fn behave(&self, behaviour: Behaviour) {
-        *self
-            .behaviour
-            .lock()
-            .expect("no thread panics with a behaviour in hand") = behaviour;
+        *self.behaviour.lock().expect("no thread panics with a behaviour in hand") = behaviour;
     }
 
     /// Stops listening: new connections are refused, open ones go on.
@@ -149,9 +139,7 @@ impl WebServer {
         let connections = Arc::clone(&self.connections);
         let serve = move |stream: TcpStream| {
             connections.fetch_add(1, Ordering::Relaxed);
-            let behaviour = *behaviour
-                .lock()
-                .expect("no thread panics with a behaviour in hand");
+            let behaviour = *behaviour.lock().expect("no thread panics with a behaviour in hand");
             // A client that goes away is its own affair.
             let _ = answer(stream, &name, behaviour);
         };
@@ -261,15 +249,10 @@ impl WebClient {
     ///
     /// As [`WebClient::ask`].
     pub fn ask_for(&self, to: SocketAddr, path: &str) -> io::Result<Answer> {
-        let mut stream = self
-            .node
-            .enter(|| connect(self.from, to, self.connect_timeout))?;
+        let mut stream = self.node.enter(|| connect(self.from, to, self.connect_timeout))?;
         stream.set_read_timeout(Some(self.read_timeout))?;
         stream.set_write_timeout(Some(self.read_timeout))?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n")?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         parse(&String::from_utf8_lossy(&bytes))
@@ -292,11 +275,7 @@ impl WebClient {
 }
 
 /// Connects from the calling thread's network.
-pub(crate) fn connect(
-    from: Option<IpAddr>,
-    to: SocketAddr,
-    timeout: Duration,
-) -> io::Result<TcpStream> {
+pub(crate) fn connect(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     if let Some(from) = from {
         socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -307,14 +286,6 @@ pub(crate) fn connect(
 
 fn parse(text: &str) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head
-        .strip_prefix("HTTP/1.")?
-        .split(' ')
-        .nth(1)?
-        .parse()
-        .ok()?;
-    Some(Answer {
-        status,
-        body: body.trim_end().to_owned(),
-    })
+    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    Some(Answer { status, body: body.trim_end().to_owned() })
 }

@@ -1,12 +1,7 @@
 //! The lab, tested with things that are known to work: if one of these fails, it is
 //! the lab that is broken, and not what is tested in it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -9,12 +9,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match words
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["init"] => init(),
         _ => Err(io::Error::other("usage: lab-tool init")),
     };
@@ -34,17 +29,8 @@ fn init() -> io::Result<()> {
     let mut children = SigSet::empty();
     children.add(Signal::SIGCHLD);
     children.thread_block()?;
-    mount(
-        Some("proc"),
-        "/proc",
-        Some("proc"),
-        MsFlags::empty(),
-        None::<&str>,
-    )?;
-    let status = Command::new("/sbin/ip")
-        .args(["link", "set", "lo", "up"])
-        .stdin(Stdio::null())
-        .status()?;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), None::<&str>)?;
+    let status = Command::new("/sbin/ip").args(["link", "set", "lo", "up"]).stdin(Stdio::null()).status()?;
     if !status.success() {
         return Err(io::Error::other("the loopback interface does not come up"));
     }
