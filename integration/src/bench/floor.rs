@@ -19,12 +19,15 @@ const NLMSG_ERROR: u16 = 0x2;
 const GENL_ID_CTRL: u16 = 0x10;
 const NLA_F_NESTED: u16 = 0x8000;
 
+/// Address and port of a service, and of each of its servers.
+pub type Service = (Ipv4Addr, u16, Vec<(Ipv4Addr, u16)>);
+
 /// Gives the kernel `services` x `servers` entries; returns the time from the first send to the last acknowledgement, the
 /// encoding included.
 ///
 /// # Errors
 /// Whatever the socket says, or the first error that the kernel reports.
-pub fn program(services: &[(Ipv4Addr, u16, Vec<(Ipv4Addr, u16)>)]) -> io::Result<Duration> {
+pub fn program(services: &[Service]) -> io::Result<Duration> {
     let mut socket = Socket::new(NETLINK_GENERIC)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;

@@ -34,7 +34,7 @@ pub struct Size {
     pub rounds: usize,
 }
 
-type Table = Vec<(Ipv4Addr, u16, Vec<(Ipv4Addr, u16)>)>;
+type Table = Vec<floor::Service>;
 
 /// Where the programs are and where files may be written.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Benchmarks, run inside a lab guest by `scripts/bench`.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot run says so by panicking")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -288,7 +288,7 @@ impl Supervisor {
 }
 
 fn load(arguments: &Arguments, file: &std::path::Path) -> Loaded {
-    let context = config::Context { config_id: host::short_name(), ..config::Context::default() };
+    let context = config::Context { config_id: host::short_name() };
     // The language that the command line forces is for the daemon's own file.
     let language = (file == arguments.config).then_some(arguments.language).flatten();
     config::load(file, language, &HostFiles, &context)
