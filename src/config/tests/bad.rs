@@ -128,11 +128,12 @@ fn what_cannot_be_without() {
         ("vrrp_instance {\n}\n", &["error C306 1:1"]),
         ("vrrp_script x {\n}\n", &["error C404 1:13"]),
         ("virtual_server <vip> 80 {\nlb_kind NAT\nprotocol TCP\n}\n", &["error C404 1:1", "warning C402 1:16"]),
-        ("virtual_server 192.0.2.1 80 {\nlb_kind NAT\nprotocol TCP\n}\n", &["warning C510 1:1"]),
-        ("virtual_server_group g {\n192.0.2.1 80\n}\n", &["warning C303 1:1"]),
-        ("vrrp_sync_group g {\ngroup {\nA\n}\n}\n", &["warning C510 1:17", "warning C502 3:1"]),
-        ("vrrp_instance A\n", &["warning C205 1:1"]),
-        ("vvrp_script x {\nscript y\n}\n", &["warning C301 1:1"]),
+        ("virtual_server 192.0.2.1 80 {\nlb_kind NAT\nprotocol TCP\n}\n", &["warning C510", "warning C510 1:1"]),
+        ("virtual_server_group g {\n192.0.2.1 80\n}\n", &["warning C510", "warning C303 1:1"]),
+        ("vrrp_sync_group g {\ngroup {\nA\n}\n}\n", &["warning C510", "warning C510 1:17", "warning C502 3:1"]),
+        ("vrrp_instance A\n", &["warning C510", "warning C205 1:1"]),
+        ("vvrp_script x {\nscript y\n}\n", &["error C107", "warning C301 1:1"]),
+        ("# nothing\n", &["error C107"]),
     ] {
         let loaded = keepalived(text);
         assert_eq!(brief(&loaded), expected, "{text}\n{}", loaded.report.render(false));
