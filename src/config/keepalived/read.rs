@@ -5,7 +5,7 @@
 //! brace is missing, indentation tells which.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::report::Report;
@@ -19,6 +19,8 @@ use super::tree::Tree;
 
 /// Includes may include this deep.
 const DEEPEST_INCLUDE: usize = 16;
+/// Files that are read in all: two that include each other twice over would otherwise be read 65,536 times.
+const MOST_FILES: usize = 2_000;
 /// A text with this many unknown words outside all blocks is no keepalived.conf.
 const MOST_STRANGERS: usize = 500;
 /// Statements that are kept: a hundred times the largest file that is known to be in use.
@@ -267,7 +269,8 @@ impl Reading<'_> {
         let span = Span::new(file, start + argument.range.start..start + argument.range.end);
         let pattern = body.get(argument.range).unwrap_or("");
         let folder = self.files.last().and_then(|path| path.parent()).unwrap_or(Path::new("")).to_owned();
-        let wanted = folder.join(pattern);
+        // One spelling for each file, so that a loop is seen at its first turn.
+        let wanted: PathBuf = folder.join(pattern).components().filter(|part| *part != Component::CurDir).collect();
         let is_glob = pattern.contains(['*', '?', '[', '{']);
         let found = if is_glob { self.sources.glob(&wanted.to_string_lossy()) } else { vec![wanted] };
         if found.is_empty() {
@@ -297,6 +300,10 @@ impl Reading<'_> {
                 Diagnostic::error(Code::IncludeLoop, span, format!("files include each other {DEEPEST_INCLUDE} deep"))
                     .help("this one is not read; a chain so long is most likely a loop"),
             );
+            return;
+        }
+        if self.report.files().len() >= MOST_FILES {
+            self.give_up(span, "more files are included than any configuration has");
             return;
         }
         let bytes = match self.sources.read(path) {

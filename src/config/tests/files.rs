@@ -197,6 +197,11 @@ fn includes() {
     assert_eq!(brief(&loaded), ["error C105 1:9"]);
     assert!(only(&loaded, Code::IncludeLoop).message.contains("etc/main.conf"));
 
+    // Each file includes both, under other names each time.
+    let both = b"include ./a.conf\ninclude ././b.conf\ninclude x/../a.conf\ninclude x/../b.conf\n";
+    let files = Texts::new([("etc/main.conf", both), ("etc/a.conf", both), ("etc/b.conf", both)]);
+    assert_eq!(read(&files).report.worst(), Some(Severity::Error));
+
     // In the middle of a block.
     let files = Texts::new([
         ("etc/main.conf", ROUTER.replace(" 192.0.2.1\n", " include vips\n").as_bytes()),
