@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::diagnostic::{Code, Diagnostic};
+use super::diagnostic::{Code, Diagnostic, Severity};
 use super::report::Report;
 use super::source::{FileId, Span};
 
@@ -17,11 +17,11 @@ const ODD_SHARE: usize = 3;
 pub(super) fn text(bytes: Vec<u8>, path: &Path, report: &mut Report) -> Result<FileId, Diagnostic> {
     let shown = path.display();
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Diagnostic::placeless(Code::Binary, format!("{shown} is UTF-16"))
+        return Err(Diagnostic::placeless(Severity::Error, Code::Binary, format!("{shown} is UTF-16"))
             .help("save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)"));
     }
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(Diagnostic::placeless(Code::Binary, format!("{shown} is binary: byte {at} is 0"))
+        return Err(Diagnostic::placeless(Severity::Error, Code::Binary, format!("{shown} is binary: byte {at} is 0"))
             .help("a configuration is text; check that the right file was named"));
     }
     let text = match String::from_utf8(bytes) {
@@ -31,7 +31,7 @@ pub(super) fn text(bytes: Vec<u8>, path: &Path, report: &mut Report) -> Result<F
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let odd = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
             if odd > text.chars().count() / ODD_SHARE {
-                return Err(Diagnostic::placeless(Code::Binary, format!("{shown} is not text"))
+                return Err(Diagnostic::placeless(Severity::Error, Code::Binary, format!("{shown} is not text"))
                     .help("a configuration is text in UTF-8; check that the right file was named"));
             }
             let id = report.files_mut().add(path, Arc::from(text));

@@ -179,16 +179,9 @@ impl Diagnostic {
         Self::new(Severity::Note, code, span, message)
     }
 
-    /// An error about no place in particular.
-    pub(super) fn placeless(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            code,
-            message: message.into(),
-            primary: None,
-            secondary: Vec::new(),
-            help: Vec::new(),
-        }
+    /// Something about no place in particular.
+    pub(super) fn placeless(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { severity, code, message: message.into(), primary: None, secondary: Vec::new(), help: Vec::new() }
     }
 
     /// Puts a remark under the place itself.

@@ -108,6 +108,15 @@ pub(super) struct TrackDraft {
     pub(super) weight: Option<Spanned<i16>>,
 }
 
+/// `auth_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Authentication {
+    /// A password in clear.
+    Password,
+    /// An IPsec authentication header (RFC 2338 section 5.3.6).
+    Header,
+}
+
 /// See [`crate::model::Instance`].
 #[derive(Debug)]
 pub(super) struct InstanceDraft {
@@ -126,8 +135,8 @@ pub(super) struct InstanceDraft {
     pub(super) peers: Vec<Spanned<Ipv4Addr>>,
     pub(super) group: Field<Ipv4Addr>,
     pub(super) password: Field<String>,
-    /// Where a kind of authentication was asked for that there is not.
-    pub(super) other_authentication: Option<Span>,
+    /// How adverts prove who they are from.
+    pub(super) authentication: Field<Authentication>,
     /// Where addresses were asked for, if they were.
     pub(super) addresses_at: Option<Span>,
     pub(super) addresses: Vec<Spanned<VirtualAddress>>,
@@ -155,7 +164,7 @@ impl InstanceDraft {
             peers: Vec::new(),
             group: Field::Absent,
             password: Field::Absent,
-            other_authentication: None,
+            authentication: Field::Absent,
             addresses_at: None,
             addresses: Vec::new(),
             excluded: Vec::new(),

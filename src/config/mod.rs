@@ -103,13 +103,13 @@ fn resolved(
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read {}: {error}", path.display());
-            report.add(Diagnostic::placeless(Code::Unreadable, message).help(error.remedy()));
+            report.add(Diagnostic::placeless(Severity::Error, Code::Unreadable, message).help(error.remedy()));
             return None;
         }
     };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         let message = format!("{} is empty", path.display());
-        report.add(Diagnostic::placeless(Code::Empty, message).help(
+        report.add(Diagnostic::placeless(Severity::Error, Code::Empty, message).help(
             "an empty configuration would take every service and address away; check that the right file was named",
         ));
         return None;
@@ -125,7 +125,14 @@ fn resolved(
         Language::Keepalived => keepalived::draft(path, id, sources, context, report),
         Language::Toml => toml::draft(id, report),
     };
-    Some(resolve::config(draft, language, report))
+    let config = resolve::config(draft, language, report);
+    if config.instances.is_empty() && config.services.is_empty() && report.worst() != Some(Severity::Error) {
+        let message = format!("{} has neither a virtual router nor a service", path.display());
+        let empty = Diagnostic::placeless(Severity::Warning, Code::Idle, message);
+        report
+            .add(empty.help("a daemon that runs with it does nothing, and one that reloads it takes everything away"));
+    }
+    Some(config)
 }
 
 #[cfg(test)]

@@ -95,8 +95,9 @@ fn parse(walk: &mut Walk<'_>, value: Value<'_>) -> Option<VirtualAddress> {
         None => longest,
         Some(Ok(length)) if (1..=longest).contains(&length) => length,
         Some(_) => {
-            walk.bad(value, &format!("an address with a prefix of 1 to {longest} bits"), SKIPPED);
-            return None;
+            let instead = Instead("taken as a single address, as in keepalived");
+            walk.bad(value, &format!("an address with a prefix of 1 to {longest} bits"), instead);
+            longest
         }
     };
     Some(VirtualAddress { address, prefix_len, interface: None, label: None, broadcast: None, scope: 0 })

@@ -1,8 +1,8 @@
 //! `vrrp_instance` and `vrrp_sync_group`.
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{Field, GroupDraft, InstanceDraft, TrackDraft};
-use super::super::source::Spanned;
+use super::super::draft::{Authentication, Field, GroupDraft, InstanceDraft, TrackDraft};
+use super::super::source::{Span, Spanned};
 use super::tree::Statement;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
@@ -96,12 +96,24 @@ fn value(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement
 fn authentication(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement<'_>) -> bool {
     let Some(value) = statement.word(1) else { return true };
     match statement.name() {
-        "auth_type" => match value.text {
-            "PASS" | "pass" => instance.other_authentication = None,
-            _ => instance.other_authentication = Some(value.span),
-        },
+        "auth_type" => {
+            const TYPES: [(&str, Authentication); 2] =
+                [("PASS", Authentication::Password), ("AH", Authentication::Header)];
+            let kind = walk.choice(value, &TYPES, Instead("adverts carry no password, as in keepalived"));
+            instance.authentication = Field::from(kind, value.span);
+        }
         "auth_pass" => {
             let whole = statement.arguments().last().map_or(value.span, |last| value.span.to(last.span));
+            let line = walk.report.files().lines_of(whole);
+            let rest = Span::new(whole.file, whole.range().start..line.end.max(whole.range().end));
+            let after = Span::new(whole.file, whole.range().end..whole.range().end + 1);
+            if !value.quoted && matches!(walk.report.files().slice(after), "!" | "#") {
+                walk.report.files_mut().hide(rest);
+                walk.say(
+                    Diagnostic::warning(Code::ExtraValue, after, "the password ends here, for this begins a comment")
+                        .help("as in keepalived; to have the character in the password, write a backslash before it"),
+                );
+            }
             walk.report.files_mut().hide(whole);
             if super::values::placeholder(value.text).is_some_and(|_| value.text.contains('$')) {
                 walk.say(

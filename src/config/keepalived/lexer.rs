@@ -206,8 +206,9 @@ pub(in crate::config) fn command(text: &str) -> Vec<String> {
             (Some(open), c) if c == open => quote = None,
             (Some('\''), c) => word.get_or_insert_default().push(c),
             (_, '\\') => {
-                let escape = escape(&mut rest);
-                word.get_or_insert_default().extend(escape);
+                // One at the very end stands for itself.
+                let escaped = escape(&mut rest).unwrap_or('\\');
+                word.get_or_insert_default().push(escaped);
             }
             (None, '\'' | '"') => {
                 word.get_or_insert_default();
@@ -246,4 +247,77 @@ fn digits(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, radix: u32, most:
         value = value * radix + digit;
     }
     char::from_u32(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{ProptestConfig, proptest};
+
+    use super::{Kind, Lexer, command, unescaped};
+
+    fn lexed(line: &str) -> String {
+        let tokens = Lexer::new(line).map(|token| match token.kind {
+            Kind::Word { quoted: true, .. } => format!("<{}>", &line[token.range]),
+            Kind::Word { escaped: true, .. } => unescaped(&line[token.range]),
+            Kind::Word { .. } => line[token.range].to_owned(),
+            Kind::Open => "OPEN".to_owned(),
+            Kind::Close => "CLOSE".to_owned(),
+            Kind::Unquoted => format!("UNQUOTED<{}>", &line[token.range]),
+        });
+        tokens.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn lines() {
+        for (line, expected) in [
+            ("state MASTER # comment", "state MASTER"),
+            ("state MASTER! comment", "state MASTER"),
+            ("a\\#b c\\!", "a#b c!"),
+            ("script \"a # b\" # c", "script <a # b>"),
+            ("script \"\"", "script <>"),
+            ("script \"a b", "script UNQUOTED<a b>"),
+            ("A{b}", "A OPEN b CLOSE"),
+            ("A {b c} d", "A OPEN b c CLOSE d"),
+            ("x ${A}b${C:-d e}", "x ${A}b${C:-d e}"),
+            ("x {{ a }} {", "x {{ a }} OPEN"),
+            ("x ${A", "x $ OPEN A"),
+            ("\u{feff}a\u{a0}b\tc\r", "a b c"),
+            ("a\"b c\"d", "ab cd"),
+            ("漂移 ü", "漂移 ü"),
+        ] {
+            assert_eq!(lexed(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn command_lines() {
+        for (line, expected) in [
+            ("pidof haproxy", &["pidof", "haproxy"][..]),
+            ("  a  ", &["a"]),
+            ("a 'b c' \"d e\"f", &["a", "b c", "d ef"]),
+            ("a '' b", &["a", "", "b"]),
+            ("a\\ b \\x41\\101\\n", &["a b", "AA\n"]),
+            ("'a\\n'", &["a\\n"]),
+            ("\\", &["\\"]),
+            ("", &[]),
+        ] {
+            assert_eq!(command(line), expected, "{line:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn tokens_lie_in_their_line_and_in_order(line in "[a-c {}\"'#!$\\\\\u{a0}\u{feff}漂]{0,80}|\\PC{0,80}") {
+            let mut end = 0;
+            for token in Lexer::new(&line) {
+                assert!(token.range.start >= end, "{token:?} overlaps");
+                assert!(line.get(token.range.clone()).is_some(), "{token:?} lies outside");
+                end = token.range.end;
+            }
+            command(&line);
+            unescaped(&line);
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod global;
 mod instance;
 pub(super) mod keywords;
 mod lexer;
+mod nesting;
 mod read;
 mod script;
 mod service;
@@ -23,6 +24,7 @@ mod walk;
 
 use std::path::Path;
 
+use super::diagnostic::{Code, Diagnostic, Severity};
 use super::draft::{Draft, GroupDraft, InstanceDraft, ScriptDraft};
 use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
@@ -36,6 +38,18 @@ use walk::Walk;
 /// Everything that a file and its includes say.
 pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
     let tree = read::read(path, id, sources, context, report);
+    if tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
+        let shown = path.display();
+        let message = match tree.root().next() {
+            None => format!("{shown} holds nothing but comments"),
+            Some(_) => format!("{shown} has no word of a keepalived.conf outside its blocks"),
+        };
+        // To reload such a file would take every service and address away; keepalived does so.
+        report.add(
+            Diagnostic::placeless(Severity::Error, Code::Hopeless, message)
+                .help("check that the right file was named; a TOML file must end in `.toml`"),
+        );
+    }
     let mut walk = Walk { report, draft: Draft::default() };
     walk.block(tree.root(), Place::Root, &mut (), root);
     walk.draft

@@ -5,7 +5,7 @@
 //! brace is missing, indentation tells which.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::report::Report;
@@ -14,43 +14,35 @@ use super::super::{Context, decode};
 use super::expand::{self, Variables};
 use super::keywords::{self, Place};
 use super::lexer::{self, Kind, Lexer};
+use super::nesting::Open;
 use super::tree::Tree;
 
 /// Includes may include this deep.
 const DEEPEST_INCLUDE: usize = 16;
-/// Blocks of the language are never deeper than five; this is generous.
-const DEEPEST_BLOCK: usize = 64;
+/// Files that are read in all: two that include each other twice over would otherwise be read 65,536 times.
+const MOST_FILES: usize = 2_000;
 /// A text with this many unknown words outside all blocks is no keepalived.conf.
 const MOST_STRANGERS: usize = 500;
 /// Statements that are kept: a hundred times the largest file that is known to be in use.
 const MOST_STATEMENTS: usize = 4_000_000;
 
-/// A block that is open.
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    statement: usize,
-    /// Column of the first word of its line.
-    indent: usize,
-    brace: Span,
-}
-
 /// Reads files into a tree.
 pub(super) struct Reading<'w> {
     sources: &'w dyn Sources,
     context: &'w Context,
-    report: &'w mut Report,
-    tree: Tree,
+    pub(super) report: &'w mut Report,
+    pub(super) tree: Tree,
     variables: Variables,
-    open: Vec<Open>,
+    pub(super) open: Vec<Open>,
     /// A statement that a `{` would belong to.
-    pending: Option<usize>,
+    pub(super) pending: Option<usize>,
     /// The statement that the next word of this line belongs to.
-    statement: Option<usize>,
+    pub(super) statement: Option<usize>,
     /// The first block whose closing brace stood under another column than its opening line.
-    suspect: Option<(Open, Span)>,
+    pub(super) suspect: Option<(Open, Span)>,
     files: Vec<PathBuf>,
     strangers: usize,
-    stopped: bool,
+    pub(super) stopped: bool,
     mixed_blanks: Option<Span>,
 }
 
@@ -212,125 +204,6 @@ impl Reading<'_> {
         self.tree.word(span, owned, quoted);
     }
 
-    /// A word that belongs outside all blocks, at the depth of the outermost open one: a `}` is missing above.
-    fn missing_brace(&mut self, span: Span, text: &str, indent: usize) {
-        let Some(outermost) = self.open.first().copied().filter(|outermost| indent <= outermost.indent) else { return };
-        let unknown = self.open.iter().any(|open| {
-            self.tree.statement(open.statement).is_none_or(|statement| !keywords::is_known(statement.name()))
-        });
-        if unknown {
-            return;
-        }
-        let innermost = self.open.last().copied().unwrap_or(outermost);
-        let mut diagnostic = Diagnostic::error(
-            Code::Unclosed,
-            span,
-            format!("`{text}` begins inside another block: a `}}` is missing above"),
-        )
-        .mark("belongs outside all blocks");
-        diagnostic = match self.suspect.take() {
-            Some((open, close)) => self.blame(diagnostic, open, close),
-            None => diagnostic.and(self.opener(innermost), "this block is still open"),
-        };
-        self.report.add(diagnostic.help("read as if all blocks ended before it"));
-        self.close_all();
-    }
-
-    fn blame(&self, diagnostic: Diagnostic, open: Open, close: Span) -> Diagnostic {
-        diagnostic
-            .and(self.opener(open), "this block lacks its `}`, as the indentation tells")
-            .and(close, "this `}` closes it, though it is indented otherwise")
-    }
-
-    fn opener(&self, open: Open) -> Span {
-        self.tree.statement(open.statement).and_then(super::tree::Statement::line).unwrap_or(open.brace)
-    }
-
-    fn open(&mut self, span: Span, indent: usize) {
-        let statement = self.pending.take().unwrap_or_else(|| self.tree.begin());
-        self.tree.open(statement, span);
-        self.statement = None;
-        let indent = match self.tree.statement(statement).and_then(super::tree::Statement::span) {
-            // A brace on a line of its own: the column of the line that its word stands on.
-            Some(word) if !self.same_line(word, span) => self.report.files().position(word).column - 1,
-            Some(_) | None => indent,
-        };
-        self.open.push(Open { statement, indent, brace: span });
-        if self.open.len() > DEEPEST_BLOCK {
-            self.stopped = true;
-            self.report.add(
-                Diagnostic::error(Code::Nesting, span, format!("blocks lie {DEEPEST_BLOCK} deep inside each other"))
-                    .help("no block of the language is deeper than five; nothing after this is read"),
-            );
-        }
-    }
-
-    fn same_line(&self, a: Span, b: Span) -> bool {
-        a.file == b.file
-            && self
-                .report
-                .files()
-                .text(a.file)
-                .get(a.range().end..b.range().start)
-                .is_some_and(|between| !between.contains('\n'))
-    }
-
-    fn close(&mut self, span: Span, indent: usize) {
-        self.pending = None;
-        self.statement = None;
-        let Some(open) = self.open.pop() else {
-            self.report.add(
-                Diagnostic::warning(Code::Unopened, span, "this `}` closes nothing")
-                    .help("ignored; remove it, or see whether a `{` is missing above"),
-            );
-            self.stopped |= self.report.is_full();
-            return;
-        };
-        self.tree.close(open.statement, Some(span));
-        let column = self.report.files().lines_of(span).start;
-        let leads = self
-            .report
-            .files()
-            .text(span.file)
-            .get(column..span.range().start)
-            .is_some_and(|before| before.chars().all(char::is_whitespace));
-        if leads && indent < open.indent && self.suspect.is_none() {
-            self.suspect = Some((open, span));
-        }
-        if self.open.is_empty() {
-            self.suspect = None;
-        }
-    }
-
-    fn close_all(&mut self) {
-        while let Some(open) = self.open.pop() {
-            self.tree.close(open.statement, None);
-        }
-        self.suspect = None;
-        self.pending = None;
-    }
-
-    /// The end of the last file.
-    fn finish(&mut self) {
-        if let (Some(outermost), false) = (self.open.first().copied(), self.stopped) {
-            let name = self.tree.statement(outermost.statement).map_or("", super::tree::Statement::name);
-            let span = self.opener(outermost);
-            self.report.add(match self.suspect.take() {
-                Some((open, close)) => {
-                    let diagnostic =
-                        Diagnostic::error(Code::Unclosed, span, format!("the block `{name}` is never closed"))
-                            .mark("still open at the end of the file");
-                    self.blame(diagnostic, open, close)
-                        .help("what stands where is a guess, and the daemon does not start on a guess")
-                }
-                None => Diagnostic::warning(Code::Unclosed, span, format!("the block `{name}` is never closed"))
-                    .mark("still open at the end of the file")
-                    .help("read as if all blocks ended there; put a `}` at the end"),
-            });
-        }
-        self.close_all();
-    }
-
     fn give_up(&mut self, span: Span, why: &str) {
         self.stopped = true;
         self.report.add(
@@ -396,7 +269,8 @@ impl Reading<'_> {
         let span = Span::new(file, start + argument.range.start..start + argument.range.end);
         let pattern = body.get(argument.range).unwrap_or("");
         let folder = self.files.last().and_then(|path| path.parent()).unwrap_or(Path::new("")).to_owned();
-        let wanted = folder.join(pattern);
+        // One spelling for each file, so that a loop is seen at its first turn.
+        let wanted: PathBuf = folder.join(pattern).components().filter(|part| *part != Component::CurDir).collect();
         let is_glob = pattern.contains(['*', '?', '[', '{']);
         let found = if is_glob { self.sources.glob(&wanted.to_string_lossy()) } else { vec![wanted] };
         if found.is_empty() {
@@ -426,6 +300,10 @@ impl Reading<'_> {
                 Diagnostic::error(Code::IncludeLoop, span, format!("files include each other {DEEPEST_INCLUDE} deep"))
                     .help("this one is not read; a chain so long is most likely a loop"),
             );
+            return;
+        }
+        if self.report.files().len() >= MOST_FILES {
+            self.give_up(span, "more files are included than any configuration has");
             return;
         }
         let bytes = match self.sources.read(path) {

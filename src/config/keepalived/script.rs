@@ -21,7 +21,7 @@ pub(super) fn word(walk: &mut Walk<'_>, script: &mut ScriptDraft, statement: Sta
     match statement.name() {
         "script" => {
             let (command, user) = walk.command(statement);
-            script.command = if command.is_empty() {
+            script.command = if command.first().is_none_or(String::is_empty) {
                 walk.bad(value, "a command", Instead("the script is left out"));
                 Field::Bad
             } else {

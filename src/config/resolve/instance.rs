@@ -8,7 +8,7 @@ use super::Resolver;
 use super::track::{Scripts, Weighing};
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{AnnouncementsDraft, Field, InstanceDraft, RouterDefaults};
+use crate::config::draft::{AnnouncementsDraft, Authentication, Field, InstanceDraft, RouterDefaults};
 use crate::config::source::{Span, Spanned};
 use crate::model::{
     AdvertInterval, Announcements, Instance, Password, Priority, StartAs, Transport, VirtualAddress, VirtualRouterId,
@@ -23,6 +23,9 @@ const MOST_ADDRESSES: usize = 255;
 const LOOPBACK: &str = "lo";
 /// A password's length on the wire (RFC 2338 section 5.3.6).
 const PASSWORD: usize = 8;
+
+/// The router cannot run; why has been said.
+struct Unable;
 
 impl Resolver<'_> {
     pub(super) fn instance(
@@ -63,7 +66,7 @@ impl Resolver<'_> {
             unusable.push(self.words.addresses);
         }
         self.unusable(&draft.name, &unusable);
-        let (id, addresses) = (id?, addresses?);
+        let (id, addresses, Ok(password)) = (id?, addresses?, password) else { return None };
         let (addresses, overflow) = match addresses.split_at_checked(MOST_ADDRESSES) {
             Some((first, rest)) if !rest.is_empty() => (first.to_vec(), rest.to_vec()),
             Some(_) | None => (addresses, Vec::new()),
@@ -180,18 +183,44 @@ impl Resolver<'_> {
         interval
     }
 
-    fn password(&mut self, draft: &mut InstanceDraft, version: VrrpVersion) -> Option<Password> {
+    /// The password that adverts carry; an error where another proof was asked for, since its peers would not hear the
+    /// router.
+    fn password(&mut self, draft: &mut InstanceDraft, version: VrrpVersion) -> Result<Option<Password>, Unable> {
         let key = self.words.password;
-        if let Some(span) = draft.other_authentication {
-            self.say(
-                Diagnostic::warning(Code::Combination, span, "there is no such authentication here")
-                    .mark("only PASS is done; AH is not done yet")
-                    .help("adverts carry the password in clear if there is one, and are checked for it: peers that use AH will not understand"),
-            );
-        }
-        let password = match std::mem::take(&mut draft.password) {
-            Field::Set(password) => password,
-            Field::Absent | Field::Bad => return None,
+        let kind = std::mem::take(&mut draft.authentication);
+        let password = match (kind, std::mem::take(&mut draft.password)) {
+            (Field::Set(kind), Field::Absent) => {
+                self.say(
+                    Diagnostic::warning(Code::Required, kind.span, format!("there is no `{key}` to go with it"))
+                        .help(format!("adverts carry no password{}", self.words.there)),
+                );
+                return Ok(None);
+            }
+            (Field::Set(kind), Field::Set(password)) => match kind.value {
+                Authentication::Password => password,
+                Authentication::Header => {
+                    self.say(
+                        Diagnostic::error(Code::NotYet, kind.span, "authentication headers (AH) are not done yet")
+                            .help(
+                                "without them the router's peers would not hear it, and both would hold the addresses: \
+                                 use `auth_type PASS` on all of them, or none",
+                            ),
+                    );
+                    return Err(Unable);
+                }
+            },
+            (Field::Absent, Field::Set(password)) => {
+                self.say(
+                    Diagnostic::warning(
+                        Code::Idle,
+                        password.span,
+                        format!("`{key}` does nothing without `auth_type PASS`"),
+                    )
+                    .help(format!("adverts carry no password{}", self.words.there)),
+                );
+                return Ok(None);
+            }
+            (Field::Bad, _) | (_, Field::Bad) | (Field::Absent, Field::Absent) => return Ok(None),
         };
         if version == VrrpVersion::V3 {
             self.say(
@@ -202,7 +231,7 @@ impl Resolver<'_> {
                 )
                 .help("RFC 5798 took passwords out of the protocol; remove it, or use version 2 on all hosts"),
             );
-            return None;
+            return Ok(None);
         }
         let length = password.value.len();
         if length > PASSWORD {
@@ -216,7 +245,7 @@ impl Resolver<'_> {
                 .help(format!("cut off{}: routers with the same file agree; write 8 at most", self.words.there)),
             );
         }
-        Some(Password::new(&password.value))
+        Ok(Some(Password::new(&password.value)))
     }
 
     fn transport(&mut self, draft: &mut InstanceDraft, defaults: &RouterDefaults) -> Transport {

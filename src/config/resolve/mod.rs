@@ -184,6 +184,7 @@ impl Resolver<'_> {
                 continue;
             }
             let mut members = Vec::new();
+            let alone = draft.members.len() == 1;
             for member in draft.members {
                 if !names.contains(&member.value) {
                     let near = super::suggest::did_you_mean(&member.value, names.iter().map(String::as_str));
@@ -225,6 +226,16 @@ impl Resolver<'_> {
                     .help(format!("left out{}", self.words.there)),
                 );
                 continue;
+            }
+            if alone {
+                self.say(
+                    Diagnostic::note(
+                        Code::Idle,
+                        draft.name.span,
+                        format!("group `{}` has one member", draft.name.value),
+                    )
+                    .help("it moves by itself with or without a group"),
+                );
             }
             groups.push(SyncGroup { name: draft.name.value, members, notify: draft.notify });
         }

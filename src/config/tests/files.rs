@@ -197,6 +197,11 @@ fn includes() {
     assert_eq!(brief(&loaded), ["error C105 1:9"]);
     assert!(only(&loaded, Code::IncludeLoop).message.contains("etc/main.conf"));
 
+    // Each file includes both, under other names each time.
+    let both = b"include ./a.conf\ninclude ././b.conf\ninclude x/../a.conf\ninclude x/../b.conf\n";
+    let files = Texts::new([("etc/main.conf", both), ("etc/a.conf", both), ("etc/b.conf", both)]);
+    assert_eq!(read(&files).report.worst(), Some(Severity::Error));
+
     // In the middle of a block.
     let files = Texts::new([
         ("etc/main.conf", ROUTER.replace(" 192.0.2.1\n", " include vips\n").as_bytes()),
@@ -213,7 +218,7 @@ fn the_ending_tells_the_language_unless_told() {
     assert_eq!(Language::of(Path::new("a")), Language::Keepalived);
     let files = Texts::new([("x", b"[global]\n")]);
     let loaded = load(Path::new("x"), Some(Language::Toml), &files, &Context::default());
-    assert_eq!(brief(&loaded), Vec::<String>::new());
+    assert_eq!(brief(&loaded), ["warning C510"]);
 }
 
 /// Configurations as they stand in the wild, whole and cut off anywhere: never a panic, and every router that can run does.

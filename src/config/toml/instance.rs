@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::toml::de::{DeTable, DeValue};
 
-use super::super::draft::{AnnouncementsDraft, Field, InstanceDraft, TrackDraft};
+use super::super::draft::{AnnouncementsDraft, Authentication, Field, InstanceDraft, TrackDraft};
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
 use super::top;
@@ -93,6 +93,7 @@ pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                 reader.report.files_mut().hide(span);
                 if let Some(text) = reader.text(entry, "a password") {
                     draft.password = Field::Set(Spanned::new(text.to_owned(), span));
+                    draft.authentication = Field::Set(Spanned::new(Authentication::Password, span));
                 }
             }
             "track-interfaces" => draft.track_interfaces = tracks(reader, entry, "an interface"),

@@ -269,7 +269,7 @@ impl<'t> Reader<'_> {
             | DeValue::Datetime(_)
             | DeValue::Table(_) => Vec::new(),
         };
-        if words.is_empty() {
+        if words.first().is_none_or(String::is_empty) {
             self.bad(entry, EXPECTED);
             return None;
         }
