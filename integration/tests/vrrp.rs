@@ -11,8 +11,8 @@ use integration::waiting::holds_for;
 use integration::{Node, Segment, Topology, native_test, peers, wait_until};
 use ipvsd::api::InstanceView;
 use ipvsd::model::{
-    AdvertInterval, Announcements, Config, Instance, Notify, Password, Priority, StartAs, Transport, VirtualAddress,
-    VirtualRouterId, Vrid, VrrpVersion,
+    AdvertInterval, Announcements, Config, Instance, Notify, Password, Priority, StartAs, SyncGroup, TrackScript,
+    TrackedInterface, TrackedScript, Transport, VirtualAddress, VirtualRouterId, Vrid, VrrpVersion,
 };
 use ipvsd::shell::router::{self, Options, RouterEvent, RouterHandle};
 
@@ -44,10 +44,6 @@ fn instance(version: VrrpVersion, priority: u8) -> Instance {
     }
 }
 
-fn config(instances: Vec<Instance>) -> Arc<Config> {
-    Arc::new(Config { instances, ..Config::default() })
-}
-
 /// Our router in a node.
 struct Ours {
     handle: RouterHandle,
@@ -56,9 +52,13 @@ struct Ours {
 
 impl Ours {
     fn start(node: &Node, instances: Vec<Instance>) -> Self {
+        Self::start_with(node, Config { instances, ..Config::default() })
+    }
+
+    fn start_with(node: &Node, config: Config) -> Self {
         let (tell, events) = mpsc::channel();
-        let handle = node.enter(|| router::spawn(Options { config: config(instances), events: tell }).unwrap());
-        Self { handle, events }
+        let options = Options { config: Arc::new(config), events: tell };
+        Self { handle: node.enter(|| router::spawn(options).unwrap()), events }
     }
 
     fn view(&self) -> InstanceView {
@@ -70,7 +70,11 @@ impl Ours {
     }
 
     fn configure(&self, instances: Vec<Instance>) {
-        self.handle.configure(config(instances)).recv_timeout(LONG).expect("an answer").unwrap();
+        self.handle
+            .configure(Arc::new(Config { instances, ..Config::default() }))
+            .recv_timeout(LONG)
+            .expect("an answer")
+            .unwrap();
     }
 
     fn stop(self) {
@@ -302,5 +306,107 @@ native_test! {
         assert_eq!(router.view().became_master, 1);
         assert!(!seen.log().contains("VRRP"), "{}", seen.log());
         router.stop();
+    }
+
+    fn nopreempt_leaves_the_address_where_it_is() {
+        let (_lab, _lan, one, two) = pair("nopreempt");
+        let theirs = peers::keepalived(&two, &keepalived_conf(2, false, false));
+        wait_until(LONG, "keepalived alone is master", || has(&two));
+        let router = Ours::start(&one, vec![Instance { preempt: false, ..instance(VrrpVersion::V2, 200) }]);
+        // Longer than the 3.2 seconds after which it would have taken over.
+        holds_for(Duration::from_secs(5), "keepalived stays master", || has(&two) && !has(&one));
+        assert_eq!(router.view().state, "BACKUP");
+        theirs.stop(LONG);
+        router.wait("MASTER");
+        router.stop();
+    }
+
+    fn a_failing_script_moves_the_address_and_others_hang_and_flood_in_vain() {
+        let (_lab, _lan, one, two) = pair("scripts");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("well");
+        std::fs::write(&file, "").unwrap();
+        let script = |name: &str, command: &[&str]| TrackScript {
+            name: name.to_owned(),
+            command: command.iter().map(ToString::to_string).collect(),
+            interval: Duration::from_millis(200),
+            timeout: Duration::from_millis(200),
+            rise: 1,
+            fall: 2,
+            user: None,
+            init_fail: false,
+        };
+        let scripts = vec![
+            script("well", &["test", "-f", file.to_str().unwrap()]),
+            script("hang", &["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"]),
+            script("flood", &["/bin/sh", "-c", "yes; yes >&2"]),
+            script("missing", &["no-such-program-at-all"]),
+        ];
+        let tracked = |name: &str, weight| TrackedScript { name: name.to_owned(), weight };
+        let mut watching = instance(VrrpVersion::V3, 150);
+        watching.track_scripts =
+            vec![tracked("well", -60), tracked("hang", -1), tracked("flood", -1), tracked("missing", -1)];
+        let other = Ours::start(&two, vec![instance(VrrpVersion::V3, 100)]);
+        let router = Ours::start_with(&one, Config { instances: vec![watching], scripts, ..Config::default() });
+        router.wait("MASTER");
+        wait_until(LONG, "all verdicts", || router.view().effective_priority == 147);
+        let before = router.view().adverts_sent;
+        wait_until(LONG, "more adverts", || router.view().adverts_sent >= before + 2);
+        std::fs::remove_file(&file).unwrap();
+        other.wait("MASTER");
+        wait_until(LONG, "the address on two alone", || has(&two) && !has(&one));
+        assert_eq!(router.view().effective_priority, 87);
+        std::fs::write(&file, "").unwrap();
+        router.wait("MASTER");
+        wait_until(LONG, "the address on one alone", || has(&one) && !has(&two));
+        router.stop();
+        other.stop();
+    }
+
+    fn a_sync_group_moves_together_against_one_of_keepalived() {
+        let (_lab, _lan, one, two) = pair("group");
+        for node in [&one, &two] {
+            node.sh("ip link add em2 type veth peer name far && ip link set far up && ip link set em2 up");
+        }
+        let theirs = |name: &str, vrid: u8, vip: &str, track: &str| {
+            format!(
+                "vrrp_instance {name} {{\n interface em1\n virtual_router_id {vrid}\n priority 100\n {track}\n \
+                 virtual_ipaddress {{\n {vip}\n }}\n}}\n"
+            )
+        };
+        let group = "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n";
+        let tracking = "track_interface {\n em2\n }";
+        let conf = [
+            group,
+            &theirs("A", 51, "192.168.10.99", ""),
+            &theirs("B", 52, "192.168.10.98", tracking),
+        ];
+        let other: IpAddr = "192.168.10.98".parse().unwrap();
+        let both = |node: &Node| has(node) && node.has_address("em1", other);
+        let neither = |node: &Node| !has(node) && !node.has_address("em1", other);
+        let _theirs = peers::keepalived(&two, &conf.concat());
+        wait_until(LONG, "keepalived alone has both", || both(&two));
+
+        let mut second = Instance { name: "VI_2".to_owned(), ..instance(VrrpVersion::V2, 150) };
+        second.id.vrid = Vrid::new(52).unwrap();
+        second.addresses = vec![VirtualAddress { address: other, ..vip() }];
+        second.track_interfaces = vec![TrackedInterface { name: "em2".to_owned(), weight: 0 }];
+        let members = vec!["VI_1".to_owned(), "VI_2".to_owned()];
+        let router = Ours::start_with(&one, Config {
+            instances: vec![instance(VrrpVersion::V2, 150), second],
+            sync_groups: vec![SyncGroup { name: "G".to_owned(), members, notify: Notify::default() }],
+            ..Config::default()
+        });
+        wait_until(LONG, "ours has both", || both(&one) && neither(&two));
+        one.set_link("em2", false);
+        wait_until(LONG, "keepalived has both", || both(&two) && neither(&one));
+        assert_eq!((router.view().state.as_str(), router.view().reason.as_str()), (
+            "FAULT",
+            "VI_2 of sync group G has a fault",
+        ));
+        one.set_link("em2", true);
+        wait_until(LONG, "ours has both again", || both(&one) && neither(&two));
+        router.stop();
+        wait_until(LONG, "keepalived has both at the end", || both(&two) && neither(&one));
     }
 }
