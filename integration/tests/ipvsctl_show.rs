@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use integration::subject::Ipvsd;
 use integration::traffic::{Conversations, EchoServer};
 use integration::{Node, Topology, bin, lab_test, wait_until};
 
@@ -59,6 +60,40 @@ fn listing(node: &Node) -> String {
     assert_eq!(ours, theirs);
     ours
 }
+
+/// Services of the daemon's own beside [`EVERY_KIND`], on both sides of the gap in ipvsadm's order.
+const OURS: &str = "
+virtual_server 10.0.0.2 443 {
+    lb_algo wrr
+    lb_kind NAT
+    protocol TCP
+    persistence_timeout 60
+    persistence_granularity 255.255.255.0
+    real_server 223.0.0.1 443 { weight 3 }
+    real_server 10.2.0.1 443 { weight 65535 }
+    real_server 130.2.0.1 443 { weight 0 }
+    real_server 64.2.0.1 443 { weight 1 }
+}
+virtual_server 192.168.0.1 53 {
+    lb_algo sh
+    lb_kind DR
+    protocol UDP
+    real_server 172.16.0.1 53 { weight 1 }
+}
+virtual_server 2001:db8::2 443 {
+    lb_algo mh
+    lb_kind TUN
+    protocol TCP
+    real_server 2001:db8::80 443 { weight 1 }
+    real_server fd00::80 443 { weight 1 }
+}
+virtual_server fwmark 9 {
+    lb_algo nq
+    lb_kind DR
+    protocol TCP
+    real_server 192.168.0.80 0 { weight 1 }
+}
+";
 
 /// Numbers that look random and are the same each time (xorshift, Marsaglia 2003).
 struct Numbers(u64);
@@ -161,5 +196,21 @@ lab_test! {
             .output();
         assert_eq!((nobody.status.code(), nobody.stdout.as_str()), (Some(4), ""), "{nobody:?}");
         assert!(nobody.stderr.contains("CAP_NET_ADMIN"), "{}", nobody.stderr);
+    }
+
+    /// Through the daemon, with entries of its own among those of others.
+    fn the_daemons_listing_is_ipvsadms() {
+        let mut lab = Topology::new("through");
+        let node = lab.node("director");
+        node.restore_ipvs_table(EVERY_KIND);
+        let ipvsd = Ipvsd::start(&node, OURS);
+        let ours = ["10.0.0.2:443", "192.168.0.1:53", "[2001:db8::2]:443", "FWM  9", "-> 172.16.0.1:53", "-> 192.168.0.80:0"];
+        ipvsd.wait_table("all of ours", |table| ours.iter().all(|entry| table.contains(entry)));
+        let listing = ipvsd.ctl(&["show", "-o", "ipvsadm"]).ok();
+        assert_eq!(listing, node.ipvs_table());
+        assert_eq!(listing.lines().count(), 3 + EVERY_KIND.lines().count() + 12, "{listing}");
+        let table = ipvsd.ctl(&["show"]).ok();
+        let foreign = EVERY_KIND.lines().filter(|line| line.starts_with("-A")).count();
+        assert!(table.contains(&format!("4 services, 8 of 8 servers up; {foreign} services of somebody else")), "{table}");
     }
 }

@@ -305,7 +305,7 @@ pub(crate) fn troubled() -> Snapshot {
                 forwarding: "Local".to_owned(),
                 health: ServerHealth::Foreign,
                 checks: Vec::new(),
-                reason: String::new(),
+                reason: "not in the configuration".to_owned(),
                 ..server("127.0.0.1", 0, 0)
             }],
             ..service("fwmark", "7", 0, 3)

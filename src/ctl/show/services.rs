@@ -159,9 +159,11 @@ fn server_row(server: &ServerView, wide: bool, kernel_available: bool) -> Vec<Ce
         ServerHealth::Foreign => ("not ours", Tone::Dim),
     };
     let well = matches!(server.health, ServerHealth::Up | ServerHealth::Unchecked);
-    let why = match (well && !server.present && kernel_available, wide || !well) {
+    // What is not ours is told by its health already.
+    let quiet = well || server.health == ServerHealth::Foreign;
+    let why = match (well && !server.present && kernel_available, wide || !quiet) {
         (true, _) => cell("not in the kernel's table", Tone::Warn),
-        (false, true) => cell(&server.reason, if well { Tone::Dim } else { Tone::Plain }),
+        (false, true) => cell(&server.reason, if quiet { Tone::Dim } else { Tone::Plain }),
         (false, false) => plain(""),
     };
     let since = if server.health == ServerHealth::Foreign { plain("-") } else { plain(age(server.since_secs)) };
