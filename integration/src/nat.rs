@@ -57,8 +57,10 @@ impl NatLab {
                 node
             })
             .collect();
-        let servers =
-            (1..).zip(&nodes).map(|(number, node)| WebServer::start(node, format!("10.0.0.{}:80", 10 + number))).collect();
+        let servers = (1..)
+            .zip(&nodes)
+            .map(|(number, node)| WebServer::start(node, format!("10.0.0.{}:80", 10 + number)))
+            .collect();
         Self { lab, front, back, director, client, servers, nodes }
     }
 
@@ -93,7 +95,8 @@ impl NatLab {
             "virtual_server 198.51.100.1 80 {{\n  lb_algo {scheduler}\n  lb_kind NAT\n  protocol TCP\n  {service}\n"
         );
         for number in 1..=self.nodes.len() {
-            writeln!(text, "  real_server 10.0.0.{} 80 {{\n    {}\n  }}", 10 + number, server(number)).expect("a string");
+            writeln!(text, "  real_server 10.0.0.{} 80 {{\n    {}\n  }}", 10 + number, server(number))
+                .expect("a string");
         }
         text.push_str("}\n");
         text

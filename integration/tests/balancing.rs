@@ -1,6 +1,8 @@
 //! ipvsd on a real kernel with IPVS: traffic through the service, servers that die and return, a table that others edit,
 //! reloads, and a daemon that is killed again and again while nobody notices.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -193,7 +195,8 @@ lab_test! {
         let net = NatLab::new("listing", 2);
         let ipvsd = Ipvsd::start(&net.director, &net.conf("wlc", "persistence_timeout 300", "weight 2"));
         ipvsd.wait_table("ours", |table| has(table, "10.0.0.12:80", 2));
-        net.asker().tally(net.service(), 5);
+        let tally = net.asker().tally(net.service(), 5);
+        assert_eq!(tally.values().sum::<usize>(), 5, "{tally:?}");
         wait_until(PATIENCE, "equal listings", || {
             let theirs = net.director.ipvs_table();
             ipvsd.ctl(&["show", "-o", "ipvsadm"]).ok() == theirs && ipvsd.ctl(&["show", "--kernel", "-o", "ipvsadm"]).ok() == theirs

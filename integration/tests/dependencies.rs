@@ -1,6 +1,8 @@
 //! What we build on: no dependency without a use, no crate in two versions without a reason, no licence that binds our users.
 //! All from `cargo metadata --offline`, so that it holds on any machine.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -85,7 +87,9 @@ fn every_dependency_is_used() {
         for dependency in package["dependencies"].as_array().unwrap() {
             let name = dependency["rename"].as_str().unwrap_or(dependency["name"].as_str().unwrap()).replace('-', "_");
             let used = sources.iter().any(|source| {
-                source.contains(&format!("{name}::")) || source.contains(&format!("use {name}")) || source.contains(&format!("{name}!"))
+                source.contains(&format!("{name}::"))
+                    || source.contains(&format!("use {name}"))
+                    || source.contains(&format!("{name}!"))
             });
             if !used {
                 unused.push(format!("{} of {}", name, text(&package["name"])));
@@ -115,7 +119,15 @@ fn sources(package: &Path) -> Vec<String> {
 fn metadata() -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--locked",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(root)
         .output()
         .unwrap();

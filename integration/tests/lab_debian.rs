@@ -1,11 +1,6 @@
 //! `scripts/lab-debian`: a booted system, in which services can be tried.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::process::{Command, Stdio};
 
@@ -52,8 +47,5 @@ fn services_start_reload_and_stop_on_a_booted_system() {
         return integration::skip(complained.trim());
     }
     assert_eq!(output.status.code(), Some(3), "{said}{complained}");
-    assert_eq!(
-        said, "active\nreloaded\nResult=success\n-A -t 192.0.2.1:80 -s wlc\n",
-        "{complained}"
-    );
+    assert_eq!(said, "active\nreloaded\nResult=success\n-A -t 192.0.2.1:80 -s wlc\n", "{complained}");
 }

@@ -2,12 +2,7 @@
 //!
 //! These run on the host, whatever kernel the lab chooses, but for the crash of one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -22,11 +17,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 fn lab(words: &[&str]) -> Command {
     let mut command = Command::new(repository().join("scripts/lab"));
-    command
-        .args(words)
-        .env_remove("LAB_OUT")
-        .env("LAB_TIMEOUT", "120")
-        .stdin(Stdio::null());
+    command.args(words).env_remove("LAB_OUT").env("LAB_TIMEOUT", "120").stdin(Stdio::null());
     command
 }
 
@@ -36,13 +27,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[track_caller]
 fn assert_status(output: &Output, status: i32) {
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(status), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
 #[test]
@@ -56,19 +41,11 @@ fn streams_arguments_folder_and_status_pass_through() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(b"from outside\n")
-        .unwrap();
+    child.stdin.take().unwrap().write_all(b"from outside\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_status(&output, 7);
     let folder = repository().join("integration");
-    let expected = format!(
-        "from outside\n[a b][it's][][$HOME *]\n{}\n0\nhello \"you\"\n",
-        folder.display()
-    );
+    let expected = format!("from outside\n[a b][it's][][$HOME *]\n{}\n0\nhello \"you\"\n", folder.display());
     assert_eq!(text(&output.stdout), expected);
     assert_eq!(text(&output.stderr), "trouble\n");
 }
@@ -78,11 +55,7 @@ fn ipvs_is_there_and_its_modules_load_by_name() {
     let script = "modprobe ip_vs_wlc && ipvsadm -A -t 192.0.2.1:80 -s mh && cat /proc/net/ip_vs";
     let output = lab(&["bash", "-e", "-c", script]).output().unwrap();
     assert_status(&output, 0);
-    assert!(
-        text(&output.stdout).contains("C0000201:0050 mh"),
-        "{}",
-        text(&output.stdout)
-    );
+    assert!(text(&output.stdout).contains("C0000201:0050 mh"), "{}", text(&output.stdout));
 }
 
 #[test]
@@ -95,18 +68,12 @@ fn only_the_output_folder_outlives_a_guest() {
         "for d in /etc /usr /var/lib /tmp /run /dev/shm . \"$LAB_OUT\"; do echo x >$d/{marker}; done; rm -r {}",
         other.display()
     );
-    let output = lab(&["bash", "-e", "-c", &script])
-        .env("LAB_OUT", out.path())
-        .current_dir(repository())
-        .output()
-        .unwrap();
+    let output =
+        lab(&["bash", "-e", "-c", &script]).env("LAB_OUT", out.path()).current_dir(repository()).output().unwrap();
     assert_status(&output, 0);
     assert!(kept.exists(), "a guest removed a file of the host");
     for folder in ["/etc", "/usr", "/var/lib", "/tmp", "/run", "/dev/shm"] {
-        assert!(
-            !Path::new(folder).join(&marker).exists(),
-            "{folder} was written to"
-        );
+        assert!(!Path::new(folder).join(&marker).exists(), "{folder} was written to");
     }
     assert!(!repository().join(&marker).exists());
     assert_eq!(fs::read_to_string(out.path().join(&marker)).unwrap(), "x\n");
@@ -115,34 +82,17 @@ fn only_the_output_folder_outlives_a_guest() {
 #[test]
 fn statuses_tell_the_truth() {
     assert_status(&lab(&["no-such-command"]).output().unwrap(), 127);
-    assert_status(
-        &lab(&["bash", "-c", "kill -KILL $$"]).output().unwrap(),
-        128 + 9,
-    );
-    let late = lab(&["sleep", "1000"])
-        .env("LAB_TIMEOUT", "5")
-        .output()
-        .unwrap();
+    assert_status(&lab(&["bash", "-c", "kill -KILL $$"]).output().unwrap(), 128 + 9);
+    let late = lab(&["sleep", "1000"]).env("LAB_TIMEOUT", "5").output().unwrap();
     assert_status(&late, 124);
-    assert!(
-        text(&late.stderr).contains("time is up after 5 s"),
-        "{}",
-        text(&late.stderr)
-    );
+    assert!(text(&late.stderr).contains("time is up after 5 s"), "{}", text(&late.stderr));
 }
 
 #[test]
 fn a_crash_of_the_guests_kernel_is_reported() {
-    let crash = lab(&["bash", "-c", "echo c >/proc/sysrq-trigger"])
-        .env("LAB", "uml")
-        .output()
-        .unwrap();
+    let crash = lab(&["bash", "-c", "echo c >/proc/sysrq-trigger"]).env("LAB", "uml").output().unwrap();
     assert_status(&crash, 125);
-    assert!(
-        text(&crash.stderr).contains("Kernel panic"),
-        "{}",
-        text(&crash.stderr)
-    );
+    assert!(text(&crash.stderr).contains("Kernel panic"), "{}", text(&crash.stderr));
 }
 
 #[test]
@@ -155,19 +105,13 @@ fn nothing_is_left_of_a_lab_that_was_killed() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "up\n");
     assert!(processes_about(folder.path()) > 0);
     child.kill().unwrap();
     child.wait().unwrap();
-    wait_until(LONG, "the guest gone", || {
-        processes_about(folder.path()) == 0
-    });
-    wait_until(LONG, "its folder gone", || {
-        fs::read_dir(folder.path()).unwrap().count() == 0
-    });
+    wait_until(LONG, "the guest gone", || processes_about(folder.path()) == 0);
+    wait_until(LONG, "its folder gone", || fs::read_dir(folder.path()).unwrap().count() == 0);
 }
 
 /// Any short buffer of the extended processor state is refused by the kernel, with AMX
@@ -181,27 +125,15 @@ fn the_ptrace_wrapper_lengthens_a_short_processor_state() {
     let compile = |words: &[&std::ffi::OsStr]| {
         assert!(Command::new("cc").args(words).status().unwrap().success());
     };
-    compile(&[
-        "-shared".as_ref(),
-        "-fPIC".as_ref(),
-        "-o".as_ref(),
-        wrapper.as_ref(),
-        source.as_ref(),
-    ]);
+    compile(&["-shared".as_ref(), "-fPIC".as_ref(), "-o".as_ref(), wrapper.as_ref(), source.as_ref()]);
     let program = folder.path().join("tracer.c");
     fs::write(&program, TRACER).unwrap();
     compile(&["-o".as_ref(), tracer.as_ref(), program.as_ref()]);
 
     let bare = Command::new(&tracer).output().unwrap();
     assert_eq!(text(&bare.stdout), "set: Bad address\n");
-    let wrapped = Command::new(&tracer)
-        .env("LD_PRELOAD", &wrapper)
-        .output()
-        .unwrap();
-    assert_eq!(
-        text(&wrapped.stdout),
-        "set: Success\nxmm0: kept\npeek: kept\n"
-    );
+    let wrapped = Command::new(&tracer).env("LD_PRELOAD", &wrapper).output().unwrap();
+    assert_eq!(text(&wrapped.stdout), "set: Success\nxmm0: kept\npeek: kept\n");
 }
 
 /// Sets a register of a child with a state as short as the oldest processors' (512 bytes

@@ -1,5 +1,7 @@
 //! Virtual routers in network namespaces: who owns the addresses, and how they change hands. No IPVS is needed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -1,12 +1,15 @@
 //! Bad input and bad surroundings: each gets a sentence that names cause and remedy, a documented exit status, and nothing is
 //! lost.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use integration::{Ipvsd, Node, Topology, bin, lab_test, native_test, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const ROUTER: &str = "vrrp_instance VI_1 {\n  interface eth0\n  virtual_router_id 51\n  virtual_ipaddress {\n    192.0.2.100\n  }\n}\n";
+const ROUTER: &str =
+    "vrrp_instance VI_1 {\n  interface eth0\n  virtual_router_id 51\n  virtual_ipaddress {\n    192.0.2.100\n  }\n}\n";
 
 /// A node alone on a segment.
 fn alone(name: &str) -> (Topology, Node) {
@@ -39,7 +42,7 @@ native_test! {
         node.write("/etc/notutf8.toml", [0xff, 0xfe, 0x00, 0x41].to_vec());
         for (path, word) in [
             ("/etc/absent.conf", "absent.conf"),
-            ("/etc", "director"),
+            ("/etc", "folder"),
             ("/etc/empty.toml", "empty.toml"),
             ("/etc/binary.conf", "binary"),
             ("/etc/large.conf", "large.conf"),
@@ -137,7 +140,8 @@ native_test! {
         let table = ipvsd.ctl(&["show"]).ok();
         assert!(table.contains("MASTER") && table.contains("IPVS"), "{table}");
         ipvsd.stop();
-        node.write("/etc/fail.toml", "[global]\nipvs-missing = \"fail\"\n\n[[service]]\naddress = \"192.0.2.100:80\"\n\n[[service.server]]\naddress = \"192.0.2.1:80\"\n");
+        let fail = "[global]\nipvs-missing = \"fail\"\n\n[[service]]\naddress = \"192.0.2.100:80\"\nserver = [{ address = \"192.0.2.1:80\" }]\n";
+        node.write("/etc/fail.toml", fail);
         let said = refused(&node, "/etc/fail.toml", 6);
         assert!(said.contains("IPVS"), "{said}");
     }

@@ -30,19 +30,13 @@ fn main() -> ExitCode {
 fn print(ipvs: &mut Ipvs) -> Result<(), Box<dyn Error>> {
     let info = ipvs.info()?;
     let timeouts = ipvs.timeouts()?;
-    println!(
-        "IPVS {}, connection table of {} buckets",
-        info.version, info.connection_table_size
-    );
+    println!("IPVS {}, connection table of {} buckets", info.version, info.connection_table_size);
     println!(
         "timeouts: tcp {} s, tcp after FIN {} s, udp {} s",
         timeouts.tcp_secs, timeouts.tcp_fin_secs, timeouts.udp_secs
     );
     for daemon in ipvs.daemons()? {
-        print!(
-            "sync daemon: {} on {}, id {}",
-            daemon.role, daemon.interface, daemon.sync_id
-        );
+        print!("sync daemon: {} on {}, id {}", daemon.role, daemon.interface, daemon.sync_id);
         if let (Some(group), Some(port)) = (daemon.group, daemon.port) {
             print!(", to {group} port {port}");
         }
@@ -66,15 +60,9 @@ fn print(ipvs: &mut Ipvs) -> Result<(), Box<dyn Error>> {
 
 fn print_service(service: &ServiceEntry) {
     let settings = &service.settings;
-    println!(
-        "\n{}  scheduler {}, flags {}",
-        service.id, settings.scheduler, settings.flags
-    );
+    println!("\n{}  scheduler {}, flags {}", service.id, settings.scheduler, settings.flags);
     if settings.timeout_secs != 0 {
-        print!(
-            "    persistence {} s, netmask {}",
-            settings.timeout_secs, settings.netmask
-        );
+        print!("    persistence {} s, netmask {}", settings.timeout_secs, settings.netmask);
         if let Some(engine) = &settings.persistence_engine {
             print!(", engine {engine}");
         }
@@ -85,21 +73,13 @@ fn print_service(service: &ServiceEntry) {
 
 fn print_destination(destination: &DestinationEntry) {
     let settings = &destination.settings;
-    print!(
-        "    -> {}  {}, weight {}",
-        destination.id, settings.forwarding, settings.weight
-    );
+    print!("    -> {}  {}, weight {}", destination.id, settings.forwarding, settings.weight);
     if settings.upper_threshold != 0 {
-        print!(
-            ", thresholds {}..{}",
-            settings.lower_threshold, settings.upper_threshold
-        );
+        print!(", thresholds {}..{}", settings.lower_threshold, settings.upper_threshold);
     }
     println!(
         ", connections {} active {} inactive {} persistent",
-        destination.active_connections,
-        destination.inactive_connections,
-        destination.persistent_connections
+        destination.active_connections, destination.inactive_connections, destination.persistent_connections
     );
     print_statistics("       ", &destination.statistics);
 }

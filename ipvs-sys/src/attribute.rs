@@ -31,49 +31,28 @@ enum Value {
 
 impl Attribute {
     pub(crate) fn u8(kind: u16, value: u8) -> Self {
-        Self {
-            kind,
-            value: Value::U8(value),
-        }
+        Self { kind, value: Value::U8(value) }
     }
     pub(crate) fn u16(kind: u16, value: u16) -> Self {
-        Self {
-            kind,
-            value: Value::U16(value.to_ne_bytes()),
-        }
+        Self { kind, value: Value::U16(value.to_ne_bytes()) }
     }
     pub(crate) fn be16(kind: u16, value: u16) -> Self {
-        Self {
-            kind,
-            value: Value::U16(value.to_be_bytes()),
-        }
+        Self { kind, value: Value::U16(value.to_be_bytes()) }
     }
     pub(crate) fn u32(kind: u16, value: u32) -> Self {
-        Self {
-            kind,
-            value: Value::U32(value.to_ne_bytes()),
-        }
+        Self { kind, value: Value::U32(value.to_ne_bytes()) }
     }
     pub(crate) fn ipv4(kind: u16, value: Ipv4Addr) -> Self {
-        Self {
-            kind,
-            value: Value::U32(value.octets()),
-        }
+        Self { kind, value: Value::U32(value.octets()) }
     }
     /// `struct ip_vs_flags`.
     pub(crate) fn flags(kind: u16, flags: u32, mask: u32) -> Self {
         let ([a, b, c, d], [e, f, g, h]) = (flags.to_ne_bytes(), mask.to_ne_bytes());
-        Self {
-            kind,
-            value: Value::U64([a, b, c, d, e, f, g, h]),
-        }
+        Self { kind, value: Value::U64([a, b, c, d, e, f, g, h]) }
     }
     #[cfg(test)]
     pub(crate) fn u64(kind: u16, value: u64) -> Self {
-        Self {
-            kind,
-            value: Value::U64(value.to_ne_bytes()),
-        }
+        Self { kind, value: Value::U64(value.to_ne_bytes()) }
     }
     /// `union nf_inet_addr`: always sixteen bytes.
     pub(crate) fn address(kind: u16, address: IpAddr) -> Self {
@@ -84,23 +63,14 @@ impl Attribute {
             }
             IpAddr::V6(v6) => v6.octets(),
         };
-        Self {
-            kind,
-            value: Value::Address(bytes),
-        }
+        Self { kind, value: Value::Address(bytes) }
     }
     pub(crate) fn text(kind: u16, text: &str) -> Self {
-        Self {
-            kind,
-            value: Value::Text(text.into()),
-        }
+        Self { kind, value: Value::Text(text.into()) }
     }
     pub(crate) fn nest(kind: u16, inner: Vec<Self>) -> Self {
         let length = length(&inner);
-        Self {
-            kind,
-            value: Value::Nest(inner, length),
-        }
+        Self { kind, value: Value::Nest(inner, length) }
     }
 }
 
@@ -121,10 +91,7 @@ impl Attribute {
 
 /// Bytes that these attributes take, with headers and padding.
 pub(crate) fn length(attributes: &[Attribute]) -> usize {
-    attributes
-        .iter()
-        .map(|one| NLA_HEADER_SIZE + one.value_length().next_multiple_of(NLA_ALIGNTO))
-        .sum()
+    attributes.iter().map(|one| NLA_HEADER_SIZE + one.value_length().next_multiple_of(NLA_ALIGNTO)).sum()
 }
 
 /// Writes attributes behind what is in `out`.
@@ -135,11 +102,7 @@ pub(crate) fn write(attributes: &[Attribute], out: &mut Vec<u8>) {
     for one in attributes {
         // Names are bounded and nests are small: no request comes near 64 KiB.
         let length = u16::try_from(NLA_HEADER_SIZE + one.value_length()).unwrap_or(u16::MAX);
-        let nested = if matches!(one.value, Value::Nest(..)) {
-            NLA_F_NESTED
-        } else {
-            0
-        };
+        let nested = if matches!(one.value, Value::Nest(..)) { NLA_F_NESTED } else { 0 };
         out.extend_from_slice(&length.to_ne_bytes());
         out.extend_from_slice(&(one.kind | nested).to_ne_bytes());
         match &one.value {
@@ -171,13 +134,7 @@ pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = Result<Read<'_>, 
     NlasIterator::new(bytes).map(|item| match item {
         Ok(nla) => {
             let length = NlaBuffer::length(&nla);
-            Ok(Read {
-                kind: nla.kind(),
-                value: nla
-                    .into_inner()
-                    .get(4..usize::from(length))
-                    .unwrap_or_default(),
-            })
+            Ok(Read { kind: nla.kind(), value: nla.into_inner().get(4..usize::from(length)).unwrap_or_default() })
         }
         Err(error) => Err(Malformed::new(format!("attribute: {error}"))),
     })
@@ -195,11 +152,7 @@ impl<'a> Read<'a> {
 
     fn fixed<const N: usize>(&self) -> Result<[u8; N], Malformed> {
         self.value.try_into().map_err(|_| {
-            Malformed::new(format!(
-                "attribute {} has {} bytes instead of {N}",
-                self.kind,
-                self.value.len()
-            ))
+            Malformed::new(format!("attribute {} has {} bytes instead of {N}", self.kind, self.value.len()))
         })
     }
 
@@ -218,11 +171,7 @@ impl<'a> Read<'a> {
 
     /// A counter, of either width.
     pub(crate) fn counter(&self) -> Result<u64, Malformed> {
-        if self.value.len() == 4 {
-            self.u32().map(u64::from)
-        } else {
-            self.fixed().map(u64::from_ne_bytes)
-        }
+        if self.value.len() == 4 { self.u32().map(u64::from) } else { self.fixed().map(u64::from_ne_bytes) }
     }
 
     pub(crate) fn ipv4(&self) -> Result<Ipv4Addr, Malformed> {
@@ -245,14 +194,9 @@ impl<'a> Read<'a> {
 
     /// Text up to the first NUL, or to the end where there is none.
     pub(crate) fn text(&self) -> Result<&'a str, Malformed> {
-        let end = self
-            .value
-            .iter()
-            .position(|b| *b == 0)
-            .unwrap_or(self.value.len());
+        let end = self.value.iter().position(|b| *b == 0).unwrap_or(self.value.len());
         let text = self.value.get(..end).unwrap_or_default();
-        std::str::from_utf8(text)
-            .map_err(|_| Malformed::new(format!("attribute {} is not text", self.kind)))
+        std::str::from_utf8(text).map_err(|_| Malformed::new(format!("attribute {} is not text", self.kind)))
     }
 }
 
@@ -278,8 +222,6 @@ pub(crate) fn family_of_number(number: u16) -> Result<Family, Malformed> {
     match number {
         AF_INET => Ok(Family::V4),
         AF_INET6 => Ok(Family::V6),
-        other => Err(Malformed::new(format!(
-            "address family {other} is neither IPv4 nor IPv6"
-        ))),
+        other => Err(Malformed::new(format!("address family {other} is neither IPv4 nor IPv6"))),
     }
 }

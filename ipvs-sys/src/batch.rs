@@ -67,17 +67,12 @@ impl BatchOutcome {
 
     /// Every command that was not done, with its index.
     pub fn not_done(&self) -> impl Iterator<Item = (usize, &Outcome)> {
-        self.outcomes
-            .iter()
-            .enumerate()
-            .filter(|(_, outcome)| !outcome.is_done())
+        self.outcomes.iter().enumerate().filter(|(_, outcome)| !outcome.is_done())
     }
 
     /// Whether the state of the table is not known now, and has to be read before the next change.
     #[must_use]
     pub fn is_uncertain(&self) -> bool {
-        self.outcomes
-            .iter()
-            .any(|outcome| matches!(outcome, Outcome::Unknown(_)))
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_)))
     }
 }

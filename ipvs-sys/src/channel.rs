@@ -50,10 +50,7 @@ impl Channel {
     pub(crate) fn new(transport: Box<dyn Transport>, patience: Duration) -> Self {
         let limits = transport.limits();
         Self {
-            limits: Limits {
-                bytes: limits.bytes.max(1),
-                requests: limits.requests.max(1),
-            },
+            limits: Limits { bytes: limits.bytes.max(1), requests: limits.requests.max(1) },
             transport,
             family: 0,
             next_sequence: 1,
@@ -83,10 +80,7 @@ impl Channel {
 
     /// Sends every command, in as few sends as the buffers allow, and says what became of each.
     pub(crate) fn apply(&mut self, commands: &[Command]) -> BatchOutcome {
-        let mut outcome = BatchOutcome {
-            outcomes: Vec::with_capacity(commands.len()),
-            sends: 0,
-        };
+        let mut outcome = BatchOutcome { outcomes: Vec::with_capacity(commands.len()), sends: 0 };
         while let Some(rest @ [_, ..]) = commands.get(outcome.outcomes.len()..) {
             let chunk = self.encode(rest);
             match self.transport.send(&self.outgoing) {
@@ -97,17 +91,13 @@ impl Channel {
                     continue;
                 }
                 Err(error) => {
-                    outcome.outcomes.push(Outcome::NotSent(NotSent::Refused {
-                        errno: number(&error),
-                    }));
+                    outcome.outcomes.push(Outcome::NotSent(NotSent::Refused { errno: number(&error) }));
                     break;
                 }
             }
             let asked = rest.get(..chunk.commands).unwrap_or_default();
             let answers = self.collect(&chunk, asked);
-            let uncertain = answers
-                .iter()
-                .any(|answer| matches!(answer, Outcome::Unknown(_)));
+            let uncertain = answers.iter().any(|answer| matches!(answer, Outcome::Unknown(_)));
             outcome.outcomes.extend(answers);
             if uncertain {
                 // The order of a batch is its safety, and a socket that loses answers would be waited for again and again.
@@ -115,9 +105,7 @@ impl Channel {
                 break;
             }
         }
-        outcome
-            .outcomes
-            .resize(commands.len(), Outcome::NotSent(NotSent::Stopped));
+        outcome.outcomes.resize(commands.len(), Outcome::NotSent(NotSent::Stopped));
         outcome
     }
 
@@ -128,13 +116,7 @@ impl Channel {
         let mut count = 0;
         for command in commands.iter().take(self.limits.requests) {
             let start = self.outgoing.len();
-            append_ipvs(
-                &mut self.outgoing,
-                self.family,
-                &payload(command),
-                self.next_sequence,
-                Asking::Nothing,
-            );
+            append_ipvs(&mut self.outgoing, self.family, &payload(command), self.next_sequence, Asking::Nothing);
             if count > 0 && self.outgoing.len() > self.limits.bytes {
                 self.outgoing.truncate(start);
                 break;
@@ -144,18 +126,12 @@ impl Channel {
         }
         let barrier = self.take_sequence();
         append_barrier(&mut self.outgoing, barrier);
-        Chunk {
-            first_sequence,
-            commands: count,
-        }
+        Chunk { first_sequence, commands: count }
     }
 
     /// Reads the answers to a chunk.
     fn collect(&mut self, chunk: &Chunk, commands: &[Command]) -> Vec<Outcome> {
-        let mut answers = Answers {
-            to: vec![None; chunk.commands],
-            barrier: false,
-        };
+        let mut answers = Answers { to: vec![None; chunk.commands], barrier: false };
         let mut loss: Option<Loss> = None;
         let until = Instant::now() + self.patience;
         loop {
@@ -198,10 +174,7 @@ impl Channel {
     // ---- single requests
 
     /// Asks for the number of the IPVS family.
-    pub(crate) fn family_lookup<T>(
-        &mut self,
-        read: impl Fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, RequestError> {
+    pub(crate) fn family_lookup<T>(&mut self, read: impl Fn(&[u8]) -> Result<T, Malformed>) -> Result<T, RequestError> {
         self.outgoing.clear();
         let sequence = self.take_sequence();
         append_family_lookup(&mut self.outgoing, sequence);
@@ -217,13 +190,7 @@ impl Channel {
     ) -> Result<T, RequestError> {
         self.outgoing.clear();
         let sequence = self.take_sequence();
-        append_ipvs(
-            &mut self.outgoing,
-            self.family,
-            &payload,
-            sequence,
-            Asking::Nothing,
-        );
+        append_ipvs(&mut self.outgoing, self.family, &payload, sequence, Asking::Nothing);
         self.exchange(kind, sequence, read)
     }
 
@@ -235,10 +202,7 @@ impl Channel {
     ) -> Result<T, RequestError> {
         let lost = |loss| RequestError::Lost { command, loss };
         if let Err(error) = self.transport.send(&self.outgoing) {
-            return Err(RequestError::NotSent {
-                command,
-                errno: number(&error),
-            });
+            return Err(RequestError::NotSent { command, errno: number(&error) });
         }
         let until = Instant::now() + self.patience;
         loop {
@@ -249,20 +213,14 @@ impl Channel {
                     continue;
                 }
                 match reply.body {
-                    Body::Family {
-                        command: answer,
-                        attributes,
-                        ..
-                    } if command.answer() == Some(answer) => {
+                    Body::Family { command: answer, attributes, .. } if command.answer() == Some(answer) => {
                         return read(attributes).map_err(|error| lost(Loss::Malformed(error)));
                     }
                     Body::Verdict(verdict) | Body::Done(verdict) if verdict.errno != 0 => {
                         return Err(refusal(command, verdict).into());
                     }
                     Body::Verdict(_) | Body::Done(_) => {
-                        return Err(lost(Loss::Malformed(Malformed::new(
-                            "an end without an answer",
-                        ))));
+                        return Err(lost(Loss::Malformed(Malformed::new("an end without an answer"))));
                     }
                     Body::Overrun => return Err(lost(Loss::Overrun)),
                     Body::Family { .. } | Body::Noop => {}
@@ -286,50 +244,23 @@ impl Channel {
         self.settle();
         self.outgoing.clear();
         let sequence = self.take_sequence();
-        append_ipvs(
-            &mut self.outgoing,
-            self.family,
-            &payload,
-            sequence,
-            Asking::Dump,
-        );
+        append_ipvs(&mut self.outgoing, self.family, &payload, sequence, Asking::Dump);
         if let Err(error) = self.transport.send(&self.outgoing) {
-            return Err(DumpError::NotSent {
-                command,
-                errno: number(&error),
-            });
+            return Err(DumpError::NotSent { command, errno: number(&error) });
         }
         self.unfinished = true;
-        let mut gathering = Gathering {
-            command,
-            sequence,
-            family: self.family,
-            rows: Vec::new(),
-            fault: None,
-        };
+        let mut gathering = Gathering { command, sequence, family: self.family, rows: Vec::new(), fault: None };
         // A whole dump may take longer than one wait, but not for ever: the table may grow as fast as it is read.
         let limit = self.patience.saturating_mul(12);
         let end = Instant::now() + limit;
         loop {
             let now = Instant::now();
             if now >= end {
-                return Err(gathering
-                    .fault
-                    .unwrap_or(DumpError::Endless { command, limit }));
+                return Err(gathering.fault.unwrap_or(DumpError::Endless { command, limit }));
             }
             // After an overrun the end itself may be among what was thrown away; it is not waited for.
-            let overrun = matches!(
-                gathering.fault,
-                Some(DumpError::Lost {
-                    loss: Loss::Overrun,
-                    ..
-                })
-            );
-            let until = if overrun {
-                None
-            } else {
-                Some(now + self.patience)
-            };
+            let overrun = matches!(gathering.fault, Some(DumpError::Lost { loss: Loss::Overrun, .. }));
+            let until = if overrun { None } else { Some(now + self.patience) };
             match self.receive(until) {
                 Ok(length) => {
                     let datagram = self.incoming.get(..length).unwrap_or_default();
@@ -372,9 +303,7 @@ impl Channel {
             Err(ReceiveError::Nothing) => Err(Loss::TimedOut(self.patience)),
             Err(ReceiveError::Overrun) => Err(Loss::Overrun),
             Err(ReceiveError::Truncated) => Err(Loss::Truncated),
-            Err(ReceiveError::Failed(error)) => Err(Loss::Receive {
-                errno: number(&error),
-            }),
+            Err(ReceiveError::Failed(error)) => Err(Loss::Receive { errno: number(&error) }),
         }
     }
 }
@@ -392,32 +321,18 @@ struct Gathering<T> {
 impl<T> Gathering<T> {
     fn note(&mut self, fault: DumpError) {
         // An overrun is remembered even behind another fault, since it changes what is waited for.
-        let overrun = matches!(
-            fault,
-            DumpError::Lost {
-                loss: Loss::Overrun,
-                ..
-            }
-        );
+        let overrun = matches!(fault, DumpError::Lost { loss: Loss::Overrun, .. });
         if self.fault.is_none() || overrun {
             self.fault = Some(fault);
         }
     }
 
     fn malformed(&mut self, error: Malformed) {
-        self.note(DumpError::Lost {
-            command: self.command,
-            loss: Loss::Malformed(error),
-        });
+        self.note(DumpError::Lost { command: self.command, loss: Loss::Malformed(error) });
     }
 
     /// Takes a datagram. True when the dump is at its end.
-    fn take(
-        &mut self,
-        datagram: &[u8],
-        port: u32,
-        read: impl Fn(&[u8]) -> Result<T, Malformed>,
-    ) -> bool {
+    fn take(&mut self, datagram: &[u8], port: u32, read: impl Fn(&[u8]) -> Result<T, Malformed>) -> bool {
         for reply in replies(datagram) {
             let reply = match reply {
                 Ok(reply) => reply,
@@ -430,16 +345,12 @@ impl<T> Gathering<T> {
                 continue;
             }
             if reply.interrupted {
-                self.note(DumpError::Interrupted {
-                    command: self.command,
-                });
+                self.note(DumpError::Interrupted { command: self.command });
             }
             match reply.body {
-                Body::Family {
-                    kind,
-                    command,
-                    attributes,
-                } if kind == self.family && self.command.answer() == Some(command) => {
+                Body::Family { kind, command, attributes }
+                    if kind == self.family && self.command.answer() == Some(command) =>
+                {
                     match read(attributes) {
                         Ok(row) if self.fault.is_none() => self.rows.push(row),
                         Ok(_) => {}
@@ -452,10 +363,7 @@ impl<T> Gathering<T> {
                     self.fault = Some(refusal(self.command, verdict).into());
                     return true;
                 }
-                Body::Overrun => self.note(DumpError::Lost {
-                    command: self.command,
-                    loss: Loss::Overrun,
-                }),
+                Body::Overrun => self.note(DumpError::Lost { command: self.command, loss: Loss::Overrun }),
                 Body::Family { .. } | Body::Done(_) | Body::Verdict(_) | Body::Noop => {}
             }
         }
@@ -506,10 +414,7 @@ fn refusal(command: CommandKind, verdict: Verdict) -> CommandError {
 
 /// The kernel had no room for a datagram of this size.
 fn too_large(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EMSGSIZE | libc::ENOBUFS | libc::ENOMEM)
-    )
+    matches!(error.raw_os_error(), Some(libc::EMSGSIZE | libc::ENOBUFS | libc::ENOMEM))
 }
 
 fn number(error: &io::Error) -> i32 {

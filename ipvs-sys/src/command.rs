@@ -76,11 +76,7 @@ impl Command {
     /// Edits a service so that its flags are exactly those of `settings`.
     #[must_use]
     pub fn set_service(service: ServiceId, settings: ServiceSettings) -> Self {
-        Self::SetService {
-            service,
-            settings,
-            mask: ServiceFlags::ALL,
-        }
+        Self::SetService { service, settings, mask: ServiceFlags::ALL }
     }
 
     /// Which kernel command carries it.
@@ -107,59 +103,32 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NewService { service, settings } => {
-                write!(
-                    f,
-                    "new service {service}: scheduler {}, flags {}",
-                    settings.scheduler, settings.flags
-                )
+                write!(f, "new service {service}: scheduler {}, flags {}", settings.scheduler, settings.flags)
             }
-            Self::SetService {
-                service,
-                settings,
-                mask: _,
-            } => {
-                write!(
-                    f,
-                    "set service {service}: scheduler {}, flags {}",
-                    settings.scheduler, settings.flags
-                )
+            Self::SetService { service, settings, mask: _ } => {
+                write!(f, "set service {service}: scheduler {}, flags {}", settings.scheduler, settings.flags)
             }
             Self::DelService { service } => write!(f, "delete service {service}"),
-            Self::NewDestination {
-                service,
-                destination,
-                settings,
-            } => write!(
+            Self::NewDestination { service, destination, settings } => write!(
                 f,
                 "new destination {destination} of {service}: {} weight {}",
                 settings.forwarding, settings.weight
             ),
-            Self::SetDestination {
-                service,
-                destination,
-                settings,
-            } => write!(
+            Self::SetDestination { service, destination, settings } => write!(
                 f,
                 "set destination {destination} of {service}: {} weight {}",
                 settings.forwarding, settings.weight
             ),
-            Self::DelDestination {
-                service,
-                destination,
-            } => {
+            Self::DelDestination { service, destination } => {
                 write!(f, "delete destination {destination} of {service}")
             }
-            Self::NewDaemon(daemon) => write!(
-                f,
-                "start sync daemon ({}) on {} with id {}",
-                daemon.role, daemon.interface, daemon.sync_id
-            ),
+            Self::NewDaemon(daemon) => {
+                write!(f, "start sync daemon ({}) on {} with id {}", daemon.role, daemon.interface, daemon.sync_id)
+            }
             Self::DelDaemon(role) => write!(f, "stop sync daemon ({role})"),
-            Self::SetTimeouts(t) => write!(
-                f,
-                "set timeouts tcp {} s, tcpfin {} s, udp {} s",
-                t.tcp_secs, t.tcp_fin_secs, t.udp_secs
-            ),
+            Self::SetTimeouts(t) => {
+                write!(f, "set timeouts tcp {} s, tcpfin {} s, udp {} s", t.tcp_secs, t.tcp_fin_secs, t.udp_secs)
+            }
             Self::ZeroService(service) => write!(f, "zero counters of {service}"),
             Self::ZeroAll => f.write_str("zero all counters"),
             Self::Flush => f.write_str("flush the table"),

@@ -25,10 +25,7 @@ impl DestinationId {
 
 impl From<SocketAddr> for DestinationId {
     fn from(address: SocketAddr) -> Self {
-        Self {
-            address: address.ip(),
-            port: address.port(),
-        }
+        Self { address: address.ip(), port: address.port() }
     }
 }
 
@@ -162,12 +159,7 @@ impl DestinationSettings {
     /// This method and weight, and no thresholds.
     #[must_use]
     pub fn new(forwarding: Forwarding, weight: u32) -> Self {
-        Self {
-            forwarding,
-            weight,
-            upper_threshold: 0,
-            lower_threshold: 0,
-        }
+        Self { forwarding, weight, upper_threshold: 0, lower_threshold: 0 }
     }
 }
 

@@ -82,9 +82,7 @@ impl Cause {
     pub fn meaning(self, command: CommandKind) -> &'static str {
         use CommandKind as C;
         match (self, command) {
-            (Self::AlreadyExists, C::NewService) => {
-                "a service with this key is in the table already"
-            }
+            (Self::AlreadyExists, C::NewService) => "a service with this key is in the table already",
             (Self::AlreadyExists, C::NewDest) => "the service has this destination already",
             (Self::AlreadyExists, C::NewDaemon) => "a sync daemon of this role runs already",
             (Self::AlreadyExists, _) => "it exists already",
@@ -95,15 +93,9 @@ impl Cause {
             }
             (Self::NoSuchDaemon, _) => "no sync daemon of this role runs",
             (Self::NoSuchInterface, _) => "there is no such network interface in this namespace",
-            (Self::NoAddressOnInterface, _) => {
-                "the interface has no address that the sync daemon could send from"
-            }
-            (Self::NotPermitted, _) => {
-                "the kernel allows this only with CAP_NET_ADMIN in the initial user namespace"
-            }
-            (Self::OutOfRange, _) => {
-                "the weight is above 2147483647, or the lower threshold is above the upper one"
-            }
+            (Self::NoAddressOnInterface, _) => "the interface has no address that the sync daemon could send from",
+            (Self::NotPermitted, _) => "the kernel allows this only with CAP_NET_ADMIN in the initial user namespace",
+            (Self::OutOfRange, _) => "the weight is above 2147483647, or the lower threshold is above the upper one",
             (Self::Invalid, C::NewService | C::SetService) => {
                 "the kernel refuses the settings (an IPv6 prefix length outside 1..=128, a netmask of the other family, or a name that is too long)"
             }
@@ -118,9 +110,7 @@ impl Cause {
             }
             (Self::Invalid, C::SetConfig) => "a timeout is too large",
             (Self::Invalid, _) => "the kernel refuses the request as malformed",
-            (Self::FamilyUnsupported, _) => {
-                "the kernel cannot do this address family (IPv6 may be switched off)"
-            }
+            (Self::FamilyUnsupported, _) => "the kernel cannot do this address family (IPv6 may be switched off)",
             (Self::Unsupported, _) => "the kernel does not know this command",
             (Self::NoMemory, _) => "the kernel has no memory for it",
             (Self::Busy, _) => "the kernel is busy with another request of the same kind",
@@ -134,23 +124,15 @@ impl Cause {
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::AlreadyExists => {
-                "read the table again and edit what is there instead of adding it"
-            }
-            Self::NoSuchService => {
-                "read the table again; somebody removed the service, or it was never added"
-            }
-            Self::NoSuchDestination => {
-                "read the table again; somebody removed the destination, or it was never added"
-            }
+            Self::AlreadyExists => "read the table again and edit what is there instead of adding it",
+            Self::NoSuchService => "read the table again; somebody removed the service, or it was never added",
+            Self::NoSuchDestination => "read the table again; somebody removed the destination, or it was never added",
             Self::NoSuchScheduler => {
                 "check the spelling, and that `modprobe ip_vs_NAME` (engine: `modprobe ip_vs_pe_NAME`) works; the kernel log names it"
             }
             Self::NoSuchDaemon => "nothing; it is stopped",
             Self::NoSuchInterface => "name an interface that exists (`ip link`), or make it first",
-            Self::NoAddressOnInterface => {
-                "give the interface an address of the multicast group's family first"
-            }
+            Self::NoAddressOnInterface => "give the interface an address of the multicast group's family first",
             Self::NotPermitted => {
                 "run as root or with CAP_NET_ADMIN; a container needs the host's user namespace, for root in its own does not count"
             }
@@ -189,11 +171,7 @@ impl CommandError {
     /// A refusal of `command` with this number (positive, as in `errno.h`).
     #[must_use]
     pub fn new(command: CommandKind, errno: i32) -> Self {
-        Self {
-            command,
-            errno,
-            details: Box::default(),
-        }
+        Self { command, errno, details: Box::default() }
     }
 
     /// The same, saying in words what was to be done.
@@ -203,11 +181,7 @@ impl CommandError {
         self
     }
 
-    pub(crate) fn with_kernel(
-        mut self,
-        message: Option<Box<str>>,
-        bad_offset: Option<u32>,
-    ) -> Self {
+    pub(crate) fn with_kernel(mut self, message: Option<Box<str>>, bad_offset: Option<u32>) -> Self {
         self.details.kernel_message = message;
         self.details.bad_offset = bad_offset;
         self
@@ -319,9 +293,7 @@ pub struct Malformed {
 
 impl Malformed {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into().into(),
-        }
+        Self { what: what.into().into() }
     }
 }
 
@@ -379,9 +351,7 @@ pub enum DumpError {
         loss: Loss,
     },
     /// It went on for longer than a whole dump may.
-    #[error(
-        "the {command} dump did not end within {limit:?}; dump again when the table is quieter"
-    )]
+    #[error("the {command} dump did not end within {limit:?}; dump again when the table is quieter")]
     Endless {
         /// Which dump.
         command: CommandKind,
@@ -395,9 +365,7 @@ impl DumpError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Refused(error) => {
-                error.cause() == Cause::Busy || error.cause() == Cause::NoMemory
-            }
+            Self::Refused(error) => error.cause() == Cause::Busy || error.cause() == Cause::NoMemory,
             Self::Interrupted { .. } | Self::Lost { .. } | Self::Endless { .. } => true,
             Self::NotSent { .. } => false,
         }

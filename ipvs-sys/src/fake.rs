@@ -4,9 +4,7 @@ use crate::abi::{GENL_VERSION, attr, daemon, dest, info, stats, svc};
 use crate::attribute::{Attribute, write};
 use crate::destination::DestinationEntry;
 use crate::general::{Info, SyncDaemon, Timeouts};
-use crate::message::{
-    daemon_full, destination_full, service_full, service_key, timeout_attributes,
-};
+use crate::message::{daemon_full, destination_full, service_full, service_key, timeout_attributes};
 use crate::service::{ServiceEntry, ServiceFlags};
 use crate::statistics::{CounterWidth, Statistics};
 use crate::transport::{Limits, ReceiveError, Transport};
@@ -54,9 +52,7 @@ pub(crate) struct FakeKernel {
 
 impl FakeKernel {
     /// `script` sees the requests of each send and gives what can be received afterwards, or the errno of the send.
-    pub(crate) fn new(
-        script: impl FnMut(&[Request]) -> Result<Vec<Event>, i32> + Send + 'static,
-    ) -> (Box<Self>, Sent) {
+    pub(crate) fn new(script: impl FnMut(&[Request]) -> Result<Vec<Event>, i32> + Send + 'static) -> (Box<Self>, Sent) {
         Self::with_limits(Limits::default(), script)
     }
 
@@ -65,12 +61,7 @@ impl FakeKernel {
         script: impl FnMut(&[Request]) -> Result<Vec<Event>, i32> + Send + 'static,
     ) -> (Box<Self>, Sent) {
         let sent = Sent::default();
-        let kernel = Self {
-            script: Box::new(script),
-            queue: VecDeque::new(),
-            limits,
-            sent: Arc::clone(&sent),
-        };
+        let kernel = Self { script: Box::new(script), queue: VecDeque::new(), limits, sent: Arc::clone(&sent) };
         (Box::new(kernel), sent)
     }
 }
@@ -88,11 +79,7 @@ impl Transport for FakeKernel {
         }
     }
 
-    fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        _until: Option<Instant>,
-    ) -> Result<usize, ReceiveError> {
+    fn receive(&mut self, buffer: &mut [u8], _until: Option<Instant>) -> Result<usize, ReceiveError> {
         match self.queue.pop_front() {
             // Nothing will ever come: the deadline is over at once.
             None => Err(ReceiveError::Nothing),
@@ -103,9 +90,7 @@ impl Transport for FakeKernel {
             }
             Some(Event::Overrun) => Err(ReceiveError::Overrun),
             Some(Event::Truncated) => Err(ReceiveError::Truncated),
-            Some(Event::Failed(errno)) => {
-                Err(ReceiveError::Failed(io::Error::from_raw_os_error(errno)))
-            }
+            Some(Event::Failed(errno)) => Err(ReceiveError::Failed(io::Error::from_raw_os_error(errno))),
         }
     }
 
@@ -226,11 +211,7 @@ pub(crate) fn destination_row(entry: &DestinationEntry) -> Vec<u8> {
         Attribute::u32(dest::INACT_CONNS, entry.inactive_connections),
         Attribute::u32(dest::PERSIST_CONNS, entry.persistent_connections),
     ]);
-    inner.extend(both_statistics(
-        &entry.statistics,
-        dest::STATS,
-        dest::STATS64,
-    ));
+    inner.extend(both_statistics(&entry.statistics, dest::STATS, dest::STATS64));
     bytes(&[Attribute::nest(attr::DEST, inner)])
 }
 
@@ -245,16 +226,10 @@ pub(crate) fn timeouts_answer(timeouts: &Timeouts) -> Vec<u8> {
 pub(crate) fn info_answer(what: &Info) -> Vec<u8> {
     let v = what.version;
     let number = u32::from_be_bytes([0, v.major, v.minor, v.patch]);
-    bytes(&[
-        Attribute::u32(info::VERSION, number),
-        Attribute::u32(info::CONN_TAB_SIZE, what.connection_table_size),
-    ])
+    bytes(&[Attribute::u32(info::VERSION, number), Attribute::u32(info::CONN_TAB_SIZE, what.connection_table_size)])
 }
 
 /// An attribute that no kernel has yet.
 pub(crate) fn unknown_attribute() -> Vec<u8> {
-    bytes(&[Attribute::text(
-        daemon::MCAST_TTL + 90,
-        "new in a later kernel",
-    )])
+    bytes(&[Attribute::text(daemon::MCAST_TTL + 90, "new in a later kernel")])
 }

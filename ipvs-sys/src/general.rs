@@ -48,15 +48,7 @@ impl SyncDaemon {
     /// A daemon of this role on this interface, all else by default.
     #[must_use]
     pub fn new(role: SyncRole, interface: InterfaceName, sync_id: u32) -> Self {
-        Self {
-            role,
-            interface,
-            sync_id,
-            max_length: None,
-            group: None,
-            port: None,
-            ttl: None,
-        }
+        Self { role, interface, sync_id, max_length: None, group: None, port: None, ttl: None }
     }
 }
 
@@ -98,11 +90,7 @@ impl Version {
     #[must_use]
     pub fn from_number(number: u32) -> Self {
         let [_, major, minor, patch] = number.to_be_bytes();
-        Self {
-            major,
-            minor,
-            patch,
-        }
+        Self { major, minor, patch }
     }
 }
 

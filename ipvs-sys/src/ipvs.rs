@@ -38,14 +38,9 @@ impl Ipvs {
 
     /// The same over two transports of the caller's, such as a kernel made for tests.
     pub fn over(writer: Box<dyn Transport>, dumper: Box<dyn Transport>) -> Result<Self, OpenError> {
-        let mut ipvs = Self {
-            writer: Channel::new(writer, Self::PATIENCE),
-            dumper: Channel::new(dumper, Self::PATIENCE),
-        };
-        let family = ipvs
-            .writer
-            .family_lookup(row::family_id)
-            .map_err(open_error)?;
+        let mut ipvs =
+            Self { writer: Channel::new(writer, Self::PATIENCE), dumper: Channel::new(dumper, Self::PATIENCE) };
+        let family = ipvs.writer.family_lookup(row::family_id).map_err(open_error)?;
         ipvs.writer.set_family(family);
         ipvs.dumper.set_family(family);
         // Anybody may look the family up; only the first question shows whether it may be used.
@@ -61,29 +56,18 @@ impl Ipvs {
 
     /// Version, and size of the connection table.
     pub fn info(&mut self) -> Result<Info, RequestError> {
-        self.writer.request(
-            CommandKind::GetInfo,
-            Payload::bare(CommandKind::GetInfo),
-            row::information,
-        )
+        self.writer.request(CommandKind::GetInfo, Payload::bare(CommandKind::GetInfo), row::information)
     }
 
     /// The connection timeouts.
     pub fn timeouts(&mut self) -> Result<Timeouts, RequestError> {
-        self.writer.request(
-            CommandKind::GetConfig,
-            Payload::bare(CommandKind::GetConfig),
-            row::timeouts,
-        )
+        self.writer.request(CommandKind::GetConfig, Payload::bare(CommandKind::GetConfig), row::timeouts)
     }
 
     /// One service, or `None` if it is not there.
     pub fn service(&mut self, service: &ServiceId) -> Result<Option<ServiceEntry>, RequestError> {
         let payload = Payload::about(CommandKind::GetService, service);
-        match self
-            .writer
-            .request(CommandKind::GetService, payload, row::service)
-        {
+        match self.writer.request(CommandKind::GetService, payload, row::service) {
             Ok(entry) => Ok(Some(entry)),
             Err(RequestError::Refused(error)) if error.cause() == Cause::NoSuchService => Ok(None),
             Err(error) => Err(error),
@@ -92,46 +76,27 @@ impl Ipvs {
 
     /// Every service of the namespace.
     pub fn services(&mut self) -> Result<Dump<ServiceEntry>, DumpError> {
-        self.dumper.dump(
-            CommandKind::GetService,
-            Payload::bare(CommandKind::GetService),
-            row::service,
-        )
+        self.dumper.dump(CommandKind::GetService, Payload::bare(CommandKind::GetService), row::service)
     }
 
     /// Every destination of a service. A service that is not there has none, says the kernel: no error.
-    pub fn destinations(
-        &mut self,
-        service: &ServiceId,
-    ) -> Result<Dump<DestinationEntry>, DumpError> {
+    pub fn destinations(&mut self, service: &ServiceId) -> Result<Dump<DestinationEntry>, DumpError> {
         let family = service.family();
-        self.dumper.dump(
-            CommandKind::GetDest,
-            Payload::about(CommandKind::GetDest, service),
-            |body| row::destination(body, family),
-        )
+        self.dumper.dump(CommandKind::GetDest, Payload::about(CommandKind::GetDest, service), |body| {
+            row::destination(body, family)
+        })
     }
 
     /// Every destination of each of these services, in the order of the services. The first dump that fails ends it.
     ///
     /// The kernel has no other way than one dump for each service, and allows one at a time on a socket.
-    pub fn destinations_of(
-        &mut self,
-        services: &[ServiceId],
-    ) -> Result<Vec<Dump<DestinationEntry>>, DumpError> {
-        services
-            .iter()
-            .map(|service| self.destinations(service))
-            .collect()
+    pub fn destinations_of(&mut self, services: &[ServiceId]) -> Result<Vec<Dump<DestinationEntry>>, DumpError> {
+        services.iter().map(|service| self.destinations(service)).collect()
     }
 
     /// The sync daemons that run: none, one, or one of each role.
     pub fn daemons(&mut self) -> Result<Dump<SyncDaemon>, DumpError> {
-        self.dumper.dump(
-            CommandKind::GetDaemon,
-            Payload::bare(CommandKind::GetDaemon),
-            row::sync_daemon,
-        )
+        self.dumper.dump(CommandKind::GetDaemon, Payload::bare(CommandKind::GetDaemon), row::sync_daemon)
     }
 
     /// Makes every change of a batch, in order, in as few sends as the buffers allow, and says what became of each.
@@ -145,9 +110,7 @@ impl Ipvs {
     /// Makes one change.
     pub fn run(&mut self, command: &Command) -> Outcome {
         let mut outcomes = self.apply(std::slice::from_ref(command)).outcomes;
-        outcomes
-            .pop()
-            .unwrap_or(Outcome::NotSent(crate::batch::NotSent::Stopped))
+        outcomes.pop().unwrap_or(Outcome::NotSent(crate::batch::NotSent::Stopped))
     }
 }
 

@@ -10,9 +10,7 @@ use crate::command::{Command, CommandKind};
 use crate::destination::{DestinationId, DestinationSettings, Forwarding, Tunnel, TunnelFlags};
 use crate::general::{SyncDaemon, SyncRole, Timeouts};
 use crate::service::{Family, Netmask, ServiceFlags, ServiceId, ServiceSettings};
-use netlink_packet_core::{
-    Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_NOOP, NetlinkHeader, NetlinkMessage,
-};
+use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_NOOP, NetlinkHeader, NetlinkMessage};
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlHeader, GenlMessage};
@@ -27,10 +25,7 @@ pub(crate) struct Payload {
 
 impl Payload {
     fn new(kind: CommandKind, attributes: Vec<Attribute>) -> Self {
-        Self {
-            command: kind.number(),
-            attributes,
-        }
+        Self { command: kind.number(), attributes }
     }
 
     /// A request that carries nothing.
@@ -40,10 +35,7 @@ impl Payload {
 
     /// A request about one service.
     pub(crate) fn about(kind: CommandKind, service: &ServiceId) -> Self {
-        Self::new(
-            kind,
-            vec![Attribute::nest(attr::SERVICE, service_key(service))],
-        )
+        Self::new(kind, vec![Attribute::nest(attr::SERVICE, service_key(service))])
     }
 }
 
@@ -71,17 +63,8 @@ pub(crate) enum Asking {
 }
 
 /// Writes a message of the IPVS family behind what is in `out`.
-pub(crate) fn append_ipvs(
-    out: &mut Vec<u8>,
-    family: u16,
-    payload: &Payload,
-    sequence: u32,
-    asking: Asking,
-) {
-    let generic = GenlHeader {
-        cmd: payload.command,
-        version: GENL_VERSION,
-    };
+pub(crate) fn append_ipvs(out: &mut Vec<u8>, family: u16, payload: &Payload, sequence: u32, asking: Asking) {
+    let generic = GenlHeader { cmd: payload.command, version: GENL_VERSION };
     let length = HEADER + generic.buffer_len() + length(&payload.attributes);
     let mut header = NetlinkHeader::default();
     // The longest request has less than half a kilobyte.
@@ -110,10 +93,7 @@ fn append_header(out: &mut Vec<u8>, header: &impl Emitable) {
 
 /// Writes the question for the number of the IPVS family. Asking it makes the kernel load `ip_vs`.
 pub(crate) fn append_family_lookup(out: &mut Vec<u8>, sequence: u32) {
-    let payload = GenlCtrl {
-        cmd: GenlCtrlCmd::GetFamily,
-        nlas: vec![GenlCtrlAttrs::FamilyName(GENL_NAME.to_owned())],
-    };
+    let payload = GenlCtrl { cmd: GenlCtrlCmd::GetFamily, nlas: vec![GenlCtrlAttrs::FamilyName(GENL_NAME.to_owned())] };
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST;
     header.sequence_number = sequence;
@@ -131,41 +111,20 @@ pub(crate) fn payload(command: &Command) -> Payload {
     let kind = command.kind();
     let attributes = match command {
         Command::NewService { service, settings } => {
-            vec![Attribute::nest(
-                attr::SERVICE,
-                service_full(service, settings, ServiceFlags::ALL),
-            )]
+            vec![Attribute::nest(attr::SERVICE, service_full(service, settings, ServiceFlags::ALL))]
         }
-        Command::SetService {
-            service,
-            settings,
-            mask,
-        } => {
-            vec![Attribute::nest(
-                attr::SERVICE,
-                service_full(service, settings, *mask),
-            )]
+        Command::SetService { service, settings, mask } => {
+            vec![Attribute::nest(attr::SERVICE, service_full(service, settings, *mask))]
         }
         Command::DelService { service } | Command::ZeroService(service) => {
             vec![Attribute::nest(attr::SERVICE, service_key(service))]
         }
-        Command::NewDestination {
-            service,
-            destination,
-            settings,
-        }
-        | Command::SetDestination {
-            service,
-            destination,
-            settings,
-        } => vec![
+        Command::NewDestination { service, destination, settings }
+        | Command::SetDestination { service, destination, settings } => vec![
             Attribute::nest(attr::SERVICE, service_key(service)),
             Attribute::nest(attr::DEST, destination_full(destination, settings)),
         ],
-        Command::DelDestination {
-            service,
-            destination,
-        } => vec![
+        Command::DelDestination { service, destination } => vec![
             Attribute::nest(attr::SERVICE, service_key(service)),
             Attribute::nest(attr::DEST, destination_key(destination)),
         ],
@@ -182,11 +141,7 @@ pub(crate) fn service_key(service: &ServiceId) -> Vec<Attribute> {
     let mut key = Vec::with_capacity(9);
     key.push(Attribute::u16(svc::AF, family_number(service.family())));
     match service {
-        ServiceId::Address {
-            protocol,
-            address,
-            port,
-        } => key.extend([
+        ServiceId::Address { protocol, address, port } => key.extend([
             Attribute::u16(svc::PROTOCOL, protocol.number()),
             Attribute::address(svc::ADDR, *address),
             Attribute::be16(svc::PORT, *port),
@@ -196,11 +151,7 @@ pub(crate) fn service_key(service: &ServiceId) -> Vec<Attribute> {
     key
 }
 
-pub(crate) fn service_full(
-    service: &ServiceId,
-    settings: &ServiceSettings,
-    mask: ServiceFlags,
-) -> Vec<Attribute> {
+pub(crate) fn service_full(service: &ServiceId, settings: &ServiceSettings, mask: ServiceFlags) -> Vec<Attribute> {
     let mut all = service_key(service);
     all.extend([
         Attribute::text(svc::SCHED_NAME, settings.scheduler.as_str()),
@@ -219,11 +170,7 @@ pub(crate) fn service_full(
 
 /// "All of them" is ~0 on the wire, as every other program sends it; the kernel puts its own bit back by itself.
 fn mask_bits(mask: ServiceFlags) -> u32 {
-    if mask == ServiceFlags::ALL {
-        u32::MAX
-    } else {
-        mask.bits()
-    }
+    if mask == ServiceFlags::ALL { u32::MAX } else { mask.bits() }
 }
 
 pub(crate) fn destination_key(destination: &DestinationId) -> Vec<Attribute> {
@@ -232,18 +179,12 @@ pub(crate) fn destination_key(destination: &DestinationId) -> Vec<Attribute> {
     key.extend([
         Attribute::address(dest::ADDR, destination.address),
         Attribute::be16(dest::PORT, destination.port),
-        Attribute::u16(
-            dest::ADDR_FAMILY,
-            family_number(Family::of(destination.address)),
-        ),
+        Attribute::u16(dest::ADDR_FAMILY, family_number(Family::of(destination.address))),
     ]);
     key
 }
 
-pub(crate) fn destination_full(
-    destination: &DestinationId,
-    settings: &DestinationSettings,
-) -> Vec<Attribute> {
+pub(crate) fn destination_full(destination: &DestinationId, settings: &DestinationSettings) -> Vec<Attribute> {
     let mut all = destination_key(destination);
     let (method, tunnel) = match settings.forwarding {
         Forwarding::Masquerade => (fwd::MASQ, None),

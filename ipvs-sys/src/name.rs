@@ -110,35 +110,20 @@ mod tests {
 
     #[test]
     fn fifteen_bytes_fit_and_sixteen_do_not() {
-        assert_eq!(
-            SchedulerName::new("123456789012345").unwrap().as_str(),
-            "123456789012345"
-        );
-        assert_eq!(
-            SchedulerName::new("1234567890123456"),
-            Err(NameError::TooLong("1234567890123456".into()))
-        );
+        assert_eq!(SchedulerName::new("123456789012345").unwrap().as_str(), "123456789012345");
+        assert_eq!(SchedulerName::new("1234567890123456"), Err(NameError::TooLong("1234567890123456".into())));
     }
 
     #[test]
     fn nothing_and_odd_bytes_are_refused() {
         assert_eq!(PeName::new(""), Err(NameError::Empty));
-        assert_eq!(
-            PeName::new("a b"),
-            Err(NameError::Unprintable("a b".into()))
-        );
-        assert_eq!(
-            PeName::new("a\0"),
-            Err(NameError::Unprintable("a\\u{0}".into()))
-        );
+        assert_eq!(PeName::new("a b"), Err(NameError::Unprintable("a b".into())));
+        assert_eq!(PeName::new("a\0"), Err(NameError::Unprintable("a\\u{0}".into())));
         assert!(InterfaceName::new("ethä").is_err());
     }
 
     #[test]
     fn display_pads_like_text() {
-        assert_eq!(
-            format!("{:5}|", SchedulerName::new("rr").unwrap()),
-            "rr   |"
-        );
+        assert_eq!(format!("{:5}|", SchedulerName::new("rr").unwrap()), "rr   |");
     }
 }

@@ -7,8 +7,7 @@ use crate::abi::ext_ack;
 use crate::attribute::attributes;
 use crate::error::Malformed;
 use netlink_packet_core::{
-    NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP,
-    NLMSG_OVERRUN, NetlinkBuffer,
+    NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer,
 };
 
 const HEADER: usize = 16;
@@ -35,11 +34,7 @@ pub(crate) enum Body<'a> {
     /// NLMSG_NOOP.
     Noop,
     /// A message of a family: its number, the command, and the attributes.
-    Family {
-        kind: u16,
-        command: u8,
-        attributes: &'a [u8],
-    },
+    Family { kind: u16, command: u8, attributes: &'a [u8] },
 }
 
 /// A code, with the kernel's own words where it gave some.
@@ -60,9 +55,7 @@ pub(crate) fn replies(mut datagram: &[u8]) -> impl Iterator<Item = Result<Reply<
         match NetlinkBuffer::new_checked(datagram) {
             Ok(buffer) => {
                 let length = usize::try_from(buffer.length()).unwrap_or(usize::MAX);
-                datagram = datagram
-                    .get(length.next_multiple_of(4)..)
-                    .unwrap_or_default();
+                datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
                 Some(read(&buffer))
             }
             Err(error) => {
@@ -81,18 +74,10 @@ fn read<'a>(buffer: &NetlinkBuffer<&'a [u8]>) -> Result<Reply<'a>, Malformed> {
         NLMSG_ERROR => Body::Verdict(error(payload, flags)?),
         // The kernel may leave the code out of a DONE; it then means 0.
         NLMSG_DONE if payload.is_empty() => Body::Done(Verdict::default()),
-        NLMSG_DONE => Body::Done(verdict(
-            payload,
-            payload.get(4..).unwrap_or_default(),
-            flags,
-        )?),
+        NLMSG_DONE => Body::Done(verdict(payload, payload.get(4..).unwrap_or_default(), flags)?),
         NLMSG_OVERRUN => Body::Overrun,
         kind => match payload {
-            [command, _version, _, _, attributes @ ..] => Body::Family {
-                kind,
-                command: *command,
-                attributes,
-            },
+            [command, _version, _, _, attributes @ ..] => Body::Family { kind, command: *command, attributes },
             _ => return Err(Malformed::new("a family message without its header")),
         },
     };
@@ -111,16 +96,11 @@ fn error(payload: &[u8], flags: u16) -> Result<Verdict, Malformed> {
         HEADER
     } else {
         match echoed {
-            [a, b, c, d, ..] => {
-                usize::try_from(u32::from_ne_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX)
-            }
+            [a, b, c, d, ..] => usize::try_from(u32::from_ne_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX),
             _ => 0,
         }
     };
-    let after = echo_length
-        .checked_next_multiple_of(4)
-        .and_then(|at| echoed.get(at..))
-        .unwrap_or_default();
+    let after = echo_length.checked_next_multiple_of(4).and_then(|at| echoed.get(at..)).unwrap_or_default();
     verdict(payload, after, flags)
 }
 
@@ -133,16 +113,10 @@ fn verdict(payload: &[u8], tlvs: &[u8], flags: u16) -> Result<Verdict, Malformed
         Some(errno) if errno >= 0 => errno,
         // No kernel sends a positive code. Taking it for success would be a guess.
         _ => {
-            return Err(Malformed::new(format!(
-                "a verdict with the impossible code {code}"
-            )));
+            return Err(Malformed::new(format!("a verdict with the impossible code {code}")));
         }
     };
-    let mut verdict = Verdict {
-        errno,
-        message: None,
-        offset: None,
-    };
+    let mut verdict = Verdict { errno, message: None, offset: None };
     if flags & NLM_F_ACK_TLVS != 0 {
         // What cannot be read of an explanation is left out; the code stands.
         for item in attributes(tlvs).map_while(Result::ok) {

@@ -5,15 +5,11 @@
 
 use crate::abi::{CTRL_ATTR_FAMILY_ID, attr, daemon, dest, fwd, info, state, stats, svc, tun};
 use crate::attribute::{address, attributes, family_of_number};
-use crate::destination::{
-    DestinationEntry, DestinationId, DestinationSettings, Forwarding, Tunnel, TunnelFlags,
-};
+use crate::destination::{DestinationEntry, DestinationId, DestinationSettings, Forwarding, Tunnel, TunnelFlags};
 use crate::error::Malformed;
 use crate::general::{Info, SyncDaemon, SyncRole, Timeouts, Version};
 use crate::name::{InterfaceName, NameError, PeName, SchedulerName};
-use crate::service::{
-    Family, Netmask, Protocol, ServiceEntry, ServiceFlags, ServiceId, ServiceSettings,
-};
+use crate::service::{Family, Netmask, Protocol, ServiceEntry, ServiceFlags, ServiceId, ServiceSettings};
 use crate::statistics::{CounterWidth, Statistics};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -40,8 +36,7 @@ fn nest<'a>(body: &'a [u8], kind: u16, what: &str) -> Result<&'a [u8], Malformed
 /// Reads a `SERVICE` row.
 pub(crate) fn service(body: &[u8]) -> Result<ServiceEntry, Malformed> {
     let (mut af, mut protocol, mut addr, mut port, mut fwmark) = (None, None, None, None, None);
-    let (mut scheduler, mut flags, mut timeout, mut netmask, mut engine) =
-        (None, None, None, None, None);
+    let (mut scheduler, mut flags, mut timeout, mut netmask, mut engine) = (None, None, None, None, None);
     let (mut narrow, mut wide) = (None, None);
     for item in attributes(nest(body, attr::SERVICE, "SERVICE")?) {
         let item = item?;
@@ -94,14 +89,9 @@ fn read_netmask(family: Family, number: u32) -> Result<Netmask, Malformed> {
 }
 
 /// Reads a `DEST` row of a service of this family.
-pub(crate) fn destination(
-    body: &[u8],
-    service_family: Family,
-) -> Result<DestinationEntry, Malformed> {
-    let (mut addr, mut port, mut family, mut method, mut weight) =
-        (None, None, service_family, None, None);
-    let (mut upper, mut lower, mut active, mut inactive, mut persistent) =
-        (None, None, None, None, None);
+pub(crate) fn destination(body: &[u8], service_family: Family) -> Result<DestinationEntry, Malformed> {
+    let (mut addr, mut port, mut family, mut method, mut weight) = (None, None, service_family, None, None);
+    let (mut upper, mut lower, mut active, mut inactive, mut persistent) = (None, None, None, None, None);
     let (mut tunnel_kind, mut tunnel_port, mut tunnel_flags) = (tun::IPIP, 0, TunnelFlags::NONE);
     let (mut narrow, mut wide) = (None, None);
     for item in attributes(nest(body, attr::DEST, "DEST")?) {
@@ -130,28 +120,16 @@ pub(crate) fn destination(
         fwd::LOCALNODE => Forwarding::Local,
         fwd::TUNNEL => Forwarding::Tunnel(match tunnel_kind {
             tun::IPIP => Tunnel::Ipip,
-            tun::GUE => Tunnel::Gue {
-                port: tunnel_port,
-                flags: tunnel_flags,
-            },
-            tun::GRE => Tunnel::Gre {
-                flags: tunnel_flags,
-            },
-            kind => Tunnel::Other {
-                kind,
-                port: tunnel_port,
-                flags: tunnel_flags,
-            },
+            tun::GUE => Tunnel::Gue { port: tunnel_port, flags: tunnel_flags },
+            tun::GRE => Tunnel::Gre { flags: tunnel_flags },
+            kind => Tunnel::Other { kind, port: tunnel_port, flags: tunnel_flags },
         }),
         fwd::DROUTE => Forwarding::DirectRoute,
         fwd::BYPASS => Forwarding::Bypass,
         other => Forwarding::Other(other.to_le_bytes()[0]),
     };
     Ok(DestinationEntry {
-        id: DestinationId {
-            address: address(family, needed(addr, "ADDR")?),
-            port: needed(port, "PORT")?,
-        },
+        id: DestinationId { address: address(family, needed(addr, "ADDR")?), port: needed(port, "PORT")? },
         settings: DestinationSettings {
             forwarding,
             weight: needed(weight, "WEIGHT")?,
@@ -167,10 +145,7 @@ pub(crate) fn destination(
 
 /// Reads a nest of statistics, of either width.
 fn statistics(body: &[u8], width: CounterWidth) -> Result<Statistics, Malformed> {
-    let mut all = Statistics {
-        width,
-        ..Statistics::default()
-    };
+    let mut all = Statistics { width, ..Statistics::default() };
     for item in attributes(body) {
         let item = item?;
         let place = match item.kind() {
@@ -203,9 +178,7 @@ pub(crate) fn sync_daemon(body: &[u8]) -> Result<SyncDaemon, Malformed> {
                     state::MASTER => SyncRole::Master,
                     state::BACKUP => SyncRole::Backup,
                     other => {
-                        return Err(Malformed::new(format!(
-                            "STATE {other} is neither master nor backup"
-                        )));
+                        return Err(Malformed::new(format!("STATE {other} is neither master nor backup")));
                     }
                 });
             }
@@ -256,10 +229,7 @@ pub(crate) fn information(body: &[u8]) -> Result<Info, Malformed> {
             _ => {}
         }
     }
-    Ok(Info {
-        version: needed(version, "VERSION")?,
-        connection_table_size: needed(size, "CONN_TAB_SIZE")?,
-    })
+    Ok(Info { version: needed(version, "VERSION")?, connection_table_size: needed(size, "CONN_TAB_SIZE")? })
 }
 
 /// Reads the controller's answer: the number of the family.

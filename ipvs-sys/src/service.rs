@@ -113,21 +113,13 @@ impl ServiceId {
     /// A TCP service.
     #[must_use]
     pub fn tcp(address: SocketAddr) -> Self {
-        Self::Address {
-            protocol: Protocol::Tcp,
-            address: address.ip(),
-            port: address.port(),
-        }
+        Self::Address { protocol: Protocol::Tcp, address: address.ip(), port: address.port() }
     }
 
     /// A UDP service.
     #[must_use]
     pub fn udp(address: SocketAddr) -> Self {
-        Self::Address {
-            protocol: Protocol::Udp,
-            address: address.ip(),
-            port: address.port(),
-        }
+        Self::Address { protocol: Protocol::Udp, address: address.ip(), port: address.port() }
     }
 
     /// IPv4 or IPv6.
@@ -144,21 +136,11 @@ impl ServiceId {
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address {
-                protocol,
-                address,
-                port,
-            } => {
+            Self::Address { protocol, address, port } => {
                 write!(f, "{protocol} {}", SocketAddr::new(*address, *port))
             }
-            Self::Fwmark {
-                family: Family::V4,
-                mark,
-            } => write!(f, "fwmark {mark}"),
-            Self::Fwmark {
-                family: Family::V6,
-                mark,
-            } => write!(f, "fwmark {mark} (IPv6)"),
+            Self::Fwmark { family: Family::V4, mark } => write!(f, "fwmark {mark}"),
+            Self::Fwmark { family: Family::V6, mark } => write!(f, "fwmark {mark} (IPv6)"),
         }
     }
 }
@@ -361,14 +343,7 @@ mod tests {
         assert_eq!(id("192.0.2.1:80"), "tcp 192.0.2.1:80");
         assert_eq!(id("[2001:db8::1]:80"), "tcp [2001:db8::1]:80");
         let mark = NonZeroU32::new(7).unwrap();
-        assert_eq!(
-            ServiceId::Fwmark {
-                family: Family::V6,
-                mark
-            }
-            .to_string(),
-            "fwmark 7 (IPv6)"
-        );
+        assert_eq!(ServiceId::Fwmark { family: Family::V6, mark }.to_string(), "fwmark 7 (IPv6)");
         let flags = ServiceFlags::PERSISTENT | ServiceFlags::ONE_PACKET | ServiceFlags::SH_PORT;
         assert_eq!(flags.to_string(), "persistent,ops,0x10");
         assert_eq!(ServiceFlags::NONE.to_string(), "none");

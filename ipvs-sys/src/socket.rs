@@ -41,19 +41,12 @@ impl NetlinkSocket {
         let _ = setsockopt(&socket, RcvBufForce, &WANTED_RECEIVE_BUFFER);
         let receive = getsockopt(&socket, RcvBuf)?;
         let send = getsockopt(&socket, SndBuf)?;
-        Ok(Self {
-            socket,
-            port,
-            limits: limits(receive, send),
-        })
+        Ok(Self { socket, port, limits: limits(receive, send) })
     }
 
     fn receive_now(&mut self, mut buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
         let room = buffer.len();
-        match self
-            .socket
-            .recv_from(&mut buffer, libc::MSG_DONTWAIT | libc::MSG_TRUNC)
-        {
+        match self.socket.recv_from(&mut buffer, libc::MSG_DONTWAIT | libc::MSG_TRUNC) {
             // Another process may send to this port; only the kernel's port is 0.
             Ok((_, sender)) if sender.port_number() != 0 => Ok(None),
             Ok((length, _)) if length > room => Err(ReceiveError::Truncated),
@@ -76,10 +69,7 @@ impl NetlinkSocket {
         // Rounded up, so that the last fraction of a millisecond is not spent spinning.
         let milliseconds = left.as_millis().saturating_add(1);
         let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
-        match poll(
-            &mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)],
-            timeout,
-        ) {
+        match poll(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(true),
             Err(errno) => Err(ReceiveError::Failed(errno.into())),
         }
@@ -105,11 +95,7 @@ impl Transport for NetlinkSocket {
         }
     }
 
-    fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        until: Option<Instant>,
-    ) -> Result<usize, ReceiveError> {
+    fn receive(&mut self, buffer: &mut [u8], until: Option<Instant>) -> Result<usize, ReceiveError> {
         loop {
             match (self.receive_now(buffer), until) {
                 (Ok(Some(length)), _) => return Ok(length),
@@ -141,35 +127,17 @@ mod tests {
     #[test]
     fn the_default_buffers_give_the_default_limits() {
         assert_eq!(limits(212_992, 65_536), Limits::default());
-        assert_eq!(
-            limits(8 << 20, 212_992),
-            Limits {
-                bytes: 61_440,
-                requests: 1024
-            }
-        );
-        assert_eq!(
-            limits(2_304, 4_608),
-            Limits {
-                bytes: 2_304,
-                requests: 1
-            }
-        );
+        assert_eq!(limits(8 << 20, 212_992), Limits { bytes: 61_440, requests: 1024 });
+        assert_eq!(limits(2_304, 4_608), Limits { bytes: 2_304, requests: 1 });
     }
 
     #[test]
     fn a_wait_ends_at_its_deadline_and_an_empty_queue_is_nothing() {
         let mut socket = NetlinkSocket::open().unwrap();
         let mut buffer = [0; 64];
-        assert!(matches!(
-            socket.receive(&mut buffer, None),
-            Err(ReceiveError::Nothing)
-        ));
+        assert!(matches!(socket.receive(&mut buffer, None), Err(ReceiveError::Nothing)));
         let until = Instant::now() + Duration::from_millis(20);
-        assert!(matches!(
-            socket.receive(&mut buffer, Some(until)),
-            Err(ReceiveError::Nothing)
-        ));
+        assert!(matches!(socket.receive(&mut buffer, Some(until)), Err(ReceiveError::Nothing)));
         assert!(Instant::now() >= until);
     }
 
@@ -180,10 +148,7 @@ mod tests {
         crate::message::append_family_lookup(&mut request, 1);
         socket.send(&request).unwrap();
         // An answer of any kind is longer than a header.
-        assert!(matches!(
-            socket.receive(&mut [0; 8], None),
-            Err(ReceiveError::Truncated)
-        ));
+        assert!(matches!(socket.receive(&mut [0; 8], None), Err(ReceiveError::Truncated)));
         let error = socket.send(&vec![0; 64 << 20]).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
     }

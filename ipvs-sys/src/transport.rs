@@ -18,10 +18,7 @@ pub struct Limits {
 impl Default for Limits {
     /// What a socket with the kernel's default buffers can take with half of its room to spare: 128 requests, 32 KiB.
     fn default() -> Self {
-        Self {
-            bytes: 32 * 1024,
-            requests: 128,
-        }
+        Self { bytes: 32 * 1024, requests: 128 }
     }
 }
 
@@ -45,8 +42,7 @@ pub trait Transport: Send {
 
     /// Receives one datagram from the kernel into `buffer` and tells its length. Waits until `until` at the longest; `None` takes
     /// only what is there.
-    fn receive(&mut self, buffer: &mut [u8], until: Option<Instant>)
-    -> Result<usize, ReceiveError>;
+    fn receive(&mut self, buffer: &mut [u8], until: Option<Instant>) -> Result<usize, ReceiveError>;
 
     /// The port number of this end, which every answer carries.
     fn port(&self) -> u32;

@@ -30,7 +30,8 @@ pub fn start(format: LogFormat) {
             .with_ansi(io::stderr().is_terminal())
             .with_target(false)
     };
-    let json = || tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_writer(io::stderr);
+    let json =
+        || tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_writer(io::stderr);
     let started = match format {
         LogFormat::Plain => Registry::default().with(plain()).with(filter()).try_init(),
         LogFormat::Json => Registry::default().with(json()).with(filter()).try_init(),

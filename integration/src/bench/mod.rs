@@ -59,7 +59,8 @@ impl Report {
         }
         samples.sort_by(f64::total_cmp);
         let middle = samples.len() / 2;
-        let median = if samples.len() % 2 == 1 { samples[middle] } else { (samples[middle - 1] + samples[middle]) / 2.0 };
+        let median =
+            if samples.len() % 2 == 1 { samples[middle] } else { (samples[middle - 1] + samples[middle]) / 2.0 };
         self.rows.push(Row {
             who: who.to_owned(),
             metric: metric.to_owned(),
@@ -91,8 +92,12 @@ impl Report {
             let rows: Vec<_> = self.rows.iter().filter(|row| row.metric == metric).collect();
             let least = rows.iter().map(|row| row.median).fold(f64::INFINITY, f64::min);
             writeln!(text, "\n{metric}").unwrap();
-            writeln!(text, "  {:<28} {:>10} {:>10} {:>10} {:<6} {:>7} {:>5}", "", "median", "min", "max", "unit", "ratio", "runs")
-                .unwrap();
+            writeln!(
+                text,
+                "  {:<28} {:>10} {:>10} {:>10} {:<6} {:>7} {:>5}",
+                "", "median", "min", "max", "unit", "ratio", "runs"
+            )
+            .unwrap();
             for row in rows {
                 let ratio = if least > 0.0 { format!("{:.1}x", row.median / least) } else { "-".to_owned() };
                 writeln!(

@@ -21,8 +21,7 @@ fn main() -> ExitCode {
         }
     };
     let temporary = tempfile::tempdir().expect("a folder for files");
-    let places =
-        Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
+    let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
     let reports = run(sizes, &places);
     for report in &reports {
         println!("{}", report.table());

@@ -2,16 +2,13 @@ use super::*;
 use crate::abi::cmd;
 use crate::destination::{DestinationId, DestinationSettings, Forwarding};
 use crate::fake::{
-    Event, FAMILY, FakeKernel, PORT, Request, Sent, answer, destination_row, done, message,
-    service_row, verdict,
+    Event, FAMILY, FakeKernel, PORT, Request, Sent, answer, destination_row, done, message, service_row, verdict,
 };
 use crate::name::SchedulerName;
 use crate::row;
 use crate::service::{Family, ServiceEntry, ServiceId, ServiceSettings};
 use crate::statistics::Statistics;
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_DUMP_INTR, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer,
-};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP_INTR, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer};
 
 const EEXIST: i32 = libc::EEXIST;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,9 +30,7 @@ fn adds(count: usize) -> Vec<Command> {
         .collect()
 }
 
-fn channel(
-    script: impl FnMut(&[Request]) -> Result<Vec<Event>, i32> + Send + 'static,
-) -> (Channel, Sent) {
+fn channel(script: impl FnMut(&[Request]) -> Result<Vec<Event>, i32> + Send + 'static) -> (Channel, Sent) {
     let (kernel, sent) = FakeKernel::new(script);
     let mut channel = Channel::new(kernel, PATIENCE);
     channel.set_family(FAMILY);
@@ -46,15 +41,9 @@ fn channel(
 fn honest(requests: &[Request], errno_of: impl Fn(&Request) -> i32) -> Vec<Event> {
     requests
         .iter()
-        .filter_map(|request| {
-            match if request.kind == NLMSG_NOOP {
-                0
-            } else {
-                errno_of(request)
-            } {
-                0 if request.flags & NLM_F_ACK == 0 => None,
-                errno => Some(Event::Data(verdict(request.sequence, errno))),
-            }
+        .filter_map(|request| match if request.kind == NLMSG_NOOP { 0 } else { errno_of(request) } {
+            0 if request.flags & NLM_F_ACK == 0 => None,
+            errno => Some(Event::Data(verdict(request.sequence, errno))),
         })
         .collect()
 }
@@ -80,15 +69,8 @@ fn only_a_barrier_asks_and_its_acknowledgement_answers_for_all() {
     let sequences: Vec<u32> = sent[0].iter().map(|request| request.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6]);
     let (commands, barrier) = sent[0].split_at(5);
-    assert!(
-        commands
-            .iter()
-            .all(|one| one.kind == FAMILY && one.command == cmd::NEW_DEST)
-    );
-    assert_eq!(
-        (barrier[0].kind, barrier[0].attributes.len()),
-        (NLMSG_NOOP, 0)
-    );
+    assert!(commands.iter().all(|one| one.kind == FAMILY && one.command == cmd::NEW_DEST));
+    assert_eq!((barrier[0].kind, barrier[0].attributes.len()), (NLMSG_NOOP, 0));
 }
 
 #[test]
@@ -108,11 +90,8 @@ fn an_empty_batch_sends_nothing() {
 
 #[test]
 fn errors_are_told_by_index_and_stop_nothing() {
-    let (mut channel, _) = channel(|requests| {
-        Ok(honest(requests, |request| {
-            if request.sequence == 3 { EEXIST } else { 0 }
-        }))
-    });
+    let (mut channel, _) =
+        channel(|requests| Ok(honest(requests, |request| if request.sequence == 3 { EEXIST } else { 0 })));
     let outcome = channel.apply(&adds(4));
     let errors: Vec<Option<i32>> = outcome.outcomes.iter().map(failed_with).collect();
     assert_eq!(errors, [None, None, Some(EEXIST), None]);
@@ -128,57 +107,32 @@ fn errors_are_told_by_index_and_stop_nothing() {
 fn a_thousand_requests_go_in_chunks_and_a_thousand_errors_come_back_in_place() {
     let (mut channel, sent) = channel(|requests| {
         let first = requests[0].sequence;
-        Ok(honest(requests, |request| {
-            if (request.sequence - first) % 3 == 0 {
-                libc::ESRCH
-            } else {
-                EEXIST
-            }
-        }))
+        Ok(honest(requests, |request| if (request.sequence - first) % 3 == 0 { libc::ESRCH } else { EEXIST }))
     });
     let outcome = channel.apply(&adds(1000));
     assert_eq!(outcome.outcomes.len(), 1000);
     for (index, outcome) in outcome.outcomes.iter().enumerate() {
-        let wanted = if (index % 128) % 3 == 0 {
-            libc::ESRCH
-        } else {
-            EEXIST
-        };
+        let wanted = if (index % 128) % 3 == 0 { libc::ESRCH } else { EEXIST };
         assert_eq!(failed_with(outcome), Some(wanted), "at {index}");
     }
     assert_eq!(outcome.sends, 8);
     let sent = sent.lock().unwrap();
-    assert!(
-        sent.iter()
-            .all(|send| send.len() <= 129 && send.last().unwrap().kind == NLMSG_NOOP)
-    );
+    assert!(sent.iter().all(|send| send.len() <= 129 && send.last().unwrap().kind == NLMSG_NOOP));
 }
 
 #[test]
 fn a_send_keeps_within_its_bytes_too() {
-    let limits = Limits {
-        bytes: 1000,
-        requests: 1000,
-    };
+    let limits = Limits { bytes: 1000, requests: 1000 };
     let (kernel, sent) = FakeKernel::with_limits(limits, |requests| Ok(honest(requests, |_| 0)));
     let mut channel = Channel::new(kernel, PATIENCE);
     assert!(channel.apply(&adds(100)).all_done());
     // 140 bytes each: seven of them fit.
-    assert!(
-        sent.lock()
-            .unwrap()
-            .iter()
-            .take(14)
-            .all(|send| send.len() == 7 + 1)
-    );
+    assert!(sent.lock().unwrap().iter().take(14).all(|send| send.len() == 7 + 1));
 }
 
 #[test]
 fn a_request_larger_than_the_limit_goes_alone() {
-    let limits = Limits {
-        bytes: 1,
-        requests: 1000,
-    };
+    let limits = Limits { bytes: 1, requests: 1000 };
     let (kernel, sent) = FakeKernel::with_limits(limits, |requests| Ok(honest(requests, |_| 0)));
     assert!(Channel::new(kernel, PATIENCE).apply(&adds(3)).all_done());
     assert_eq!(sent.lock().unwrap().len(), 3);
@@ -187,10 +141,7 @@ fn a_request_larger_than_the_limit_goes_alone() {
 #[test]
 fn without_the_barriers_answer_silence_is_not_success() {
     let (mut channel, sent) = channel(|requests| {
-        let mut events = honest(
-            requests,
-            |request| if request.sequence == 2 { EEXIST } else { 0 },
-        );
+        let mut events = honest(requests, |request| if request.sequence == 2 { EEXIST } else { 0 });
         events.pop();
         Ok(events)
     });
@@ -199,26 +150,15 @@ fn without_the_barriers_answer_silence_is_not_success() {
     assert_eq!(outcome.outcomes[0], lost);
     assert_eq!(failed_with(&outcome.outcomes[1]), Some(EEXIST));
     assert_eq!(outcome.outcomes[127], lost);
-    assert!(
-        outcome.outcomes[128..]
-            .iter()
-            .all(|o| *o == Outcome::NotSent(NotSent::Stopped))
-    );
+    assert!(outcome.outcomes[128..].iter().all(|o| *o == Outcome::NotSent(NotSent::Stopped)));
     assert!(outcome.is_uncertain());
-    assert_eq!(
-        sent.lock().unwrap().len(),
-        1,
-        "what is behind it is not sent"
-    );
+    assert_eq!(sent.lock().unwrap().len(), 1, "what is behind it is not sent");
 }
 
 #[test]
 fn after_an_overrun_only_what_was_answered_is_known() {
     let (mut channel, _) = channel(|requests| {
-        let mut events = honest(
-            requests,
-            |request| if request.sequence == 2 { EEXIST } else { 0 },
-        );
+        let mut events = honest(requests, |request| if request.sequence == 2 { EEXIST } else { 0 });
         events.insert(0, Event::Overrun);
         Ok(events)
     });
@@ -258,11 +198,8 @@ fn an_overrun_halves_what_is_sent_next() {
 
 #[test]
 fn an_error_of_the_last_is_its_own() {
-    let (mut channel, _) = channel(|requests| {
-        Ok(honest(requests, |request| {
-            if request.sequence == 3 { EEXIST } else { 0 }
-        }))
-    });
+    let (mut channel, _) =
+        channel(|requests| Ok(honest(requests, |request| if request.sequence == 3 { EEXIST } else { 0 })));
     let outcome = channel.apply(&adds(3)).outcomes;
     assert_eq!((&outcome[0], &outcome[1]), (&Outcome::Done, &Outcome::Done));
     assert_eq!(failed_with(&outcome[2]), Some(EEXIST));
@@ -281,30 +218,15 @@ fn answers_out_of_order_find_their_command() {
     });
     let outcome = channel.apply(&adds(6)).outcomes;
     let errors: Vec<Option<i32>> = outcome.iter().map(failed_with).collect();
-    assert_eq!(
-        errors,
-        [Some(EEXIST), None, None, Some(libc::ESRCH), None, None]
-    );
+    assert_eq!(errors, [Some(EEXIST), None, None, Some(libc::ESRCH), None, None]);
     assert!(outcome[5].is_done());
 }
 
 #[test]
 fn many_answers_in_one_datagram_are_all_read() {
-    let (mut channel, _) = channel(|requests| {
-        Ok(vec![Event::Data(
-            requests
-                .iter()
-                .flat_map(|r| verdict(r.sequence, EEXIST))
-                .collect(),
-        )])
-    });
-    assert!(
-        channel
-            .apply(&adds(100))
-            .outcomes
-            .iter()
-            .all(|o| failed_with(o) == Some(EEXIST))
-    );
+    let (mut channel, _) =
+        channel(|requests| Ok(vec![Event::Data(requests.iter().flat_map(|r| verdict(r.sequence, EEXIST)).collect())]));
+    assert!(channel.apply(&adds(100)).outcomes.iter().all(|o| failed_with(o) == Some(EEXIST)));
 }
 
 #[test]
@@ -367,32 +289,21 @@ fn a_cut_or_unreadable_answer_leaves_the_silent_ones_unknown() {
     let garbage = [half, vec![0xff; 7], vec![0; 64], vec![4, 0, 0, 0, 9]];
     for bytes in garbage {
         let outcome = cut(Event::Data(bytes));
-        assert!(
-            matches!(outcome[0], Outcome::Unknown(Loss::Malformed(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome[0], Outcome::Unknown(Loss::Malformed(_))), "{outcome:?}");
         assert_eq!(outcome[1], outcome[0]);
     }
 }
 
 #[test]
 fn a_verdict_without_a_code_or_with_an_impossible_one_is_no_verdict() {
-    for payload in [
-        vec![],
-        vec![0, 0],
-        5_i32.to_ne_bytes().to_vec(),
-        i32::MIN.to_ne_bytes().to_vec(),
-    ] {
+    for payload in [vec![], vec![0, 0], 5_i32.to_ne_bytes().to_vec(), i32::MIN.to_ne_bytes().to_vec()] {
         let (mut channel, _) = channel(move |requests| {
             let mut events = vec![Event::Data(message(NLMSG_ERROR, 0, 1, PORT, &payload))];
             events.extend(honest(requests, |_| 0));
             Ok(events)
         });
         let outcome = channel.apply(&adds(2)).outcomes;
-        assert!(
-            matches!(outcome[0], Outcome::Unknown(Loss::Malformed(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome[0], Outcome::Unknown(Loss::Malformed(_))), "{outcome:?}");
     }
 }
 
@@ -405,13 +316,8 @@ fn a_failing_socket_leaves_them_unknown() {
 
 #[test]
 fn emsgsize_is_nothing_sent_and_smaller_sends_follow() {
-    let (mut channel, sent) = channel(|requests| {
-        if requests.len() > 21 {
-            Err(libc::EMSGSIZE)
-        } else {
-            Ok(honest(requests, |_| 0))
-        }
-    });
+    let (mut channel, sent) =
+        channel(|requests| if requests.len() > 21 { Err(libc::EMSGSIZE) } else { Ok(honest(requests, |_| 0)) });
     let outcome = channel.apply(&adds(64));
     assert!(outcome.all_done());
     assert_eq!(outcome.sends, 4);
@@ -425,10 +331,7 @@ fn what_the_socket_will_not_take_at_all_is_not_sent() {
         let (mut channel, _) = channel(move |_| Err(errno));
         let outcome = channel.apply(&adds(3));
         assert_eq!(outcome.sends, 0);
-        assert_eq!(
-            outcome.outcomes[0],
-            Outcome::NotSent(NotSent::Refused { errno })
-        );
+        assert_eq!(outcome.outcomes[0], Outcome::NotSent(NotSent::Refused { errno }));
         assert_eq!(outcome.outcomes[2], Outcome::NotSent(NotSent::Stopped));
         assert!(!outcome.is_uncertain());
     }
@@ -438,23 +341,15 @@ fn what_the_socket_will_not_take_at_all_is_not_sent() {
 fn an_error_beats_an_acknowledgement_of_the_same_command() {
     let (mut channel, _) = channel(|requests| {
         let s = requests[0].sequence;
-        Ok([0, EEXIST, 0]
-            .map(|errno| Event::Data(verdict(s, errno)))
-            .to_vec())
+        Ok([0, EEXIST, 0].map(|errno| Event::Data(verdict(s, errno))).to_vec())
     });
-    assert_eq!(
-        failed_with(&channel.apply(&adds(1)).outcomes[0]),
-        Some(EEXIST)
-    );
+    assert_eq!(failed_with(&channel.apply(&adds(1)).outcomes[0]), Some(EEXIST));
 }
 
 #[test]
 fn sequence_numbers_may_wrap_within_a_batch() {
-    let (mut channel, sent) = channel(|requests| {
-        Ok(honest(requests, |request| {
-            if request.sequence == 0 { EEXIST } else { 0 }
-        }))
-    });
+    let (mut channel, sent) =
+        channel(|requests| Ok(honest(requests, |request| if request.sequence == 0 { EEXIST } else { 0 })));
     channel.next_sequence = u32::MAX - 1;
     let outcome = channel.apply(&adds(4)).outcomes;
     let errors: Vec<Option<i32>> = outcome.iter().map(failed_with).collect();
@@ -474,11 +369,7 @@ fn endless_chatter_ends_at_the_deadline() {
 // ---- requests
 
 fn info(channel: &mut Channel) -> Result<crate::general::Info, RequestError> {
-    channel.request(
-        CommandKind::GetInfo,
-        Payload::bare(CommandKind::GetInfo),
-        row::information,
-    )
+    channel.request(CommandKind::GetInfo, Payload::bare(CommandKind::GetInfo), row::information)
 }
 
 #[test]
@@ -486,11 +377,7 @@ fn a_request_takes_its_own_answer_only() {
     let (mut channel, _) = channel(|requests| {
         let s = requests[0].sequence;
         let body = crate::fake::info_answer(&crate::general::Info {
-            version: crate::general::Version {
-                major: 1,
-                minor: 2,
-                patch: 1,
-            },
+            version: crate::general::Version { major: 1, minor: 2, patch: 1 },
             connection_table_size: 4096,
         });
         Ok(vec![
@@ -500,13 +387,7 @@ fn a_request_takes_its_own_answer_only() {
         ])
     });
     let info = info(&mut channel).unwrap();
-    assert_eq!(
-        (
-            info.version.to_string().as_str(),
-            info.connection_table_size
-        ),
-        ("1.2.1", 4096)
-    );
+    assert_eq!((info.version.to_string().as_str(), info.connection_table_size), ("1.2.1", 4096));
 }
 
 #[test]
@@ -515,39 +396,21 @@ fn a_request_without_an_answer_says_why() {
         let (mut channel, _) = channel(move |_| events.clone());
         info(&mut channel).unwrap_err()
     };
-    let lost = |loss| RequestError::Lost {
-        command: CommandKind::GetInfo,
-        loss,
-    };
+    let lost = |loss| RequestError::Lost { command: CommandKind::GetInfo, loss };
     assert_eq!(ask(Ok(vec![])), lost(Loss::TimedOut(PATIENCE)));
     assert_eq!(ask(Ok(vec![Event::Overrun])), lost(Loss::Overrun));
     assert_eq!(ask(Ok(vec![Event::Truncated])), lost(Loss::Truncated));
-    assert!(matches!(
-        ask(Ok(vec![Event::Data(verdict(1, 0))])),
-        RequestError::Lost { .. }
-    ));
-    assert!(matches!(
-        ask(Ok(vec![Event::Data(vec![1])])),
-        RequestError::Lost { .. }
-    ));
+    assert!(matches!(ask(Ok(vec![Event::Data(verdict(1, 0))])), RequestError::Lost { .. }));
+    assert!(matches!(ask(Ok(vec![Event::Data(vec![1])])), RequestError::Lost { .. }));
     assert!(matches!(
         ask(Ok(vec![Event::Data(answer(1, 0, cmd::SET_INFO, &[]))])),
-        RequestError::Lost {
-            loss: Loss::Malformed(_),
-            ..
-        }
+        RequestError::Lost { loss: Loss::Malformed(_), .. }
     ));
     assert_eq!(
         ask(Ok(vec![Event::Data(verdict(1, libc::EPERM))])),
         RequestError::Refused(CommandError::new(CommandKind::GetInfo, libc::EPERM))
     );
-    assert_eq!(
-        ask(Err(libc::ENOBUFS)),
-        RequestError::NotSent {
-            command: CommandKind::GetInfo,
-            errno: libc::ENOBUFS
-        }
-    );
+    assert_eq!(ask(Err(libc::ENOBUFS)), RequestError::NotSent { command: CommandKind::GetInfo, errno: libc::ENOBUFS });
 }
 
 // ---- dumps
@@ -565,17 +428,11 @@ fn a_row(sequence: u32, n: u8) -> Vec<u8> {
 }
 
 fn dump_services(channel: &mut Channel) -> Result<Dump<ServiceEntry>, DumpError> {
-    channel.dump(
-        CommandKind::GetService,
-        Payload::bare(CommandKind::GetService),
-        row::service,
-    )
+    channel.dump(CommandKind::GetService, Payload::bare(CommandKind::GetService), row::service)
 }
 
 /// Dumps once from a kernel that answers with these datagrams, made for the sequence number of the request.
-fn dump_of(
-    script: impl Fn(u32) -> Vec<Event> + Send + 'static,
-) -> Result<Vec<ServiceEntry>, DumpError> {
+fn dump_of(script: impl Fn(u32) -> Vec<Event> + Send + 'static) -> Result<Vec<ServiceEntry>, DumpError> {
     let (mut channel, _) = channel(move |requests| Ok(script(requests[0].sequence)));
     dump_services(&mut channel).map(Dump::into_rows)
 }
@@ -600,16 +457,9 @@ fn a_done_without_a_code_is_clean() {
 
 #[test]
 fn an_interrupted_dump_is_none_wherever_the_flag_stands() {
-    let interrupted = DumpError::Interrupted {
-        command: CommandKind::GetService,
-    };
+    let interrupted = DumpError::Interrupted { command: CommandKind::GetService };
     let in_a_row = dump_of(|s| {
-        let row = answer(
-            s,
-            2 | NLM_F_DUMP_INTR,
-            cmd::NEW_SERVICE,
-            &service_row(&entry(1)),
-        );
+        let row = answer(s, 2 | NLM_F_DUMP_INTR, cmd::NEW_SERVICE, &service_row(&entry(1)));
         vec![Event::Data(row), Event::Data(done(s, 0))]
     });
     assert_eq!(in_a_row.unwrap_err(), interrupted);
@@ -624,58 +474,24 @@ fn an_interrupted_dump_is_none_wherever_the_flag_stands() {
 #[test]
 fn a_done_with_a_negative_code_is_a_refusal_and_not_an_empty_table() {
     let refused = DumpError::Refused(CommandError::new(CommandKind::GetService, libc::EPERM));
-    assert_eq!(
-        dump_of(|s| vec![Event::Data(done(s, libc::EPERM))]).unwrap_err(),
-        refused
-    );
-    assert_eq!(
-        dump_of(|s| vec![Event::Data(a_row(s, 1)), Event::Data(done(s, libc::EPERM))]).unwrap_err(),
-        refused
-    );
-    assert_eq!(
-        dump_of(|s| vec![Event::Data(verdict(s, libc::EPERM))]).unwrap_err(),
-        refused
-    );
+    assert_eq!(dump_of(|s| vec![Event::Data(done(s, libc::EPERM))]).unwrap_err(), refused);
+    assert_eq!(dump_of(|s| vec![Event::Data(a_row(s, 1)), Event::Data(done(s, libc::EPERM))]).unwrap_err(), refused);
+    assert_eq!(dump_of(|s| vec![Event::Data(verdict(s, libc::EPERM))]).unwrap_err(), refused);
     assert!(!refused.is_transient());
 }
 
 #[test]
 fn a_dump_that_lost_something_is_none() {
-    let lost = |loss| DumpError::Lost {
-        command: CommandKind::GetService,
-        loss,
-    };
+    let lost = |loss| DumpError::Lost { command: CommandKind::GetService, loss };
     let with = |event: Event| {
-        dump_of(move |s| {
-            vec![
-                Event::Data(a_row(s, 1)),
-                event.clone(),
-                Event::Data(done(s, 0)),
-            ]
-        })
-        .unwrap_err()
+        dump_of(move |s| vec![Event::Data(a_row(s, 1)), event.clone(), Event::Data(done(s, 0))]).unwrap_err()
     };
     assert_eq!(with(Event::Overrun), lost(Loss::Overrun));
     assert_eq!(with(Event::Truncated), lost(Loss::Truncated));
-    assert_eq!(
-        with(Event::Data(message(NLMSG_OVERRUN, 0, 0, 0, &[]))),
-        lost(Loss::Overrun)
-    );
-    assert_eq!(
-        with(Event::Failed(libc::EBADF)),
-        lost(Loss::Receive { errno: libc::EBADF })
-    );
+    assert_eq!(with(Event::Data(message(NLMSG_OVERRUN, 0, 0, 0, &[]))), lost(Loss::Overrun));
+    assert_eq!(with(Event::Failed(libc::EBADF)), lost(Loss::Receive { errno: libc::EBADF }));
     let garbled = with(Event::Data(a_row(1, 2)[..40].to_vec()));
-    assert!(
-        matches!(
-            garbled,
-            DumpError::Lost {
-                loss: Loss::Malformed(_),
-                ..
-            }
-        ),
-        "{garbled}"
-    );
+    assert!(matches!(garbled, DumpError::Lost { loss: Loss::Malformed(_), .. }), "{garbled}");
     let no_end = dump_of(|s| vec![Event::Data(a_row(s, 1))]).unwrap_err();
     assert_eq!(no_end, lost(Loss::TimedOut(PATIENCE)));
 }
@@ -684,11 +500,7 @@ fn a_dump_that_lost_something_is_none() {
 fn a_row_that_misses_something_spoils_the_dump() {
     let error = dump_of(|s| {
         let half = answer(s, 2, cmd::NEW_SERVICE, &crate::fake::bytes(&[]));
-        vec![
-            Event::Data(half),
-            Event::Data(a_row(s, 1)),
-            Event::Data(done(s, 0)),
-        ]
+        vec![Event::Data(half), Event::Data(a_row(s, 1)), Event::Data(done(s, 0))]
     });
     assert_eq!(
         error.unwrap_err().to_string(),
@@ -728,12 +540,7 @@ fn what_a_failed_dump_left_behind_does_not_reach_the_next() {
         let s = requests[0].sequence;
         Ok(if std::mem::take(&mut first) {
             // A failing socket ends the first dump with half of it unread.
-            vec![
-                Event::Failed(libc::EIO),
-                Event::Overrun,
-                Event::Data(a_row(s, 1)),
-                Event::Truncated,
-            ]
+            vec![Event::Failed(libc::EIO), Event::Overrun, Event::Data(a_row(s, 1)), Event::Truncated]
         } else {
             vec![Event::Data(a_row(s, 2)), Event::Data(done(s, 0))]
         })
@@ -744,19 +551,8 @@ fn what_a_failed_dump_left_behind_does_not_reach_the_next() {
 
 #[test]
 fn an_overrun_behind_another_fault_still_ends_the_wait() {
-    let error = dump_of(|s| {
-        vec![
-            Event::Data(answer(s, 2, cmd::NEW_SERVICE, &[])),
-            Event::Overrun,
-        ]
-    });
-    assert_eq!(
-        error.unwrap_err(),
-        DumpError::Lost {
-            command: CommandKind::GetService,
-            loss: Loss::Overrun
-        }
-    );
+    let error = dump_of(|s| vec![Event::Data(answer(s, 2, cmd::NEW_SERVICE, &[])), Event::Overrun]);
+    assert_eq!(error.unwrap_err(), DumpError::Lost { command: CommandKind::GetService, loss: Loss::Overrun });
 }
 
 #[test]
@@ -764,24 +560,17 @@ fn a_dump_that_cannot_be_sent_says_so() {
     let (mut channel, _) = channel(|_| Err(libc::ENOMEM));
     assert_eq!(
         dump_services(&mut channel).unwrap_err(),
-        DumpError::NotSent {
-            command: CommandKind::GetService,
-            errno: libc::ENOMEM
-        }
+        DumpError::NotSent { command: CommandKind::GetService, errno: libc::ENOMEM }
     );
 }
 
 #[test]
 fn a_dump_without_end_is_given_up() {
-    let (kernel, _) =
-        FakeKernel::new(|requests| Ok(vec![Event::Data(a_row(requests[0].sequence, 1)); 4]));
+    let (kernel, _) = FakeKernel::new(|requests| Ok(vec![Event::Data(a_row(requests[0].sequence, 1)); 4]));
     let mut channel = Channel::new(kernel, Duration::ZERO);
     channel.set_family(FAMILY);
     assert_eq!(
         dump_services(&mut channel).unwrap_err(),
-        DumpError::Endless {
-            command: CommandKind::GetService,
-            limit: Duration::ZERO
-        }
+        DumpError::Endless { command: CommandKind::GetService, limit: Duration::ZERO }
     );
 }

@@ -26,32 +26,19 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
         .flat_map(str::chars)
         .filter(|c| !c.is_whitespace())
         .collect();
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect()
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
 #[cfg(target_endian = "little")]
 #[track_caller]
 fn golden(bytes: &[u8], text: &str) {
     let wanted = hex(text);
-    assert_eq!(
-        bytes,
-        wanted,
-        "\n got {}\nwant {}",
-        show(bytes),
-        show(&wanted)
-    );
+    assert_eq!(bytes, wanted, "\n got {}\nwant {}", show(bytes), show(&wanted));
 }
 
 #[cfg(target_endian = "little")]
 fn show(bytes: &[u8]) -> String {
-    bytes
-        .chunks(4)
-        .map(|w| w.iter().map(|b| format!("{b:02x}")).collect::<String>())
-        .collect::<Vec<_>>()
-        .join(" ")
+    bytes.chunks(4).map(|w| w.iter().map(|b| format!("{b:02x}")).collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
 fn tcp4() -> ServiceId {
@@ -63,10 +50,7 @@ fn udp6() -> ServiceId {
 }
 
 fn mark(family: Family, mark: u32) -> ServiceId {
-    ServiceId::Fwmark {
-        family,
-        mark: NonZeroU32::new(mark).unwrap(),
-    }
+    ServiceId::Fwmark { family, mark: NonZeroU32::new(mark).unwrap() }
 }
 
 fn settings(family: Family, scheduler: &str) -> ServiceSettings {
@@ -83,10 +67,7 @@ mod goldens {
         settings.flags = ServiceFlags::PERSISTENT;
         settings.timeout_secs = 300;
         golden(
-            &datagram(&Command::NewService {
-                service: tcp4(),
-                settings,
-            }),
+            &datagram(&Command::NewService { service: tcp4(), settings }),
             "68000000 1c00 0100 07000000 00000000 # length 104, family, REQUEST, sequence 7, port 0
              01 01 0000                           # NEW_SERVICE, version 1
              5400 0180                            # SERVICE, nested
@@ -110,11 +91,7 @@ mod goldens {
         settings.persistence_engine = Some(PeName::new("sip").unwrap());
         let mask = ServiceFlags::SH_PORT | ServiceFlags::SH_FALLBACK;
         golden(
-            &datagram(&Command::SetService {
-                service: udp6(),
-                settings,
-                mask,
-            }),
+            &datagram(&Command::SetService { service: udp6(), settings, mask }),
             "70000000 1c00 0100 07000000 00000000
              02 01 0000                           # SET_SERVICE
              5c00 0180
@@ -133,9 +110,7 @@ mod goldens {
     #[test]
     fn del_service_by_mark() {
         golden(
-            &datagram(&Command::DelService {
-                service: mark(Family::V6, 7),
-            }),
+            &datagram(&Command::DelService { service: mark(Family::V6, 7) }),
             "28000000 1c00 0100 07000000 00000000
              03 01 0000                           # DEL_SERVICE
              1400 0180
@@ -150,11 +125,7 @@ mod goldens {
         let mut settings = DestinationSettings::new(Forwarding::Masquerade, 3);
         (settings.upper_threshold, settings.lower_threshold) = (100, 50);
         golden(
-            &datagram(&Command::NewDestination {
-                service: tcp4(),
-                destination,
-                settings,
-            }),
+            &datagram(&Command::NewDestination { service: tcp4(), destination, settings }),
             "8c000000 1c00 0100 07000000 00000000
              05 01 0000                           # NEW_DEST
              3000 0180                            # SERVICE: the key alone
@@ -176,17 +147,10 @@ mod goldens {
     #[test]
     fn set_destination_through_gue_to_the_other_family() {
         let destination = DestinationId::new("2001:db8::7".parse().unwrap(), 80);
-        let tunnel = Tunnel::Gue {
-            port: 6080,
-            flags: TunnelFlags::CHECKSUM,
-        };
+        let tunnel = Tunnel::Gue { port: 6080, flags: TunnelFlags::CHECKSUM };
         let settings = DestinationSettings::new(Forwarding::Tunnel(tunnel), 1);
         golden(
-            &datagram(&Command::SetDestination {
-                service: mark(Family::V4, 1),
-                destination,
-                settings,
-            }),
+            &datagram(&Command::SetDestination { service: mark(Family::V4, 1), destination, settings }),
             "88000000 1c00 0100 07000000 00000000
              06 01 0000                           # SET_DEST
              1400 0180
@@ -210,10 +174,7 @@ mod goldens {
     fn del_destination() {
         let destination = DestinationId::new([10, 0, 0, 7].into(), 80);
         golden(
-            &datagram(&Command::DelDestination {
-                service: mark(Family::V4, 1),
-                destination,
-            }),
+            &datagram(&Command::DelDestination { service: mark(Family::V4, 1), destination }),
             "50000000 1c00 0100 07000000 00000000
              07 01 0000                           # DEL_DEST
              1400 0180
@@ -258,11 +219,7 @@ mod goldens {
         );
         daemon.group = Some("ff02::51".parse().unwrap());
         let bytes = datagram(&Command::NewDaemon(daemon));
-        assert!(
-            bytes
-                .windows(20)
-                .any(|w| *w == hex("1400 0600 ff020000 00000000 00000000 00000051")[..])
-        );
+        assert!(bytes.windows(20).any(|w| *w == hex("1400 0600 ff020000 00000000 00000000 00000051")[..]));
         golden(
             &datagram(&Command::DelDaemon(SyncRole::Backup)),
             "20000000 1c00 0100 07000000 00000000
@@ -274,11 +231,7 @@ mod goldens {
 
     #[test]
     fn set_config() {
-        let timeouts = Timeouts {
-            tcp_secs: 900,
-            tcp_fin_secs: 0,
-            udp_secs: 300,
-        };
+        let timeouts = Timeouts { tcp_secs: 900, tcp_fin_secs: 0, udp_secs: 300 };
         golden(
             &datagram(&Command::SetTimeouts(timeouts)),
             "2c000000 1c00 0100 07000000 00000000
@@ -291,14 +244,8 @@ mod goldens {
 
     #[test]
     fn zero_and_flush() {
-        golden(
-            &datagram(&Command::ZeroAll),
-            "14000000 1c00 0100 07000000 00000000 10 01 0000",
-        );
-        golden(
-            &datagram(&Command::Flush),
-            "14000000 1c00 0100 07000000 00000000 11 01 0000",
-        );
+        golden(&datagram(&Command::ZeroAll), "14000000 1c00 0100 07000000 00000000 10 01 0000");
+        golden(&datagram(&Command::Flush), "14000000 1c00 0100 07000000 00000000 11 01 0000");
         golden(
             &datagram(&Command::ZeroService(mark(Family::V4, 1))),
             "28000000 1c00 0100 07000000 00000000 10 01 0000
@@ -314,22 +261,13 @@ mod goldens {
             out
         };
         let bare = |kind, asking| ask(Payload::bare(kind), asking);
-        golden(
-            &bare(CommandKind::GetInfo, Asking::Nothing),
-            "14000000 1c00 0100 07000000 00000000 0f 01 0000",
-        );
-        golden(
-            &bare(CommandKind::GetConfig, Asking::Nothing),
-            "14000000 1c00 0100 07000000 00000000 0d 01 0000",
-        );
+        golden(&bare(CommandKind::GetInfo, Asking::Nothing), "14000000 1c00 0100 07000000 00000000 0f 01 0000");
+        golden(&bare(CommandKind::GetConfig, Asking::Nothing), "14000000 1c00 0100 07000000 00000000 0d 01 0000");
         golden(
             &bare(CommandKind::GetService, Asking::Dump),
             "14000000 1c00 0103 07000000 00000000 04 01 0000 # REQUEST, DUMP",
         );
-        golden(
-            &bare(CommandKind::GetDaemon, Asking::Dump),
-            "14000000 1c00 0103 07000000 00000000 0b 01 0000",
-        );
+        golden(&bare(CommandKind::GetDaemon, Asking::Dump), "14000000 1c00 0103 07000000 00000000 0b 01 0000");
         let about = |kind, asking| ask(Payload::about(kind, &mark(Family::V4, 1)), asking);
         golden(
             &about(CommandKind::GetService, Asking::Nothing),
@@ -343,10 +281,7 @@ mod goldens {
         );
         let mut barrier = Vec::new();
         append_barrier(&mut barrier, 7);
-        golden(
-            &barrier,
-            "10000000 0100 0500 07000000 00000000 # NLMSG_NOOP, REQUEST, ACK",
-        );
+        golden(&barrier, "10000000 0100 0500 07000000 00000000 # NLMSG_NOOP, REQUEST, ACK");
         let mut lookup = Vec::new();
         append_family_lookup(&mut lookup, 7);
         golden(
@@ -364,44 +299,29 @@ type Attributes = GenlBuffer<u16, Buffer>;
 
 fn neli_reads(command: &Command) -> Genlmsghdr<u8, u16> {
     let bytes = datagram(command);
-    let header =
-        neli::nl::Nlmsghdr::<u16, Genlmsghdr<u8, u16>>::from_bytes(&mut Cursor::new(&bytes[..]))
-            .unwrap();
+    let header = neli::nl::Nlmsghdr::<u16, Genlmsghdr<u8, u16>>::from_bytes(&mut Cursor::new(&bytes[..])).unwrap();
     assert_eq!(*header.nl_type(), FAMILY);
     assert_eq!(*header.nl_seq(), 7);
     header.get_payload().unwrap().clone()
 }
 
 fn nested(message: &Genlmsghdr<u8, u16>, kind: u16) -> Attributes {
-    let outer: &Nlattr<u16, Buffer> = message
-        .attrs()
-        .iter()
-        .find(|a| *a.nla_type().nla_type() == kind)
-        .unwrap();
+    let outer: &Nlattr<u16, Buffer> = message.attrs().iter().find(|a| *a.nla_type().nla_type() == kind).unwrap();
     assert!(outer.nla_type().nla_nested());
     let bytes = outer.nla_payload().as_ref();
     Attributes::from_bytes_with_input(&mut Cursor::new(bytes), bytes.len()).unwrap()
 }
 
 fn value(attributes: &Attributes, kind: u16) -> Option<Vec<u8>> {
-    attributes
-        .iter()
-        .find(|a| *a.nla_type().nla_type() == kind)
-        .map(|a| a.nla_payload().as_ref().to_vec())
+    attributes.iter().find(|a| *a.nla_type().nla_type() == kind).map(|a| a.nla_payload().as_ref().to_vec())
 }
 
 fn value32(attributes: &Attributes, kind: u16) -> u32 {
-    attributes
-        .get_attr_handle()
-        .get_attr_payload_as::<u32>(kind)
-        .unwrap()
+    attributes.get_attr_handle().get_attr_payload_as::<u32>(kind).unwrap()
 }
 
 fn value16(attributes: &Attributes, kind: u16) -> u16 {
-    attributes
-        .get_attr_handle()
-        .get_attr_payload_as::<u16>(kind)
-        .unwrap()
+    attributes.get_attr_handle().get_attr_payload_as::<u16>(kind).unwrap()
 }
 
 fn sixteen(address: IpAddr) -> Vec<u8> {
@@ -420,11 +340,7 @@ fn agree_on_key(key: &Attributes, service: &ServiceId) {
         }
     );
     match service {
-        ServiceId::Address {
-            protocol,
-            address,
-            port,
-        } => {
+        ServiceId::Address { protocol, address, port } => {
             assert_eq!(value16(key, 2), protocol.number());
             assert_eq!(value(key, 3).unwrap(), sixteen(*address));
             assert_eq!(value16(key, 4).to_ne_bytes(), port.to_be_bytes());
@@ -432,10 +348,7 @@ fn agree_on_key(key: &Attributes, service: &ServiceId) {
         }
         ServiceId::Fwmark { mark, family: _ } => {
             assert_eq!(value32(key, 5), mark.get());
-            assert_eq!(
-                (value(key, 2), value(key, 3), value(key, 4)),
-                (None, None, None)
-            );
+            assert_eq!((value(key, 2), value(key, 3), value(key, 4)), (None, None, None));
         }
     }
 }
@@ -445,23 +358,15 @@ fn with_nul(text: &str) -> Vec<u8> {
 }
 
 pub(crate) fn any_address() -> impl Strategy<Value = IpAddr> {
-    prop_oneof![
-        any::<[u8; 4]>().prop_map(IpAddr::from),
-        any::<[u8; 16]>().prop_map(IpAddr::from)
-    ]
+    prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)]
 }
 
 pub(crate) fn any_service() -> impl Strategy<Value = ServiceId> {
     prop_oneof![
         (any::<u16>(), any_address(), any::<u16>()).prop_map(|(protocol, address, port)| {
-            ServiceId::Address {
-                protocol: Protocol::from_number(protocol),
-                address,
-                port,
-            }
+            ServiceId::Address { protocol: Protocol::from_number(protocol), address, port }
         }),
-        (any::<bool>(), 1..=u32::MAX)
-            .prop_map(|(v6, m)| mark(if v6 { Family::V6 } else { Family::V4 }, m)),
+        (any::<bool>(), 1..=u32::MAX).prop_map(|(v6, m)| mark(if v6 { Family::V6 } else { Family::V4 }, m)),
     ]
 }
 
@@ -489,14 +394,13 @@ pub(crate) fn any_forwarding() -> impl Strategy<Value = Forwarding> {
         Just(Forwarding::Bypass),
         Just(Forwarding::Tunnel(Tunnel::Ipip)),
         (5_u8..=7).prop_map(Forwarding::Other),
-        (any::<u16>(), flags.clone())
-            .prop_map(|(port, flags)| Forwarding::Tunnel(Tunnel::Gue { port, flags })),
-        flags
-            .clone()
-            .prop_map(|flags| Forwarding::Tunnel(Tunnel::Gre { flags })),
-        (3_u8.., any::<u16>(), flags).prop_map(|(kind, port, flags)| Forwarding::Tunnel(
-            Tunnel::Other { kind, port, flags }
-        )),
+        (any::<u16>(), flags.clone()).prop_map(|(port, flags)| Forwarding::Tunnel(Tunnel::Gue { port, flags })),
+        flags.clone().prop_map(|flags| Forwarding::Tunnel(Tunnel::Gre { flags })),
+        (3_u8.., any::<u16>(), flags).prop_map(|(kind, port, flags)| Forwarding::Tunnel(Tunnel::Other {
+            kind,
+            port,
+            flags
+        })),
     ]
 }
 

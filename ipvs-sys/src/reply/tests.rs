@@ -21,11 +21,7 @@ fn only(datagram: &[u8]) -> Reply<'_> {
 }
 
 fn explained(errno: i32) -> Verdict {
-    Verdict {
-        errno,
-        message: Some("no such thing".into()),
-        offset: Some(24),
-    }
+    Verdict { errno, message: Some("no such thing".into()), offset: Some(24) }
 }
 
 /// The payload is what a Linux 6.1 answers to GET_SERVICE for a mark that is not there: uncapped, no explanation.
@@ -38,17 +34,8 @@ fn a_refusal_as_a_kernel_writes_it() {
          28000000 1c00 0100 07000000 00000000 # the request
          04 01 0000 1400 0180 0600 0100 02000000 0800 0500 63000000",
     );
-    let plain = Verdict {
-        errno: 3,
-        message: None,
-        offset: None,
-    };
-    let wanted = Reply {
-        sequence: 7,
-        port: 0x1092,
-        interrupted: false,
-        body: Body::Verdict(plain),
-    };
+    let plain = Verdict { errno: 3, message: None, offset: None };
+    let wanted = Reply { sequence: 7, port: 0x1092, interrupted: false, body: Body::Verdict(plain) };
     assert_eq!(only(&datagram), wanted);
 }
 
@@ -57,13 +44,7 @@ fn an_explanation_follows_the_capped_header() {
     let mut payload = (-22_i32).to_ne_bytes().to_vec();
     payload.extend(message(FAMILY, 1, 5, 0, &[]));
     payload.extend(explanation());
-    let datagram = message(
-        NLMSG_ERROR,
-        NLM_F_CAPPED | NLM_F_ACK_TLVS,
-        5,
-        PORT,
-        &payload,
-    );
+    let datagram = message(NLMSG_ERROR, NLM_F_CAPPED | NLM_F_ACK_TLVS, 5, PORT, &payload);
     assert_eq!(only(&datagram).body, Body::Verdict(explained(22)));
 }
 
@@ -90,11 +71,7 @@ fn without_the_flag_there_is_no_explanation() {
     payload.extend(message(FAMILY, 1, 5, 0, &[]));
     payload.extend(explanation());
     let datagram = message(NLMSG_ERROR, NLM_F_CAPPED, 5, PORT, &payload);
-    let plain = Verdict {
-        errno: 22,
-        message: None,
-        offset: None,
-    };
+    let plain = Verdict { errno: 22, message: None, offset: None };
     assert_eq!(only(&datagram).body, Body::Verdict(plain));
 }
 
@@ -104,11 +81,7 @@ fn an_explanation_that_cannot_be_read_leaves_the_code() {
         let mut payload = (-22_i32).to_ne_bytes().to_vec();
         payload.extend(rest);
         let datagram = message(NLMSG_ERROR, NLM_F_ACK_TLVS, 5, PORT, &payload);
-        let plain = Verdict {
-            errno: 22,
-            message: None,
-            offset: None,
-        };
+        let plain = Verdict { errno: 22, message: None, offset: None };
         assert_eq!(only(&datagram).body, Body::Verdict(plain));
     }
 }
@@ -119,9 +92,7 @@ fn messages_follow_each_other_aligned() {
     assert_eq!(datagram.len() % 4, 0);
     datagram.extend(verdict(2, 17));
     datagram.extend(done(3, 0));
-    let sequences: Vec<u32> = replies(&datagram)
-        .map(|reply| reply.unwrap().sequence)
-        .collect();
+    let sequences: Vec<u32> = replies(&datagram).map(|reply| reply.unwrap().sequence).collect();
     assert_eq!(sequences, [1, 2, 3]);
 }
 
@@ -136,12 +107,7 @@ fn what_comes_before_a_broken_message_is_still_read() {
 
 #[test]
 fn a_family_message_without_its_header_is_an_error() {
-    assert!(
-        replies(&message(FAMILY, 0, 1, PORT, &[1, 1]))
-            .next()
-            .unwrap()
-            .is_err()
-    );
+    assert!(replies(&message(FAMILY, 0, 1, PORT, &[1, 1])).next().unwrap().is_err());
 }
 
 proptest! {

@@ -1,9 +1,7 @@
 //! Rows as kernels write them, read back; and whatever else bytes can be.
 
 use super::*;
-use crate::fake::{
-    daemon_row, destination_row, info_answer, service_row, timeouts_answer, unknown_attribute,
-};
+use crate::fake::{daemon_row, destination_row, info_answer, service_row, timeouts_answer, unknown_attribute};
 use crate::message::tests::{any_daemon, any_destination, any_service_and_settings};
 use crate::statistics::{Counters, Rates};
 use proptest::prelude::*;
@@ -81,17 +79,8 @@ mod goldens {
     fn a_service_by_mark() {
         let entry = service(&hex(SERVICE_MARK)).unwrap();
         let mark = NonZeroU32::new(7).unwrap();
-        assert_eq!(
-            entry.id,
-            ServiceId::Fwmark {
-                family: Family::V6,
-                mark
-            }
-        );
-        assert_eq!(
-            entry.settings.flags,
-            ServiceFlags::PERSISTENT | ServiceFlags::SH_PORT
-        );
+        assert_eq!(entry.id, ServiceId::Fwmark { family: Family::V6, mark });
+        assert_eq!(entry.settings.flags, ServiceFlags::PERSISTENT | ServiceFlags::SH_PORT);
         assert_eq!(entry.settings.netmask, Netmask::V6(64));
     }
 
@@ -105,10 +94,7 @@ mod goldens {
     fn a_destination() {
         let entry = destination(&hex(DESTINATION), Family::V4).unwrap();
         let wanted = DestinationEntry {
-            id: "127.0.0.1:8080"
-                .parse::<std::net::SocketAddr>()
-                .unwrap()
-                .into(),
+            id: "127.0.0.1:8080".parse::<std::net::SocketAddr>().unwrap().into(),
             settings: DestinationSettings {
                 forwarding: Forwarding::Masquerade,
                 weight: 3,
@@ -127,65 +113,33 @@ mod goldens {
     fn a_destination_of_another_family() {
         let entry = destination(&hex(DESTINATION_GUE), Family::V4).unwrap();
         assert_eq!(entry.id.to_string(), "[2001:db8::7]:80");
-        let tunnel = Tunnel::Gue {
-            port: 6080,
-            flags: TunnelFlags::REMOTE_CHECKSUM,
-        };
-        assert_eq!(
-            entry.settings,
-            DestinationSettings::new(Forwarding::Tunnel(tunnel), 2)
-        );
+        let tunnel = Tunnel::Gue { port: 6080, flags: TunnelFlags::REMOTE_CHECKSUM };
+        assert_eq!(entry.settings, DestinationSettings::new(Forwarding::Tunnel(tunnel), 2));
     }
 
     #[test]
     fn a_destination_of_a_kernel_that_knows_neither_families_nor_tunnel_types() {
         let row = hex(DESTINATION_GUE);
-        let old = without(
-            &row,
-            &[
-                dest::ADDR_FAMILY,
-                dest::TUN_TYPE,
-                dest::TUN_PORT,
-                dest::TUN_FLAGS,
-                dest::STATS64,
-            ],
-        );
+        let old = without(&row, &[dest::ADDR_FAMILY, dest::TUN_TYPE, dest::TUN_PORT, dest::TUN_FLAGS, dest::STATS64]);
         let entry = destination(&old, Family::V6).unwrap();
         assert_eq!(entry.id.to_string(), "[2001:db8::7]:80");
         assert_eq!(entry.settings.forwarding, Forwarding::Tunnel(Tunnel::Ipip));
         let entry = destination(&old, Family::V4).unwrap();
-        assert_eq!(
-            entry.id.to_string(),
-            "32.1.13.184:80",
-            "the family of the service decides"
-        );
+        assert_eq!(entry.id.to_string(), "32.1.13.184:80", "the family of the service decides");
     }
 
     #[test]
     fn every_attribute_that_is_needed_is_missed() {
-        for kind in [
-            svc::AF,
-            svc::PROTOCOL,
-            svc::ADDR,
-            svc::PORT,
-            svc::SCHED_NAME,
-            svc::FLAGS,
-            svc::TIMEOUT,
-            svc::NETMASK,
-        ] {
+        for kind in
+            [svc::AF, svc::PROTOCOL, svc::ADDR, svc::PORT, svc::SCHED_NAME, svc::FLAGS, svc::TIMEOUT, svc::NETMASK]
+        {
             assert!(service(&without(&hex(SERVICE), &[kind])).is_err(), "{kind}");
         }
         for kind in (dest::ADDR..=dest::PERSIST_CONNS).filter(|kind| *kind != dest::ADDR_FAMILY) {
-            assert!(
-                destination(&without(&hex(DESTINATION), &[kind]), Family::V4).is_err(),
-                "{kind}"
-            );
+            assert!(destination(&without(&hex(DESTINATION), &[kind]), Family::V4).is_err(), "{kind}");
         }
         for kind in [daemon::STATE, daemon::MCAST_IFN, daemon::SYNC_ID] {
-            assert!(
-                sync_daemon(&without(&hex(DAEMON_MASTER), &[kind])).is_err(),
-                "{kind}"
-            );
+            assert!(sync_daemon(&without(&hex(DAEMON_MASTER), &[kind])).is_err(), "{kind}");
         }
     }
 
@@ -211,26 +165,10 @@ mod goldens {
     /// From the same Linux 6.1.
     #[test]
     fn the_single_answers() {
-        let read = timeouts(&hex(
-            "0800 0400 84030000 0800 0500 78000000 0800 0600 2c010000",
-        ))
-        .unwrap();
-        assert_eq!(
-            read,
-            Timeouts {
-                tcp_secs: 900,
-                tcp_fin_secs: 120,
-                udp_secs: 300
-            }
-        );
+        let read = timeouts(&hex("0800 0400 84030000 0800 0500 78000000 0800 0600 2c010000")).unwrap();
+        assert_eq!(read, Timeouts { tcp_secs: 900, tcp_fin_secs: 120, udp_secs: 300 });
         let read = information(&hex("0800 0100 01020100 0800 0200 00100000")).unwrap();
-        assert_eq!(
-            (
-                read.version.to_string().as_str(),
-                read.connection_table_size
-            ),
-            ("1.2.1", 4096)
-        );
+        assert_eq!((read.version.to_string().as_str(), read.connection_table_size), ("1.2.1", 4096));
         let family = "0900 0200 49505653 00000000 # FAMILY_NAME
                       0600 0100 1c000000          # FAMILY_ID
                       0800 0300 01000000          # VERSION

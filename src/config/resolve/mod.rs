@@ -149,9 +149,8 @@ impl Resolver<'_> {
                         "`{other}` and `{name}` are the same virtual router: number {} on {}",
                         instance.id.vrid, instance.id.interface
                     );
-                    let advice = format!(
-                        "give `{name}` another number (on all its hosts), or list its addresses in `{other}`"
-                    );
+                    let advice =
+                        format!("give `{name}` another number (on all its hosts), or list its addresses in `{other}`");
                     let diagnostic = match self.language {
                         // Files like this are about: what can be run of them is.
                         Language::Keepalived => Diagnostic::warning(Code::Duplicate, vrid_span, message).help(format!(

@@ -44,7 +44,11 @@ pub(super) fn kernel(balancer: &BalancerView, wide: bool) -> Page {
     );
     page.text(
         0,
-        format!("{}, {}", count(services::number(balancer.services.len()), "service"), count(services::number(servers), "server")),
+        format!(
+            "{}, {}",
+            count(services::number(balancer.services.len()), "service"),
+            count(services::number(servers), "server")
+        ),
         Tone::Plain,
     );
     if !balancer.services.is_empty() {
@@ -80,7 +84,11 @@ fn summary(snapshot: &Snapshot) -> String {
             }
         }
         let states: Vec<_> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-        parts.push(format!("{}: {}", count(services::number(snapshot.instances.len()), "virtual router"), states.join(", ")));
+        parts.push(format!(
+            "{}: {}",
+            count(services::number(snapshot.instances.len()), "virtual router"),
+            states.join(", ")
+        ));
     }
     if !snapshot.balancer.services.is_empty() {
         parts.push(services::summary(&snapshot.balancer));

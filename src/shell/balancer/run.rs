@@ -158,7 +158,8 @@ impl Loop {
                     KernelState::Available | KernelState::Away(_) => Some(self.kernel.rows()),
                 };
                 let info = self.kernel.info;
-                let _ = reply.send(view::view(&self.balancer, self.state, rows.as_ref().map(Result::as_ref), info, now));
+                let _ =
+                    reply.send(view::view(&self.balancer, self.state, rows.as_ref().map(Result::as_ref), info, now));
             }
             Request::Ping(reply) => {
                 let _ = reply.send(());

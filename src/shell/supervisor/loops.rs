@@ -90,8 +90,7 @@ impl Loops {
     }
 
     fn start_router(&mut self, config: &Arc<Config>, now: Instant) {
-        let options =
-            router::Options { config: Arc::clone(config), events: self.options.router_events.clone() };
+        let options = router::Options { config: Arc::clone(config), events: self.options.router_events.clone() };
         self.router.started(router::spawn(options), "router", now);
     }
 

@@ -272,11 +272,7 @@ impl Supervisor {
     fn status(&self) -> String {
         match &self.refused {
             Some(why) => format!("runs on with the earlier configuration; reload refused: {why}"),
-            None => format!(
-                "{} virtual routers, {} services",
-                self.config.instances.len(),
-                self.config.services.len()
-            ),
+            None => format!("{} virtual routers, {} services", self.config.instances.len(), self.config.services.len()),
         }
     }
 
@@ -315,11 +311,7 @@ fn warnings(report: &config::Report) -> u32 {
 
 /// A channel of its own for one source, whose messages arrive as events. Costs a sleeping thread, and keeps the sources
 /// from knowing of each other.
-fn forward<T: Send + 'static>(
-    outbox: &Sender<Event>,
-    name: &str,
-    wrap: fn(T) -> Event,
-) -> Result<Sender<T>, Refusal> {
+fn forward<T: Send + 'static>(outbox: &Sender<Event>, name: &str, wrap: fn(T) -> Event) -> Result<Sender<T>, Refusal> {
     let (sender, receiver) = mpsc::channel();
     let outbox = outbox.clone();
     small_thread(name, move || {
@@ -333,10 +325,8 @@ fn forward<T: Send + 'static>(
 }
 
 fn listen_for_signals(outbox: &Sender<Event>) -> Result<(), Refusal> {
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGUSR1]).map_err(|error| Refusal {
-        exit: Exit::Failed,
-        sentence: format!("cannot listen for signals: {error}"),
-    })?;
+    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
+        .map_err(|error| Refusal { exit: Exit::Failed, sentence: format!("cannot listen for signals: {error}") })?;
     let outbox = outbox.clone();
     small_thread("signals", move || {
         for signal in signals.forever() {

@@ -185,7 +185,10 @@ impl Sysctls {
         let actual = match read(&self.root, name) {
             Ok(actual) => actual,
             Err(error) => {
-                return (SysctlState::Failed, Some(Change::Failed { name: name.clone(), problem: missing(name, &error) }));
+                return (
+                    SysctlState::Failed,
+                    Some(Change::Failed { name: name.clone(), problem: missing(name, &error) }),
+                );
             }
         };
         if same(&actual, value) {
@@ -199,7 +202,10 @@ impl Sysctls {
         self.originals.remember(name, &actual, value);
         let not_kept = self.keep();
         match write(&self.root, name, value) {
-            Ok(()) => (SysctlState::Set, Some(Change::Set { name: name.clone(), from: actual, to: value.clone() }).or(not_kept)),
+            Ok(()) => (
+                SysctlState::Set,
+                Some(Change::Set { name: name.clone(), from: actual, to: value.clone() }).or(not_kept),
+            ),
             Err(error) => {
                 if !known {
                     self.originals.forget(name);

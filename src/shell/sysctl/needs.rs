@@ -16,11 +16,9 @@ pub fn needed(config: &Config) -> Vec<Sysctl> {
         return wanted;
     }
     let masquerades = |family| {
-        config
-            .services
-            .iter()
-            .flat_map(|service| &service.servers)
-            .any(|server| server.settings.forwarding == Forwarding::Masquerade && Family::of(server.key.address) == family)
+        config.services.iter().flat_map(|service| &service.servers).any(|server| {
+            server.settings.forwarding == Forwarding::Masquerade && Family::of(server.key.address) == family
+        })
     };
     let moves = |family| {
         config

@@ -29,9 +29,10 @@ impl Originals {
                 Err(error) => (BTreeMap::new(), Some(set_aside(file, &error))),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => (BTreeMap::new(), None),
-            Err(error) => {
-                (BTreeMap::new(), Some(format!("cannot read {}: {error}; earlier originals are not known", file.display())))
-            }
+            Err(error) => (
+                BTreeMap::new(),
+                Some(format!("cannot read {}: {error}; earlier originals are not known", file.display())),
+            ),
         };
         (Self { file: file.to_owned(), values }, problem)
     }
@@ -47,7 +48,10 @@ impl Originals {
             self.replace()
         };
         result.map_err(|error| {
-            format!("cannot write {}: {error}; after a crash the original settings would not be known", self.file.display())
+            format!(
+                "cannot write {}: {error}; after a crash the original settings would not be known",
+                self.file.display()
+            )
         })
     }
 
@@ -91,5 +95,8 @@ fn set_aside(file: &Path, error: &serde_json::Error) -> String {
         Ok(()) => format!("set aside as {}", aside.display()),
         Err(rename) => format!("left where it is ({rename})"),
     };
-    format!("{} is damaged ({error}), {moved}; the settings that an earlier run changed will not be put back", file.display())
+    format!(
+        "{} is damaged ({error}), {moved}; the settings that an earlier run changed will not be put back",
+        file.display()
+    )
 }

@@ -102,7 +102,7 @@ fn text_of_others_cannot_steer_the_terminal() {
 
 /// `script` gives the program a terminal.
 fn on_a_terminal(daemon: &Canned, no_color: Option<&str>) -> String {
-    let program = format!("{} --socket {} show", env!("CARGO_BIN_EXE_ipvsctl"), daemon.socket().display());
+    let program = format!("{} --socket {} show", integration::bin("ipvsctl").display(), daemon.socket().display());
     let mut command = Command::new("script");
     command.args(["-qec", &program, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
     if let Some(value) = no_color {

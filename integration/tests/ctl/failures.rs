@@ -75,7 +75,13 @@ fn unprivileged(daemon: &Canned, mode: u32) -> Run {
     let program = daemon.folder().join("ipvsctl");
     // In a process of its own: a file that we had open for writing would be open in the children that other tests start at
     // the same moment, and the kernel would not run it.
-    assert!(Command::new("cp").args([env!("CARGO_BIN_EXE_ipvsctl").as_ref(), program.as_os_str()]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .args([integration::bin("ipvsctl").as_os_str(), program.as_os_str()])
+            .status()
+            .unwrap()
+            .success()
+    );
     fs::set_permissions(daemon.folder(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(daemon.socket(), Permissions::from_mode(mode)).unwrap();
     let mut command = Command::new(program);

@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 
 /// `ipvsctl` with these arguments, in an environment of its own.
 fn ipvsctl(arguments: &[impl AsRef<OsStr>]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ipvsctl"));
+    let mut command = Command::new(integration::bin("ipvsctl"));
     command.args(arguments).env_clear().stdin(Stdio::null());
     command
 }
