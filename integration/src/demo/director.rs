@@ -140,7 +140,7 @@ fn mended(configuration: &str) -> String {
 
 fn everything(output: &Output) -> String {
     let repository = format!("{}/", programs::repository().display());
-    let mut text = format!("{}{}", output.stdout, output.stderr);
+    let mut text = format!("{}{}", output.stderr, output.stdout);
     if !output.success() {
         text += &format!("({})\n", output.status);
     }

@@ -10,7 +10,7 @@ use crate::web::WebClient;
 use super::kube::{Kube, VIP};
 use super::stage::seconds;
 use super::stream::{Stream, Tally};
-use super::{Director, LONG, PAUSE, Stage, lines_with, seed, show_logs, table};
+use super::{Director, LONG, PAUSE, Stage, paragraph_with, seed, show_logs, table};
 
 const FILE: &str = "002-first.conf";
 /// Entries of the table that the file describes: a service and three servers.
@@ -83,6 +83,7 @@ fn read_the_file(stage: &mut Stage, director: Director, kube: &Kube) -> String {
 
 fn start(stage: &mut Stage, director: Director, kube: &mut Kube) -> Option<()> {
     stage.step(&format!("Start {} on all three", director.name()));
+    let (_, before) = sysctls(kube, "0");
     let configuration = seed(FILE);
     let since = Instant::now();
     for machine in &mut kube.machines {
@@ -101,7 +102,8 @@ fn start(stage: &mut Stage, director: Director, kube: &mut Kube) -> Option<()> {
     )?;
     if director == Director::Ipvsd {
         let (all, words) = sysctls(kube, "1");
-        stage.check(all, &format!("{words} on all three (were 0)"), None);
+        stage.check(all, &format!("{words} on all three"), None);
+        stage.note(&format!("before: {before}"));
     }
     stage.wait(
         "a master",
@@ -222,9 +224,8 @@ fn lose_haproxy_on_the_master(
             Err(seen) => Err(seen),
         },
     );
-    let quote = lines_with(advice, NEVER);
-    if !quote.is_empty() {
-        stage.show("as `ipvsctl check` had said:", &quote);
+    if let Some(quote) = paragraph_with(advice, NEVER) {
+        stage.show("as `ipvsctl check` had said:", quote);
     }
     let tally = stream.next(ENOUGH, LONG);
     stage.check(tally.is_clean(), &format!("requests go on through it: {tally}"), None);

@@ -89,8 +89,36 @@ pub(crate) fn show_logs(stage: &Stage, director: Director, node: &Node) {
     }
 }
 
-/// Shows the lines of `text` that contain `word`, to quote a long output again later.
-#[must_use]
-pub(crate) fn lines_with(text: &str, word: &str) -> String {
-    text.lines().filter(|line| line.contains(word)).collect::<Vec<_>>().join("\n")
+/// The paragraph of `text` that contains `words`: one diagnostic of many.
+pub(crate) fn paragraph_with<'text>(text: &'text str, words: &str) -> Option<&'text str> {
+    text.split("\n\n").find(|paragraph| paragraph.contains(words))
+}
+
+/// Diagnostics shortened to their first lines, each with its place.
+pub(crate) fn headlines(text: &str) -> String {
+    let mut short = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if ["error", "warning", "note"].iter().any(|severity| line.starts_with(severity)) {
+            let place = lines.peek().and_then(|next| next.trim_start().strip_prefix("--> ")).unwrap_or_default();
+            let place = place.split_once(".conf:").map_or(place, |(_, position)| position);
+            short += &format!("{place:>7}  {line}\n");
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str =
+        "warning[C401]: `x` is no scheduler\n --> a.conf:106:11\n  |\n\nnote[C507]: own\n --> a.conf:23:5\n";
+
+    #[test]
+    fn diagnostics_are_shortened_and_found_again() {
+        assert_eq!(headlines(SAID), " 106:11  warning[C401]: `x` is no scheduler\n   23:5  note[C507]: own\n");
+        assert_eq!(paragraph_with(SAID, "own"), Some("note[C507]: own\n --> a.conf:23:5\n"));
+        assert_eq!(paragraph_with(SAID, "other"), None);
+    }
 }
