@@ -1,6 +1,6 @@
 //! `ipvsctl`'s half of the control socket: one question, one answer, nothing that can hang.
 //!
-//! Calls block. Each has [`Client::patience`] from connect to the last byte, and takes no more than [`ANSWER_MAX`] bytes.
+//! Calls block. Each has [`Client::patience`] from connect to the last byte, and takes no more than 256 MiB.
 //! A [`ClientError`] says what happened and what to do about it; whose fault it was is its variant.
 
 use std::fs;
