@@ -127,6 +127,8 @@ pub struct TrackView {
 /// Services and the kernel's table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct BalancerView {
+    /// The table was programmed once since the start, or needs no programming.
+    pub ready: bool,
     /// The kernel.
     pub kernel: KernelView,
     /// Services, in the file's order, then foreign ones.
@@ -137,6 +139,10 @@ pub struct BalancerView {
     pub steps_applied: u64,
     /// ... of which failed.
     pub steps_failed: u64,
+    /// Steps of the last batch.
+    pub last_apply_steps: Option<u64>,
+    /// Milliseconds that the last batch took.
+    pub last_apply_millis: Option<f64>,
     /// Times that the kernel's table had to be put right after somebody else's edit.
     pub drift_repairs: u64,
 }
@@ -173,12 +179,16 @@ pub struct ServiceView {
     pub persistence_secs: Option<u32>,
     /// Persistence mask as prefix length, where it is not the whole address.
     pub persistence_prefix: Option<u8>,
+    /// Persistence mask where it is no prefix (`255.0.255.0`); only somebody else's entry can have one.
+    pub persistence_mask: Option<String>,
     /// Persistence engine.
     pub persistence_engine: Option<String>,
     /// Ours, or somebody else's.
     pub ours: bool,
     /// In the kernel's table.
     pub present: bool,
+    /// Its place in the kernel's own listing, from 0. The order of `ipvsadm -Ln` depends on it.
+    pub kernel_position: Option<u32>,
     /// What the kernel refused, if it did.
     pub problem: Option<String>,
     /// Counters; `None` where the kernel was not read.
@@ -216,6 +226,8 @@ pub struct ServerView {
     pub weight: u32,
     /// In the kernel's table.
     pub present: bool,
+    /// Its place in the kernel's own listing of the service, from 0. The order of `ipvsadm -Ln` depends on it.
+    pub kernel_position: Option<u32>,
     /// How it is.
     pub health: ServerHealth,
     /// Why, as a sentence.

@@ -1,1 +1,49 @@
-//! To come.
+//! The log: to standard error as text or JSON lines, or to the journal with fields.
+//!
+//! `IPVSD_LOG` chooses what is shown, in the syntax of `RUST_LOG` (`debug`, `ipvsd::vrrp=trace`); `info` if it is not set.
+//! A packet is TRACE, a change of state INFO, and what a person should look at WARN or ERROR.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
+
+/// Where the log goes and how it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people on standard error.
+    #[default]
+    Plain,
+    /// One JSON object a line on standard error.
+    Json,
+    /// The systemd journal, with fields; lines on standard error where there is none.
+    Journal,
+}
+
+/// Starts the log for this process. A second call changes nothing.
+pub fn start(format: LogFormat) {
+    let filter = || EnvFilter::try_from_env("IPVSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let plain = || {
+        tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal())
+            .with_target(false)
+    };
+    let json =
+        || tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_writer(io::stderr);
+    let started = match format {
+        LogFormat::Plain => Registry::default().with(plain()).with(filter()).try_init(),
+        LogFormat::Json => Registry::default().with(json()).with(filter()).try_init(),
+        LogFormat::Journal => match tracing_journald::layer() {
+            Ok(journal) => Registry::default().with(journal).with(filter()).try_init(),
+            Err(error) => {
+                let started = Registry::default().with(plain()).with(filter()).try_init();
+                tracing::warn!("the systemd journal cannot be reached ({error}); logging to standard error");
+                started
+            }
+        },
+    };
+    // Tests in one process start it more than once; the first one holds.
+    drop(started);
+}

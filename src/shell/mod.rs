@@ -5,6 +5,7 @@
 pub mod balancer;
 pub mod control;
 pub mod files;
+pub mod kernel_view;
 pub mod log;
 pub mod router;
 pub mod supervisor;

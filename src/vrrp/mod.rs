@@ -1,1 +1,26 @@
-//! vrrp: to come.
+//! Who owns the addresses.
+//!
+//! - [`machine`]: one virtual router as RFC 9568 section 6 draws it, with keepalived's FAULT as a fourth state;
+//! - [`receive`]: whether a packet is an advert for it, in keepalived's order of checks, and if not, why not;
+//! - [`track`]: scripts that rise and fall, and the priority that weights add up to;
+//! - [`reason`]: why a router is in the state that it is in, as a closed list with a sentence for each;
+//! - [`engine`]: all virtual routers of a host, with their links, addresses, scripts and groups.
+//!
+//! All of it is pure: packets, links and time come in, and what is to be done comes out, in order.
+//!
+//! ```text
+//!            link, address, script                   advert            deadline
+//!                     |                                 |                  |
+//!               engine: health  ----Ready/Wait/Fail---> machine <----------'
+//!                     ^                                 |
+//!                     |  group: Promote/Demote          v
+//!                     `-------- engine <--- Send, AddAddresses, Announce, RemoveAddresses, StateChanged
+//! ```
+
+pub mod engine;
+pub mod machine;
+pub mod reason;
+pub mod receive;
+pub mod track;
+
+pub use engine::Router;

@@ -145,26 +145,24 @@ impl Resolver<'_> {
                     instances.push(instance);
                 }
                 Some((other, before)) => {
-                    let diagnostic = Diagnostic::error(
-                        Code::Duplicate,
-                        vrid_span,
-                        format!(
-                            "`{other}` and `{name}` are the same virtual router: number {} on {}",
-                            instance.id.vrid, instance.id.interface
-                        ),
-                    )
+                    let message = format!(
+                        "`{other}` and `{name}` are the same virtual router: number {} on {}",
+                        instance.id.vrid, instance.id.interface
+                    );
+                    let advice =
+                        format!("give `{name}` another number (on all its hosts), or list its addresses in `{other}`");
+                    let diagnostic = match self.language {
+                        // Files like this are about: what can be run of them is.
+                        Language::Keepalived => Diagnostic::warning(Code::Duplicate, vrid_span, message).help(format!(
+                            "`{name}` is left out, and nobody owns its addresses; keepalived 2.2 runs no virtual router \
+                             at all with this"
+                        )),
+                        Language::Toml => Diagnostic::error(Code::Duplicate, vrid_span, message)
+                            .help("routers on one interface are told apart by this number alone"),
+                    }
                     .mark(format!("`{name}` again"))
                     .and(*before, format!("`{other}` has this number already"))
-                    .help(format!(
-                        "give `{name}` another number (on all its hosts), or list its addresses in `{other}`"
-                    ))
-                    .help(match self.language {
-                        Language::Keepalived => {
-                            "routers on one interface are told apart by this number alone: keepalived refuses to start \
-                             with this, and so does ipvsd"
-                        }
-                        Language::Toml => "routers on one interface are told apart by this number alone",
-                    });
+                    .help(advice);
                     self.say(diagnostic);
                 }
             }

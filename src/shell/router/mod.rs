@@ -1,1 +1,179 @@
-//! To come.
+//! The router loop: [`vrrp::Router`](crate::vrrp::Router) on a thread of its own, with the sockets that it needs.
+//!
+//! ```text
+//!   raw sockets --.                                                  .--> raw sockets (adverts)
+//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses)
+//!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
+//!   inbox + eventfd ------'                                          `--> scripts thread
+//! ```
+//!
+//! The thread never waits for a file, a child process, a lookup of a user or a client of the API: scripts are started and
+//! reaped by a [thread of their own](scripts), and everything else comes through the inbox. It waits for one thing beside
+//! epoll: the kernel's answer to adding or removing an address, for a second at most.
+//!
+//! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
+//! adverts that came meanwhile before it concludes that there were none.
+
+mod netlink;
+mod scripts;
+mod sockets;
+mod turn;
+mod view;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::api::InstanceView;
+use crate::model::Config;
+use crate::vrrp::engine::ScriptOutcome;
+use crate::vrrp::machine::Role;
+
+/// What the loop starts with.
+#[derive(Debug)]
+pub struct Options {
+    /// The first configuration.
+    pub config: Arc<Config>,
+    /// Where it tells what happens. Never waited for.
+    pub events: Sender<RouterEvent>,
+}
+
+/// What the supervisor is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RouterEvent {
+    /// Links and addresses are known, sockets are open, the configuration is in force.
+    Ready,
+    /// A virtual router changed its state.
+    StateChanged {
+        /// Its name.
+        instance: String,
+        /// From.
+        from: Role,
+        /// To.
+        to: Role,
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// The loop has ended, as it was told to, or because the kernel refused it something without which it cannot go on
+    /// (which the log names).
+    Stopped,
+    /// The loop has panicked, with this message. Addresses are as they were.
+    Panicked(String),
+}
+
+/// What the loop is told.
+#[derive(Debug)]
+enum Message {
+    Configure(Arc<Config>, Sender<Result<(), String>>),
+    Snapshot(Sender<Vec<InstanceView>>),
+    Ping(Sender<()>),
+    Stop(Sender<()>),
+    ScriptDone { run: u64, outcome: ScriptOutcome },
+}
+
+/// The inbox's entrance: a message, then a knock.
+#[derive(Debug, Clone)]
+struct Mailbox {
+    messages: Sender<Message>,
+    knock: Arc<EventFd>,
+}
+
+impl Mailbox {
+    /// Says nothing if the loop is gone: whoever waits for an answer learns it from the closed channel.
+    fn post(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            // It fails only where 2^64 knocks are unheard, and then one more is not needed.
+            let _ = self.knock.write(1);
+        }
+    }
+}
+
+/// A running loop. Every question is answered through a channel, which is closed without an answer if the loop is gone.
+#[derive(Debug)]
+pub struct RouterHandle {
+    mailbox: Mailbox,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl RouterHandle {
+    /// Puts a configuration in force. Virtual routers that stay keep their state.
+    pub fn configure(&self, config: Arc<Config>) -> Receiver<Result<(), String>> {
+        let (reply, answer) = mpsc::channel();
+        self.mailbox.post(Message::Configure(config, reply));
+        answer
+    }
+
+    /// Asks for all virtual routers, in the configuration's order.
+    #[must_use]
+    pub fn snapshot(&self) -> Receiver<Vec<InstanceView>> {
+        let (reply, answer) = mpsc::channel();
+        self.mailbox.post(Message::Snapshot(reply));
+        answer
+    }
+
+    /// A sign of life: the answer comes at the loop's next turn.
+    #[must_use]
+    pub fn ping(&self) -> Receiver<()> {
+        let (reply, answer) = mpsc::channel();
+        self.mailbox.post(Message::Ping(reply));
+        answer
+    }
+
+    /// Leaves every virtual router: when the answer comes, priority 0 has been sent, addresses are removed, and
+    /// `notify_stop` scripts have run, or have had two seconds.
+    #[must_use]
+    pub fn stop(&self) -> Receiver<()> {
+        let (reply, answer) = mpsc::channel();
+        self.mailbox.post(Message::Stop(reply));
+        answer
+    }
+
+    /// Waits until the thread has ended, which it does after [`stop`](Self::stop) or a panic.
+    pub fn join(mut self) {
+        if let Some(thread) = self.thread.take() {
+            // The thread catches its panics; there is nothing to learn here.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Opens what the loop needs, in the network namespace of the calling thread, and starts it.
+///
+/// # Errors
+/// Where sockets, epoll, a timer or a thread cannot be had; without `CAP_NET_ADMIN` and `CAP_NET_RAW` where virtual
+/// routers are configured.
+pub fn spawn(options: Options) -> io::Result<RouterHandle> {
+    if !options.config.instances.is_empty() {
+        sockets::probe()?;
+    }
+    let knock = Arc::new(EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+    let (messages, inbox) = mpsc::channel();
+    let mailbox = Mailbox { messages, knock: Arc::clone(&knock) };
+    let runner = {
+        let mailbox = mailbox.clone();
+        scripts::spawn(move |run, outcome| mailbox.post(Message::ScriptDone { run, outcome }))?
+    };
+    let events = options.events.clone();
+    let mut turn = turn::Loop::new(options, inbox, knock, runner)?;
+    let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));
+        drop(turn);
+        let event = match outcome {
+            Ok(()) => RouterEvent::Stopped,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                RouterEvent::Panicked(text.unwrap_or_else(|| "a panic without a message".to_owned()))
+            }
+        };
+        let _ = events.send(event);
+    })?;
+    Ok(RouterHandle { mailbox, thread: Some(thread) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Connections that stay open and talk all the time: the witnesses of what a restart,
+//! a reload or a failover does to those who are connected.
+//!
+//! The client sends a numbered line, the server sends it back with its name in front,
+//! and again. A connection that is reset, closed, answered wrongly or not answered in
+//! time is *broken*, and stays so: there are no retries that would hide it.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::node::Node;
+use crate::waiting::wait_for;
+use crate::web::{Service, connect};
+
+/// How long a client waits for an answer before it calls its connection broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server that repeats lines, with its node's name in front.
+#[derive(Debug)]
+pub struct EchoServer {
+    service: Service,
+    open: Arc<AtomicUsize>,
+}
+
+impl EchoServer {
+    /// Starts a server on an address (`10.0.0.1:7`) of the node.
+    ///
+    /// # Panics
+    ///
+    /// When the address is not the node's, or the port is taken.
+    #[track_caller]
+    #[must_use]
+    pub fn start(node: &Node, address: impl AsRef<str>) -> Self {
+        let address = address.as_ref();
+        let parsed = address.parse().unwrap_or_else(|_| panic!("{address} is not an address with a port"));
+        let (name, open) = (node.name().to_owned(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&open);
+        let service = Service::start(node, parsed, move |stream| {
+            count.fetch_add(1, Ordering::Relaxed);
+            // A client that goes away is its own affair.
+            let _ = repeat(&stream, &name);
+            count.fetch_sub(1, Ordering::Relaxed);
+        })
+        .unwrap_or_else(|error| panic!("{}: {address}: {error}", node.name()));
+        EchoServer { service, open }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.service.address
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+fn repeat(stream: &TcpStream, name: &str) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    for line in BufReader::new(stream).lines() {
+        let reply = format!("{name} {}\n", line?);
+        (&*stream).write_all(reply.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// How a set of conversations went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Connections that were opened.
+    pub connections: usize,
+    /// Lines sent and answered, over all connections.
+    pub exchanges: u64,
+    /// For each broken connection, a sentence.
+    pub broken: Vec<String>,
+}
+
+/// A set of open connections, each talking at an interval on a thread of its own.
+#[derive(Debug)]
+pub struct Conversations {
+    counts: Vec<Arc<AtomicU64>>,
+    broken: Arc<Mutex<Vec<String>>>,
+    talkers: Vec<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Conversations {
+    /// Opens `count` connections from a node (from one of its addresses, if given),
+    /// each of which exchanges one line at once and then one every `interval`.
+    ///
+    /// # Panics
+    ///
+    /// When one cannot be opened within ten seconds.
+    #[track_caller]
+    #[must_use]
+    pub fn open(node: &Node, from: Option<IpAddr>, to: SocketAddr, count: usize, interval: Duration) -> Self {
+        let broken = Arc::new(Mutex::new(Vec::new()));
+        let mut counts = Vec::with_capacity(count);
+        let mut talkers = Vec::with_capacity(count);
+        for number in 0..count {
+            let stream = node
+                .enter(|| connect(from, to, PATIENCE))
+                .unwrap_or_else(|error| panic!("{}: connection {number} to {to}: {error}", node.name()));
+            let exchanges = Arc::new(AtomicU64::new(0));
+            let (stop, stopped) = mpsc::channel();
+            let (seen, noted) = (Arc::clone(&exchanges), Arc::clone(&broken));
+            let talker = thread::spawn(move || {
+                if let Err(error) = talk(&stream, interval, &seen, &stopped) {
+                    let after = seen.load(Ordering::Relaxed);
+                    noted
+                        .lock()
+                        .expect("no thread panics with the list in hand")
+                        .push(format!("connection {number}, after {after} exchanges: {error}"));
+                }
+            });
+            counts.push(exchanges);
+            talkers.push((stop, talker));
+        }
+        Conversations { counts, broken, talkers }
+    }
+
+    /// Lines sent and answered so far, over all connections.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// A sentence for each connection that is broken by now.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        self.broken.lock().expect("no thread panics with the list in hand").clone()
+    }
+
+    /// Waits until every connection has exchanged `more` lines from now on: the proof
+    /// that all of them are alive.
+    ///
+    /// # Panics
+    ///
+    /// When one is broken, or `limit` passes.
+    #[track_caller]
+    pub fn wait_all_alive(&self, limit: Duration, more: u64) {
+        let goals: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed) + more).collect();
+        wait_for(limit, "all connections to go on", || {
+            let broken = self.broken();
+            assert!(broken.is_empty(), "broken: {broken:#?}");
+            let behind =
+                goals.iter().zip(&self.counts).filter(|(goal, count)| count.load(Ordering::Relaxed) < **goal).count();
+            if behind == 0 { Ok(()) } else { Err(format!("{behind} silent")) }
+        });
+    }
+
+    /// Closes all connections in good order and tells how they went.
+    #[must_use]
+    pub fn finish(self) -> Report {
+        let connections = self.talkers.len();
+        for (stop, _) in &self.talkers {
+            let _ = stop.send(());
+        }
+        for (_, talker) in self.talkers {
+            talker.join().expect("a talker reports its trouble, it does not panic");
+        }
+        let broken = self.broken.lock().expect("no thread panics with the list in hand").clone();
+        Report { connections, exchanges: self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum(), broken }
+    }
+}
+
+/// Talks until told to stop, or until something goes wrong.
+fn talk(stream: &TcpStream, interval: Duration, exchanges: &AtomicU64, stopped: &mpsc::Receiver<()>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut answers = BufReader::new(stream);
+    let mut answer = String::new();
+    loop {
+        let number = exchanges.load(Ordering::Relaxed);
+        (&*stream).write_all(format!("{number}\n").as_bytes())?;
+        answer.clear();
+        if answers.read_line(&mut answer)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server"));
+        }
+        if answer.split_whitespace().nth(1) != Some(number.to_string().as_str()) {
+            let text = format!("a wrong answer to {number}: {answer:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        exchanges.fetch_add(1, Ordering::Relaxed);
+        match stopped.recv_timeout(interval) {
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! ipvsd on a real kernel with IPVS: traffic through the service, servers that die and return, a table that others edit,
+//! reloads, and a daemon that is killed again and again while nobody notices.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use integration::nat::{NatLab, SERVICE};
+use integration::subject::servers;
+use integration::traffic::{Conversations, EchoServer};
+use integration::{Ipvsd, lab_test, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A check that decides quickly, so that tests do not wait for its default of a minute.
+const QUICK_CHECK: &str = "TCP_CHECK { connect_timeout 1\n retry 0\n delay_loop 0.2 }";
+
+/// `ipvsadm -Ln` has this server, with this weight.
+fn has(table: &str, server: &str, weight: u32) -> bool {
+    table.lines().any(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        matches!(words.as_slice(), ["->", found, _, found_weight, ..] if *found == server && *found_weight == weight.to_string())
+    })
+}
+
+fn lacks(table: &str, server: &str) -> bool {
+    !table.contains(&format!("-> {server} "))
+}
+
+lab_test! {
+    /// rr deals in turn; wlc by weight and load. Both with traffic.
+    fn requests_are_spread_as_the_scheduler_says() {
+        let net = NatLab::new("spread", 3);
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "delay_loop 1", QUICK_CHECK));
+        ipvsd.wait_table("three servers", |table| (11..=13).all(|n| has(table, &format!("10.0.0.{n}:80"), 1)));
+        let tally = net.asker().tally(net.service(), 30);
+        assert_eq!(tally.values().copied().collect::<Vec<_>>(), [10, 10, 10], "{tally:?}");
+
+        let wlc = net.conf_with("wlc", "delay_loop 1", |number| format!("weight {}\n {QUICK_CHECK}", if number == 1 { 10 } else { 1 }));
+        assert!(ipvsd.reload(&wlc).success());
+        ipvsd.wait_table("wlc with a weight of 10", |table| table.contains(" wlc") && has(table, "10.0.0.11:80", 10));
+        // Open connections are what wlc goes by: ten of twelve to the one of weight ten.
+        let echoes: Vec<_> = (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        let seven = wlc.replace("198.51.100.1 80 ", "198.51.100.1 7 ").replace(" 80 {", " 7 {");
+        assert!(ipvsd.reload(&seven).success());
+        ipvsd.wait_table("port 7", |table| (11..=13).all(|n| table.contains(&format!("10.0.0.{n}:7 "))));
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 24, Duration::from_millis(20));
+        talk.wait_all_alive(PATIENCE, 2);
+        let open: Vec<_> = echoes.iter().map(EchoServer::open_connections).collect();
+        assert!(open[0] >= 18 && open[1] >= 1 && open[2] >= 1, "wlc with weights 10, 1, 1 spread 24 as {open:?}");
+        assert_eq!(talk.finish().broken, Vec::<String>::new());
+    }
+
+    /// TCP_CHECK: a server that refuses leaves the table, one that listens again returns; requests go on all the while.
+    fn a_server_that_dies_leaves_and_returns() {
+        let mut net = NatLab::new("dies", 2);
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "delay_loop 1", QUICK_CHECK));
+        ipvsd.wait_table("both", |table| has(table, "10.0.0.11:80", 1) && has(table, "10.0.0.12:80", 1));
+        net.servers[0].close();
+        ipvsd.wait_table("the dead one gone", |table| lacks(table, "10.0.0.11:80"));
+        let tally = net.asker().tally(net.service(), 10);
+        assert_eq!(tally.get("s2"), Some(&10), "{tally:?}");
+        ipvsd.wait_show("a reason for people", |snapshot| {
+            let server = &servers(snapshot)[0];
+            server["health"] == "down" && server["reason"].as_str().is_some_and(|reason| reason.contains("refused"))
+        });
+        net.servers[0].open();
+        ipvsd.wait_table("the living one back", |table| has(table, "10.0.0.11:80", 1));
+        let tally = net.asker().tally(net.service(), 10);
+        assert_eq!(tally.get("s1"), Some(&5), "{tally:?}");
+    }
+
+    /// `inhibit_on_failure`: weight 0 keeps what is open and takes nothing new.
+    fn an_inhibited_server_keeps_its_connections() {
+        let mut net = NatLab::new("inhibit", 2);
+        let echoes: Vec<_> = (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        // The web port is what is checked, the echo port is what is served: the check can fail while connections live.
+        let check = "inhibit_on_failure\n TCP_CHECK { connect_port 80\n connect_timeout 1\n retry 0\n delay_loop 0.2 }";
+        let conf = net.conf("rr", "delay_loop 1", check).replace("198.51.100.1 80 ", "198.51.100.1 7 ").replace(" 80 {", " 7 {");
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        ipvsd.wait_table("both", |table| has(table, "10.0.0.11:7", 1) && has(table, "10.0.0.12:7", 1));
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 6, Duration::from_millis(20));
+        talk.wait_all_alive(PATIENCE, 2);
+        assert_eq!(echoes[0].open_connections(), 3);
+        net.servers[0].close();
+        ipvsd.wait_table("weight 0", |table| has(table, "10.0.0.11:7", 0));
+        talk.wait_all_alive(PATIENCE, 3);
+        let later = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 4, Duration::from_millis(20));
+        later.wait_all_alive(PATIENCE, 2);
+        assert_eq!(echoes[0].open_connections(), 3, "new connections went to a server of weight 0");
+        assert_eq!((talk.finish().broken, later.finish().broken), (Vec::new(), Vec::new()));
+    }
+
+    /// Somebody edits our entries: they are put right. Entries that are not ours stay as they are.
+    fn drift_is_repaired_and_foreign_entries_stay() {
+        let net = NatLab::new("drift", 2);
+        net.director.restore_ipvs_table("-A -t 203.0.113.5:443 -s sh\n-a -t 203.0.113.5:443 -r 10.0.0.99:443 -m -w 7\n");
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "", "weight 3"));
+        let ours = |table: &str| has(table, "10.0.0.11:80", 3) && has(table, "10.0.0.12:80", 3) && table.contains("198.51.100.1:80 rr");
+        ipvsd.wait_table("ours", ours);
+        for edit in [
+            format!("-d -t {SERVICE} -r 10.0.0.11:80"),
+            format!("-e -t {SERVICE} -r 10.0.0.12:80 -m -w 9"),
+            format!("-E -t {SERVICE} -s wlc"),
+            format!("-D -t {SERVICE}"),
+        ] {
+            net.director.command("ipvsadm").args(edit.split_whitespace()).ok();
+            ipvsd.wait_table(&format!("a repair after `ipvsadm {edit}`"), ours);
+        }
+        let table = net.director.ipvs_table();
+        assert!(has(&table, "10.0.0.99:443", 7) && table.contains("203.0.113.5:443 sh"), "{table}");
+        ipvsd.wait_show("the repairs counted", |snapshot| snapshot["balancer"]["drift_repairs"].as_u64() >= Some(4));
+        ipvsd.stop();
+        let table = net.director.ipvs_table();
+        assert!(!table.contains(SERVICE) && has(&table, "10.0.0.99:443", 7), "after a clean stop: {table}");
+    }
+
+    /// An unchanged file writes nothing; a changed weight, scheduler or persistence is an edit in place.
+    fn a_reload_touches_only_what_changed() {
+        let net = NatLab::new("reload", 2);
+        let echoes: Vec<_> = (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        let conf = net.conf("rr", "delay_loop 1", QUICK_CHECK).replace("198.51.100.1 80 ", "198.51.100.1 7 ").replace(" 80 {", " 7 {");
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        ipvsd.wait_table("both", |table| has(table, "10.0.0.11:7", 1) && has(table, "10.0.0.12:7", 1));
+        let before = ipvsd.show()["balancer"]["steps_applied"].clone();
+        let reply = ipvsd.reload(&conf);
+        assert!(reply.success(), "{reply:?}");
+        assert_eq!(ipvsd.show()["balancer"]["steps_applied"], before, "an unchanged file wrote something");
+
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 8, Duration::from_millis(20));
+        talk.wait_all_alive(PATIENCE, 2);
+        for (from, to) in [("lb_algo rr", "lb_algo wlc"), ("protocol TCP", "protocol TCP\n persistence_timeout 60"), ("delay_loop 1", "delay_loop 2")] {
+            let plan = ipvsd.ctl(&["plan"]);
+            assert!(plan.success(), "{plan:?}");
+            assert!(ipvsd.reload(&conf.replace(from, to)).success());
+            talk.wait_all_alive(PATIENCE, 2);
+        }
+        assert_eq!(echoes.iter().map(EchoServer::open_connections).sum::<usize>(), 8);
+        assert_eq!(talk.finish().broken, Vec::<String>::new());
+    }
+
+    /// A file that cannot be run changes nothing, and `show` says so.
+    fn a_bad_reload_changes_nothing() {
+        let net = NatLab::new("bad-reload", 1);
+        let conf = net.conf("rr", "", "weight 1");
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        ipvsd.wait_table("ours", |table| has(table, "10.0.0.11:80", 1));
+        let reply = ipvsd.reload("vrrp_instance broken {\n  interface eth0\n  virtual_router_id 900\n}\n");
+        assert!(!reply.success(), "{reply:?}");
+        assert!(reply.stderr.contains("900") || reply.stdout.contains("900"), "{reply:?}");
+        assert!(has(&net.director.ipvs_table(), "10.0.0.11:80", 1));
+        assert!(ipvsd.show()["config"]["refused"].is_string());
+        assert!(ipvsd.reload(&conf).success());
+        assert!(ipvsd.show()["config"]["refused"].is_null());
+    }
+
+    /// Every scheduler that this kernel has modules for, by its name.
+    fn every_scheduler_is_known_by_its_name() {
+        let net = NatLab::new("schedulers", 1);
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "", "weight 1"));
+        for scheduler in ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "fo", "ovf"] {
+            assert!(ipvsd.reload(&net.conf(scheduler, "", "weight 1")).success());
+            ipvsd.wait_table(scheduler, |table| table.lines().any(|line| line.starts_with("TCP") && line.contains(&format!(" {scheduler}"))));
+        }
+        // A kernel without it: said, and the service stays as it was.
+        assert!(ipvsd.reload(&net.conf("twos", "", "weight 1")).success());
+        if net.director.command("modprobe").arg("ip_vs_twos").output().success() {
+            ipvsd.wait_table("twos", |table| table.contains(" twos"));
+        } else {
+            ipvsd.wait_show("the problem", |snapshot| {
+                snapshot["balancer"]["services"][0]["problem"].as_str().is_some_and(|problem| problem.contains("twos"))
+            });
+            assert!(has(&net.director.ipvs_table(), "10.0.0.11:80", 1));
+        }
+    }
+
+    /// What the kernel needs to be told beside the table, and what it gets back.
+    fn sysctls_are_set_and_put_back() {
+        let net = NatLab::new("sysctls", 1);
+        net.director.set_sysctl("net.ipv4.ip_forward", "0");
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "", "weight 1"));
+        assert_eq!(net.director.sysctl("net.ipv4.ip_forward"), "1");
+        assert_eq!(net.asker().ask(net.service()).unwrap().status, 200);
+        ipvsd.kill();
+        let mut ipvsd = ipvsd;
+        ipvsd.daemon().wait(PATIENCE);
+        ipvsd.spawn_again();
+        ipvsd.wait_answering();
+        ipvsd.stop();
+        assert_eq!(net.director.sysctl("net.ipv4.ip_forward"), "0", "the original outlives a killed daemon");
+    }
+
+    /// `ipvsctl show -o ipvsadm` is what ipvsadm prints, with and without the daemon.
+    fn the_listing_is_that_of_ipvsadm() {
+        let net = NatLab::new("listing", 2);
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("wlc", "persistence_timeout 300", "weight 2"));
+        ipvsd.wait_table("ours", |table| has(table, "10.0.0.12:80", 2));
+        let tally = net.asker().tally(net.service(), 5);
+        assert_eq!(tally.values().sum::<usize>(), 5, "{tally:?}");
+        wait_until(PATIENCE, "equal listings", || {
+            let theirs = net.director.ipvs_table();
+            ipvsd.ctl(&["show", "-o", "ipvsadm"]).ok() == theirs && ipvsd.ctl(&["show", "--kernel", "-o", "ipvsadm"]).ok() == theirs
+        });
+    }
+
+    /// Killed a hundred times, at moments spread over its life, under open connections: none is reset, and the table never
+    /// loses an entry that it had.
+    fn killed_a_hundred_times_and_no_connection_notices() {
+        let net = NatLab::new("killed", 2);
+        let _echoes: Vec<_> = (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        let conf = net.conf("rr", "delay_loop 1", QUICK_CHECK).replace("198.51.100.1 80 ", "198.51.100.1 7 ").replace(" 80 {", " 7 {");
+        let mut ipvsd = Ipvsd::start(&net.director, &conf);
+        ipvsd.wait_table("both", |table| has(table, "10.0.0.11:7", 1) && has(table, "10.0.0.12:7", 1));
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 10, Duration::from_millis(10));
+        talk.wait_all_alive(PATIENCE, 2);
+        let mut moments = BTreeSet::new();
+        for life in 0_u64..100 {
+            // 0 to 300 ms after the start, in an order that jumps about: in the middle of reading, writing, checking.
+            let moment = Duration::from_millis((life * 37) % 301);
+            moments.insert(moment);
+            std::thread::sleep(moment);
+            ipvsd.kill();
+            ipvsd.daemon().wait(PATIENCE);
+            let table = net.director.ipvs_table();
+            assert!(has(&table, "10.0.0.11:7", 1) && has(&table, "10.0.0.12:7", 1), "after life {life}: {table}");
+            ipvsd.spawn_again();
+        }
+        ipvsd.wait_answering();
+        talk.wait_all_alive(PATIENCE, 2);
+        let report = talk.finish();
+        println!("{} moments, {} connections, {} exchanges, broken: {:?}", moments.len(), report.connections, report.exchanges, report.broken);
+        assert_eq!(report.broken, Vec::<String>::new());
+    }
+
+    /// The daemon reads the kernel before it writes: a second start on the same table writes nothing.
+    fn a_second_start_writes_nothing() {
+        let net = NatLab::new("second", 2);
+        let mut ipvsd = Ipvsd::start(&net.director, &net.conf("wlc", "delay_loop 1", QUICK_CHECK));
+        ipvsd.wait_table("both", |table| has(table, "10.0.0.11:80", 1) && has(table, "10.0.0.12:80", 1));
+        ipvsd.kill();
+        ipvsd.daemon().wait(PATIENCE);
+        ipvsd.spawn_again();
+        ipvsd.wait_answering();
+        ipvsd.wait_show("both servers checked again", |snapshot| servers(snapshot).iter().all(|server| server["health"] == "up"));
+        assert_eq!(ipvsd.show()["balancer"]["steps_applied"], 0);
+    }
+}

@@ -1,0 +1,198 @@
+//! Bad input and bad surroundings: each gets a sentence that names cause and remedy, a documented exit status, and nothing is
+//! lost.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use integration::{Ipvsd, Node, Topology, bin, lab_test, native_test, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const ROUTER: &str =
+    "vrrp_instance VI_1 {\n  interface eth0\n  virtual_router_id 51\n  virtual_ipaddress {\n    192.0.2.100\n  }\n}\n";
+
+/// A node alone on a segment.
+fn alone(name: &str) -> (Topology, Node) {
+    let mut lab = Topology::new(name);
+    let segment = lab.segment("lan");
+    let node = lab.node("n1");
+    segment.attach(&node, "eth0", &["192.0.2.1/24"]);
+    (lab, node)
+}
+
+/// Starts the daemon on a file that it must refuse; what it said, after checking that it was one of these statuses and no panic.
+#[track_caller]
+fn refused(node: &Node, path: &str, status: i32) -> String {
+    let output = node.command(bin("ipvsd")).args(["--config", path]).timeout(PATIENCE).output();
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{path}: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+native_test! {
+    /// Files that are no configuration: refused with exit status 3, in bounded time, by the daemon and by `ipvsctl check`.
+    fn files_that_are_no_configuration() {
+        let (_lab, node) = alone("files");
+        node.write("/etc/empty.toml", "this is = not [ toml");
+        node.write("/etc/binary.conf", (0..100_000_u32).map(|n| u8::try_from(n * 7 % 251).unwrap()).collect::<Vec<u8>>());
+        node.write("/etc/large.conf", "x".repeat(10 << 20));
+        node.write("/etc/deep.conf", "vrrp_instance a {\n".repeat(100_000));
+        node.write("/etc/deep.toml", format!("a = {}", "[".repeat(100_000)));
+        node.write("/etc/notutf8.toml", [0xff, 0xfe, 0x00, 0x41].to_vec());
+        for (path, word) in [
+            ("/etc/absent.conf", "absent.conf"),
+            ("/etc", "folder"),
+            ("/etc/empty.toml", "empty.toml"),
+            ("/etc/binary.conf", "binary"),
+            ("/etc/large.conf", "large.conf"),
+            ("/etc/deep.toml", "deep.toml"),
+            ("/etc/notutf8.toml", "UTF-8"),
+        ] {
+            let started = std::time::Instant::now();
+            let said = refused(&node, path, 3);
+            assert!(said.contains(word), "{path}: {said}");
+            assert!(started.elapsed() < Duration::from_secs(20), "{path} took {:?}", started.elapsed());
+            let check = node.command(bin("ipvsctl")).args(["check", path]).output();
+            assert!(!check.success() && !check.stderr.contains("panicked") && !check.stdout.contains("panicked"), "{check:?}");
+        }
+        // Deep nesting in keepalived.conf may be a warning or an error; it must not be the end of the stack.
+        let deep = node.command(bin("ipvsctl")).args(["check", "/etc/deep.conf"]).output();
+        assert!(deep.status.code().is_some(), "{deep:?}");
+        // keepalived takes an empty file, and so do we: there is nothing to do, and it says so.
+        let empty = Ipvsd::start(&node, "");
+        empty.stop();
+    }
+
+    /// All mistakes of a file in one run, with file, line, and the nearest right word.
+    fn all_mistakes_in_one_run() {
+        let (_lab, node) = alone("mistakes");
+        node.write("/etc/a.conf", "vrrp_instance VI_1 {\n  interfase eth0\n  virtual_router_id 900\n  priority many\n  virtual_ipaddress {\n    192.0.2.900\n  }\n}\n");
+        let check = node.command(bin("ipvsctl")).args(["check", "/etc/a.conf"]).output();
+        assert_eq!(check.status.code(), Some(1), "{check:?}");
+        let said = format!("{}{}", check.stdout, check.stderr);
+        for word in ["interfase", "interface", "900", "many", "192.0.2.900", "a.conf:2", "a.conf:3"] {
+            assert!(said.contains(word), "no {word} in\n{said}");
+        }
+    }
+
+    /// A second daemon, by state directory and by socket.
+    fn a_second_daemon_is_told_of_the_first() {
+        let (_lab, node) = alone("second-daemon");
+        let first = Ipvsd::start(&node, ROUTER);
+        first.wait_state("VI_1", "MASTER");
+        let said = refused(&node, "/etc/keepalived/keepalived.conf", 4);
+        assert!(said.contains("another ipvsd"), "{said}");
+        let output = node
+            .command(bin("ipvsd"))
+            .args(["--config", "/etc/keepalived/keepalived.conf", "--state-dir", "/run/other"])
+            .output();
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        assert!(output.stderr.contains("/run/ipvsd/ipvsd.sock"), "{output:?}");
+        assert_eq!(first.show()["instances"][0]["state"], "MASTER");
+        // Killed, it leaves its socket's file behind; the next one takes it over.
+        let mut first = first;
+        first.kill();
+        first.daemon().wait(PATIENCE);
+        first.spawn_again();
+        first.wait_answering();
+    }
+
+    /// Something else lies where the socket should be: it is not deleted.
+    fn a_file_in_the_sockets_place_is_left_alone() {
+        let (_lab, node) = alone("socket-file");
+        node.write("/run/ipvsd/ipvsd.sock", "precious");
+        node.write("/etc/a.conf", ROUTER);
+        let said = refused(&node, "/etc/a.conf", 1);
+        assert!(said.contains("/run/ipvsd/ipvsd.sock"), "{said}");
+        assert_eq!(node.read("/run/ipvsd/ipvsd.sock").unwrap(), "precious");
+    }
+
+    /// Without CAP_NET_ADMIN nothing can be done, and it says what would help.
+    fn without_privileges_it_says_what_is_missing() {
+        let (_lab, node) = alone("privileges");
+        node.write("/etc/a.conf", ROUTER);
+        let output = node
+            .command("setpriv")
+            .args(["--bounding-set", "-net_admin", "--inh-caps", "-net_admin"])
+            .arg(bin("ipvsd"))
+            .args(["--config", "/etc/a.conf"])
+            .output();
+        assert_eq!(output.status.code(), Some(5), "{output:?}");
+        assert!(output.stderr.contains("CAP_NET_ADMIN"), "{output:?}");
+    }
+
+    /// A kernel without IPVS: virtual routers run, `show` says what is wrong; with `ipvs-missing = "fail"` it refuses.
+    fn without_ipvs_routers_run_on() {
+        if std::path::Path::new("/proc/net/ip_vs").exists() || std::process::Command::new("modprobe").args(["-n", "ip_vs"]).status().is_ok_and(|status| status.success()) {
+            // This is what the other machines are for: the kernel must lack it.
+            println!("this machine's kernel has IPVS: the lack of it cannot be shown here");
+            return;
+        }
+        let (_lab, node) = alone("no-ipvs");
+        let service = "virtual_server 192.0.2.100 80 {\n  lb_kind NAT\n  protocol TCP\n  real_server 192.0.2.1 80 {\n    weight 1\n  }\n}\n";
+        let ipvsd = Ipvsd::spawn(&node, "/etc/keepalived/keepalived.conf", &format!("{ROUTER}{service}"));
+        ipvsd.wait_state("VI_1", "MASTER");
+        ipvsd.wait_show("the problem", |snapshot| {
+            let kernel = &snapshot["balancer"]["kernel"];
+            kernel["available"] == false && kernel["problem"].as_str().is_some_and(|problem| problem.contains("modprobe ip_vs"))
+        });
+        let table = ipvsd.ctl(&["show"]).ok();
+        assert!(table.contains("MASTER") && table.contains("IPVS"), "{table}");
+        ipvsd.stop();
+        let fail = "[global]\nipvs-missing = \"fail\"\n\n[[service]]\naddress = \"192.0.2.100:80\"\nserver = [{ address = \"192.0.2.1:80\" }]\n";
+        node.write("/etc/fail.toml", fail);
+        let said = refused(&node, "/etc/fail.toml", 6);
+        assert!(said.contains("IPVS"), "{said}");
+    }
+
+    /// `ipvsctl` without a daemon.
+    fn ipvsctl_without_a_daemon_says_so() {
+        let (_lab, node) = alone("no-daemon");
+        for verb in ["show", "reload"] {
+            let output = node.command(bin("ipvsctl")).arg(verb).output();
+            assert!(!output.success() && output.stdout.is_empty(), "{output:?}");
+            assert!(output.stderr.contains("/run/ipvsd/ipvsd.sock"), "{output:?}");
+        }
+    }
+}
+
+lab_test! {
+    /// The table is edited without pause while the daemon reads it: it never acts on a torn reading, and ends in the right state.
+    fn a_table_edited_while_it_is_read() {
+        let (_lab, node) = alone("torn");
+        let servers: String = (1..=200).map(|n| format!("  real_server 10.0.0.{n} 80 {{\n    weight 1\n  }}\n")).collect();
+        let ipvsd = Ipvsd::start(&node, &format!("virtual_server 192.0.2.1 80 {{\n  lb_algo rr\n  lb_kind NAT\n  protocol TCP\n{servers}}}\n"));
+        // Somebody else's service comes and goes in the same table, between and during our dumps.
+        let others: String = (1..=250).map(|n| format!("-A -t 203.0.113.{n}:80 -s rr\n")).collect();
+        let away: String = (1..=250).map(|n| format!("-D -t 203.0.113.{n}:80\n")).collect();
+        for _ in 0..20 {
+            node.restore_ipvs_table(&others);
+            node.restore_ipvs_table(&away);
+        }
+        let ours = |table: &str| table.lines().filter(|line| line.contains("-> 10.0.0.")).count();
+        assert_eq!(ours(&node.ipvs_table()), 200);
+        node.command("ipvsadm").args(["-d", "-t", "192.0.2.1:80", "-r", "10.0.0.77:80"]).ok();
+        wait_until(PATIENCE, "the repair", || ours(&node.ipvs_table()) == 200);
+        let repairs = ipvsd.show()["balancer"]["drift_repairs"].as_u64();
+        assert_eq!(repairs, Some(1), "it acted on something that was not there");
+        assert!(ipvsd.daemon().is_running());
+    }
+
+    /// A scheduler that the kernel has not: that service waits and says why; the others work.
+    fn one_service_in_trouble_does_not_stop_the_others() {
+        let (_lab, node) = alone("one-in-trouble");
+        let service = |port: u16, scheduler: &str| format!("virtual_server 192.0.2.1 {port} {{\n  lb_algo {scheduler}\n  lb_kind NAT\n  protocol TCP\n  real_server 10.0.0.1 80 {{\n    weight 1\n  }}\n}}\n");
+        if node.command("modprobe").arg("ip_vs_twos").output().success() {
+            println!("this kernel has every scheduler");
+            return;
+        }
+        let ipvsd = Ipvsd::spawn(&node, "/etc/keepalived/keepalived.conf", &format!("{}{}", service(80, "twos"), service(81, "rr")));
+        ipvsd.wait_show("a problem that names the scheduler", |snapshot| {
+            snapshot["balancer"]["services"].as_array().is_some_and(|services| services.iter().any(|service| service["problem"].as_str().is_some_and(|problem| problem.contains("twos"))))
+        });
+        wait_until(PATIENCE, "the other service", || node.ipvs_table().contains("192.0.2.1:81 rr"));
+        assert!(ipvsd.reload(&format!("{}{}", service(80, "wrr"), service(81, "rr"))).success());
+        wait_until(PATIENCE, "both", || node.ipvs_table().contains("192.0.2.1:80 wrr"));
+    }
+}

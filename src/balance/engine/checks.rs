@@ -1,0 +1,106 @@
+//! The engine's checks: who is due, who waits for a free probe, what a verdict means.
+
+use super::{Balancer, Output, ProbeId};
+use crate::balance::Health;
+use crate::balance::event::Event;
+use crate::balance::roster::Roster;
+use crate::balance::timers::Timers;
+use crate::check::{Input as CheckInput, Order, Outcome, Turn};
+use crate::model::CheckKind;
+
+impl Balancer {
+    pub(super) fn wake_checks(&mut self) {
+        while let Some(check) = self.timers.pop(self.now) {
+            self.wake_check(check);
+        }
+        self.fill();
+    }
+
+    pub(super) fn probed(&mut self, probe: ProbeId, outcome: Outcome) {
+        let Some(check) = self.running.remove(&probe.0) else { return };
+        self.turn(check, CheckInput::Probed(outcome));
+        self.fill();
+    }
+
+    /// Free probes go to those that wait.
+    fn fill(&mut self) {
+        while self.running.len() < self.probes {
+            let Some(check) = self.queue.pop_front() else { break };
+            self.turn(check, CheckInput::Wake);
+        }
+    }
+
+    fn wake_check(&mut self, check: u32) {
+        let Some((slot, _)) = self.roster.slot(check) else { return };
+        let starts = !slot.machine.is_probing() && slot.machine.poll_timeout() <= self.now;
+        if starts && self.running.len() >= self.probes {
+            self.queue.push_back(check);
+        } else {
+            self.turn(check, CheckInput::Wake);
+        }
+    }
+
+    fn turn(&mut self, check: u32, input: CheckInput) {
+        let Some((slot, config)) = self.roster.slot(check) else { return };
+        let before = slot.machine.last();
+        let Turn { order, verdict } = slot.machine.handle(config, input, self.now);
+        let last = slot.machine.last();
+        match order {
+            Some(Order::Start) => {
+                self.last_probe += 1;
+                slot.probe = self.last_probe;
+                self.running.insert(self.last_probe, check);
+                self.outputs.push_back(Output::StartProbe(ProbeId(self.last_probe)));
+            }
+            Some(Order::Cancel) => {
+                self.running.remove(&slot.probe);
+                self.outputs.push_back(Output::CancelProbe(ProbeId(slot.probe)));
+            }
+            None => {}
+        }
+        self.timers.arm(check, slot.machine.poll_timeout());
+        if let (Some(Outcome::NotTried(obstacle)), true) = (last, before.is_none_or(Outcome::was_tried)) {
+            self.not_tried(check, obstacle);
+        }
+        if verdict.is_some()
+            && let Some(health) = self.roster.verdict(check, self.now)
+        {
+            self.health_changed(check, health);
+        }
+    }
+
+    fn not_tried(&mut self, check: u32, obstacle: crate::check::Obstacle) {
+        if let Some((service, server, _)) = self.roster.check(check) {
+            self.outputs.push_back(Output::Event(Event::NotTried { service, server, obstacle }));
+        }
+    }
+
+    fn health_changed(&mut self, check: u32, health: Health) {
+        let last = self.roster.last(check);
+        let Some((service, server, config)) = self.roster.check(check) else { return };
+        let CheckKind::Tcp(connect) = &config.kind;
+        let event = match (health, last) {
+            (Health::Up, _) => Event::ServerUp { service, server },
+            (Health::Down, Some(outcome)) => Event::ServerDown { service, server, target: connect.target, outcome },
+            (Health::Down, None) | (Health::Unknown | Health::Unchecked, _) => return,
+        };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// A new roster: probes of checks that are gone are dropped, those of checks that stay run on.
+    pub(super) fn replace_roster(&mut self, roster: Roster) {
+        self.roster = roster;
+        self.queue.clear();
+        self.timers = Timers::new(self.roster.checks.len());
+        let mut gone = std::mem::take(&mut self.running);
+        for (check, slot) in (0..).zip(&mut self.roster.checks) {
+            self.timers.arm(check, slot.machine.poll_timeout());
+            if slot.machine.is_probing() && gone.remove(&slot.probe).is_some() {
+                self.running.insert(slot.probe, check);
+            }
+        }
+        let mut gone: Vec<_> = gone.into_keys().collect();
+        gone.sort_unstable();
+        self.outputs.extend(gone.into_iter().map(|probe| Output::CancelProbe(ProbeId(probe))));
+    }
+}

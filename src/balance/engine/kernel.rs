@@ -1,0 +1,368 @@
+//! The engine's conversation with the kernel: read, compare, apply, look again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Balancer, Life, Output};
+use crate::balance::desired;
+use crate::balance::event::Event;
+use crate::balance::ledger::Ledger;
+use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
+use crate::balance::roster::Roster;
+use crate::balance::table::Table;
+use crate::balance::trouble::Subject;
+use crate::model::{Config, ServiceKey};
+
+/// IPVS that is missing is asked for again this often: somebody may load the module.
+const MISSING_INTERVAL: Duration = Duration::from_secs(3);
+/// A table that could not be read is read again after this time.
+const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
+/// A difference that a look has shown is looked at again after this time, before anything is done.
+const SECOND_LOOK: Duration = Duration::from_millis(200);
+/// Looking takes at most one part of this many of the time.
+const LOOK_SHARE: u32 = 50;
+/// Looks in a row at once, when the table turns out not to be as thought.
+const ROUNDS: u32 = 3;
+/// Repairs in a row of the same entry before we stop to fight for it.
+const REPAIRS: u32 = 3;
+/// ... for this long.
+const FIGHT_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why the table is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It has to be known: what differs is put right at once.
+    Fresh,
+    /// Somebody may have changed it: what differs is put right when a second look shows the same.
+    Drift,
+}
+
+/// Why steps are given to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The configuration or a verdict wants them.
+    Wish,
+    /// Somebody else's changes are taken back.
+    Repair,
+    /// We are leaving.
+    ClearOut,
+}
+
+#[derive(Debug)]
+pub(super) enum Kernel {
+    Unneeded,
+    Reading { look: Look, asked_at: Instant },
+    Away { missing: bool, reason: String, retry_at: Instant },
+    Known,
+    Applying { plan: Arc<Plan>, purpose: Purpose },
+}
+
+impl Balancer {
+    pub(super) fn kernel_timeout(&self) -> Option<Instant> {
+        let own = match self.kernel {
+            Kernel::Unneeded | Kernel::Reading { .. } | Kernel::Applying { .. } => return None,
+            Kernel::Away { retry_at, .. } => retry_at,
+            Kernel::Known => self.look_at,
+        };
+        match self.life {
+            Life::Stopped => None,
+            Life::Running | Life::Stopping => Some(self.troubles.next().map_or(own, |trouble| trouble.min(own))),
+        }
+    }
+
+    pub(super) fn ask(&mut self, look: Look) {
+        self.kernel = Kernel::Reading { look, asked_at: self.now };
+        self.outputs.push_back(Output::Read);
+    }
+
+    pub(super) fn wake_kernel(&mut self) {
+        match self.kernel {
+            Kernel::Known if self.look_at <= self.now => self.ask(Look::Drift),
+            Kernel::Away { retry_at, .. } if retry_at <= self.now => self.ask(Look::Fresh),
+            Kernel::Known
+            | Kernel::Away { .. }
+            | Kernel::Unneeded
+            | Kernel::Reading { .. }
+            | Kernel::Applying { .. } => {}
+        }
+        for subject in self.troubles.due(self.now) {
+            match subject {
+                Subject::Service(service) | Subject::Server(service, _) if self.roster.mark_key(service) => {}
+                Subject::Service(_) | Subject::Server(..) | Subject::Timeouts => self.compare_all = true,
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, table: Table) {
+        let Kernel::Reading { look, asked_at } = self.kernel else { return };
+        if std::mem::take(&mut self.missing_told) {
+            self.outputs.push_back(Output::Event(Event::KernelBack));
+        }
+        self.look_at = self.now + self.drift_interval.max((self.now - asked_at) * LOOK_SHARE);
+        self.kernel = Kernel::Known;
+        match (self.life, look) {
+            (Life::Running, Look::Drift) => self.drift(table),
+            (Life::Running, Look::Fresh) => {
+                self.observed = table;
+                self.compare_all = true;
+            }
+            (Life::Stopping | Life::Stopped, Look::Fresh | Look::Drift) => {
+                self.observed = table;
+                self.clear_out();
+            }
+        }
+    }
+
+    fn drift(&mut self, table: Table) {
+        if self.roster.has_dirty() || self.compare_all {
+            // Our own work comes first; it would look like somebody else's.
+            self.suspect = None;
+            return;
+        }
+        let plan = self.whole_plan(&table);
+        if plan.is_empty() {
+            self.suspect = None;
+            self.fights.clear();
+            self.observed = table;
+        } else if self.suspect.as_ref() == Some(&plan) {
+            self.suspect = None;
+            self.observed = table;
+            self.repair(plan);
+        } else {
+            self.suspect = Some(plan);
+            self.look_at = self.now + SECOND_LOOK;
+        }
+    }
+
+    /// Puts right what others have changed, but not for ever: what has to be put right at every look is left alone for a while.
+    fn repair(&mut self, mut plan: Plan) {
+        let before = std::mem::take(&mut self.fights);
+        let mut steps = std::mem::take(&mut plan.steps);
+        let now = self.now;
+        steps.retain(|step| {
+            let subject = Subject::of(step);
+            let times = before.get(&subject).map_or(1, |times| times + 1);
+            if times <= REPAIRS {
+                self.fights.insert(subject, times);
+                return true;
+            }
+            let problem = format!("does not last, though the kernel took it: {step}");
+            let (retry_in, _) = self.troubles.add_for(subject, problem, FIGHT_PAUSE, now);
+            self.outputs.push_back(Output::Event(Event::Fight { step: step.to_string(), retry_in }));
+            false
+        });
+        let plan = Plan { steps };
+        if !plan.is_empty() {
+            self.counts.repairs += 1;
+            self.outputs.push_back(Output::Event(Event::Drift { summary: plan.summary() }));
+            self.apply(plan, Purpose::Repair);
+        }
+    }
+
+    pub(super) fn unread(&mut self, missing: bool, reason: String) {
+        let Kernel::Reading { look, .. } = self.kernel else { return };
+        match self.life {
+            Life::Running => {}
+            Life::Stopping | Life::Stopped => {
+                self.outputs.push_back(Output::Event(Event::Unread(reason)));
+                return self.stopped();
+            }
+        }
+        if missing && self.roster.config.services.is_empty() {
+            // Without IPVS nothing of ours can be left either.
+            self.observed = Table::default();
+            self.kernel = Kernel::Unneeded;
+            return self.conclude();
+        }
+        if missing {
+            if !std::mem::replace(&mut self.missing_told, true) {
+                self.outputs.push_back(Output::Event(Event::KernelMissing(reason.clone())));
+            }
+            self.suspect = None;
+            self.observed = Table::default();
+            self.kernel = Kernel::Away { missing, reason, retry_at: self.now + MISSING_INTERVAL };
+        } else {
+            self.outputs.push_back(Output::Event(Event::Unread(reason.clone())));
+            self.look_at = self.now + UNREAD_INTERVAL;
+            self.kernel = match look {
+                Look::Fresh => Kernel::Away { missing, reason, retry_at: self.look_at },
+                Look::Drift => Kernel::Known,
+            };
+        }
+        if std::mem::take(&mut self.configuring) {
+            self.outputs.push_back(Output::Settled);
+        }
+    }
+
+    /// Compares what has gathered and orders at most one batch.
+    pub(super) fn settle(&mut self) {
+        let Kernel::Known = self.kernel else { return };
+        match self.life {
+            Life::Running => {}
+            Life::Stopping | Life::Stopped => return,
+        }
+        let plan = if std::mem::take(&mut self.compare_all) {
+            self.roster.take_dirty();
+            self.whole_plan(&self.observed)
+        } else if self.roster.has_dirty() {
+            let dirty = self.roster.take_dirty();
+            self.plan_of(&dirty)
+        } else {
+            Plan::default()
+        };
+        if plan.is_empty() { self.conclude() } else { self.apply(plan, Purpose::Wish) }
+    }
+
+    fn apply(&mut self, plan: Plan, purpose: Purpose) {
+        self.suspect = None;
+        let plan = Arc::new(plan);
+        self.outputs.push_back(Output::Apply(Arc::clone(&plan)));
+        self.kernel = Kernel::Applying { plan, purpose };
+    }
+
+    pub(super) fn applied(&mut self, outcomes: Vec<StepOutcome>) {
+        let Kernel::Applying { plan, purpose } = &self.kernel else { return };
+        let (plan, purpose) = (Arc::clone(plan), *purpose);
+        self.kernel = Kernel::Known;
+        let mut stale = outcomes.len() != plan.steps.len();
+        let mut refused = BTreeSet::new();
+        for (step, outcome) in plan.steps.iter().zip(outcomes) {
+            self.counts.steps += 1;
+            match outcome {
+                StepOutcome::Done => {
+                    step.apply_to(&mut self.observed);
+                    if purpose == Purpose::Wish {
+                        self.troubles.solved(Subject::of(step));
+                    }
+                }
+                StepOutcome::Unknown => stale = true,
+                // The service could not be added, so its servers could not either: one cause, one line.
+                StepOutcome::Stale(_) | StepOutcome::Refused(_)
+                    if step.server().is_some() && step.service().is_some_and(|key| refused.contains(&key)) => {}
+                StepOutcome::Stale(problem) => {
+                    stale = true;
+                    if self.rounds >= ROUNDS {
+                        self.refused(step, problem);
+                    }
+                }
+                StepOutcome::Refused(problem) => {
+                    if let Step::AddService { service, .. } = step {
+                        refused.insert(*service);
+                    }
+                    self.refused(step, problem);
+                }
+            }
+        }
+        if stale && self.rounds < ROUNDS {
+            self.rounds += 1;
+            self.ask(Look::Fresh);
+        } else {
+            self.rounds = 0;
+            match (self.life, purpose) {
+                (Life::Stopping, Purpose::ClearOut) => self.clear_out_done(),
+                // The stop came while something else was on its way.
+                (Life::Stopping, Purpose::Wish | Purpose::Repair) => self.ask(Look::Fresh),
+                (Life::Running | Life::Stopped, Purpose::Wish | Purpose::Repair | Purpose::ClearOut) => {}
+            }
+        }
+    }
+
+    fn refused(&mut self, step: &Step, problem: String) {
+        self.counts.refused += 1;
+        let (retry_in, new) = self.troubles.add(Subject::of(step), problem.clone(), self.now);
+        if new {
+            self.outputs.push_back(Output::Event(Event::Refused { step: step.to_string(), problem, retry_in }));
+        }
+    }
+
+    /// What was configured last is in force, as far as the kernel lets it be.
+    pub(super) fn conclude(&mut self) {
+        let told = !std::mem::take(&mut self.configuring);
+        if told && self.ready {
+            return;
+        }
+        let keep = Ledger::of(&self.roster.config);
+        if self.ledger.prune(&keep, &self.observed) {
+            self.outputs.push_back(Output::WriteLedger);
+        }
+        if !self.is_kernel_needed() {
+            self.kernel = Kernel::Unneeded;
+        }
+        if !told {
+            self.outputs.push_back(Output::Settled);
+        }
+        if !std::mem::replace(&mut self.ready, true) {
+            self.outputs.push_back(Output::Ready);
+        }
+    }
+
+    /// At a clean stop: what is ours goes, what is not stays.
+    fn clear_out(&mut self) {
+        let mut planner = Planner::new(&self.ledger, false);
+        for (key, service) in &self.observed.services {
+            planner.leftover(*key, service);
+        }
+        let plan = planner.finish();
+        let left = |(key, service): &(&ServiceKey, &crate::balance::Service)| {
+            self.ledger.has_service(**key)
+                && service.servers().iter().any(|(server, _)| !self.ledger.has_server(**key, *server))
+        };
+        let shared: Vec<_> = self.observed.services.iter().filter(left).map(|(key, _)| *key).collect();
+        self.outputs.extend(shared.into_iter().map(|service| Output::Event(Event::Shared { service })));
+        if plan.is_empty() { self.clear_out_done() } else { self.apply(plan, Purpose::ClearOut) }
+    }
+
+    fn clear_out_done(&mut self) {
+        if self.ledger.prune(&Ledger::default(), &self.observed) {
+            self.outputs.push_back(Output::WriteLedger);
+        }
+        self.stopped();
+    }
+
+    fn plan_of(&self, dirty: &[u32]) -> Plan {
+        let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
+        for place in dirty {
+            compare(&mut planner, &self.roster, *place, &self.observed);
+        }
+        self.without_troubles(planner.finish(), &self.observed)
+    }
+
+    fn whole_plan(&self, table: &Table) -> Plan {
+        self.without_troubles(whole_plan(&self.roster, table, &self.ledger), table)
+    }
+
+    fn without_troubles(&self, mut plan: Plan, table: &Table) -> Plan {
+        plan.steps.retain(|step| !self.troubles.blocks(step, table, self.now));
+        plan
+    }
+
+    /// What a configuration would change in this table, and nothing else happens.
+    #[must_use]
+    pub fn preview(&self, config: &Arc<Config>, table: &Table) -> Plan {
+        let mut ledger = self.ledger.clone();
+        ledger.absorb(&Ledger::of(config));
+        let roster = Roster::new(Arc::clone(config), Some(&self.roster), &mut self.random.clone(), self.now);
+        whole_plan(&roster, table, &ledger)
+    }
+}
+
+fn compare(planner: &mut Planner<'_>, roster: &Roster, place: u32, table: &Table) {
+    if let Some((service, health)) = roster.service(place) {
+        let found = table.services.get(&service.key);
+        planner.service(service.key, found, &desired::service(service, health, found));
+    }
+}
+
+fn whole_plan(roster: &Roster, table: &Table, ledger: &Ledger) -> Plan {
+    let global = &roster.config.global;
+    let mut planner = Planner::new(ledger, global.exclusive);
+    planner.timeouts(table.timeouts, &global.timeouts);
+    for (place, _) in (0..).zip(&roster.config.services) {
+        compare(&mut planner, roster, place, table);
+    }
+    for (key, service) in table.services.iter().filter(|(key, _)| !roster.is_configured(**key)) {
+        planner.leftover(*key, service);
+    }
+    planner.finish()
+}

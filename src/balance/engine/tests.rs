@@ -1,0 +1,696 @@
+//! Timelines against a kernel made of a table: what the engine orders is done to it as the real one would do it.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::*;
+use crate::balance::plan::Step;
+use crate::balance::table::{Service, TimeoutSeconds};
+use crate::check::Obstacle;
+use crate::model::{
+    Check, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey,
+    ServiceSettings, Weight,
+};
+
+const MS: Duration = Duration::from_millis(1);
+const S: Duration = Duration::from_secs(1);
+
+/// A host: the engine, a kernel, and servers that answer or do not.
+struct World {
+    engine: Balancer,
+    now: Instant,
+    /// `None`: a kernel without IPVS.
+    table: Option<Table>,
+    /// Who refuses connections.
+    dead: BTreeSet<SocketAddr>,
+    /// What the next probes come to, before anybody answers.
+    obstacle: Option<Obstacle>,
+    /// Schedulers that this kernel was not built with.
+    unbuilt: BTreeSet<Scheduler>,
+    /// Answers to the next batch are lost, though it was done.
+    lose_answers: bool,
+    /// The kernel keeps this forwarding method whatever it is told.
+    keeps: Option<Forwarding>,
+    steps: Vec<String>,
+    events: Vec<String>,
+    reads: u32,
+    ledgers: Vec<Ledger>,
+    settled: u32,
+    ready: u32,
+    stopped: bool,
+    probes: BTreeSet<ProbeId>,
+    most_probes: usize,
+}
+
+impl World {
+    fn new(table: Option<Table>) -> Self {
+        Self::with(table, Ledger::default())
+    }
+
+    fn with(table: Option<Table>, ledger: Ledger) -> Self {
+        let now = Instant::now();
+        let options = Options { seed: 1, ledger, probes: 1000, drift_interval: 5 * S };
+        Self {
+            engine: Balancer::new(options, now),
+            now,
+            table,
+            dead: BTreeSet::new(),
+            obstacle: None,
+            unbuilt: BTreeSet::new(),
+            lose_answers: false,
+            keeps: None,
+            steps: Vec::new(),
+            events: Vec::new(),
+            reads: 0,
+            ledgers: Vec::new(),
+            settled: 0,
+            ready: 0,
+            stopped: false,
+            probes: BTreeSet::new(),
+            most_probes: 0,
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.engine.handle(input, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::StartProbe(probe) => {
+                    assert!(self.probes.insert(probe), "a probe number twice");
+                    self.most_probes = self.most_probes.max(self.probes.len());
+                }
+                Output::CancelProbe(probe) => assert!(self.probes.remove(&probe), "no such probe"),
+                Output::Read => {
+                    self.reads += 1;
+                    let input = match &self.table {
+                        Some(table) => Input::Read(table.clone()),
+                        None => Input::Unread { missing: true, reason: "no ip_vs".to_owned() },
+                    };
+                    self.engine.handle(input, self.now);
+                }
+                Output::Apply(plan) => {
+                    let mut outcomes: Vec<_> = plan.steps.iter().map(|step| self.apply(step)).collect();
+                    if std::mem::take(&mut self.lose_answers) {
+                        outcomes.fill(StepOutcome::Unknown);
+                    }
+                    self.engine.handle(Input::Applied(outcomes), self.now);
+                }
+                Output::WriteLedger => self.ledgers.push(self.engine.ledger().clone()),
+                Output::Event(event) => self.events.push(event.to_string()),
+                Output::Settled => self.settled += 1,
+                Output::Ready => self.ready += 1,
+                Output::Stopped => self.stopped = true,
+            }
+        }
+    }
+
+    fn apply(&mut self, step: &Step) -> StepOutcome {
+        self.steps.push(step.to_string());
+        let written = self.ledgers.last().unwrap_or(self.engine.ledger()).clone();
+        let Some(table) = &mut self.table else { return StepOutcome::Unknown };
+        let stale = || StepOutcome::Stale("ESRCH".to_owned());
+        let service = step.service().and_then(|key| table.services.get(&key));
+        match (step, service) {
+            (Step::AddService { settings, .. } | Step::EditService { to: settings, .. }, _)
+                if self.unbuilt.contains(&settings.scheduler) =>
+            {
+                return StepOutcome::Refused(format!("no scheduler {}", settings.scheduler));
+            }
+            (Step::AddService { service, .. }, found) => {
+                assert!(written.has_service(*service), "made before it was written down");
+                if found.is_some() {
+                    return stale();
+                }
+            }
+            (Step::EditService { .. } | Step::DeleteService { .. }, Some(_)) | (Step::SetTimeouts(_), _) => {}
+            (Step::AddServer { service, server, .. }, Some(found)) => {
+                assert!(written.has_server(*service, *server), "made before it was written down");
+                if found.server(*server).is_some() {
+                    return stale();
+                }
+            }
+            (Step::EditServer { server, .. } | Step::DeleteServer { server, .. }, Some(found)) => {
+                if found.server(*server).is_none() {
+                    return stale();
+                }
+            }
+            (
+                Step::EditService { .. }
+                | Step::DeleteService { .. }
+                | Step::AddServer { .. }
+                | Step::EditServer { .. }
+                | Step::DeleteServer { .. },
+                None,
+            ) => return stale(),
+        }
+        step.apply_to(table);
+        if let (Some(forwarding), Some(service), Some(server)) = (self.keeps, step.service(), step.server())
+            && let Some(service) = table.services.get_mut(&service)
+            && let Some(Some(settings)) = service.server(server).map(|settings| settings.cloned())
+        {
+            service.put(server, ServerSettings { forwarding, ..settings });
+        }
+        StepOutcome::Done
+    }
+
+    /// Ends every probe that runs.
+    fn answer(&mut self) {
+        for probe in std::mem::take(&mut self.probes) {
+            let Some(target) = self.engine.connect(probe).map(|connect| connect.target) else { continue };
+            let outcome = match self.obstacle {
+                Some(obstacle) => Outcome::NotTried(obstacle),
+                None if self.dead.contains(&target) => Outcome::Refused,
+                None => Outcome::Ok,
+            };
+            self.tell(Input::Probed(probe, outcome));
+        }
+    }
+
+    /// Lets time pass; servers answer at once.
+    fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.engine.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.tell(Input::Wake);
+            self.answer();
+        }
+        self.now = end;
+    }
+
+    fn take_steps(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.steps)
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(&mut Table)) {
+        edit(self.table.as_mut().unwrap());
+    }
+}
+
+fn empty() -> Option<Table> {
+    Some(Table { timeouts: Some(TimeoutSeconds { tcp: 900, tcp_fin: 120, udp: 300 }), ..Table::default() })
+}
+
+fn key(n: u8) -> ServiceKey {
+    ServiceKey::Address { protocol: Protocol::Tcp, address: [192, 0, 2, n].into(), port: 80 }
+}
+
+fn server_key(n: u8) -> ServerKey {
+    ServerKey { address: [10, 0, 0, n].into(), port: 80 }
+}
+
+fn weight(weight: u32) -> ServerSettings {
+    ServerSettings {
+        forwarding: Forwarding::Masquerade,
+        weight: Weight::new(weight).unwrap(),
+        upper_threshold: 0,
+        lower_threshold: 0,
+    }
+}
+
+fn server(n: u8, checked: bool) -> ServerConfig {
+    let key = server_key(n);
+    let check = Check {
+        kind: CheckKind::Tcp(Connect {
+            target: SocketAddr::new(key.address, key.port),
+            source_address: None,
+            source_port: None,
+            interface: None,
+            mark: None,
+            timeout: 3 * S,
+        }),
+        interval: 6 * S,
+        retry: 1,
+        retry_interval: S,
+        warmup: None,
+    };
+    let checks = if checked { vec![check] } else { Vec::new() };
+    ServerConfig { key, settings: weight(1), inhibit_on_failure: false, checks }
+}
+
+fn config(services: u8, servers: &[ServerConfig]) -> Config {
+    let service = |n| ServiceConfig { key: key(n), settings: ServiceSettings::default(), servers: servers.to_vec() };
+    Config { services: (1..=services).map(service).collect(), ..Config::default() }
+}
+
+fn found(services: u8, servers: &[(u8, u32)]) -> Option<Table> {
+    let service = |n| {
+        let servers = servers.iter().map(|(n, w)| (server_key(*n), Some(weight(*w))));
+        (key(n), Service::new(Some(ServiceSettings::default()), servers.collect()))
+    };
+    Some(Table { services: (1..=services).map(service).collect(), ..empty().unwrap() })
+}
+
+fn configure(world: &mut World, config: Config) {
+    world.tell(Input::Configure(Arc::new(config)));
+}
+
+#[test]
+fn servers_without_checks_are_programmed_at_once_in_one_batch() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[server(1, false), server(2, false)]));
+    assert_eq!(
+        world.take_steps(),
+        [
+            "add service tcp 192.0.2.1:80 (scheduler wlc)",
+            "add server 10.0.0.1:80 (NAT, weight 1) to tcp 192.0.2.1:80",
+            "add server 10.0.0.2:80 (NAT, weight 1) to tcp 192.0.2.1:80",
+        ]
+    );
+    assert_eq!((world.settled, world.ready, world.reads), (1, 1, 1));
+    world.pass(60 * S);
+    assert!(world.steps.is_empty(), "a second look finds nothing to do");
+    assert!((10..=13).contains(&world.reads), "a look each five seconds, not {}", world.reads);
+}
+
+#[test]
+fn checked_servers_enter_after_their_first_success_and_leave_after_their_last_allowed_failure() {
+    let mut world = World::new(empty());
+    let one = "10.0.0.1:80".parse().unwrap();
+    world.dead.insert(one);
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    assert_eq!(world.take_steps(), ["add service tcp 192.0.2.1:80 (scheduler wlc)"]);
+    assert_eq!(world.ready, 1);
+    world.pass(S);
+    assert_eq!(world.take_steps(), ["add server 10.0.0.2:80 (NAT, weight 1) to tcp 192.0.2.1:80"]);
+    world.dead.clear();
+    world.pass(7 * S);
+    assert_eq!(world.take_steps(), ["add server 10.0.0.1:80 (NAT, weight 1) to tcp 192.0.2.1:80"]);
+    world.dead.insert(one);
+    // 6 s to the next check, and 1 s more for the failure that is forgiven.
+    world.pass(8 * S);
+    assert_eq!(world.take_steps(), ["delete server 10.0.0.1:80 from tcp 192.0.2.1:80"]);
+    assert!(
+        world.events.iter().any(|event| event
+            == "server 10.0.0.1:80 of tcp 192.0.2.1:80 is down: 10.0.0.1:80 refuses the connection: nobody listens there"),
+        "{:#?}",
+        world.events
+    );
+}
+
+#[test]
+fn an_inhibited_server_goes_to_weight_zero_and_back_in_place() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[ServerConfig { inhibit_on_failure: true, ..server(1, true) }]));
+    world.pass(S);
+    world.take_steps();
+    world.dead.insert("10.0.0.1:80".parse().unwrap());
+    world.pass(8 * S);
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 1 -> 0"]);
+    world.dead.clear();
+    world.pass(8 * S);
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 0 -> 1"]);
+}
+
+#[test]
+fn a_server_is_up_only_if_all_its_checks_say_so() {
+    let mut world = World::new(empty());
+    let mut two = server(1, true);
+    let mut other = two.checks[0].clone();
+    let CheckKind::Tcp(connect) = &mut other.kind;
+    connect.target.set_port(81);
+    two.checks.push(other);
+    world.dead.insert("10.0.0.1:81".parse().unwrap());
+    configure(&mut world, config(1, &[two]));
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), ["add service tcp 192.0.2.1:80 (scheduler wlc)"]);
+    world.dead.clear();
+    world.pass(7 * S);
+    assert_eq!(world.take_steps().len(), 1);
+    let status = &world.engine.servers(0)[0];
+    assert_eq!((status.health, status.checks.len()), (crate::balance::Health::Up, 2));
+    assert_eq!(status.reason(), "accepts the connection");
+}
+
+#[test]
+fn killed_and_started_again_it_writes_nothing_and_knows_its_own() {
+    let servers = [server(1, true), server(2, true)];
+    let mut first = World::new(empty());
+    configure(&mut first, config(3, &servers));
+    first.pass(2 * S);
+    // SIGKILL: only the kernel's table and the written ledger remain.
+    let (table, ledger) = (first.table.clone(), first.ledgers.last().unwrap().clone());
+    let mut second = World::with(table.clone(), ledger.clone());
+    configure(&mut second, config(3, &servers));
+    assert_eq!((second.ready, second.ledgers.len()), (1, 0));
+    second.pass(60 * S);
+    assert!(second.steps.is_empty(), "{:#?}", second.steps);
+    // With a smaller file, what the first process had made goes.
+    let mut third = World::with(table, ledger);
+    configure(&mut third, config(1, &servers[..1]));
+    assert_eq!(
+        third.take_steps(),
+        [
+            "delete server 10.0.0.2:80 from tcp 192.0.2.1:80",
+            "delete service tcp 192.0.2.2:80",
+            "delete service tcp 192.0.2.3:80"
+        ]
+    );
+    assert_eq!(third.ledgers, [Ledger::of(&config(1, &servers[..1]))], "and is forgotten");
+}
+
+#[test]
+fn a_server_found_stays_as_it_was_until_a_check_has_spoken() {
+    // 1 in use, 2 inhibited, 3 not there; 4 in use and dead.
+    let mut world = World::new(found(1, &[(1, 1), (2, 0), (4, 1)]));
+    world.dead.insert("10.0.0.4:80".parse().unwrap());
+    configure(&mut world, config(1, &[server(1, true), server(2, true), server(3, true), server(4, true)]));
+    assert!(world.take_steps().is_empty());
+    world.pass(S);
+    let mut steps = world.take_steps();
+    steps.sort();
+    assert_eq!(
+        steps,
+        [
+            "add server 10.0.0.3:80 (NAT, weight 1) to tcp 192.0.2.1:80",
+            "delete server 10.0.0.4:80 from tcp 192.0.2.1:80",
+            "edit server 10.0.0.2:80 of tcp 192.0.2.1:80: weight 0 -> 1",
+        ]
+    );
+}
+
+#[test]
+fn entries_of_others_are_left_alone_even_within_a_service_that_we_adopt() {
+    let mut world = World::new(found(2, &[(1, 7), (9, 1)]));
+    configure(&mut world, config(1, &[server(1, false)]));
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 7 -> 1"]);
+    // The service that we leave keeps the other's server.
+    configure(&mut world, Config::default());
+    assert_eq!(world.take_steps(), ["delete server 10.0.0.1:80 from tcp 192.0.2.1:80"]);
+    assert!(world.engine.ledger().is_empty());
+    assert_eq!(world.engine.kernel_state(), KernelState::Unneeded);
+    let left = world.table.unwrap();
+    assert_eq!(left.services[&key(1)].servers().len(), 1);
+    assert_eq!(left.services[&key(2)].servers().len(), 2);
+}
+
+#[test]
+fn an_exclusive_table_holds_nothing_else() {
+    let mut world = World::new(found(2, &[(1, 1), (9, 1)]));
+    let global = Global { exclusive: true, ..Global::default() };
+    configure(&mut world, Config { global, ..config(1, &[server(1, false)]) });
+    assert_eq!(
+        world.take_steps(),
+        ["delete server 10.0.0.9:80 from tcp 192.0.2.1:80", "delete service tcp 192.0.2.2:80"]
+    );
+}
+
+#[test]
+fn a_reload_of_the_same_file_writes_nothing_and_keeps_every_timer() {
+    let servers = [server(1, true), server(2, true)];
+    let mut world = World::new(empty());
+    configure(&mut world, config(2, &servers));
+    world.pass(10 * S);
+    world.take_steps();
+    let ledgers = world.ledgers.len();
+    let timeout = world.engine.timers.next();
+    let since = world.engine.servers(1)[1].since;
+    configure(&mut world, config(2, &servers));
+    assert!(world.steps.is_empty() && world.settled == 2 && world.ready == 1);
+    assert_eq!(world.ledgers.len(), ledgers);
+    assert_eq!(world.engine.timers.next(), timeout);
+    assert_eq!(world.engine.servers(1)[1].since, since);
+    assert_eq!(world.engine.preview(&Arc::new(config(2, &servers)), world.table.as_ref().unwrap()), Plan::default());
+}
+
+#[test]
+fn a_reload_changes_what_is_different_and_resets_nothing() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.pass(2 * S);
+    world.take_steps();
+    let mut new = config(2, &[server(2, true), server(3, true)]);
+    new.services[0].settings.scheduler = Scheduler::RoundRobin;
+    new.services[0].servers[0].settings = weight(5);
+    let want = [
+        "edit service tcp 192.0.2.1:80: scheduler wlc -> rr",
+        "edit server 10.0.0.2:80 of tcp 192.0.2.1:80: weight 1 -> 5",
+        "delete server 10.0.0.1:80 from tcp 192.0.2.1:80",
+        "add service tcp 192.0.2.2:80 (scheduler wlc)",
+    ];
+    let preview = world.engine.preview(&Arc::new(new.clone()), world.table.as_ref().unwrap());
+    assert_eq!(preview.steps.iter().map(ToString::to_string).collect::<Vec<_>>(), want);
+    configure(&mut world, new);
+    assert_eq!(world.take_steps(), want);
+    assert_eq!(world.engine.servers(0)[0].health, crate::balance::Health::Up, "known from before");
+    assert_eq!(world.engine.servers(0)[1].health, crate::balance::Health::Unknown);
+    world.pass(S);
+    assert_eq!(world.take_steps().len(), 3, "the new ones enter when they have answered");
+}
+
+#[test]
+fn a_probe_that_runs_survives_a_reload_and_that_of_a_server_that_went_does_not() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.now += S;
+    world.tell(Input::Wake);
+    assert_eq!(world.probes.len(), 2);
+    configure(&mut world, config(1, &[server(2, true)]));
+    assert_eq!(world.probes.len(), 1);
+    let target = world.engine.connect(*world.probes.first().unwrap()).unwrap().target;
+    assert_eq!(target, "10.0.0.2:80".parse().unwrap());
+    world.take_steps();
+    world.answer();
+    assert_eq!(world.take_steps(), ["add server 10.0.0.2:80 (NAT, weight 1) to tcp 192.0.2.1:80"]);
+}
+
+#[test]
+fn drift_is_put_right_after_two_looks_that_agree() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(2, &[server(1, true), server(2, true)]));
+    world.pass(2 * S);
+    world.take_steps();
+    world.edit(|table| {
+        table.services.get_mut(&key(1)).unwrap().remove(server_key(1));
+        table.services.get_mut(&key(2)).unwrap().put(server_key(2), weight(9));
+        table.services.get_mut(&key(2)).unwrap().put(server_key(77), weight(1));
+        table.services.insert(key(50), Service::default());
+    });
+    let reads = world.reads;
+    while world.reads == reads {
+        world.pass(10 * MS);
+    }
+    assert!(world.steps.is_empty(), "one look is not enough");
+    world.pass(S);
+    assert_eq!(
+        world.take_steps(),
+        [
+            "add server 10.0.0.1:80 (NAT, weight 1) to tcp 192.0.2.1:80",
+            "edit server 10.0.0.2:80 of tcp 192.0.2.2:80: weight 9 -> 1"
+        ]
+    );
+    assert_eq!(world.engine.counts().repairs, 1);
+    assert!(world.events.iter().any(|event| event.contains("changed by somebody else")), "{:#?}", world.events);
+    world.pass(20 * S);
+    assert!(world.steps.is_empty(), "others' entries stay");
+}
+
+#[test]
+fn a_torn_dump_is_not_acted_upon() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[server(1, true)]));
+    world.pass(2 * S);
+    world.take_steps();
+    let whole = world.table.clone();
+    let reads = world.reads;
+    world.edit(|table| table.services.clear());
+    while world.reads == reads {
+        world.pass(10 * MS);
+    }
+    world.table = whole;
+    world.pass(20 * S);
+    assert!(world.steps.is_empty());
+    assert_eq!(world.engine.counts().repairs, 0);
+}
+
+#[test]
+fn a_setting_that_the_kernel_does_not_keep_is_not_fought_over_for_ever() {
+    let mut world = World::new(empty());
+    world.keeps = Some(Forwarding::Local);
+    configure(&mut world, config(1, &[server(1, false), server(2, false)]));
+    world.pass(60 * S);
+    let edits = world.take_steps().iter().filter(|step| step.starts_with("edit server 10.0.0.1")).count();
+    assert!((2..=4).contains(&edits), "{edits}");
+    assert!(world.events.iter().any(|event| event.contains("does not last")), "{:#?}", world.events);
+    let problem = world.engine.problem(Subject::Server(key(1), server_key(1)));
+    assert!(problem.is_some_and(|problem| problem.contains("does not last")), "{problem:?}");
+}
+
+#[test]
+fn answers_that_were_lost_lead_to_a_fresh_look_before_anything_else() {
+    let mut world = World::new(empty());
+    world.lose_answers = true;
+    configure(&mut world, config(1, &[server(1, false)]));
+    assert_eq!((world.reads, world.ready, world.steps.len()), (2, 1, 2), "done once, seen, not done again");
+}
+
+#[test]
+fn a_table_that_is_not_as_thought_is_read_again_and_put_right() {
+    let mut world = World::new(empty());
+    // The table is not looked at for its own sake.
+    world.engine.drift_interval = 600 * S;
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.pass(2 * S);
+    world.take_steps();
+    world.edit(|table| table.services.clear());
+    world.dead.insert("10.0.0.2:80".parse().unwrap());
+    // The failing server is to be deleted, and that shows that the whole service is gone.
+    while !world.steps.iter().any(|step| step.starts_with("delete server")) {
+        world.pass(MS);
+    }
+    assert_eq!(
+        world.take_steps(),
+        [
+            "delete server 10.0.0.2:80 from tcp 192.0.2.1:80",
+            "add service tcp 192.0.2.1:80 (scheduler wlc)",
+            "add server 10.0.0.1:80 (NAT, weight 1) to tcp 192.0.2.1:80"
+        ]
+    );
+}
+
+#[test]
+fn a_refused_service_does_not_hold_up_the_others_and_is_tried_again_at_a_growing_distance() {
+    let mut world = World::new(empty());
+    world.unbuilt.insert(Scheduler::PowerOfTwo);
+    let mut config = config(2, &[server(1, false)]);
+    config.services[0].settings.scheduler = Scheduler::PowerOfTwo;
+    configure(&mut world, config);
+    assert_eq!(world.ready, 1);
+    assert_eq!(world.table.as_ref().unwrap().services[&key(2)].servers().len(), 1);
+    assert_eq!(world.engine.problem(Subject::Service(key(1))), Some("no scheduler twos"));
+    assert_eq!(world.events.len(), 1, "{:#?}", world.events);
+    world.take_steps();
+    world.pass(120 * S);
+    let tries = world.take_steps().iter().filter(|step| step.starts_with("add service")).count();
+    assert!((5..=8).contains(&tries), "{tries}");
+    assert_eq!(world.events.len(), 1, "told once");
+    world.unbuilt.clear();
+    world.pass(61 * S);
+    assert_eq!(world.table.as_ref().unwrap().services[&key(1)].servers().len(), 1);
+    assert_eq!(world.engine.problem(Subject::Service(key(1))), None);
+}
+
+#[test]
+fn without_ipvs_the_checks_go_on_and_the_table_is_programmed_when_it_comes() {
+    let mut world = World::new(None);
+    configure(&mut world, config(1, &[server(1, true)]));
+    assert_eq!((world.settled, world.ready), (1, 0));
+    assert_eq!(world.engine.kernel_state(), KernelState::Away("no ip_vs"));
+    world.pass(30 * S);
+    assert_eq!(world.events.iter().filter(|event| event.contains("not available")).count(), 1, "told once");
+    assert_eq!(world.engine.servers(0)[0].health, crate::balance::Health::Up);
+    world.table = empty();
+    world.pass(4 * S);
+    assert_eq!((world.take_steps().len(), world.ready, world.settled), (2, 1, 1));
+    assert!(world.events.contains(&"IPVS is available".to_owned()));
+    // The module is taken away, and brought back empty.
+    world.table = None;
+    world.pass(10 * S);
+    world.table = empty();
+    world.pass(4 * S);
+    assert_eq!(world.take_steps().len(), 2);
+}
+
+#[test]
+fn without_services_the_kernel_is_not_asked() {
+    let mut world = World::new(None);
+    configure(&mut world, Config::default());
+    world.pass(600 * S);
+    assert_eq!((world.reads, world.ready, world.settled), (0, 1, 1));
+    assert_eq!(world.engine.poll_timeout(), None);
+    world.tell(Input::Stop);
+    assert!(world.stopped);
+}
+
+#[test]
+fn what_cannot_be_tried_is_told_once_and_takes_nobody_out() {
+    let mut world = World::new(found(1, &[(1, 1)]));
+    world.obstacle = Some(Obstacle::ProcessFiles);
+    configure(&mut world, config(1, &[server(1, true)]));
+    world.pass(60 * S);
+    assert!(world.steps.is_empty());
+    assert_eq!(world.events.len(), 1, "{:#?}", world.events);
+    assert!(world.events[0].contains("cannot be checked"), "{:?}", world.events);
+    assert_eq!(world.engine.servers(0)[0].health, crate::balance::Health::Unknown);
+}
+
+#[test]
+fn probes_beyond_the_bound_wait_for_their_turn() {
+    let mut world = World::new(empty());
+    let servers: Vec<_> = (1..=100).map(|n| server(n, true)).collect();
+    let options = Options { seed: 1, ledger: Ledger::default(), probes: 7, drift_interval: 5 * S };
+    world.engine = Balancer::new(options, world.now);
+    configure(&mut world, config(1, &servers));
+    world.now += S;
+    world.tell(Input::Wake);
+    assert_eq!(world.probes.len(), 7);
+    while !world.probes.is_empty() {
+        world.answer();
+    }
+    assert_eq!(world.most_probes, 7);
+    assert_eq!(world.table.as_ref().unwrap().services[&key(1)].servers().len(), 100);
+}
+
+#[test]
+fn a_clean_stop_removes_what_is_ours_or_keeps_it() {
+    for keep in [false, true] {
+        let mut world = World::new(found(0, &[]));
+        let on_stop = if keep { OnStop::Keep } else { OnStop::Remove };
+        let global = Global { on_stop, ..Global::default() };
+        configure(&mut world, Config { global, ..config(2, &[server(1, true)]) });
+        world.pass(2 * S);
+        world.edit(|table| {
+            table.services.get_mut(&key(2)).unwrap().put(server_key(9), weight(1));
+            table.services.insert(key(9), Service::default());
+        });
+        world.take_steps();
+        world.tell(Input::Stop);
+        assert!(world.stopped);
+        assert!(world.probes.is_empty());
+        if keep {
+            assert!(world.steps.is_empty() && !world.engine.ledger().is_empty());
+        } else {
+            assert_eq!(
+                world.take_steps(),
+                ["delete server 10.0.0.1:80 from tcp 192.0.2.2:80", "delete service tcp 192.0.2.1:80"]
+                    .into_iter()
+                    .rev()
+                    .collect::<Vec<_>>()
+            );
+            assert!(world.ledgers.last().unwrap().is_empty());
+            assert_eq!(world.table.as_ref().unwrap().services.len(), 2, "what others use stays");
+        }
+        assert_eq!(world.engine.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn timeouts_are_set_where_they_differ() {
+    let mut world = World::new(empty());
+    let secs = std::num::NonZeroU32::new;
+    let timeouts = Timeouts { tcp_secs: secs(900), tcp_fin_secs: secs(60), udp_secs: None };
+    configure(&mut world, Config { global: Global { timeouts, ..Global::default() }, ..Config::default() });
+    assert_eq!(world.take_steps(), ["set timeouts: tcpfin 60 s"]);
+    world.pass(20 * S);
+    assert!(world.steps.is_empty());
+}
+
+#[test]
+fn first_checks_are_spread_and_warmup_stretches_them() {
+    let mut world = World::new(empty());
+    let mut slow = server(200, true);
+    slow.checks[0].warmup = Some(60 * S);
+    let mut servers: Vec<_> = (1..=100).map(|n| server(n, true)).collect();
+    servers.push(slow);
+    configure(&mut world, config(100, &servers));
+    let start = world.now;
+    let due: Vec<_> = world.engine.roster.checks.iter().map(|slot| slot.machine.poll_timeout() - start).collect();
+    let quick: Vec<_> = due.iter().enumerate().filter(|(n, _)| n % 101 != 100).map(|(_, at)| *at).collect();
+    assert!(quick.iter().all(|at| *at <= S));
+    let early = quick.iter().filter(|at| **at < S / 2).count();
+    assert!((4500..=5500).contains(&early), "{early} of 10,000 in the first half second");
+    assert!(due.iter().all(|at| *at <= 60 * S) && due.iter().any(|at| *at > 30 * S));
+}

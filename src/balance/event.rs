@@ -1,0 +1,131 @@
+//! What is worth a line in the log.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::check::{Obstacle, Outcome};
+use crate::model::{ServerKey, ServiceKey};
+
+/// What is worth a line in the log; `Display` is that line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A server works, as far as its checks say.
+    ServerUp {
+        /// Its service.
+        service: ServiceKey,
+        /// Which.
+        server: ServerKey,
+    },
+    /// A server does not work.
+    ServerDown {
+        /// Its service.
+        service: ServiceKey,
+        /// Which.
+        server: ServerKey,
+        /// Whom the check had called.
+        target: SocketAddr,
+        /// What it said.
+        outcome: Outcome,
+    },
+    /// A check cannot be tried, for reasons of this host. Told once until it can.
+    NotTried {
+        /// Its service.
+        service: ServiceKey,
+        /// Its server.
+        server: ServerKey,
+        /// Why.
+        obstacle: Obstacle,
+    },
+    /// The kernel refused a step.
+    Refused {
+        /// The step in words.
+        step: String,
+        /// Why.
+        problem: String,
+        /// When it will be tried again.
+        retry_in: Duration,
+    },
+    /// Somebody has changed entries of ours: they are put right.
+    Drift {
+        /// What is done, in short.
+        summary: String,
+    },
+    /// Entries were put right several times, and are wrong again.
+    Fight {
+        /// The last step in words.
+        step: String,
+        /// When it will be tried again.
+        retry_in: Duration,
+    },
+    /// The kernel has no IPVS, or does not let us use it.
+    KernelMissing(String),
+    /// It has it now.
+    KernelBack,
+    /// The table could not be read this time.
+    Unread(String),
+    /// Services of ours stay in the table, since others have servers there.
+    Shared {
+        /// Which.
+        service: ServiceKey,
+    },
+}
+
+/// How much a person should care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gravity {
+    /// The work goes on.
+    Info,
+    /// Somebody should look at it.
+    Warning,
+    /// Traffic suffers.
+    Error,
+}
+
+impl Event {
+    /// How much a person should care.
+    #[must_use]
+    pub fn gravity(&self) -> Gravity {
+        match self {
+            Self::ServerUp { .. } | Self::KernelBack | Self::Shared { .. } => Gravity::Info,
+            Self::ServerDown { .. }
+            | Self::NotTried { .. }
+            | Self::Drift { .. }
+            | Self::Fight { .. }
+            | Self::Unread(_) => Gravity::Warning,
+            Self::Refused { .. } | Self::KernelMissing(_) => Gravity::Error,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServerUp { service, server } => write!(f, "server {server} of {service} is up"),
+            Self::ServerDown { service, server, target, outcome } => {
+                write!(f, "server {server} of {service} is down: {target} {outcome}")
+            }
+            Self::NotTried { service, server, obstacle } => {
+                write!(f, "server {server} of {service} cannot be checked and stays as it is: {obstacle}")
+            }
+            Self::Refused { step, problem, retry_in } => {
+                write!(f, "the kernel refused to {step}: {problem}; next try in {} s", retry_in.as_secs())
+            }
+            Self::Drift { summary } => {
+                write!(f, "the kernel's table was changed by somebody else; putting it right: {summary}")
+            }
+            Self::Fight { step, retry_in } => write!(
+                f,
+                "this does not last: {step}; another program undoes it, or this kernel does not know the setting; next \
+                 try in {} s",
+                retry_in.as_secs()
+            ),
+            Self::KernelMissing(reason) => write!(f, "IPVS is not available: {reason}"),
+            Self::KernelBack => f.write_str("IPVS is available"),
+            Self::Unread(reason) => write!(f, "the kernel's table could not be read: {reason}"),
+            Self::Shared { service } => {
+                write!(f, "service {service} stays in the kernel: other programs have servers there")
+            }
+        }
+    }
+}

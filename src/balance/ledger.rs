@@ -1,0 +1,217 @@
+//! Which entries of the kernel's table are ours.
+//!
+//! IPVS keeps no owner with an entry, so we keep it ourselves: the names of everything that the configuration in force may
+//! have put into the table, and of what earlier configurations put there and could not take away yet. It is written *before* an
+//! entry is made. A daemon killed between the two has claimed something that does not exist, which does no harm; the
+//! other way round its own entries would look like somebody else's and stay for ever.
+//!
+//! The file is text, so that a person can see what it claims:
+//!
+//! ```text
+//! ipvsd ledger 1
+//! boot 6c0f2f1e-... netns 4026531840
+//! service tcp 192.0.2.1:80
+//! server 10.0.0.1:80
+//! end 2
+//! ```
+//!
+//! The stamp names the boot and the network namespace whose table is meant. Another boot's ledger says nothing about this
+//! one's table. The count at the end shows a file that was cut short.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+
+use super::table::Table;
+use crate::model::{Config, Family, Protocol, ServerKey, ServiceKey};
+
+const HEAD: &str = "ipvsd ledger 1";
+
+/// Whose table a ledger tells of: boot and network namespace, as one line of text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stamp(pub String);
+
+/// The services and servers that are ours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    services: BTreeMap<ServiceKey, Vec<ServerKey>>,
+}
+
+/// The text is not a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidLedger {
+    /// Line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for InvalidLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
+}
+
+impl std::error::Error for InvalidLedger {}
+
+impl Ledger {
+    /// Everything that a configuration names.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let entry = |service: &crate::model::ServiceConfig| {
+            let mut servers: Vec<_> = service.servers.iter().map(|server| server.key).collect();
+            servers.sort_unstable();
+            servers.dedup();
+            (service.key, servers)
+        };
+        Self { services: config.services.iter().map(entry).collect() }
+    }
+
+    /// Nothing is ours.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// The service is ours.
+    #[must_use]
+    pub fn has_service(&self, service: ServiceKey) -> bool {
+        self.services.contains_key(&service)
+    }
+
+    /// The server of that service is ours.
+    #[must_use]
+    pub fn has_server(&self, service: ServiceKey, server: ServerKey) -> bool {
+        self.services.get(&service).is_some_and(|servers| servers.binary_search(&server).is_ok())
+    }
+
+    /// Takes in what another ledger names. Returns whether that was anything new.
+    pub fn absorb(&mut self, other: &Self) -> bool {
+        let mut grew = false;
+        for (service, servers) in &other.services {
+            let mine = self.services.entry(*service).or_insert_with(|| {
+                grew = true;
+                Vec::new()
+            });
+            if mine.is_empty() {
+                grew |= !servers.is_empty();
+                mine.clone_from(servers);
+                continue;
+            }
+            let before = mine.len();
+            let new: Vec<_> = servers.iter().filter(|server| mine.binary_search(server).is_err()).copied().collect();
+            mine.extend(new);
+            mine.sort_unstable();
+            grew |= mine.len() != before;
+        }
+        grew
+    }
+
+    /// Forgets what is neither in `keep` nor in the table. Returns whether anything was forgotten.
+    pub fn prune(&mut self, keep: &Self, table: &Table) -> bool {
+        let mut shrank = false;
+        self.services.retain(|service, servers| {
+            let found = table.services.get(service);
+            let before = servers.len();
+            servers.retain(|server| {
+                keep.has_server(*service, *server) || found.is_some_and(|found| found.server(*server).is_some())
+            });
+            shrank |= servers.len() != before;
+            // A service that only others still use is theirs from now on.
+            let in_use = |found: &super::table::Service| !servers.is_empty() || found.servers().is_empty();
+            let stays = keep.has_service(*service) || found.is_some_and(in_use);
+            shrank |= !stays;
+            stays
+        });
+        shrank
+    }
+
+    /// As text, with a stamp.
+    #[must_use]
+    pub fn to_text(&self, stamp: &Stamp) -> String {
+        use fmt::Write;
+        let entries: usize = self.services.values().map(|servers| servers.len() + 1).sum();
+        let mut text = String::with_capacity(64 + entries * 32);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{HEAD}\n{}", stamp.0);
+        for (service, servers) in &self.services {
+            let _ = writeln!(text, "service {service}");
+            for server in servers {
+                let _ = writeln!(text, "server {server}");
+            }
+        }
+        let _ = writeln!(text, "end {entries}");
+        text
+    }
+
+    /// Reads what [`Ledger::to_text`] wrote.
+    ///
+    /// # Errors
+    /// [`InvalidLedger`] with the first line that is not as it should be.
+    pub fn from_text(text: &str) -> Result<(Stamp, Self), InvalidLedger> {
+        let mut lines = (1..).zip(text.lines());
+        let invalid = |line, problem| InvalidLedger { line, problem };
+        match lines.next() {
+            Some((_, HEAD)) => {}
+            Some((line, _)) => return Err(invalid(line, "not a ledger of this version")),
+            None => return Err(invalid(1, "the file is empty")),
+        }
+        let Some((_, stamp)) = lines.next() else { return Err(invalid(2, "the stamp is missing")) };
+        let mut services = BTreeMap::new();
+        let mut current: Option<(ServiceKey, Vec<ServerKey>)> = None;
+        let mut entries = 0_usize;
+        let mut last = 2;
+        for (line, text) in lines {
+            last = line;
+            let (word, rest) = text.split_once(' ').ok_or(invalid(line, "one word alone"))?;
+            match word {
+                "service" => {
+                    services.extend(current.take());
+                    current = Some((service_key(rest).ok_or(invalid(line, "not a service"))?, Vec::new()));
+                    entries += 1;
+                }
+                "server" => {
+                    let server = rest.parse::<SocketAddr>().map_err(|_| invalid(line, "not a server"))?;
+                    let (_, servers) = current.as_mut().ok_or(invalid(line, "a server before any service"))?;
+                    servers.push(ServerKey { address: server.ip(), port: server.port() });
+                    entries += 1;
+                }
+                "end" if rest.parse() == Ok(entries) => {
+                    services.extend(current.take());
+                    for servers in services.values_mut() {
+                        servers.sort_unstable();
+                        servers.dedup();
+                    }
+                    return Ok((Stamp(stamp.to_owned()), Self { services }));
+                }
+                "end" => return Err(invalid(line, "the number of entries is another than the file says")),
+                _ => return Err(invalid(line, "an unknown word")),
+            }
+        }
+        Err(invalid(last, "the file is cut short"))
+    }
+}
+
+/// What `Display` of [`ServiceKey`] writes.
+fn service_key(text: &str) -> Option<ServiceKey> {
+    let (word, rest) = text.split_once(' ')?;
+    let protocol = match word {
+        "tcp" => Protocol::Tcp,
+        "udp" => Protocol::Udp,
+        "sctp" => Protocol::Sctp,
+        "fwmark" => {
+            let (mark, family) = match rest.strip_suffix(" IPv6") {
+                Some(mark) => (mark, Family::V6),
+                None => (rest, Family::V4),
+            };
+            return Some(ServiceKey::Fwmark { family, mark: mark.parse::<NonZeroU32>().ok()? });
+        }
+        _ => return None,
+    };
+    let address: SocketAddr = rest.parse().ok()?;
+    Some(ServiceKey::Address { protocol, address: address.ip(), port: address.port() })
+}
+
+#[cfg(test)]
+mod tests;

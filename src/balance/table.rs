@@ -1,0 +1,84 @@
+//! A table of services and their servers, wished for or found in the kernel.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ServerKey, ServerSettings, ServiceKey, ServiceSettings};
+
+/// The kernel's connection timeouts in seconds (`IPVS_CMD_ATTR_TIMEOUT_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeoutSeconds {
+    /// Established TCP.
+    pub tcp: u32,
+    /// TCP after FIN.
+    pub tcp_fin: u32,
+    /// UDP.
+    pub udp: u32,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Services by key.
+    pub services: BTreeMap<ServiceKey, Service>,
+    /// Timeouts, where they were read.
+    pub timeouts: Option<TimeoutSeconds>,
+}
+
+/// A service of a table.
+///
+/// Settings are `None` where the kernel holds some that have no name in [`crate::model`] (a scheduler of somebody's own, an
+/// unknown flag). They equal nothing that can be wished for, so an entry of ours is edited back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Service {
+    /// How it is.
+    pub settings: Option<ServiceSettings>,
+    servers: Vec<(ServerKey, Option<ServerSettings>)>,
+}
+
+impl Service {
+    /// A service with these servers, in any order. Of two with the same key the last counts.
+    #[must_use]
+    pub fn new(settings: Option<ServiceSettings>, mut servers: Vec<(ServerKey, Option<ServerSettings>)>) -> Self {
+        // A dump taken while somebody adds servers can show one twice.
+        servers.reverse();
+        servers.sort_by_key(|(key, _)| *key);
+        servers.dedup_by_key(|(key, _)| *key);
+        servers.shrink_to_fit();
+        Self { settings, servers }
+    }
+
+    /// Its servers in the order of their keys.
+    #[must_use]
+    pub fn servers(&self) -> &[(ServerKey, Option<ServerSettings>)] {
+        &self.servers
+    }
+
+    /// A server: `None` if it is not there, `Some(None)` if its settings have no name here.
+    #[must_use]
+    pub fn server(&self, key: ServerKey) -> Option<Option<&ServerSettings>> {
+        self.find(key).ok().and_then(|at| self.servers.get(at)).map(|(_, settings)| settings.as_ref())
+    }
+
+    /// Adds a server, or gives it new settings.
+    pub fn put(&mut self, key: ServerKey, settings: ServerSettings) {
+        match self.find(key) {
+            Ok(at) => {
+                if let Some(server) = self.servers.get_mut(at) {
+                    server.1 = Some(settings);
+                }
+            }
+            Err(at) => self.servers.insert(at, (key, Some(settings))),
+        }
+    }
+
+    /// Removes a server if it is there.
+    pub fn remove(&mut self, key: ServerKey) {
+        if let Ok(at) = self.find(key) {
+            self.servers.remove(at);
+        }
+    }
+
+    fn find(&self, key: ServerKey) -> Result<usize, usize> {
+        self.servers.binary_search_by_key(&key, |(key, _)| *key)
+    }
+}

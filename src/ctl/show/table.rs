@@ -1,0 +1,292 @@
+//! `show -o table` and `-o wide`: the daemon, what is wrong, the virtual routers, the services, the kernel settings.
+//!
+//! Whoever opens this at three in the morning reads from the top: one line that says what runs, then each problem with a `!`, then
+//! the parts. Wide has the same parts with more columns and lines; it hides nothing and moves nothing.
+
+use super::services;
+use crate::api::{AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView};
+use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
+
+/// Addresses of a virtual router that a table names; wide names all.
+const ADDRESSES: usize = 4;
+
+/// Everything that the daemon knows.
+pub(super) fn snapshot(snapshot: &Snapshot, wide: bool) -> Page {
+    let mut page = Page::default();
+    head(&mut page, snapshot);
+    problems(&mut page, snapshot);
+    if !snapshot.instances.is_empty() {
+        page.gap();
+        instances(&mut page, &snapshot.instances, wide);
+    }
+    if !snapshot.balancer.services.is_empty() {
+        page.gap();
+        services::with_health(&mut page, &snapshot.balancer, wide);
+    }
+    if wide && !snapshot.sysctls.is_empty() {
+        page.gap();
+        sysctls(&mut page, &snapshot.sysctls);
+    }
+    page
+}
+
+/// What the kernel alone knows.
+pub(super) fn kernel(balancer: &BalancerView, wide: bool) -> Page {
+    let mut page = Page::default();
+    let version = balancer.kernel.version.as_deref().unwrap_or("unknown");
+    let size = balancer.kernel.connection_table_size.unwrap_or_default();
+    let servers: usize = balancer.services.iter().map(|service| service.servers.len()).sum();
+    page.text(0, format!("kernel IPVS {version}, connection table of {size} buckets"), Tone::Strong);
+    page.text(
+        0,
+        "Read from the kernel by ipvsctl itself; the daemon was not asked, so health is not known.",
+        Tone::Dim,
+    );
+    page.text(
+        0,
+        format!(
+            "{}, {}",
+            count(services::number(balancer.services.len()), "service"),
+            count(services::number(servers), "server")
+        ),
+        Tone::Plain,
+    );
+    if !balancer.services.is_empty() {
+        page.gap();
+        services::kernel_only(&mut page, balancer, wide);
+    }
+    page
+}
+
+fn head(page: &mut Page, snapshot: &Snapshot) {
+    let DaemonView { version, pid, uptime_secs, resident_bytes, .. } = &snapshot.daemon;
+    let up = age(*uptime_secs);
+    page.text(0, format!("ipvsd {version}, pid {pid}, up {up}, {}", bytes(*resident_bytes)), Tone::Strong);
+    let config = &snapshot.config;
+    let mut line = format!("{}, in force for {}", config.file, age(config.loaded_secs));
+    if config.warnings > 0 {
+        let warnings = count(config.warnings.into(), "warning");
+        line.push_str(&format!(", {warnings} (`ipvsctl check {}` shows them)", config.file));
+    }
+    page.text(0, line, Tone::Plain);
+    page.text(0, summary(snapshot), Tone::Plain);
+}
+
+/// `2 virtual routers: 1 MASTER, 1 BACKUP; 3 services, 5 of 6 servers up`
+fn summary(snapshot: &Snapshot) -> String {
+    let mut parts = Vec::new();
+    if !snapshot.instances.is_empty() {
+        let mut states: Vec<(&str, usize)> = Vec::new();
+        for instance in &snapshot.instances {
+            match states.iter_mut().find(|(state, _)| *state == instance.state) {
+                Some((_, count)) => *count += 1,
+                None => states.push((&instance.state, 1)),
+            }
+        }
+        let states: Vec<_> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        parts.push(format!(
+            "{}: {}",
+            count(services::number(snapshot.instances.len()), "virtual router"),
+            states.join(", ")
+        ));
+    }
+    if !snapshot.balancer.services.is_empty() {
+        parts.push(services::summary(&snapshot.balancer));
+    }
+    if parts.is_empty() { "nothing is configured".to_owned() } else { parts.join("; ") }
+}
+
+fn problems(page: &mut Page, snapshot: &Snapshot) {
+    if let Some(refused) = &snapshot.config.refused {
+        page.problem(0, format!("the last reload was refused, and nothing was changed: {refused}"), Tone::Bad);
+    }
+    for (name, LoopView { running, restarts, last_panic }) in
+        [("router", &snapshot.daemon.router), ("balancer", &snapshot.daemon.balancer)]
+    {
+        let panic = last_panic.as_ref().map_or_else(String::new, |panic| format!(" (its last panic: {panic})"));
+        if !running {
+            page.problem(0, format!("the {name} loop does not run{panic}; see the log"), Tone::Bad);
+        } else if *restarts > 0 {
+            let times = count((*restarts).into(), "time");
+            page.problem(0, format!("the {name} loop was restarted {times}{panic}; please report it"), Tone::Warn);
+        }
+    }
+    let balancer = &snapshot.balancer;
+    if let Some(problem) = &balancer.kernel.problem {
+        page.problem(0, problem, if balancer.services.is_empty() { Tone::Warn } else { Tone::Bad });
+    }
+    if balancer.steps_failed > 0 {
+        let (failed, all) = (balancer.steps_failed, balancer.steps_applied);
+        page.problem(0, format!("the kernel refused {failed} of {all} steps since the start"), Tone::Warn);
+    }
+    if balancer.drift_repairs > 0 {
+        let times = count(balancer.drift_repairs, "time");
+        let text = format!("somebody else edited the kernel's table; it was put right {times} since the start");
+        page.problem(0, text, Tone::Warn);
+    }
+    for sysctl in &snapshot.sysctls {
+        if let Some(problem) = &sysctl.problem {
+            page.problem(0, format!("{}: {problem}", sysctl.name), sysctl_tone(sysctl.state));
+        }
+    }
+}
+
+fn instances(page: &mut Page, instances: &[InstanceView], wide: bool) {
+    page.columns(&[
+        ("VIRTUAL ROUTER", Side::Left),
+        ("STATE", Side::Left),
+        ("SINCE", Side::Right),
+        ("PRIORITY", Side::Right),
+        ("INTERFACE", Side::Left),
+        ("VRID", Side::Right),
+        ("MASTER", Side::Left),
+        ("ADDRESSES", Side::Left),
+    ]);
+    for instance in instances {
+        let master = match (&instance.master, instance.state.as_str()) {
+            (Some(master), _) => plain(master),
+            (None, "MASTER") => plain("this host"),
+            (None, _) => plain("-"),
+        };
+        page.row(vec![
+            plain(&instance.name),
+            cell(&instance.state, state_tone(&instance.state)),
+            plain(age(instance.since_secs)),
+            priority(instance),
+            plain(&instance.interface),
+            plain(instance.vrid.to_string()),
+            master,
+            plain(addresses(&instance.addresses, wide)),
+        ]);
+        let broken = !matches!(instance.state.as_str(), "MASTER" | "BACKUP");
+        if broken {
+            page.problem(2, &instance.reason, state_tone(&instance.state));
+        } else if wide {
+            page.text(2, &instance.reason, Tone::Dim);
+        }
+        misplaced(page, instance);
+        tracks(page, instance, wide);
+        if wide {
+            adverts(page, instance);
+        }
+    }
+}
+
+/// `101`, or `96/101` where weights changed it.
+fn priority(instance: &InstanceView) -> Cell {
+    if instance.effective_priority == instance.priority {
+        plain(instance.priority.to_string())
+    } else {
+        cell(format!("{}/{}", instance.effective_priority, instance.priority), Tone::Warn)
+    }
+}
+
+fn addresses(addresses: &[AddressView], wide: bool) -> String {
+    let shown = if wide { addresses.len() } else { ADDRESSES };
+    let mut text = addresses.iter().take(shown).map(|address| address.address.as_str()).collect::<Vec<_>>().join(", ");
+    if addresses.len() > shown {
+        text.push_str(&format!(" and {} more", addresses.len() - shown));
+    }
+    text
+}
+
+/// Addresses that are missing from a master, or still on a host that is none.
+fn misplaced(page: &mut Page, instance: &InstanceView) {
+    let master = instance.state == "MASTER";
+    let wrong: Vec<_> =
+        instance.addresses.iter().filter(|address| address.present != master).map(|a| a.address.as_str()).collect();
+    if !wrong.is_empty() {
+        let what =
+            if master { "not on this host though it is master" } else { "still on this host though it is not master" };
+        page.problem(2, format!("{what}: {}", wrong.join(", ")), Tone::Bad);
+    }
+}
+
+fn tracks(page: &mut Page, instance: &InstanceView, wide: bool) {
+    for track in &instance.tracks {
+        let effect = match track.weight {
+            0 => "fault when it fails".to_owned(),
+            weight => format!("weight {weight:+}"),
+        };
+        let (verdict, tone) = match track.ok {
+            Some(true) => ("ok", Tone::Dim),
+            Some(false) if track.weight == 0 => ("FAILED", Tone::Bad),
+            Some(false) => ("FAILED", Tone::Warn),
+            None => ("not known yet", Tone::Warn),
+        };
+        let detail = if track.detail.is_empty() { String::new() } else { format!(": {}", track.detail) };
+        let text = format!("{} {verdict} ({effect}){detail}", track.what);
+        if track.ok != Some(true) {
+            page.problem(2, text, tone);
+        } else if wide {
+            page.text(2, text, tone);
+        }
+    }
+}
+
+fn adverts(page: &mut Page, instance: &InstanceView) {
+    let mut text = format!(
+        "VRRPv{}, an advert every {} s; became master {}; adverts: {} sent, {} received",
+        instance.version,
+        instance.advert_interval_secs,
+        count(instance.became_master, "time"),
+        instance.adverts_sent,
+        instance.adverts_received
+    );
+    let dropped: Vec<_> = instance
+        .adverts_dropped
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(why, count)| format!("{count} {why}"))
+        .collect();
+    if !dropped.is_empty() {
+        text.push_str(&format!("; dropped: {}", dropped.join(", ")));
+    }
+    page.text(2, text, Tone::Dim);
+    if let Some(last) = &instance.last_advert {
+        page.text(2, format!("last advert from elsewhere: {last}"), Tone::Dim);
+    }
+}
+
+fn sysctls(page: &mut Page, sysctls: &[SysctlView]) {
+    page.columns(&[
+        ("KERNEL SETTING", Side::Left),
+        ("WANTED", Side::Right),
+        ("ACTUAL", Side::Right),
+        ("BEFORE", Side::Right),
+        ("STATE", Side::Left),
+    ]);
+    for sysctl in sysctls {
+        let state = match sysctl.state {
+            SysctlState::AlreadyRight => "was right already",
+            SysctlState::Set => "set",
+            SysctlState::Drifted => "CHANGED by somebody else",
+            SysctlState::Failed => "FAILED",
+        };
+        page.row(vec![
+            plain(&sysctl.name),
+            plain(&sysctl.wanted),
+            plain(sysctl.actual.as_deref().unwrap_or("-")),
+            plain(sysctl.original.as_deref().unwrap_or("-")),
+            cell(state, sysctl_tone(sysctl.state)),
+        ]);
+    }
+}
+
+fn sysctl_tone(state: SysctlState) -> Tone {
+    match state {
+        SysctlState::AlreadyRight => Tone::Plain,
+        SysctlState::Set => Tone::Good,
+        SysctlState::Drifted => Tone::Warn,
+        SysctlState::Failed => Tone::Bad,
+    }
+}
+
+fn state_tone(state: &str) -> Tone {
+    match state {
+        "MASTER" => Tone::Good,
+        "BACKUP" => Tone::Plain,
+        "FAULT" => Tone::Bad,
+        _ => Tone::Warn,
+    }
+}

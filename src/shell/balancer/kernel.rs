@@ -1,0 +1,224 @@
+//! The kernel's table: read whole, changed in batches.
+
+use std::collections::BTreeMap;
+
+use ipvs_sys::{Cause, Command, DestinationEntry, DumpError, Ipvs, OpenError, Outcome, RequestError, ServiceEntry};
+
+use super::translate;
+use crate::balance::{Plan, Service, Step, StepOutcome, Table};
+use crate::model::{ServerKey, ServiceKey};
+
+/// Dumps that did not end cleanly are begun again so many times.
+const TRIES: usize = 3;
+/// Steps that are translated at a time, which bounds the memory that a huge plan takes.
+const CHUNK: usize = 1024;
+
+/// The kernel could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unread {
+    /// There is no IPVS, or it may not be used.
+    pub(super) missing: bool,
+    /// A sentence: why, and what to do.
+    pub(super) reason: String,
+}
+
+/// Every row of the kernel's table with its counters.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) services: Vec<(ServiceEntry, Vec<DestinationEntry>)>,
+    pub(super) timeouts: ipvs_sys::Timeouts,
+}
+
+/// Live connections of each service (`None`) and server.
+pub(super) type Connections = BTreeMap<(ServiceKey, Option<ServerKey>), u64>;
+
+/// Our end of the kernel's IPVS, opened when it is first needed and again when it was lost.
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    ipvs: Option<Ipvs>,
+    /// Version and size of the connection table.
+    pub(super) info: Option<ipvs_sys::Info>,
+}
+
+impl Kernel {
+    fn ipvs(&mut self) -> Result<&mut Ipvs, Unread> {
+        if self.ipvs.is_none() {
+            let mut ipvs = Ipvs::open().map_err(|error| Unread {
+                missing: match error {
+                    OpenError::NoIpvs | OpenError::NotPermitted => true,
+                    OpenError::Socket(_) | OpenError::Request(_) => false,
+                },
+                reason: error.to_string(),
+            })?;
+            self.info = ipvs.info().ok();
+            self.ipvs = Some(ipvs);
+        }
+        self.ipvs.as_mut().ok_or_else(|| Unread { missing: false, reason: "IPVS is not open".to_owned() })
+    }
+
+    /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own.
+    pub(super) fn table(&mut self, wanted: impl Fn(ServiceKey) -> bool) -> Result<Table, Unread> {
+        self.again(|ipvs| {
+            let services = ipvs.services()?;
+            let mut table = Table::default();
+            for entry in services {
+                let Some(key) = translate::service_key(&entry.id) else { continue };
+                let mut servers = Vec::new();
+                if wanted(key) {
+                    let rows = ipvs.destinations(&entry.id)?;
+                    let row = |row: &DestinationEntry| {
+                        (translate::server_key(row.id), translate::found_server(&row.settings))
+                    };
+                    servers.extend(rows.iter().map(row));
+                }
+                table.services.insert(key, Service::new(translate::found_service(&entry.settings), servers));
+            }
+            table.timeouts = Some(translate::found_timeouts(ipvs.timeouts()?));
+            Ok(table)
+        })
+    }
+
+    /// The table with all its counters.
+    pub(super) fn rows(&mut self) -> Result<Rows, Unread> {
+        self.again(|ipvs| {
+            let mut services = Vec::new();
+            for entry in ipvs.services()? {
+                let servers = ipvs.destinations(&entry.id)?.into_rows();
+                services.push((entry, servers));
+            }
+            Ok(Rows { services, timeouts: ipvs.timeouts()? })
+        })
+    }
+
+    /// Reads until it ends cleanly, a few times, and opens again what was lost.
+    fn again<T>(&mut self, read: impl Fn(&mut Ipvs) -> Result<T, ReadError>) -> Result<T, Unread> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match read(self.ipvs()?) {
+                Ok(whole) => return Ok(whole),
+                Err(error) => error,
+            };
+            match error.cause() {
+                Some(Cause::FamilyGone | Cause::NoIpvs) => self.ipvs = None,
+                Some(Cause::NotPermitted) => {
+                    self.ipvs = None;
+                    return Err(Unread { missing: true, reason: error.to_string() });
+                }
+                Some(_) => {}
+                // The socket itself may be at fault.
+                None => self.ipvs = None,
+            }
+            if tries >= TRIES {
+                return Err(Unread { missing: false, reason: error.to_string() });
+            }
+        }
+    }
+
+    /// Gives the steps to the kernel, in order, and says what became of each.
+    pub(super) fn apply(&mut self, plan: &Plan) -> Vec<StepOutcome> {
+        let mut outcomes = Vec::with_capacity(plan.steps.len());
+        for steps in plan.steps.chunks(CHUNK) {
+            self.apply_chunk(steps, &mut outcomes);
+        }
+        outcomes
+    }
+
+    fn apply_chunk(&mut self, steps: &[Step], outcomes: &mut Vec<StepOutcome>) {
+        let Ok(ipvs) = self.ipvs() else {
+            outcomes.extend(steps.iter().map(|_| StepOutcome::Unknown));
+            return;
+        };
+        let commands: Vec<Option<Command>> = steps.iter().map(translate::command).collect();
+        let sent: Vec<Command> = commands.iter().flatten().cloned().collect();
+        let batch = ipvs.apply(&sent);
+        let mut results = batch.outcomes.into_iter();
+        let mut gone = false;
+        for command in &commands {
+            let outcome = match command {
+                None => StepOutcome::Refused("a name in it is longer than the kernel takes".to_owned()),
+                Some(_) => results.next().map_or(StepOutcome::Unknown, |result| outcome(result, &mut gone)),
+            };
+            outcomes.push(outcome);
+        }
+        if gone {
+            self.ipvs = None;
+        }
+    }
+}
+
+fn outcome(result: Outcome, gone: &mut bool) -> StepOutcome {
+    let error = match result {
+        Outcome::Done => return StepOutcome::Done,
+        Outcome::Unknown(_) | Outcome::NotSent(_) => return StepOutcome::Unknown,
+        Outcome::Failed(error) => error,
+    };
+    match error.cause() {
+        Cause::AlreadyExists | Cause::NoSuchService | Cause::NoSuchDestination => StepOutcome::Stale(error.to_string()),
+        Cause::NoIpvs | Cause::FamilyGone => {
+            *gone = true;
+            StepOutcome::Unknown
+        }
+        Cause::NoSuchScheduler
+        | Cause::NoSuchDaemon
+        | Cause::NoSuchInterface
+        | Cause::NoAddressOnInterface
+        | Cause::NotPermitted
+        | Cause::OutOfRange
+        | Cause::Invalid
+        | Cause::FamilyUnsupported
+        | Cause::Unsupported
+        | Cause::NoMemory
+        | Cause::Busy
+        | Cause::Other => StepOutcome::Refused(error.to_string()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+impl ReadError {
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Dump(DumpError::Refused(error)) | Self::Request(RequestError::Refused(error)) => Some(error.cause()),
+            Self::Dump(_) | Self::Request(_) => None,
+        }
+    }
+}
+
+impl Rows {
+    /// The same without its counters.
+    pub(super) fn table(&self) -> Table {
+        let service = |(entry, servers): &(ServiceEntry, Vec<DestinationEntry>)| {
+            let key = translate::service_key(&entry.id)?;
+            let server =
+                |row: &DestinationEntry| (translate::server_key(row.id), translate::found_server(&row.settings));
+            let servers = servers.iter().map(server).collect();
+            Some((key, Service::new(translate::found_service(&entry.settings), servers)))
+        };
+        Table {
+            services: self.services.iter().filter_map(service).collect(),
+            timeouts: Some(translate::found_timeouts(self.timeouts)),
+        }
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        let mut live = Connections::new();
+        for (entry, servers) in &self.services {
+            let Some(key) = translate::service_key(&entry.id) else { continue };
+            let mut all = 0;
+            for row in servers {
+                let here = u64::from(row.active_connections) + u64::from(row.inactive_connections);
+                all += here;
+                live.insert((key, Some(translate::server_key(row.id))), here);
+            }
+            live.insert((key, None), all);
+        }
+        live
+    }
+}

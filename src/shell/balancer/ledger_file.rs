@@ -1,0 +1,117 @@
+//! The ledger's file: written beside and renamed, so that a reader sees the old one or the new one.
+//!
+//! It is not flushed to the disk. What it tells of, the kernel's table, does not outlive a crash of the host, and the
+//! stamp says to which boot a ledger belongs; what has to survive is a SIGKILL of this process, and what was handed to the
+//! kernel does. A flush would only keep a busy disk between a reload and the kernel.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use crate::balance::{Ledger, Stamp};
+
+#[derive(Debug)]
+pub(super) struct LedgerFile {
+    folder: PathBuf,
+    stamp: Stamp,
+}
+
+impl LedgerFile {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, stamp: stamp() }
+    }
+
+    /// Reads it. A file that is damaged is set aside; nothing is fatal: the worst is that our own entries look like
+    /// somebody else's until the configuration names them. The text says what was amiss.
+    pub(super) fn read(&self) -> (Ledger, Option<String>) {
+        let path = self.folder.join("ledger");
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return (Ledger::default(), None),
+            Err(error) => return (Ledger::default(), Some(format!("{} cannot be read: {error}", path.display()))),
+        };
+        match Ledger::from_text(&text) {
+            Ok((stamp, ledger)) if stamp == self.stamp => (ledger, None),
+            // Another boot's, or another namespace's: the table it tells of is not this one.
+            Ok(_) => (Ledger::default(), None),
+            Err(error) => {
+                let aside = self.folder.join("ledger.damaged");
+                let fate = match fs::rename(&path, &aside) {
+                    Ok(()) => format!("it was set aside as {}", aside.display()),
+                    Err(error) => format!("it could not be set aside: {error}"),
+                };
+                let effect = "entries that an earlier configuration put into the kernel's table and this one does not \
+                              name stay there; remove them with ipvsadm if they are not wanted";
+                (
+                    Ledger::default(),
+                    Some(format!("the ledger {} is damaged ({error}); {fate}; {effect}", path.display())),
+                )
+            }
+        }
+    }
+
+    pub(super) fn write(&self, ledger: &Ledger) -> Result<(), String> {
+        let (new, path) = (self.folder.join("ledger.new"), self.folder.join("ledger"));
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&new, ledger.to_text(&self.stamp)))
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|error| {
+                format!(
+                    "the ledger {} cannot be written: {error}; the table is kept up all the same, but entries made now \
+                     will look foreign after a restart if the configuration no longer names them",
+                    path.display()
+                )
+            })
+    }
+}
+
+/// This boot, and the network namespace of this thread.
+fn stamp() -> Stamp {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let netns = fs::metadata("/proc/thread-self/ns/net").map_or(0, |file| file.ino());
+    Stamp(format!("boot {} netns {netns}", boot.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Config, ServiceConfig, ServiceKey, ServiceSettings};
+
+    fn ledger() -> Ledger {
+        let key = ServiceKey::Fwmark { family: crate::model::Family::V4, mark: std::num::NonZeroU32::MIN };
+        let service = ServiceConfig { key, settings: ServiceSettings::default(), servers: Vec::new() };
+        Ledger::of(&Config { services: vec![service], ..Config::default() })
+    }
+
+    #[test]
+    fn written_and_read_by_the_next_process_of_this_boot_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LedgerFile::new(folder.path().join("a/b"));
+        assert_eq!(file.read(), (Ledger::default(), None));
+        file.write(&ledger()).unwrap();
+        assert_eq!(LedgerFile::new(folder.path().join("a/b")).read(), (ledger(), None));
+        let later = LedgerFile { folder: folder.path().join("a/b"), stamp: Stamp("boot later netns 1".to_owned()) };
+        assert_eq!(later.read(), (Ledger::default(), None));
+    }
+
+    #[test]
+    fn a_damaged_one_is_set_aside_and_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LedgerFile::new(folder.path().to_owned());
+        for damage in [&b"\xff\xfe\0\0"[..], b"", b"ipvsd ledger 1\nboot x netns 1\nservice tcp 192.0.2.1:80\n"] {
+            fs::write(folder.path().join("ledger"), damage).unwrap();
+            let (ledger, problem) = file.read();
+            assert!(ledger.is_empty());
+            assert!(problem.is_some_and(|problem| problem.contains("is damaged")));
+            assert_eq!(fs::read(folder.path().join("ledger.damaged")).unwrap(), damage);
+            assert!(!folder.path().join("ledger").exists());
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let file = LedgerFile::new("/proc/no/such".into());
+        assert!(file.write(&ledger()).unwrap_err().contains("/proc/no/such/ledger"));
+    }
+}

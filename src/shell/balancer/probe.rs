@@ -1,0 +1,176 @@
+//! The sockets of the checks: non-blocking connects, one event each, closed without a trace.
+//!
+//! A connection that was accepted is closed with zero linger: a reset leaves no TIME_WAIT here and frees the server at once.
+//! How long a connect may take is the engine's business; a probe whose time is up is simply dropped.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use nix::libc;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::balance::ProbeId;
+use crate::check::{Obstacle, Outcome};
+use crate::model::Connect;
+
+#[derive(Debug)]
+struct Running {
+    id: ProbeId,
+    socket: Socket,
+}
+
+/// The probes that run. A probe's token is its place.
+#[derive(Debug)]
+pub(super) struct Prober {
+    registry: Registry,
+    places: Vec<Option<Running>>,
+    free: Vec<usize>,
+    by_id: HashMap<ProbeId, usize>,
+}
+
+impl Prober {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry, places: Vec::new(), free: Vec::new(), by_id: HashMap::new() }
+    }
+
+    /// Begins a probe. An outcome that is known at once is given back.
+    pub(super) fn start(&mut self, id: ProbeId, connect: &Connect) -> Option<Outcome> {
+        let socket = match open(connect) {
+            Ok(socket) => socket,
+            Err(obstacle) => return Some(Outcome::NotTried(obstacle)),
+        };
+        match socket.connect(&connect.target.into()) {
+            Ok(()) => return Some(accepted(&socket)),
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Some(connect_error(&error)),
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        let fd = socket.as_raw_fd();
+        if let Err(error) = self.registry.register(&mut SourceFd(&fd), Token(place), Interest::WRITABLE) {
+            self.free.push(place);
+            return Some(Outcome::NotTried(obstacle(&error, Obstacle::Ports)));
+        }
+        if let Some(entry) = self.places.get_mut(place) {
+            *entry = Some(Running { id, socket });
+            self.by_id.insert(id, place);
+        }
+        None
+    }
+
+    /// Drops a probe if it runs.
+    pub(super) fn cancel(&mut self, id: ProbeId) {
+        if let Some(place) = self.by_id.remove(&id) {
+            self.clear(place);
+        }
+    }
+
+    /// Something happened to the socket in this place.
+    pub(super) fn ready(&mut self, token: Token) -> Option<(ProbeId, Outcome)> {
+        let Running { id, socket } = self.places.get(token.0)?.as_ref()?;
+        let id = *id;
+        let outcome = match socket.take_error() {
+            Ok(Some(error)) | Err(error) => connect_error(&error),
+            // Woken for nothing: still on the way.
+            Ok(None) if socket.peer_addr().is_err() => return None,
+            Ok(None) => accepted(socket),
+        };
+        self.by_id.remove(&id);
+        self.clear(token.0);
+        Some((id, outcome))
+    }
+
+    /// Closing takes it out of the epoll too.
+    fn clear(&mut self, place: usize) {
+        if self.places.get_mut(place).and_then(Option::take).is_some() {
+            self.free.push(place);
+        }
+    }
+}
+
+fn accepted(socket: &Socket) -> Outcome {
+    // If it cannot be had, the connection is closed the slow way.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+    Outcome::Ok
+}
+
+fn open(connect: &Connect) -> Result<Socket, Obstacle> {
+    let domain = Domain::for_address(connect.target);
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
+        .map_err(|error| obstacle(&error, Obstacle::Ports))?;
+    if let Some(mark) = connect.mark {
+        socket.set_mark(mark).map_err(|error| obstacle(&error, Obstacle::Ports))?;
+    }
+    if let Some(interface) = &connect.interface {
+        socket.bind_device(Some(interface.as_bytes())).map_err(|error| obstacle(&error, Obstacle::Ports))?;
+    }
+    if connect.source_address.is_some() || connect.source_port.is_some() {
+        let any = match connect.target {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let source = SocketAddr::new(connect.source_address.unwrap_or(any), connect.source_port.unwrap_or(0));
+        if connect.source_port.is_some() {
+            // The last probe from this port may not be quite gone.
+            let _ = socket.set_reuse_address(true);
+        } else {
+            // The port is chosen at connect, where only the pair with the target has to be free, not at bind.
+            let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
+        }
+        socket.bind(&source.into()).map_err(|error| obstacle(&error, Obstacle::SourceAddress))?;
+    }
+    Ok(socket)
+}
+
+/// Why a socket could not be made. `unavailable` is what `EADDRNOTAVAIL` means at this point.
+fn obstacle(error: &io::Error, unavailable: Obstacle) -> Obstacle {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => Obstacle::ProcessFiles,
+        Some(libc::ENFILE) => Obstacle::SystemFiles,
+        Some(libc::ENOBUFS | libc::ENOSPC) => Obstacle::Buffers,
+        Some(libc::ENOMEM) => Obstacle::Memory,
+        Some(libc::EADDRNOTAVAIL) => unavailable,
+        Some(libc::EADDRINUSE) => Obstacle::SourcePort,
+        Some(libc::ENODEV) => Obstacle::Interface,
+        Some(libc::EPERM | libc::EACCES) => Obstacle::Permission,
+        Some(libc::EAFNOSUPPORT) => Obstacle::Family,
+        Some(errno) => Obstacle::Other(errno),
+        None => Obstacle::Other(0),
+    }
+}
+
+fn connect_error(error: &io::Error) -> Outcome {
+    match error.raw_os_error() {
+        Some(libc::ECONNREFUSED) => Outcome::Refused,
+        Some(libc::ETIMEDOUT) => Outcome::Timeout,
+        Some(libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE) => Outcome::Reset,
+        Some(libc::EHOSTUNREACH | libc::EHOSTDOWN) => Outcome::HostUnreachable,
+        Some(libc::ENETUNREACH | libc::ENETDOWN) => Outcome::NetworkUnreachable,
+        Some(libc::ENOPROTOOPT | libc::EPROTO) => Outcome::ProtocolUnreachable,
+        Some(libc::EPERM | libc::EACCES) => Outcome::NotTried(Obstacle::Firewall),
+        Some(
+            libc::EMFILE
+            | libc::ENFILE
+            | libc::ENOBUFS
+            | libc::ENOMEM
+            | libc::EADDRNOTAVAIL
+            | libc::EADDRINUSE
+            | libc::ENODEV
+            | libc::EAFNOSUPPORT,
+        ) => Outcome::NotTried(obstacle(error, Obstacle::Ports)),
+        Some(errno) => Outcome::Other(errno),
+        None => Outcome::Other(0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The balancer's part of the snapshot: what is configured and known, beside what the kernel shows at this moment.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
+
+use ipvs_sys::{DestinationEntry, Info, ServiceEntry};
+
+use super::kernel::{Rows, Unread};
+use super::translate;
+use crate::api::{BalancerView, CheckView, KernelView, ServerHealth, ServerView, ServiceView};
+use crate::balance::{Balancer, Health, KernelState, ServerStatus, Subject};
+use crate::check::{Outcome, Verdict};
+use crate::model::{CheckKind, Config, Forwarding, Scheduler, SchedulerFlags, ServerKey, ServiceConfig, ServiceKey};
+use crate::shell::kernel_view;
+
+/// A service of the kernel's listing with its servers, all numbered by their place in it.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    position: u32,
+    entry: &'a ServiceEntry,
+    servers: &'a [DestinationEntry],
+}
+
+/// What the loop itself knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LoopState {
+    /// The table was programmed once.
+    pub(super) ready: bool,
+    /// Steps of the last batch, and the milliseconds that it took.
+    pub(super) last_apply: Option<(u64, f64)>,
+}
+
+/// Everything at once. `rows` is `None` where the kernel is not needed.
+pub(super) fn view(
+    balancer: &Balancer,
+    state: LoopState,
+    rows: Option<Result<&Rows, &Unread>>,
+    info: Option<Info>,
+    now: Instant,
+) -> BalancerView {
+    let mut found = BTreeMap::new();
+    let mut odd = Vec::new();
+    let listing = rows.and_then(Result::ok).into_iter().flat_map(|rows| &rows.services);
+    for (position, (entry, servers)) in (0..).zip(listing) {
+        let row = Found { position, entry, servers };
+        match translate::service_key(&entry.id) {
+            Some(key) => {
+                found.insert(key, row);
+            }
+            None => odd.push(row),
+        }
+    }
+    let config: &Config = balancer.config();
+    let mut services: Vec<_> = config
+        .services
+        .iter()
+        .enumerate()
+        .map(|(place, service)| configured(balancer, place, service, found.remove(&service.key), now))
+        .collect();
+    let foreign: Vec<_> = found
+        .into_iter()
+        .map(|(key, row)| not_configured(row, balancer.ledger().has_service(key)))
+        .chain(odd.into_iter().map(|row| not_configured(row, false)))
+        .collect();
+    let foreign_services = foreign.iter().filter(|service| !service.ours).count();
+    services.extend(foreign);
+    let counts = balancer.counts();
+    BalancerView {
+        ready: state.ready,
+        kernel: kernel(balancer, rows, info),
+        services,
+        foreign_services: u32::try_from(foreign_services).unwrap_or(u32::MAX),
+        steps_applied: counts.steps,
+        steps_failed: counts.refused,
+        last_apply_steps: state.last_apply.map(|(steps, _)| steps),
+        last_apply_millis: state.last_apply.map(|(_, millis)| millis),
+        drift_repairs: counts.repairs,
+    }
+}
+
+fn kernel(balancer: &Balancer, rows: Option<Result<&Rows, &Unread>>, info: Option<Info>) -> KernelView {
+    let away = match balancer.kernel_state() {
+        KernelState::Away(reason) => Some(reason.to_owned()),
+        KernelState::Unneeded | KernelState::Available => None,
+    };
+    let timeouts = || balancer.problem(Subject::Timeouts).map(|problem| format!("timeouts: {problem}"));
+    let problem = match rows {
+        Some(Err(unread)) => Some(unread.reason.clone()),
+        Some(Ok(_)) => timeouts(),
+        None => away,
+    };
+    KernelView {
+        available: matches!(rows, Some(Ok(_))),
+        version: info.map(|info| info.version.to_string()),
+        connection_table_size: info.map(|info| info.connection_table_size),
+        problem,
+    }
+}
+
+/// A service of the configuration: as the kernel has it where it has it, else as it would be.
+fn configured(
+    balancer: &Balancer,
+    place: usize,
+    service: &ServiceConfig,
+    found: Option<Found<'_>>,
+    now: Instant,
+) -> ServiceView {
+    let rows: BTreeMap<ServerKey, (u32, &DestinationEntry)> = found
+        .map(|found| found.servers)
+        .unwrap_or_default()
+        .iter()
+        .zip(0..)
+        .map(|(row, position)| (translate::server_key(row.id), (position, row)))
+        .collect();
+    let statuses = balancer.servers(place);
+    let known: HashSet<_> = statuses.iter().map(|status| status.config.key).collect();
+    let mut servers: Vec<_> = statuses
+        .iter()
+        .map(|status| {
+            let problem = balancer.problem(Subject::Server(service.key, status.config.key));
+            server(status, rows.get(&status.config.key).copied(), problem, now)
+        })
+        .collect();
+    let others = rows.iter().filter(|(key, _)| !known.contains(*key));
+    servers.extend(others.map(|(_, (position, row))| kernel_view::server(row, *position)));
+    let shown = found.map_or_else(|| wished(service), |found| kernel_view::service(found.entry, found.position));
+    ServiceView {
+        ours: true,
+        problem: balancer.problem(Subject::Service(service.key)).map(str::to_owned),
+        servers,
+        ..shown
+    }
+}
+
+/// A service that the kernel has and the configuration has not.
+fn not_configured(found: Found<'_>, ours: bool) -> ServiceView {
+    let servers = found.servers.iter().zip(0..).map(|(row, position)| kernel_view::server(row, position)).collect();
+    ServiceView { ours, servers, ..kernel_view::service(found.entry, found.position) }
+}
+
+/// A service that the kernel has not, as the configuration has it.
+fn wished(service: &ServiceConfig) -> ServiceView {
+    let (protocol, address, port) = match service.key {
+        ServiceKey::Address { protocol, address, port } => (protocol.to_string(), address.to_string(), port),
+        ServiceKey::Fwmark { mark, .. } => ("fwmark".to_owned(), mark.to_string(), 0),
+    };
+    let persistence = service.settings.persistence.as_ref();
+    ServiceView {
+        protocol,
+        address,
+        port,
+        ipv6: service.key.family() == crate::model::Family::V6,
+        scheduler: service.settings.scheduler.name().to_owned(),
+        flags: flags(service.settings.scheduler, service.settings.flags),
+        persistence_secs: persistence.map(|persistence| persistence.timeout_secs.get()),
+        persistence_prefix: persistence
+            .map(|persistence| persistence.prefix_len)
+            .filter(|length| *length != whole(service.key)),
+        persistence_mask: None,
+        persistence_engine: persistence.and_then(|persistence| persistence.engine.clone()),
+        ours: true,
+        present: false,
+        kernel_position: None,
+        problem: None,
+        counters: None,
+        servers: Vec::new(),
+    }
+}
+
+fn whole(service: ServiceKey) -> u8 {
+    match service.family() {
+        crate::model::Family::V4 => 32,
+        crate::model::Family::V6 => 128,
+    }
+}
+
+/// As ipvsadm writes them: the scheduler's own bits have names with `sh` and `mh`, and numbers with others.
+fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {
+    let [first, second, third] = match scheduler {
+        Scheduler::SourceHash => ["sh-fallback", "sh-port", "flag-3"],
+        Scheduler::MaglevHash => ["mh-fallback", "mh-port", "flag-3"],
+        Scheduler::RoundRobin
+        | Scheduler::WeightedRoundRobin
+        | Scheduler::LeastConnection
+        | Scheduler::WeightedLeastConnection
+        | Scheduler::LocalityBased
+        | Scheduler::LocalityBasedReplicated
+        | Scheduler::DestinationHash
+        | Scheduler::ShortestExpectedDelay
+        | Scheduler::NeverQueue
+        | Scheduler::Failover
+        | Scheduler::Overflow
+        | Scheduler::PowerOfTwo => ["flag-1", "flag-2", "flag-3"],
+    };
+    let SchedulerFlags { one_packet, flag_1, flag_2, flag_3 } = flags;
+    [(flag_1, first), (flag_2, second), (flag_3, third), (one_packet, "ops")]
+        .into_iter()
+        .filter(|(set, _)| *set)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+fn server(
+    status: &ServerStatus<'_>,
+    row: Option<(u32, &DestinationEntry)>,
+    problem: Option<&str>,
+    now: Instant,
+) -> ServerView {
+    let shown = row.map_or_else(|| absent(status), |(position, row)| kernel_view::server(row, position));
+    ServerView {
+        health: match status.health {
+            Health::Up => ServerHealth::Up,
+            Health::Down => ServerHealth::Down,
+            Health::Unknown => ServerHealth::Unknown,
+            Health::Unchecked => ServerHealth::Unchecked,
+        },
+        reason: status.reason(),
+        since_secs: now.saturating_duration_since(status.since).as_secs_f64(),
+        checks: status.checks.iter().map(check).collect(),
+        problem: problem.map(str::to_owned),
+        ..shown
+    }
+}
+
+/// A server that the kernel has not, as it would be.
+fn absent(status: &ServerStatus<'_>) -> ServerView {
+    let config = status.config;
+    let inhibited = status.health == Health::Down && config.inhibit_on_failure;
+    ServerView {
+        address: config.key.address.to_string(),
+        port: config.key.port,
+        forwarding: forwarding(config.settings.forwarding).to_owned(),
+        weight: if inhibited { 0 } else { config.settings.weight.value() },
+        present: false,
+        kernel_position: None,
+        health: ServerHealth::Unknown,
+        reason: String::new(),
+        since_secs: 0.0,
+        checks: Vec::new(),
+        problem: None,
+        active_connections: 0,
+        inactive_connections: 0,
+        counters: None,
+    }
+}
+
+fn check(status: &crate::balance::CheckStatus<'_>) -> CheckView {
+    let CheckKind::Tcp(connect) = &status.config.kind;
+    let machine = status.machine;
+    let (runs, failures, not_tried) = machine.counts();
+    CheckView {
+        what: format!("TCP {}", connect.target),
+        ok: machine.verdict().map(|verdict| verdict == Verdict::Up),
+        reason: machine.last().map_or_else(|| "not checked yet".to_owned(), |outcome: Outcome| outcome.to_string()),
+        runs,
+        failures,
+        not_tried,
+        last_millis: machine.last_took().map(|took| took.as_secs_f64() * 1000.0),
+    }
+}
+
+/// As ipvsadm writes it.
+fn forwarding(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Masquerade => "Masq",
+        Forwarding::Direct => "Route",
+        Forwarding::Tunnel(_) => "Tunnel",
+        Forwarding::Local => "Local",
+        Forwarding::Bypass => "Bypass",
+    }
+}

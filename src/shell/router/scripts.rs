@@ -1,0 +1,329 @@
+//! Child processes: tracked scripts and notifications, on a thread of their own.
+//!
+//! Everything slow about a child happens here and not in the router loop: looking its user up, starting it, waiting for it,
+//! ending it. A child has a process group of its own, no input, and an output that goes nowhere, so that one that hangs or
+//! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group.
+//!
+//! Each child has a small thread that waits for it without reaping it (`WNOWAIT`). Only this thread reaps, so the number
+//! that it sends signals to cannot have become another process's.
+//!
+//! Notices with the same subject run one after the other, in order. A notice script that runs for longer than
+//! [`NOTICE_PATIENCE`] is ended like any other.
+
+mod child;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::process::Child;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tracing::warn;
+
+use crate::model::RunAs;
+use crate::vrrp::engine::{Notice, ScriptOutcome, ScriptRun};
+
+/// From SIGTERM to SIGKILL, as in keepalived.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a notice script may run. keepalived never ends one; here the next one waits for it.
+const NOTICE_PATIENCE: Duration = Duration::from_secs(60);
+/// Notice scripts that may wait for one subject; then the oldest is dropped, and said to be.
+const MOST_WAITING: usize = 64;
+/// Children at one time.
+const MOST_CHILDREN: usize = 256;
+/// How long a stop waits for notice scripts.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// From SIGTERM to SIGKILL for tracked scripts at a stop: afterwards nobody is left to send it.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// What the thread is told.
+enum Job {
+    Run(ScriptRun),
+    Notify(Notice),
+    /// Refuse scripts run as root that others could have written.
+    Secure(bool),
+    /// A child has ended and can be reaped.
+    Ended(u64),
+    Stop(Vec<Sender<()>>),
+}
+
+/// The thread's entrance.
+pub(super) struct Runner {
+    jobs: Sender<Job>,
+}
+
+impl Runner {
+    pub(super) fn run(&self, run: ScriptRun) {
+        let _ = self.jobs.send(Job::Run(run));
+    }
+
+    pub(super) fn notify(&self, notice: Notice) {
+        let _ = self.jobs.send(Job::Notify(notice));
+    }
+
+    pub(super) fn secure(&self, secure: bool) {
+        let _ = self.jobs.send(Job::Secure(secure));
+    }
+
+    /// Ends tracked scripts, lets notices run for a moment, then answers everybody.
+    pub(super) fn stop(&self, replies: Vec<Sender<()>>) {
+        let _ = self.jobs.send(Job::Stop(replies));
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // The thread holds an entrance of its own, so that it would not learn otherwise that nobody is left.
+        self.stop(Vec::new());
+    }
+}
+
+/// Starts the thread. `done` is called with each outcome of a tracked script.
+pub(super) fn spawn(done: impl Fn(u64, ScriptOutcome) + Send + 'static) -> io::Result<Runner> {
+    let (jobs, inbox) = mpsc::channel();
+    let own = jobs.clone();
+    thread::Builder::new().name("scripts".to_owned()).spawn(move || {
+        let thread = Scripts {
+            jobs: own,
+            done: Box::new(done),
+            children: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            tickets: 0,
+            secure: false,
+            stop_at: None,
+            stopping: None,
+        };
+        thread.run(&inbox);
+    })?;
+    Ok(Runner { jobs })
+}
+
+/// Whose child it is.
+enum Purpose {
+    Track { run: u64, name: String },
+    Notice { subject: String },
+}
+
+struct Running {
+    child: Child,
+    purpose: Purpose,
+    /// When it has run for too long; `None` once SIGTERM was sent.
+    term_at: Option<Instant>,
+    /// When SIGKILL is due; `None` before SIGTERM, and after SIGKILL.
+    kill_at: Option<Instant>,
+}
+
+type Waiting = VecDeque<(Vec<String>, Option<RunAs>)>;
+
+struct Scripts {
+    /// For the threads that wait for children.
+    jobs: Sender<Job>,
+    done: Box<dyn Fn(u64, ScriptOutcome) + Send>,
+    children: BTreeMap<u64, Running>,
+    waiting: BTreeMap<String, Waiting>,
+    tickets: u64,
+    secure: bool,
+    /// When a stop is answered, whatever still runs; `None` once it is.
+    stop_at: Option<Instant>,
+    /// Whoever waits for the stop.
+    stopping: Option<Vec<Sender<()>>>,
+}
+
+impl Scripts {
+    fn run(mut self, inbox: &Receiver<Job>) {
+        loop {
+            let job = match self.next_deadline() {
+                Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match job {
+                Ok(Job::Run(run)) => self.track(run),
+                Ok(Job::Notify(notice)) => self.enqueue(notice),
+                Ok(Job::Secure(secure)) => self.secure = secure,
+                Ok(Job::Ended(ticket)) => self.ended(ticket),
+                Ok(Job::Stop(replies)) => self.stop(replies),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.keep_deadlines(Instant::now());
+            if self.finished() {
+                return;
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let children = self.children.values().flat_map(|running| [running.term_at, running.kill_at]).flatten();
+        children.chain(self.stop_at).min()
+    }
+
+    fn track(&mut self, run: ScriptRun) {
+        // One that timed out may still be dying; the next run waits for it by being left out.
+        let dying = self.children.values().any(|running| match &running.purpose {
+            Purpose::Track { name, .. } => *name == run.name,
+            Purpose::Notice { .. } => false,
+        });
+        if dying {
+            (self.done)(run.run, ScriptOutcome::NotTried("its last run has not ended yet".to_owned()));
+            return;
+        }
+        let purpose = Purpose::Track { run: run.run, name: run.name };
+        if let Err(outcome) = self.start(&run.command, run.user.as_ref(), purpose, run.timeout) {
+            (self.done)(run.run, outcome);
+        }
+    }
+
+    fn enqueue(&mut self, notice: Notice) {
+        let waiting = self.waiting.entry(notice.subject.clone()).or_default();
+        for command in notice.commands {
+            if waiting.len() >= MOST_WAITING
+                && let Some((dropped, _)) = waiting.pop_front()
+            {
+                let command = dropped.first().map_or("", String::as_str);
+                warn!("{}: {MOST_WAITING} notice scripts are waiting; dropped {command}", notice.subject);
+            }
+            waiting.push_back((command, notice.user.clone()));
+        }
+        self.next_notice(&notice.subject);
+    }
+
+    /// Starts the next notice of a subject, if none runs.
+    fn next_notice(&mut self, subject: &str) {
+        while !self.is_noticing(subject) {
+            let Some((command, user)) = self.waiting.get_mut(subject).and_then(VecDeque::pop_front) else {
+                self.waiting.remove(subject);
+                return;
+            };
+            let purpose = Purpose::Notice { subject: subject.to_owned() };
+            if let Err(outcome) = self.start(&command, user.as_ref(), purpose, NOTICE_PATIENCE) {
+                warn!("{subject}: notice script {}: {outcome}", command.first().map_or("", String::as_str));
+            }
+        }
+    }
+
+    fn is_noticing(&self, subject: &str) -> bool {
+        self.children.values().any(|running| match &running.purpose {
+            Purpose::Track { .. } => false,
+            Purpose::Notice { subject: other } => other == subject,
+        })
+    }
+
+    fn start(
+        &mut self,
+        command: &[String],
+        user: Option<&RunAs>,
+        purpose: Purpose,
+        patience: Duration,
+    ) -> Result<(), ScriptOutcome> {
+        if self.children.len() >= MOST_CHILDREN {
+            return Err(ScriptOutcome::NotTried(format!("{MOST_CHILDREN} scripts are running")));
+        }
+        let child = child::start(command, user, self.secure)?;
+        self.tickets += 1;
+        let ticket = self.tickets;
+        let jobs = self.jobs.clone();
+        child::when_ended(child, move || {
+            let _ = jobs.send(Job::Ended(ticket));
+        })
+        .map(|child| {
+            let term_at = Some(Instant::now() + patience);
+            self.children.insert(ticket, Running { child, purpose, term_at, kill_at: None });
+        })
+    }
+
+    /// Reaps a child that has ended.
+    fn ended(&mut self, ticket: u64) {
+        let Some(mut running) = self.children.remove(&ticket) else { return };
+        let status = running.child.wait();
+        match running.purpose {
+            // One that was ended for its slowness has been told already.
+            Purpose::Track { run, .. } if running.term_at.is_some() => (self.done)(run, child::outcome(status)),
+            Purpose::Track { .. } => {}
+            Purpose::Notice { subject } => self.next_notice(&subject),
+        }
+    }
+
+    fn keep_deadlines(&mut self, now: Instant) {
+        for running in self.children.values_mut() {
+            if running.term_at.is_some_and(|at| at <= now) {
+                running.term_at = None;
+                running.kill_at = Some(now + GRACE);
+                signal(&running.child, Signal::SIGTERM);
+                match &running.purpose {
+                    Purpose::Track { run, .. } => (self.done)(*run, ScriptOutcome::TimedOut),
+                    Purpose::Notice { subject } => {
+                        warn!("{subject}: a notice script ran for over {} s and was ended", NOTICE_PATIENCE.as_secs());
+                    }
+                }
+            }
+            if running.kill_at.is_some_and(|at| at <= now) {
+                running.kill_at = None;
+                signal(&running.child, Signal::SIGKILL);
+            }
+        }
+    }
+
+    fn stop(&mut self, replies: Vec<Sender<()>>) {
+        let now = Instant::now();
+        for running in self.children.values_mut() {
+            match (&running.purpose, running.term_at.take()) {
+                (Purpose::Track { .. }, Some(_)) => {
+                    running.kill_at = Some(now + STOP_GRACE);
+                    signal(&running.child, Signal::SIGTERM);
+                }
+                // It has had its SIGTERM.
+                (Purpose::Track { .. }, None) => running.kill_at = running.kill_at.map(|_| now),
+                (Purpose::Notice { .. }, term_at) => running.term_at = term_at,
+            }
+        }
+        if self.stopping.is_none() {
+            self.stop_at = Some(now + STOP_PATIENCE);
+        }
+        self.stopping.get_or_insert_default().extend(replies);
+    }
+
+    /// Answers a stop once all children have ended or have had their time; `true` once nothing is left to do.
+    fn finished(&mut self) -> bool {
+        if self.stopping.is_none() {
+            return false;
+        }
+        if self.stop_at.is_some_and(|at| at <= Instant::now()) {
+            self.start_all_notices();
+        }
+        if self.stop_at.is_none() || self.children.is_empty() && self.waiting.is_empty() {
+            self.stop_at = None;
+            for reply in self.stopping.iter_mut().flat_map(|replies| replies.drain(..)) {
+                let _ = reply.send(());
+            }
+        }
+        // What still runs is reaped, or dies with the process.
+        self.stop_at.is_none() && self.children.is_empty()
+    }
+
+    /// The time is over: what still waits is started now, in order, though not one after the other.
+    fn start_all_notices(&mut self) {
+        self.stop_at = None;
+        for (subject, commands) in std::mem::take(&mut self.waiting) {
+            for (command, user) in commands {
+                let purpose = Purpose::Notice { subject: subject.clone() };
+                if let Err(outcome) = self.start(&command, user.as_ref(), purpose, NOTICE_PATIENCE) {
+                    warn!("{subject}: notice script {}: {outcome}", command.first().map_or("", String::as_str));
+                }
+            }
+        }
+    }
+}
+
+/// To the child's whole group. It has not been reaped, so the number is still its own.
+fn signal(child: &Child, signal: Signal) {
+    if let Ok(pid) = i32::try_from(child.id()) {
+        // It may have ended by itself meanwhile.
+        let _ = killpg(Pid::from_raw(pid), signal);
+    }
+}
+
+#[cfg(test)]
+mod tests;

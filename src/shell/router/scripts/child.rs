@@ -1,0 +1,145 @@
+//! One child process: found, checked, started, waited for.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::{Gid, Group, Pid, Uid, User, getuid};
+
+use crate::model::RunAs;
+use crate::vrrp::engine::ScriptOutcome;
+
+/// Where programs are looked for if our environment has no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Enough to wait in.
+const WAITER_STACK: usize = 64 * 1024;
+
+/// Starts a command by its words, without a shell.
+pub(super) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Result<Child, ScriptOutcome> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(ScriptOutcome::NotRunnable("it has no command".to_owned()));
+    };
+    let program = find(program)?;
+    let identity = user.map(identify).transpose()?;
+    let runs_as_root = identity.map_or_else(getuid, |(uid, _)| uid).is_root();
+    if secure && runs_as_root {
+        check_security(&program)?;
+    }
+    let mut command = Command::new(&program);
+    command
+        .args(arguments)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    if std::env::var_os("PATH").is_none() {
+        command.env("PATH", DEFAULT_PATH);
+    }
+    // Who we are already needs no privilege to become.
+    if let Some((uid, gid)) = identity.filter(|(uid, _)| *uid != getuid()) {
+        command.uid(uid.as_raw()).gid(gid.as_raw());
+    }
+    command.spawn().map_err(|error| {
+        let text = format!("{}: {error}", program.display());
+        match error.raw_os_error() {
+            Some(libc::ENOEXEC) => {
+                ScriptOutcome::NotRunnable(format!("{text}; its first line should name an interpreter"))
+            }
+            // Too many processes or files, no memory: that says nothing about what the script looks at.
+            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => ScriptOutcome::NotTried(text),
+            Some(_) | None => ScriptOutcome::NotRunnable(text),
+        }
+    })
+}
+
+/// Calls back when a child has ended, without reaping it. Gives the child back; if it cannot be waited for, it is ended.
+pub(super) fn when_ended(mut child: Child, ended: impl FnOnce() + Send + 'static) -> Result<Child, ScriptOutcome> {
+    let pid = i32::try_from(child.id()).map(Pid::from_raw);
+    let waiter = pid.map_err(io::Error::other).and_then(|pid| {
+        thread::Builder::new().name("script".to_owned()).stack_size(WAITER_STACK).spawn(move || {
+            while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
+            ended();
+        })
+    });
+    match waiter {
+        Ok(_) => Ok(child),
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(ScriptOutcome::NotTried(error.to_string()))
+        }
+    }
+}
+
+/// What a child's status says.
+pub(super) fn outcome(status: io::Result<ExitStatus>) -> ScriptOutcome {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => ScriptOutcome::Exited(code),
+            (None, Some(signal)) => ScriptOutcome::Killed(signal),
+            (None, None) => ScriptOutcome::NotTried(format!("its status is {status}")),
+        },
+        Err(error) => ScriptOutcome::NotTried(error.to_string()),
+    }
+}
+
+/// A program's path: a word with a slash is one, any other is looked for in `PATH`.
+fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
+    if program.contains('/') {
+        return Ok(PathBuf::from(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| fs::metadata(file).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0))
+        .ok_or_else(|| ScriptOutcome::NotRunnable(format!("{program} is not in PATH ({})", path.to_string_lossy())))
+}
+
+/// Numbers of a user and a group, given as names or as numbers.
+fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
+    let unknown = |what: &str, name: &str| ScriptOutcome::NotRunnable(format!("there is no {what} {name}"));
+    let failed = |errno: nix::errno::Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
+    let user = match run_as.user.parse().map(Uid::from_raw) {
+        Ok(uid) => {
+            User::from_uid(uid).map_err(failed)?.map_or((uid, Gid::from_raw(uid.as_raw())), |user| (uid, user.gid))
+        }
+        Err(_) => {
+            let user = User::from_name(&run_as.user).map_err(failed)?;
+            user.map(|user| (user.uid, user.gid)).ok_or_else(|| unknown("user", &run_as.user))?
+        }
+    };
+    let Some(group) = &run_as.group else { return Ok(user) };
+    let gid = match group.parse() {
+        Ok(gid) => Gid::from_raw(gid),
+        Err(_) => Group::from_name(group).map_err(failed)?.ok_or_else(|| unknown("group", group))?.gid,
+    };
+    Ok((user.0, gid))
+}
+
+/// `enable_script_security`: what root runs, and every folder on the way to it, must be writable by root alone.
+fn check_security(program: &Path) -> Result<(), ScriptOutcome> {
+    let refuse = |why: String| Err(ScriptOutcome::NotRunnable(why));
+    let path = match fs::canonicalize(program) {
+        Ok(path) => path,
+        Err(error) => return refuse(format!("{}: {error}", program.display())),
+    };
+    for part in path.ancestors() {
+        match fs::metadata(part) {
+            Ok(found) if found.uid() != 0 || found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0 => {
+                return refuse(format!(
+                    "root would run it, and others than root can write {}; change its owner and mode, or set script_user",
+                    part.display()
+                ));
+            }
+            Ok(_) => {}
+            Err(error) => return refuse(format!("{}: {error}", part.display())),
+        }
+    }
+    Ok(())
+}

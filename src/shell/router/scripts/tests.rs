@@ -1,0 +1,126 @@
+use super::*;
+use std::fs;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn words(command: &str) -> Vec<String> {
+    command.split(' ').map(str::to_owned).collect()
+}
+
+fn shell(script: &str) -> Vec<String> {
+    ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
+}
+
+fn runner() -> (Runner, Receiver<(u64, ScriptOutcome)>) {
+    let (tell, told) = mpsc::channel();
+    let runner = spawn(move |run, outcome| {
+        let _ = tell.send((run, outcome));
+    })
+    .unwrap();
+    (runner, told)
+}
+
+fn run(number: u64, command: Vec<String>, timeout: Duration) -> ScriptRun {
+    ScriptRun { run: number, name: format!("script {number}"), command, user: None, timeout }
+}
+
+fn outcome_of(command: Vec<String>) -> ScriptOutcome {
+    let (runner, told) = runner();
+    runner.run(run(1, command, LONG));
+    told.recv_timeout(LONG).unwrap().1
+}
+
+#[test]
+fn outcomes() {
+    assert_eq!(outcome_of(words("true")), ScriptOutcome::Exited(0));
+    assert_eq!(outcome_of(words("/bin/false")), ScriptOutcome::Exited(1));
+    assert_eq!(outcome_of(shell("kill -KILL $$")), ScriptOutcome::Killed(9));
+    let missing = outcome_of(words("no-such-program-at-all x"));
+    assert!(missing.to_string().starts_with("it cannot be run: no-such-program-at-all is not in PATH"), "{missing}");
+    assert!(matches!(outcome_of(words("/no/such/file")), ScriptOutcome::NotRunnable(_)));
+    assert!(matches!(outcome_of(Vec::new()), ScriptOutcome::NotRunnable(_)));
+}
+
+#[test]
+fn no_shell_reads_the_words_and_nothing_comes_in() {
+    assert_eq!(outcome_of(vec!["test".into(), "$HOME".into(), "=".into(), "$HOME".into()]), ScriptOutcome::Exited(0));
+    // `cat` ends at once: there is no input. A flood goes nowhere and ends with its pipe.
+    assert_eq!(outcome_of(words("cat")), ScriptOutcome::Exited(0));
+    assert_eq!(
+        outcome_of(shell("head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2")),
+        ScriptOutcome::Exited(0)
+    );
+}
+
+#[test]
+fn an_unknown_user_is_named() {
+    let (runner, told) = runner();
+    let user = Some(RunAs { user: "nobody-of-this-name".to_owned(), group: None });
+    runner.run(ScriptRun { user, ..run(1, words("true"), LONG) });
+    let (_, outcome) = told.recv_timeout(LONG).unwrap();
+    assert_eq!(outcome.to_string(), "it cannot be run: there is no user nobody-of-this-name");
+}
+
+#[test]
+fn one_that_hangs_is_told_at_its_timeout_and_then_killed_with_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let pids = folder.path().join("pids");
+    let script = format!("trap '' TERM; sleep 1000 & echo $$ $! > {0}.new; mv {0}.new {0}; wait; wait", pids.display());
+    let (runner, told) = runner();
+    let hanging = || ScriptRun { name: "same".to_owned(), ..run(1, shell(&script), Duration::from_millis(300)) };
+    runner.run(hanging());
+    assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::TimedOut));
+    // While it dies, its next run is left out.
+    runner.run(ScriptRun { run: 2, ..hanging() });
+    let (number, outcome) = told.recv_timeout(LONG).unwrap();
+    assert!(matches!(outcome, ScriptOutcome::NotTried(_)) && number == 2, "{outcome}");
+    let started = Instant::now();
+    let alive = || {
+        let Ok(text) = fs::read_to_string(&pids) else { return true };
+        text.split_whitespace().any(|pid| {
+            // A zombie that nobody but process 1 can reap is dead enough.
+            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        })
+    };
+    while alive() {
+        assert!(started.elapsed() < LONG, "it is still alive");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn notices_of_one_subject_run_in_order_and_a_stop_waits_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let (runner, _told) = runner();
+    let say = |text: &str, wait: &str| shell(&format!("sleep {wait}; echo {text} >> {}", log.display()));
+    let notice = |subject: &str, commands| Notice { subject: subject.to_owned(), commands, user: None };
+    runner.notify(notice("a", vec![say("one", "0.3"), words("no-such-program-at-all"), say("two", "0.1")]));
+    runner.notify(notice("a", vec![say("three", "0")]));
+    let (reply, answer) = mpsc::channel();
+    runner.stop(vec![reply]);
+    answer.recv_timeout(LONG).unwrap();
+    // The machine may be so slow that the stop's patience ended first.
+    let started = Instant::now();
+    loop {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        if text.lines().count() == 3 {
+            if started.elapsed() < STOP_PATIENCE {
+                assert_eq!(text, "one\ntwo\nthree\n");
+            }
+            break;
+        }
+        assert!(started.elapsed() < LONG, "{text}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever() {
+    let (runner, _told) = runner();
+    runner.notify(Notice { subject: "a".to_owned(), commands: vec![words("sleep 1000")], user: None });
+    runner.run(run(1, words("sleep 1000"), LONG));
+    let (reply, answer) = mpsc::channel();
+    runner.stop(vec![reply]);
+    answer.recv_timeout(LONG).unwrap();
+}

@@ -1,0 +1,343 @@
+//! The loop itself.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tracing::{error, info, warn};
+
+use super::netlink::{Change, Monitor, Refused, Requests};
+use super::scripts::Runner;
+use super::sockets::Sockets;
+use super::{Message, Options, RouterEvent, view};
+use crate::model::Config;
+use crate::vrrp::Router;
+use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output};
+
+const KNOCK: u64 = 0;
+const TIMER: u64 = 1;
+const MONITOR: u64 = 2;
+/// Tokens from here on are sockets: this and the interface's number.
+const SOCKETS: u64 = 1 << 32;
+
+/// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
+const PACKETS_A_TURN: usize = 64;
+/// After a socket could not be opened, the time until it is tried again.
+const SOCKET_RETRY: Duration = Duration::from_secs(1);
+
+pub(super) struct Loop {
+    router: Router,
+    epoll: Epoll,
+    timer: TimerFd,
+    /// What the timer is set to.
+    timer_at: Option<Instant>,
+    inbox: Receiver<Message>,
+    knock: Arc<EventFd>,
+    monitor: Monitor,
+    requests: Requests,
+    sockets: Sockets,
+    listeners: Vec<Listener>,
+    listen_again_at: Option<Instant>,
+    listen_problem: Option<String>,
+    runner: Runner,
+    events: Sender<RouterEvent>,
+    first: Option<Arc<Config>>,
+    buffer: Vec<u8>,
+    /// Whoever waits for the end.
+    stopping: Vec<Sender<()>>,
+    stopped: bool,
+}
+
+impl Loop {
+    pub(super) fn new(
+        options: Options,
+        inbox: Receiver<Message>,
+        knock: Arc<EventFd>,
+        runner: Runner,
+    ) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
+        let monitor = Monitor::open()?;
+        let requests = Requests::open()?;
+        epoll.add(&*knock, EpollEvent::new(EpollFlags::EPOLLIN, KNOCK))?;
+        epoll.add(timer.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
+        epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, MONITOR))?;
+        Ok(Self {
+            router: Router::new(),
+            epoll,
+            timer,
+            timer_at: None,
+            inbox,
+            knock,
+            monitor,
+            requests,
+            sockets: Sockets::default(),
+            listeners: Vec::new(),
+            listen_again_at: None,
+            listen_problem: None,
+            runner,
+            events: options.events,
+            first: Some(options.config),
+            buffer: vec![0; 64 * 1024],
+            stopping: Vec::new(),
+            stopped: false,
+        })
+    }
+
+    /// Runs until told to stop.
+    pub(super) fn run(&mut self) {
+        self.resync();
+        if let Some(config) = self.first.take() {
+            self.configure(config);
+        }
+        self.apply();
+        self.tell(RouterEvent::Ready);
+        let mut ready = [EpollEvent::empty(); 64];
+        while !self.stopped {
+            self.set_timer();
+            let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                Err(errno) => {
+                    error!("the router loop cannot wait for its sockets ({errno}) and ends");
+                    return;
+                }
+            };
+            let tokens: Vec<u64> = ready.iter().take(count).map(EpollEvent::data).collect();
+            self.turn(&tokens);
+        }
+        self.runner.stop(std::mem::take(&mut self.stopping));
+    }
+
+    fn turn(&mut self, tokens: &[u64]) {
+        // Links before packets: a packet on an interface that has just gone is nobody's.
+        if tokens.contains(&MONITOR) {
+            self.read_monitor();
+        }
+        for token in tokens {
+            if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
+                self.read_packets(index);
+            }
+        }
+        if tokens.contains(&TIMER) {
+            self.timer_at = None;
+            self.drain_timer();
+        }
+        let now = Instant::now();
+        if self.router.poll_timeout().is_some_and(|at| at <= now) {
+            self.router.handle(Input::Deadline, now);
+        }
+        self.apply();
+        if self.listen_again_at.is_some_and(|at| at <= now) {
+            self.listen();
+        }
+        if tokens.contains(&KNOCK) {
+            self.read_inbox();
+            self.apply();
+        }
+    }
+
+    /// Reads the timer, so that it is not ready any more. It may not be: a new setting clears it.
+    fn drain_timer(&self) {
+        let mut expirations = [0; 8];
+        let _ = nix::unistd::read(self.timer.as_fd(), &mut expirations);
+    }
+
+    fn set_timer(&mut self) {
+        let wanted = [self.router.poll_timeout(), self.listen_again_at].into_iter().flatten().min();
+        if wanted == self.timer_at {
+            return;
+        }
+        let set = match wanted {
+            Some(at) => {
+                // Zero would switch it off.
+                let wait = at.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
+                let expiration = Expiration::OneShot(TimeSpec::from_duration(wait));
+                self.timer.set(expiration, TimerSetTimeFlags::empty())
+            }
+            None => self.timer.unset(),
+        };
+        match set {
+            Ok(()) => self.timer_at = wanted,
+            Err(errno) => error!("cannot set the router's timer: {errno}"),
+        }
+    }
+
+    fn read_inbox(&mut self) {
+        let _ = self.knock.read();
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Message::Configure(config, reply)) => {
+                    self.configure(config);
+                    self.apply();
+                    let _ = reply.send(Ok(()));
+                }
+                Ok(Message::Snapshot(reply)) => {
+                    let _ = reply.send(view::instances(&self.router, Instant::now()));
+                }
+                Ok(Message::Ping(reply)) => {
+                    let _ = reply.send(());
+                }
+                Ok(Message::Stop(reply)) => {
+                    self.stopping.push(reply);
+                    self.router.handle(Input::Stop, Instant::now());
+                }
+                Ok(Message::ScriptDone { run, outcome }) => {
+                    self.router.handle(Input::ScriptDone { run, outcome }, Instant::now());
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn configure(&mut self, config: Arc<Config>) {
+        self.runner.secure(config.global.script_security);
+        self.router.handle(Input::Configure(config), Instant::now());
+    }
+
+    /// Does what the router wants done, in its order.
+    fn apply(&mut self) {
+        while let Some(output) = self.router.poll_output() {
+            match output {
+                Output::Listen(listeners) => {
+                    self.listeners = listeners;
+                    self.listen();
+                }
+                Output::Send { instance, index, destination, packet } => {
+                    let input = match self.sockets.send(index, destination, &packet) {
+                        Ok(()) => Input::Sent { instance },
+                        Err(error) => Input::SendFailed { instance, error: format!("{error} (to {destination})") },
+                    };
+                    self.router.handle(input, Instant::now());
+                }
+                Output::AddAddress { instance, index, address } => {
+                    let outcome = self.requests.add_address(index, &address);
+                    let place = HostAddress { index, address: address.address, prefix_len: address.prefix_len };
+                    if let Err(error) = outcome {
+                        let error = error.to_string();
+                        self.router.handle(Input::AddFailed { instance, address: place, error }, Instant::now());
+                    }
+                    self.read_monitor();
+                }
+                Output::RemoveAddress(address) => {
+                    match self.requests.remove_address(&address) {
+                        Ok(()) => {}
+                        // There was nothing to remove, so nothing will be told back.
+                        Err(Refused::Absent) => {
+                            self.router.handle(Input::AddressGone(address), Instant::now());
+                        }
+                        Err(error) => {
+                            let error = error.to_string();
+                            self.router.handle(Input::RemoveFailed { address, error }, Instant::now());
+                        }
+                    }
+                    self.read_monitor();
+                }
+                Output::Frame { index, frame } => {
+                    if let Err(error) = self.sockets.send_frame(index, &frame) {
+                        warn!(index, "cannot announce an address: {error}");
+                    }
+                }
+                Output::RunScript(run) => self.runner.run(run),
+                Output::Notify(notice) => self.runner.notify(notice),
+                Output::Event(event) => self.log(event),
+                Output::Stopped => self.stopped = true,
+            }
+        }
+    }
+
+    fn log(&self, event: Event) {
+        if event.is_warning() {
+            warn!("{event}");
+        } else {
+            info!("{event}");
+        }
+        if let Event::StateChanged { instance, from, to, reason } = event {
+            self.tell(RouterEvent::StateChanged {
+                instance: instance.to_string(),
+                from,
+                to,
+                reason: reason.to_string(),
+            });
+        }
+    }
+
+    fn tell(&self, event: RouterEvent) {
+        // A supervisor that no longer listens is about to stop us.
+        let _ = self.events.send(event);
+    }
+
+    /// Opens the sockets that are wanted, closes those that are not, and has another try later where it fails.
+    fn listen(&mut self) {
+        self.listen_again_at = None;
+        match self.sockets.sync(&self.listeners, &self.epoll, SOCKETS) {
+            Ok(()) => self.listen_problem = None,
+            Err(problem) => {
+                self.listen_again_at = Some(Instant::now() + SOCKET_RETRY);
+                if self.listen_problem.as_ref() != Some(&problem) {
+                    error!("{problem}; trying again every second");
+                    self.listen_problem = Some(problem);
+                }
+            }
+        }
+    }
+
+    fn read_packets(&mut self, index: u32) {
+        for _ in 0..PACKETS_A_TURN {
+            match self.sockets.receive(index, &mut self.buffer) {
+                Ok(Some(len)) => {
+                    let bytes = self.buffer.get(..len).unwrap_or_default();
+                    self.router.handle(Input::Packet { index, bytes }, Instant::now());
+                }
+                // Empty; or an error of the link (it went down), which rtnetlink tells too.
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn read_monitor(&mut self) {
+        loop {
+            match self.monitor.read(&mut self.buffer) {
+                Ok(None) => return,
+                Ok(Some(changes)) => {
+                    let now = Instant::now();
+                    for change in changes {
+                        self.router.handle(
+                            match change {
+                                Change::Link(link) => Input::Link(link),
+                                Change::LinkGone { index } => Input::LinkGone { index },
+                                Change::Address(address) => Input::Address(address),
+                                Change::AddressGone(address) => Input::AddressGone(address),
+                            },
+                            now,
+                        );
+                    }
+                }
+                Err(error) => {
+                    warn!("news of links and addresses were lost ({error}); reading all of them anew");
+                    self.resync();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads all links and addresses.
+    fn resync(&mut self) {
+        let now = Instant::now();
+        match self.requests.links().and_then(|links| Ok((links, self.requests.addresses()?))) {
+            Ok((links, addresses)) => {
+                self.router.handle(Input::Links(links), now);
+                self.router.handle(Input::Addresses(addresses), now);
+            }
+            Err(error) => error!("cannot read the host's links and addresses: {error}"),
+        }
+    }
+}

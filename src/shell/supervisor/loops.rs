@@ -1,0 +1,224 @@
+//! The two loops: started, restarted after a panic, asked and told.
+//!
+//! Neither is ever waited for without a bound, so that a loop in trouble costs the other nothing but a missing row in
+//! `show`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
+use crate::model::Config;
+use crate::shell::balancer::{self, BalancerEvent, BalancerHandle};
+use crate::shell::router::{self, RouterEvent, RouterHandle};
+
+/// How long an answer may take. Long for a person, short for a service manager's watchdog.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stop may take: a table of a hundred thousand entries goes in about a second.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+/// The longest pause before a loop that keeps panicking is started again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What both loops are started with.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) state_dir: PathBuf,
+    pub(super) router_events: Sender<RouterEvent>,
+    pub(super) balancer_events: Sender<BalancerEvent>,
+}
+
+/// Both loops.
+#[derive(Debug)]
+pub(super) struct Loops {
+    options: Options,
+    router: Keep<RouterHandle>,
+    balancer: Keep<BalancerHandle>,
+}
+
+/// One loop's handle, and what happened to it.
+#[derive(Debug)]
+struct Keep<H> {
+    handle: Option<H>,
+    view: LoopView,
+    settled: bool,
+    revive_at: Option<Instant>,
+}
+
+impl<H> Keep<H> {
+    fn new() -> Self {
+        Self { handle: None, view: LoopView::default(), settled: false, revive_at: None }
+    }
+
+    fn started(&mut self, handle: std::io::Result<H>, name: &str, now: Instant) {
+        match handle {
+            Ok(handle) => {
+                self.handle = Some(handle);
+                self.view.running = true;
+                self.revive_at = None;
+            }
+            Err(error) => self.lost(format!("cannot be started: {error}"), name, now),
+        }
+    }
+
+    /// The first restart is at once, the next ones after 1, 2, 4, ... seconds.
+    fn lost(&mut self, why: String, name: &str, now: Instant) {
+        let pause = match self.view.restarts {
+            0 => Duration::ZERO,
+            n => Duration::from_secs(1_u64 << (n - 1).min(5)).min(LONGEST_PAUSE),
+        };
+        tracing::error!("the {name} loop failed: {why}; it starts again in {} s", pause.as_secs());
+        self.handle = None;
+        self.view.running = false;
+        self.view.restarts = self.view.restarts.saturating_add(1);
+        self.view.last_panic = Some(why);
+        self.revive_at = Some(now + pause);
+    }
+
+    fn due(&self, now: Instant) -> bool {
+        self.revive_at.is_some_and(|at| now >= at)
+    }
+}
+
+impl Loops {
+    /// Starts both.
+    pub(super) fn start(options: Options, config: &Arc<Config>, now: Instant) -> Self {
+        let mut loops = Self { options, router: Keep::new(), balancer: Keep::new() };
+        loops.start_router(config, now);
+        loops.start_balancer(config, now);
+        loops
+    }
+
+    fn start_router(&mut self, config: &Arc<Config>, now: Instant) {
+        let options = router::Options { config: Arc::clone(config), events: self.options.router_events.clone() };
+        self.router.started(router::spawn(options), "router", now);
+    }
+
+    fn start_balancer(&mut self, config: &Arc<Config>, now: Instant) {
+        let options = balancer::Options {
+            config: Arc::clone(config),
+            state_dir: self.options.state_dir.clone(),
+            events: self.options.balancer_events.clone(),
+            seed: seed(),
+        };
+        self.balancer.started(balancer::spawn(options), "balancer", now);
+    }
+
+    /// Starts again what is due.
+    pub(super) fn revive(&mut self, config: &Arc<Config>, now: Instant) {
+        if self.router.due(now) {
+            self.start_router(config, now);
+        }
+        if self.balancer.due(now) {
+            self.start_balancer(config, now);
+        }
+    }
+
+    /// When the next restart is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        [self.router.revive_at, self.balancer.revive_at].into_iter().flatten().min()
+    }
+
+    pub(super) fn router_event(&mut self, event: RouterEvent, now: Instant) {
+        match event {
+            RouterEvent::Ready => self.router.settled = true,
+            // The loop has written it to the log.
+            RouterEvent::StateChanged { .. } => {}
+            // While we run nobody has asked it to stop: the log's last line says what it could not do without.
+            RouterEvent::Stopped => self.router.lost("it ended by itself".to_owned(), "router", now),
+            RouterEvent::Panicked(why) => self.router.lost(why, "router", now),
+        }
+    }
+
+    pub(super) fn balancer_event(&mut self, event: BalancerEvent, now: Instant) {
+        match event {
+            BalancerEvent::Ready => self.balancer.settled = true,
+            BalancerEvent::KernelMissing(why) => {
+                tracing::error!("{why}; virtual routers run on, services wait");
+                self.balancer.settled = true;
+            }
+            BalancerEvent::KernelBack => {}
+            BalancerEvent::Stopped => self.balancer.lost("it ended by itself".to_owned(), "balancer", now),
+            BalancerEvent::Failed(why) | BalancerEvent::Panicked(why) => self.balancer.lost(why, "balancer", now),
+        }
+    }
+
+    /// Both have done what a start asks of them.
+    pub(super) fn settled(&self) -> bool {
+        self.router.settled && self.balancer.settled
+    }
+
+    /// Both answer.
+    pub(super) fn answer(&self) -> bool {
+        let router = self.router.handle.as_ref().map(RouterHandle::ping);
+        let balancer = self.balancer.handle.as_ref().map(BalancerHandle::ping);
+        router.is_some_and(|reply| wait(&reply).is_some()) && balancer.is_some_and(|reply| wait(&reply).is_some())
+    }
+
+    /// Hands both a new configuration; returns the steps that the table was given.
+    pub(super) fn configure(&self, config: &Arc<Config>) -> Vec<PlannedStep> {
+        let router = self.router.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
+        let balancer = self.balancer.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
+        match router.map(|reply| wait(&reply)) {
+            Some(Some(Ok(()))) | None => {}
+            Some(Some(Err(problem))) => tracing::error!("the router loop: {problem}"),
+            Some(None) => {
+                tracing::error!("the router loop did not answer in time; it takes the configuration when it can");
+            }
+        }
+        match balancer.map(|reply| wait(&reply)) {
+            Some(Some(reply)) => reply.steps,
+            Some(None) => {
+                tracing::error!("the balancer loop did not answer in time; it takes the configuration when it can");
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// What a configuration would change in the kernel's table.
+    pub(super) fn plan(&self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
+        let handle = self.balancer.handle.as_ref().ok_or("the balancer loop is not running")?;
+        wait(&handle.plan(Arc::clone(config))).ok_or("the balancer loop did not answer in time")?
+    }
+
+    pub(super) fn instances(&self) -> Vec<InstanceView> {
+        self.router.handle.as_ref().and_then(|handle| wait(&handle.snapshot())).unwrap_or_default()
+    }
+
+    pub(super) fn balancer(&self) -> BalancerView {
+        self.balancer.handle.as_ref().and_then(|handle| wait(&handle.snapshot())).unwrap_or_else(|| BalancerView {
+            kernel: KernelView {
+                problem: Some("the balancer loop does not answer".to_owned()),
+                ..KernelView::default()
+            },
+            ..BalancerView::default()
+        })
+    }
+
+    pub(super) fn views(&self) -> (LoopView, LoopView) {
+        (self.router.view.clone(), self.balancer.view.clone())
+    }
+
+    /// Stops the router, then the balancer.
+    pub(super) fn stop(&mut self) {
+        for (name, stopped) in [
+            ("router", self.router.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
+            ("balancer", self.balancer.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
+        ] {
+            if stopped == Some(false) {
+                tracing::error!("the {name} loop did not stop in {} s", STOP_PATIENCE.as_secs());
+            }
+        }
+    }
+}
+
+fn wait<T>(reply: &Receiver<T>) -> Option<T> {
+    reply.recv_timeout(PATIENCE).ok()
+}
+
+/// Differs from host to host and from start to start, so that checks of a fleet do not fall together.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

@@ -1,0 +1,28 @@
+//! The snapshot, gathered from both loops and from what the supervisor knows itself.
+
+use super::Supervisor;
+use super::host::Process;
+use crate::api::{ConfigView, DaemonView, Snapshot};
+
+pub(super) fn snapshot(supervisor: &Supervisor) -> Snapshot {
+    let (router, balancer) = supervisor.loops.views();
+    Snapshot {
+        daemon: DaemonView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_secs: supervisor.process.uptime_secs(),
+            resident_bytes: Process::resident_bytes(),
+            router,
+            balancer,
+        },
+        config: ConfigView {
+            file: supervisor.arguments.config.display().to_string(),
+            loaded_secs: supervisor.loaded_at.elapsed().as_secs_f64(),
+            warnings: supervisor.warnings,
+            refused: supervisor.refused.clone(),
+        },
+        instances: supervisor.loops.instances(),
+        balancer: supervisor.loops.balancer(),
+        sysctls: supervisor.sysctls.views(),
+    }
+}

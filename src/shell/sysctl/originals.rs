@@ -1,0 +1,102 @@
+//! What settings were before us, kept in a small file of the state directory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Original values by name, and the file that keeps them.
+#[derive(Debug)]
+pub(super) struct Originals {
+    file: PathBuf,
+    values: BTreeMap<String, Original>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Original {
+    original: String,
+    written: String,
+}
+
+impl Originals {
+    /// Reads the file; one that cannot be read is set aside and said so, since to guess would be worse.
+    pub(super) fn read(file: &Path) -> (Self, Option<String>) {
+        let (values, problem) = match fs::read(file) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(values) => (values, None),
+                Err(error) => (BTreeMap::new(), Some(set_aside(file, &error))),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => (BTreeMap::new(), None),
+            Err(error) => (
+                BTreeMap::new(),
+                Some(format!("cannot read {}: {error}; earlier originals are not known", file.display())),
+            ),
+        };
+        (Self { file: file.to_owned(), values }, problem)
+    }
+
+    /// Writes the file whole or not at all; removes it where there is nothing to keep.
+    pub(super) fn write(&self) -> Result<(), String> {
+        let result = if self.values.is_empty() {
+            match fs::remove_file(&self.file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        } else {
+            self.replace()
+        };
+        result.map_err(|error| {
+            format!(
+                "cannot write {}: {error}; after a crash the original settings would not be known",
+                self.file.display()
+            )
+        })
+    }
+
+    fn replace(&self) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(&self.values)?;
+        let fresh = self.file.with_extension("json.new");
+        fs::write(&fresh, text)?;
+        fs::File::open(&fresh)?.sync_all()?;
+        fs::rename(&fresh, &self.file)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.values.keys()
+    }
+
+    pub(super) fn original(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|kept| kept.original.as_str())
+    }
+
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|kept| kept.written.as_str())
+    }
+
+    /// Remembers what was there before the first write; later writes change only what we wrote.
+    pub(super) fn remember(&mut self, name: &str, original: &str, written: &str) {
+        self.values
+            .entry(name.to_owned())
+            .and_modify(|kept| written.clone_into(&mut kept.written))
+            .or_insert_with(|| Original { original: original.to_owned(), written: written.to_owned() });
+    }
+
+    /// Forgets one, and returns what was there before us and what we wrote.
+    pub(super) fn forget(&mut self, name: &str) -> Option<(String, String)> {
+        self.values.remove(name).map(|kept| (kept.original, kept.written))
+    }
+}
+
+fn set_aside(file: &Path, error: &serde_json::Error) -> String {
+    let aside = file.with_extension("json.bad");
+    let moved = match fs::rename(file, &aside) {
+        Ok(()) => format!("set aside as {}", aside.display()),
+        Err(rename) => format!("left where it is ({rename})"),
+    };
+    format!(
+        "{} is damaged ({error}), {moved}; the settings that an earlier run changed will not be put back",
+        file.display()
+    )
+}

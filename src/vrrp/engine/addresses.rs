@@ -1,0 +1,227 @@
+//! Virtual addresses: what is on the host, what is to be on it, and who must be told.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::instance::Entry;
+use super::{ADDRESS_RETRY, Event, HostAddress, Output, Router};
+use crate::model::VirtualAddress;
+use crate::wire::arp::Gratuitous;
+
+/// Announcements of one address in one burst, whatever the configuration says: a burst is sent in one go.
+const MOST_REPEATS: u32 = 100;
+
+impl Router {
+    pub(super) fn insert_address(&mut self, address: HostAddress) {
+        let on_link = self.addresses.entry(address.index).or_default();
+        let value = (address.address, address.prefix_len);
+        if !on_link.contains(&value) {
+            on_link.push(value);
+        }
+    }
+
+    fn forget_address(&mut self, address: &HostAddress) {
+        if let Some(on_link) = self.addresses.get_mut(&address.index) {
+            on_link.retain(|value| *value != (address.address, address.prefix_len));
+        }
+    }
+
+    pub(super) fn is_present(&self, address: &HostAddress) -> bool {
+        self.addresses
+            .get(&address.index)
+            .is_some_and(|on_link| on_link.contains(&(address.address, address.prefix_len)))
+    }
+
+    /// Where a virtual address belongs; `None` while its interface does not exist.
+    pub(super) fn place(&self, entry: &Entry, address: &VirtualAddress) -> Option<HostAddress> {
+        let name = address.interface.as_ref().unwrap_or(&entry.config.id.interface);
+        let index = *self.names.get(name)?;
+        Some(HostAddress { index, address: address.address, prefix_len: address.prefix_len })
+    }
+
+    /// All places of a router's virtual addresses.
+    pub(super) fn places(&self, entry: &Entry) -> Vec<HostAddress> {
+        entry.virtual_addresses().filter_map(|address| self.place(entry, address)).collect()
+    }
+
+    /// Makes the host's addresses follow from the machines' states.
+    pub(super) fn reconcile(&mut self, now: Instant) {
+        for at in 0..self.instances.len() {
+            if self.instances.get(at).is_some_and(Entry::is_active) {
+                let added = self.add_missing(at, now);
+                if !added.is_empty() {
+                    let repeat =
+                        self.instances.get(at).map_or(0, |entry| entry.machine.settings().announcements.repeat);
+                    self.announce(at, repeat, Some(&added));
+                }
+            } else {
+                self.remove_present(at);
+            }
+        }
+    }
+
+    /// Adds what an active router lacks, and says what that was.
+    pub(super) fn add_missing(&mut self, at: usize, now: Instant) -> Vec<HostAddress> {
+        let Some(entry) = self.instances.get(at) else { return Vec::new() };
+        if entry.retry_at.is_some() {
+            return Vec::new();
+        }
+        let mut missing = Vec::new();
+        let mut problem = None;
+        for address in entry.virtual_addresses() {
+            match self.place(entry, address) {
+                Some(place) if self.is_present(&place) => {}
+                Some(place) => missing.push((place, address.clone())),
+                None => {
+                    let name = address.interface.as_deref().unwrap_or(&entry.config.id.interface);
+                    problem = Some(format!(
+                        "cannot add {}/{}: interface {name} does not exist",
+                        address.address, address.prefix_len
+                    ));
+                }
+            }
+        }
+        let instance = Arc::clone(&entry.name);
+        let mut added = Vec::new();
+        for (place, address) in missing {
+            self.insert_address(place);
+            if let Some(entry) = self.instances.get_mut(at) {
+                entry.added.insert(place);
+            }
+            added.push(place);
+            let instance = Arc::clone(&instance);
+            self.outputs.push_back(Output::AddAddress { instance, index: place.index, address });
+        }
+        if let Some(error) = problem {
+            self.address_trouble(at, error, now);
+        }
+        added
+    }
+
+    /// Removes what a router that is not active has on the host, unless another one that is active wants it there.
+    ///
+    /// An owner's addresses may have been on the host before us; only those that we added are taken off.
+    pub(super) fn remove_present(&mut self, at: usize) {
+        let Some(entry) = self.instances.get(at) else { return };
+        let places: BTreeSet<HostAddress> = self
+            .places(entry)
+            .into_iter()
+            .filter(|place| self.is_present(place))
+            .filter(|place| !entry.is_owner() || entry.added.contains(place))
+            .filter(|place| !self.is_wished(place, at))
+            .collect();
+        if let Some(entry) = self.instances.get_mut(at) {
+            entry.added.clear();
+        }
+        for place in places {
+            self.remove(place);
+        }
+    }
+
+    /// Whether an active router, other than the one given, wants this address on.
+    pub(super) fn is_wished(&self, place: &HostAddress, but: usize) -> bool {
+        self.instances
+            .iter()
+            .enumerate()
+            .any(|(at, entry)| at != but && entry.is_active() && self.places(entry).contains(place))
+    }
+
+    pub(super) fn remove(&mut self, place: HostAddress) {
+        self.forget_address(&place);
+        *self.removing.entry(place).or_default() += 1;
+        self.outputs.push_back(Output::RemoveAddress(place));
+    }
+
+    /// Takes note that a removal of ours has been told back, or has failed; `false` if there was none.
+    pub(super) fn removal_echoed(&mut self, address: &HostAddress) -> bool {
+        match self.removing.get_mut(address) {
+            Some(pending) if *pending > 1 => {
+                *pending -= 1;
+                true
+            }
+            Some(_) => self.removing.remove(address).is_some(),
+            None => false,
+        }
+    }
+
+    pub(super) fn address_gone(&mut self, address: HostAddress, now: Instant) {
+        if self.removal_echoed(&address) || !self.is_present(&address) {
+            return;
+        }
+        self.forget_address(&address);
+        let owners: Vec<usize> = (0..self.instances.len())
+            .filter(|at| {
+                self.instances.get(*at).is_some_and(|entry| entry.is_active() && self.places(entry).contains(&address))
+            })
+            .collect();
+        // A link that goes takes its addresses along; that is a fault of its own, told and handled as such.
+        let link_is_up = self.links.get(&address.index).is_some_and(|link| link.up);
+        for at in owners {
+            let Some(entry) = self.instances.get_mut(at) else { continue };
+            if !link_is_up {
+                continue;
+            }
+            // Two programs that undo each other must not do so at full speed.
+            let before = entry.put_back.insert(address, now);
+            let contested = before.is_some_and(|last| now < last + ADDRESS_RETRY);
+            if contested {
+                entry.retry_at = Some(now + ADDRESS_RETRY);
+            } else {
+                let instance = Arc::clone(&entry.name);
+                self.outputs.push_back(Output::Event(Event::AddressPutBack { instance, address }));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The kernel has told an address back: what stood in its way no longer does.
+    pub(super) fn confirmed(&mut self, address: &HostAddress) {
+        for entry in self.instances.iter_mut().filter(|entry| entry.retry_at.is_none()) {
+            if entry.added.contains(address) {
+                entry.address_problem = None;
+            }
+        }
+    }
+
+    pub(super) fn add_failed(&mut self, instance: &str, address: &HostAddress, error: String, now: Instant) {
+        self.forget_address(address);
+        let Some(at) = self.instances.iter().position(|entry| *entry.name == *instance) else { return };
+        if let Some(entry) = self.instances.get_mut(at) {
+            entry.added.remove(address);
+        }
+        let error = format!("cannot add {}/{}: {error}", address.address, address.prefix_len);
+        self.address_trouble(at, error, now);
+    }
+
+    /// Remembers what is wrong, tells it once, and has it tried again.
+    fn address_trouble(&mut self, at: usize, error: String, now: Instant) {
+        let Some(entry) = self.instances.get_mut(at) else { return };
+        entry.retry_at = Some(now + ADDRESS_RETRY);
+        if entry.address_problem.as_ref() != Some(&error) {
+            entry.address_problem = Some(error.clone());
+            let instance = Arc::clone(&entry.name);
+            self.outputs.push_back(Output::Event(Event::AddFailed { instance, error }));
+        }
+    }
+
+    /// Announces the router's IPv4 addresses, or only some, in turn: a receiver that loses packets in a row still hears
+    /// of each.
+    pub(super) fn announce(&mut self, at: usize, repeat: u32, only: Option<&[HostAddress]>) {
+        let Some(entry) = self.instances.get(at) else { return };
+        let mut frames = Vec::new();
+        for place in self.places(entry) {
+            let (IpAddr::V4(address), Some(link)) = (place.address, self.links.get(&place.index)) else { continue };
+            let Some(mac) = link.mac else { continue };
+            if only.is_none_or(|only| only.contains(&place)) {
+                frames.push((place.index, Gratuitous { mac, address }.emit()));
+            }
+        }
+        for _ in 0..repeat.min(MOST_REPEATS) {
+            for (index, frame) in &frames {
+                self.outputs.push_back(Output::Frame { index: *index, frame: frame.clone() });
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A configuration, the first or a new one.
+//!
+//! Virtual routers are known by identity (interface and number), so one that stays keeps its state, timers and counters,
+//! whatever else about it changes, its name included. One that is gone leaves as at a stop.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::instance::Entry;
+use super::{HostAddress, Router};
+use crate::model::Config;
+use crate::vrrp::machine::Input;
+
+impl Router {
+    pub(super) fn configure(&mut self, config: Arc<Config>, now: Instant) {
+        let held: BTreeSet<HostAddress> =
+            self.instances.iter().filter(|entry| entry.is_active()).flat_map(|entry| entry.added.clone()).collect();
+        self.leave_those_gone(&config, now);
+        self.config = Arc::clone(&config);
+
+        let mut before = std::mem::take(&mut self.instances);
+        for wanted in &config.instances {
+            let first = self.instances.iter().find(|entry| entry.config.id == wanted.id).map(|entry| &entry.name);
+            let duplicate_of = first.map(ToString::to_string);
+            let same = before.iter().position(|entry| {
+                entry.config.id == wanted.id && entry.duplicate_of.is_some() == duplicate_of.is_some()
+            });
+            let mut entry = match same {
+                Some(at) => before.remove(at),
+                None => Entry::new(wanted, now),
+            };
+            entry.reconfigure(wanted);
+            entry.duplicate_of = duplicate_of;
+            self.instances.push(entry);
+        }
+        self.join_groups();
+        self.adopt_scripts(now);
+        self.update_listeners();
+        // Scripts leave first: an instance that waits for one waits no longer than it must.
+        self.start_scripts(now);
+        self.settle(now);
+        self.remove_orphans(held);
+    }
+
+    /// Leaves the virtual routers that the new configuration does not have.
+    fn leave_those_gone(&mut self, config: &Config, now: Instant) {
+        for at in 0..self.instances.len() {
+            let Some(entry) = self.instances.get_mut(at) else { continue };
+            if config.instances.iter().any(|wanted| wanted.id == entry.config.id) {
+                continue;
+            }
+            entry.machine.handle(Input::Shutdown, now);
+            self.drain_one(at, now);
+            self.notify_stopped(at);
+        }
+    }
+
+    /// Removes addresses that we put on, and that the new configuration does not name for a router that is active.
+    fn remove_orphans(&mut self, held: BTreeSet<HostAddress>) {
+        let none = self.instances.len();
+        for place in held {
+            if self.is_present(&place) && !self.is_wished(&place, none) {
+                self.remove(place);
+            }
+            for at in 0..self.instances.len() {
+                let Some(entry) = self.instances.get(at) else { continue };
+                if !self.places(entry).contains(&place)
+                    && let Some(entry) = self.instances.get_mut(at)
+                {
+                    entry.added.remove(&place);
+                }
+            }
+        }
+    }
+}

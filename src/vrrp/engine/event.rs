@@ -1,0 +1,163 @@
+//! What people are told. Each is one line in the log; none carries a password.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{HostAddress, ScriptOutcome};
+use crate::vrrp::machine::{Heard, Role};
+use crate::vrrp::reason::Reason;
+use crate::vrrp::receive::Drop;
+
+/// Something to tell people.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A virtual router changed its state.
+    StateChanged {
+        /// Its name.
+        instance: Arc<str>,
+        /// From.
+        from: Role,
+        /// To.
+        to: Role,
+        /// Why.
+        reason: Reason,
+    },
+    /// A sync group changed its state.
+    GroupChanged {
+        /// Its name.
+        group: String,
+        /// To.
+        to: Role,
+    },
+    /// Weights changed a priority.
+    PriorityChanged {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// From.
+        from: u8,
+        /// To.
+        to: u8,
+    },
+    /// A script's verdict changed.
+    ScriptChanged {
+        /// Its name.
+        script: String,
+        /// The verdict.
+        ok: bool,
+        /// The run that decided.
+        outcome: ScriptOutcome,
+    },
+    /// While we are active, another router of lower priority advertises. Told at the 1st, 10th, 100th, ... advert.
+    LowerPriority {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The other's advert.
+        heard: Heard,
+        /// How many there were since we became active.
+        count: u64,
+    },
+    /// Somebody took an address off that an active router owns; it is put back.
+    AddressPutBack {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The address.
+        address: HostAddress,
+    },
+    /// An address could not be added; it is tried again.
+    AddFailed {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// What happened.
+        error: String,
+    },
+    /// An address could not be removed.
+    RemoveFailed {
+        /// The address.
+        address: HostAddress,
+        /// Why.
+        error: String,
+    },
+    /// Adverts cannot be sent. Told once, until one can be sent again.
+    SendFailed {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Why.
+        error: String,
+    },
+    /// An advert was dropped. Told at the 1st, 10th, 100th, ... of a kind.
+    Dropped {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// What is wrong with it.
+        drop: Drop,
+        /// The packet in one line.
+        packet: String,
+        /// How many there were.
+        count: u64,
+    },
+    /// Adverts of another router carry other addresses than ours. Told once for each sender.
+    AddressesDiffer {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The other's advert.
+        heard: Heard,
+    },
+}
+
+impl Event {
+    /// Somebody should look at it, sooner or later.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        match self {
+            Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
+            Self::ScriptChanged { ok, .. } => !*ok,
+            Self::PriorityChanged { .. } => false,
+            Self::LowerPriority { .. }
+            | Self::AddressPutBack { .. }
+            | Self::AddFailed { .. }
+            | Self::RemoveFailed { .. }
+            | Self::SendFailed { .. }
+            | Self::Dropped { .. }
+            | Self::AddressesDiffer { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StateChanged { instance, from, to, reason } => write!(f, "{instance}: {from} -> {to}: {reason}"),
+            Self::GroupChanged { group, to } => write!(f, "sync group {group} is {to}"),
+            Self::PriorityChanged { instance, from, to } => {
+                write!(f, "{instance}: effective priority {from} -> {to}")
+            }
+            Self::ScriptChanged { script, ok: true, outcome } => write!(f, "script {script} is well: {outcome}"),
+            Self::ScriptChanged { script, ok: false, outcome } => write!(f, "script {script} fails: {outcome}"),
+            Self::LowerPriority { instance, heard, count } => {
+                write!(f, "{instance}: {} advertises priority {} while we are master; ", heard.source, heard.priority)?;
+                match count {
+                    1 => f.write_str("asserting ourselves and announcing again"),
+                    _ => write!(f, "{count} such adverts so far: does it receive ours, and accept them?"),
+                }
+            }
+            Self::AddressPutBack { instance, address } => write!(
+                f,
+                "{instance}: somebody removed {}/{} while we are master; it was put back",
+                address.address, address.prefix_len
+            ),
+            Self::AddFailed { instance, error } => write!(f, "{instance}: {error}; trying again every second"),
+            Self::RemoveFailed { address, error } => {
+                write!(f, "cannot remove {}/{}: {error}", address.address, address.prefix_len)
+            }
+            Self::SendFailed { instance, error } => write!(f, "{instance}: cannot send adverts: {error}"),
+            Self::Dropped { instance, drop, packet, count } => {
+                write!(f, "{instance}: dropped an advert: {drop} ({packet}); {count} of this kind so far")
+            }
+            Self::AddressesDiffer { instance, heard } => write!(
+                f,
+                "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
+                heard.source
+            ),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Sync groups: members are active together or not at all.
+//!
+//! A member's fault is every member's ([`health`](super::health)). A member whose down timer runs out waits until all
+//! have; then all become active at once. A member that stops being active takes the others along.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::instance::{commands, stop_commands};
+use super::{Event, Output, Router};
+use crate::model::{Notify, SyncGroup};
+use crate::vrrp::machine::{Input, Role, State};
+use crate::vrrp::reason::Reason;
+
+/// A sync group.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) name: String,
+    /// Places of its members in the list of virtual routers.
+    pub(super) members: Vec<usize>,
+    pub(super) notify: Notify,
+    /// A member that has stopped being active, until the others have been told.
+    pub(super) left: Option<String>,
+    /// What was told last.
+    pub(super) role: Role,
+}
+
+impl Group {
+    pub(super) fn new(config: &SyncGroup, members: Vec<usize>, role: Role) -> Self {
+        Self { name: config.name.clone(), members, notify: config.notify.clone(), left: None, role }
+    }
+}
+
+impl Router {
+    /// Moves the members of each group together.
+    pub(super) fn coordinate(&mut self, now: Instant) {
+        for at in 0..self.groups.len() {
+            self.move_together(at, now);
+            self.tell_group(at);
+        }
+    }
+
+    fn move_together(&mut self, at: usize, now: Instant) {
+        let Some(group) = self.groups.get_mut(at) else { return };
+        let name = group.name.clone();
+        let left = group.left.take();
+        let members = self.running_members(at);
+        let input = if let Some(member) = left {
+            Input::Demote(Reason::GroupLeft { group: name, member })
+        } else {
+            let states =
+                || members.iter().filter_map(|member| self.instances.get(*member)).map(|entry| *entry.machine.state());
+            let expired = |state: State| match state {
+                State::Backup(backup) => backup.expired,
+                State::Initialize | State::Active(_) | State::Fault => false,
+            };
+            let active = states().any(|state| state.role() == Role::Active);
+            let all = states().all(expired);
+            if !states().any(expired) || !(active || all) {
+                return;
+            }
+            Input::Promote(Reason::GroupActive(name))
+        };
+        for member in members {
+            let Some(entry) = self.instances.get_mut(member) else { continue };
+            entry.machine.handle(input.clone(), now);
+            self.drain_one(member, now);
+        }
+        // Those that were just taken along need not take anybody along.
+        if let Some(group) = self.groups.get_mut(at) {
+            group.left = None;
+        }
+    }
+
+    /// Members that could ever run.
+    fn running_members(&self, at: usize) -> Vec<usize> {
+        let members = self.groups.get(at).map(|group| group.members.as_slice()).unwrap_or_default();
+        members
+            .iter()
+            .copied()
+            .filter(|member| self.instances.get(*member).is_some_and(|entry| entry.duplicate_of.is_none()))
+            .collect()
+    }
+
+    /// Tells a change of the group's state, once all members have it.
+    fn tell_group(&mut self, at: usize) {
+        let members = self.running_members(at);
+        let mut roles =
+            members.iter().filter_map(|member| self.instances.get(*member)).map(|entry| entry.machine.role());
+        let Some(first) = roles.next() else { return };
+        if roles.any(|role| role != first) {
+            return;
+        }
+        let priority = self.group_priority(&members);
+        let Some(group) = self.groups.get_mut(at) else { return };
+        if group.role == first {
+            return;
+        }
+        group.role = first;
+        let name = group.name.clone();
+        let commands = commands(&group.notify, first, "GROUP", &name, priority);
+        self.outputs.push_back(Output::Event(Event::GroupChanged { group: name.clone(), to: first }));
+        self.notify(format!("GROUP {name}"), commands);
+    }
+
+    pub(super) fn notify_groups_stopped(&mut self) {
+        for at in 0..self.groups.len() {
+            let members = self.running_members(at);
+            let priority = self.group_priority(&members);
+            let Some(group) = self.groups.get(at) else { continue };
+            let commands = stop_commands(&group.notify, "GROUP", &group.name, priority);
+            let subject = format!("GROUP {}", group.name);
+            self.notify(subject, commands);
+        }
+    }
+
+    /// A group has no priority; its scripts get that of the first member.
+    fn group_priority(&self, members: &[usize]) -> u8 {
+        members
+            .first()
+            .and_then(|member| self.instances.get(*member))
+            .map_or(0, |entry| entry.machine.settings().priority.value())
+    }
+
+    /// Names of the groups' members, as places in the list.
+    pub(super) fn join_groups(&mut self) {
+        let before: Vec<(String, Role)> = self.groups.iter().map(|group| (group.name.clone(), group.role)).collect();
+        let config = Arc::clone(&self.config);
+        self.groups.clear();
+        for (number, group) in config.sync_groups.iter().enumerate() {
+            let mut members = Vec::new();
+            for (at, entry) in self.instances.iter_mut().enumerate() {
+                // One group for each router: the first that names it.
+                if entry.group.is_none() && group.members.iter().any(|name| **name == *entry.name) {
+                    entry.group = Some(number);
+                    members.push(at);
+                }
+            }
+            let role = before.iter().find(|(name, _)| *name == group.name).map_or(Role::Initialize, |(_, role)| *role);
+            self.groups.push(Group::new(group, members, role));
+        }
+    }
+}

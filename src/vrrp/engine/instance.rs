@@ -1,0 +1,217 @@
+//! One virtual router in the engine: its machine, and what is counted and remembered beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::health::Health;
+use super::{Event, HostAddress, Notice, Output, Router};
+use crate::model::{Instance, Notify, Priority, RunAs, StartAs, Transport, VirtualAddress};
+use crate::vrrp::machine::{Heard, Machine, Role, Settings};
+use crate::vrrp::reason::Reason;
+use crate::vrrp::receive::Drop;
+
+/// One virtual router.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: Arc<str>,
+    pub(super) config: Instance,
+    pub(super) machine: Machine,
+    /// Another router of this host that has the same identity and came first.
+    pub(super) duplicate_of: Option<String>,
+    /// The group that it is in, by its place in the list.
+    pub(super) group: Option<usize>,
+    /// What the machine was told last.
+    pub(super) health: Option<Health>,
+    /// IPv4 addresses that adverts carry.
+    pub(super) advertised: Vec<Ipv4Addr>,
+    /// Addresses that we put on, as opposed to those that were there.
+    pub(super) added: BTreeSet<HostAddress>,
+    pub(super) retry_at: Option<Instant>,
+    /// When each address was last put back after somebody removed it.
+    pub(super) put_back: BTreeMap<HostAddress, Instant>,
+    pub(super) address_problem: Option<String>,
+    pub(super) send_problem: Option<String>,
+    /// Identification of the last packet: keepalived counts up from 1, and so do we.
+    pub(super) packet_id: u16,
+    pub(super) last_heard: Option<(Heard, Instant)>,
+    pub(super) differs: Option<Ipv4Addr>,
+    /// Adverts of lower priority since we became active.
+    pub(super) lower: u64,
+    pub(super) became_master: u64,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) dropped: BTreeMap<Drop, u64>,
+}
+
+impl Entry {
+    pub(super) fn new(config: &Instance, now: Instant) -> Self {
+        let mut entry = Self {
+            name: Arc::from(config.name.as_str()),
+            machine: Machine::new(settings(config, config.priority, Ipv4Addr::UNSPECIFIED, false), now),
+            config: config.clone(),
+            duplicate_of: None,
+            group: None,
+            health: None,
+            advertised: Vec::new(),
+            added: BTreeSet::new(),
+            retry_at: None,
+            put_back: BTreeMap::new(),
+            address_problem: None,
+            send_problem: None,
+            packet_id: 0,
+            last_heard: None,
+            differs: None,
+            lower: 0,
+            became_master: 0,
+            sent: 0,
+            received: 0,
+            dropped: BTreeMap::new(),
+        };
+        entry.reconfigure(config);
+        entry
+    }
+
+    /// Takes a new configuration; the machine is told when health is worked out.
+    pub(super) fn reconfigure(&mut self, config: &Instance) {
+        self.name = Arc::from(config.name.as_str());
+        self.config = config.clone();
+        self.duplicate_of = None;
+        self.group = None;
+        self.differs = None;
+        self.put_back.clear();
+        self.advertised = config
+            .addresses
+            .iter()
+            .filter_map(|address| match address.address {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            })
+            .collect();
+    }
+
+    /// Every address that moves with it.
+    pub(super) fn virtual_addresses(&self) -> impl Iterator<Item = &VirtualAddress> {
+        self.config.addresses.iter().chain(&self.config.excluded_addresses)
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.machine.role() == Role::Active
+    }
+
+    pub(super) fn is_owner(&self) -> bool {
+        self.config.priority == Priority::OWNER
+    }
+
+    /// `mcast_src_ip` or `unicast_src_ip`.
+    pub(super) const fn configured_source(&self) -> Option<Ipv4Addr> {
+        match &self.config.transport {
+            Transport::Multicast { source, .. } | Transport::Unicast { source, .. } => *source,
+        }
+    }
+
+    /// The next packet's identification; never 0, which the kernel would replace.
+    pub(super) const fn next_packet_id(&mut self) -> u16 {
+        self.packet_id = match self.packet_id.checked_add(1) {
+            Some(next) => next,
+            None => 1,
+        };
+        self.packet_id
+    }
+}
+
+/// The machine's settings.
+pub(super) fn settings(config: &Instance, priority: Priority, source: Ipv4Addr, grouped: bool) -> Settings {
+    Settings {
+        version: config.version,
+        priority,
+        interval: config.advert_interval,
+        preempt: config.preempt || config.start_as == StartAs::Master || config.priority == Priority::OWNER,
+        source,
+        announcements: config.announcements,
+        grouped,
+    }
+}
+
+impl Router {
+    pub(super) fn state_changed(&mut self, at: usize, from: Role, to: Role, reason: Reason) {
+        let Some(entry) = self.instances.get_mut(at) else { return };
+        if to == Role::Active {
+            entry.became_master += 1;
+            entry.lower = 0;
+        } else {
+            entry.address_problem = None;
+            entry.retry_at = None;
+        }
+        let instance = Arc::clone(&entry.name);
+        let group = entry.group;
+        if from == Role::Active
+            && to == Role::Backup
+            && let Some(group) = group.and_then(|group| self.groups.get_mut(group))
+        {
+            group.left = Some(instance.to_string());
+        }
+        self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason }));
+        self.notify_instance(at, to);
+    }
+
+    fn notify_instance(&mut self, at: usize, role: Role) {
+        let Some(entry) = self.instances.get(at) else { return };
+        let priority = entry.machine.settings().priority.value();
+        let commands = commands(&entry.config.notify, role, "INSTANCE", &entry.name, priority);
+        let subject = format!("INSTANCE {}", entry.name);
+        self.notify(subject, commands);
+    }
+
+    pub(super) fn notify_stopped(&mut self, at: usize) {
+        let Some(entry) = self.instances.get(at) else { return };
+        let priority = entry.machine.settings().priority.value();
+        let commands = stop_commands(&entry.config.notify, "INSTANCE", &entry.name, priority);
+        let subject = format!("INSTANCE {}", entry.name);
+        self.notify(subject, commands);
+    }
+
+    pub(super) fn notify(&mut self, subject: String, commands: Vec<Vec<String>>) {
+        if !commands.is_empty() {
+            let user: Option<RunAs> = self.config.global.script_user.clone();
+            self.outputs.push_back(Output::Notify(Notice { subject, commands, user }));
+        }
+    }
+}
+
+/// The scripts for a state: its own, then the general one with four words more.
+pub(super) fn commands(notify: &Notify, role: Role, kind: &str, name: &str, priority: u8) -> Vec<Vec<String>> {
+    let own = match role {
+        Role::Initialize => return Vec::new(),
+        Role::Backup => &notify.backup,
+        Role::Active => &notify.master,
+        Role::Fault => &notify.fault,
+    };
+    with_general(own, notify, kind, name, &role.to_string(), priority)
+}
+
+/// The scripts for the end.
+pub(super) fn stop_commands(notify: &Notify, kind: &str, name: &str, priority: u8) -> Vec<Vec<String>> {
+    with_general(&notify.stop, notify, kind, name, "STOP", priority)
+}
+
+fn with_general(
+    own: &[String],
+    notify: &Notify,
+    kind: &str,
+    name: &str,
+    state: &str,
+    priority: u8,
+) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    if !own.is_empty() {
+        commands.push(own.to_vec());
+    }
+    if !notify.any.is_empty() {
+        let mut command = notify.any.clone();
+        command.extend([kind.to_owned(), name.to_owned(), state.to_owned(), priority.to_string()]);
+        commands.push(command);
+    }
+    commands
+}

@@ -1,0 +1,403 @@
+//! All virtual routers of a host, and what they stand on: links, addresses, scripts and sync groups.
+//!
+//! Facts come in ([`Input`]): a configuration, links and addresses as the kernel tells them, packets, outcomes of scripts,
+//! time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before an address is put
+//! on, and the address is on before it is announced.
+//!
+//! Two things are *levels* here, worked out anew from the facts instead of being counted up and down:
+//!
+//! - a router's [`Health`](health::Health): every fault is looked for each time a fact changes, so none is forgotten
+//!   while another heals;
+//! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
+//!   names and the kernel has is removed. This covers promotion, reload, an address that somebody took off by hand, and
+//!   what a predecessor left behind when it was killed.
+
+mod addresses;
+mod configure;
+mod event;
+mod groups;
+mod health;
+mod instance;
+mod packets;
+mod scripts;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::machine;
+use crate::model::{Config, RunAs, VirtualAddress};
+
+pub use event::Event;
+pub use scripts::ScriptOutcome;
+pub use status::{AddressStatus, InstanceStatus, TrackStatus};
+
+use groups::Group;
+use instance::Entry;
+use scripts::Script;
+
+/// After a failed or contested addition of an address, the time until it is tried again.
+const ADDRESS_RETRY: Duration = Duration::from_secs(1);
+
+/// A network interface, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The kernel's number for it. An interface that is deleted and made anew has another.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// It is switched on and has a carrier.
+    pub up: bool,
+    /// Ethernet address, where it has one and speaks ARP.
+    pub mac: Option<[u8; 6]>,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostAddress {
+    /// Interface.
+    pub index: u32,
+    /// Address.
+    pub address: IpAddr,
+    /// Prefix length: the same address with another length is another address to the kernel.
+    pub prefix_len: u8,
+}
+
+/// What the router can be told.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A configuration: the first one, or a new one. Links and addresses should be told before the first.
+    Configure(Arc<Config>),
+    /// All links there are.
+    Links(Vec<Link>),
+    /// A link is there, or has changed.
+    Link(Link),
+    /// A link is gone.
+    LinkGone {
+        /// Its number.
+        index: u32,
+    },
+    /// All addresses there are, in the kernel's order.
+    Addresses(Vec<HostAddress>),
+    /// An address is there.
+    Address(HostAddress),
+    /// An address is gone.
+    AddressGone(HostAddress),
+    /// A packet of protocol 112, IP header included.
+    Packet {
+        /// Interface that it came in on.
+        index: u32,
+        /// The packet.
+        bytes: &'a [u8],
+    },
+    /// A run that [`Output::RunScript`] asked for is over.
+    ScriptDone {
+        /// Number of the run.
+        run: u64,
+        /// What came of it.
+        outcome: ScriptOutcome,
+    },
+    /// An advert has been sent.
+    Sent {
+        /// Name of the virtual router.
+        instance: Arc<str>,
+    },
+    /// An advert could not be sent.
+    SendFailed {
+        /// Name of the virtual router.
+        instance: Arc<str>,
+        /// Why.
+        error: String,
+    },
+    /// The kernel refused to add an address.
+    AddFailed {
+        /// Name of the virtual router.
+        instance: Arc<str>,
+        /// The address.
+        address: HostAddress,
+        /// Why.
+        error: String,
+    },
+    /// The kernel refused to remove an address.
+    RemoveFailed {
+        /// The address.
+        address: HostAddress,
+        /// Why.
+        error: String,
+    },
+    /// Time has passed.
+    Deadline,
+    /// The end: leave every virtual router.
+    Stop,
+}
+
+/// A socket that is needed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listener {
+    /// Interface.
+    pub index: u32,
+    /// Its name.
+    pub interface: String,
+    /// Groups to join on it.
+    pub groups: BTreeSet<Ipv4Addr>,
+}
+
+/// A run of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptRun {
+    /// Number of the run.
+    pub run: u64,
+    /// Name of the script.
+    pub name: String,
+    /// Command words.
+    pub command: Vec<String>,
+    /// Who runs it; the daemon's own user if none.
+    pub user: Option<RunAs>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Scripts to call because a state changed: in this order, and after those of earlier notices with the same subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `INSTANCE name` or `GROUP name`.
+    pub subject: String,
+    /// Command words of each script.
+    pub commands: Vec<Vec<String>>,
+    /// Who runs them.
+    pub user: Option<RunAs>,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Exactly these sockets are needed from now on. Comes before anything that needs a new one.
+    Listen(Vec<Listener>),
+    /// Send a packet whose IP header is ready.
+    Send {
+        /// Virtual router that it is from.
+        instance: Arc<str>,
+        /// Interface.
+        index: u32,
+        /// Where to.
+        destination: Ipv4Addr,
+        /// The packet.
+        packet: Vec<u8>,
+    },
+    /// Add an address.
+    AddAddress {
+        /// Virtual router that it is for.
+        instance: Arc<str>,
+        /// Interface.
+        index: u32,
+        /// The address.
+        address: VirtualAddress,
+    },
+    /// Remove an address.
+    RemoveAddress(HostAddress),
+    /// Send an Ethernet frame.
+    Frame {
+        /// Interface.
+        index: u32,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Run a script; answered by [`Input::ScriptDone`].
+    RunScript(ScriptRun),
+    /// Call scripts; nobody waits for them.
+    Notify(Notice),
+    /// Tell people.
+    Event(Event),
+    /// Everything was left. Comes once, last.
+    Stopped,
+}
+
+/// All virtual routers of a host.
+#[derive(Debug, Default)]
+pub struct Router {
+    config: Arc<Config>,
+    links: BTreeMap<u32, Link>,
+    names: BTreeMap<String, u32>,
+    addresses: BTreeMap<u32, Vec<(IpAddr, u8)>>,
+    /// Removals that the kernel has not told back yet: their echo is not somebody else's doing.
+    removing: BTreeMap<HostAddress, u32>,
+    instances: Vec<Entry>,
+    groups: Vec<Group>,
+    scripts: Vec<Script>,
+    runs: u64,
+    listeners: Vec<Listener>,
+    outputs: VecDeque<Output>,
+    stopped: bool,
+}
+
+impl Router {
+    /// A router that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Deadline`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.stopped {
+            return None;
+        }
+        let machines = self.instances.iter().filter_map(|entry| entry.machine.poll_timeout());
+        let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
+        let scripts = self.scripts.iter().map(|script| script.next_at);
+        machines.chain(retries).chain(scripts).min()
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        if self.stopped {
+            return;
+        }
+        match input {
+            Input::Configure(config) => self.configure(config, now),
+            Input::Links(links) => {
+                self.links.clear();
+                self.names.clear();
+                for link in links {
+                    self.insert_link(link);
+                }
+                self.settle(now);
+            }
+            Input::Link(link) => {
+                if self.links.get(&link.index) != Some(&link) {
+                    self.insert_link(link);
+                    self.settle(now);
+                }
+            }
+            Input::LinkGone { index } => {
+                if let Some(link) = self.links.remove(&index) {
+                    if self.names.get(&link.name) == Some(&index) {
+                        self.names.remove(&link.name);
+                    }
+                    self.addresses.remove(&index);
+                    self.settle(now);
+                }
+            }
+            Input::Addresses(addresses) => {
+                self.addresses.clear();
+                self.removing.clear();
+                for address in addresses {
+                    self.insert_address(address);
+                }
+                self.settle(now);
+            }
+            Input::Address(address) => {
+                if self.is_present(&address) {
+                    self.confirmed(&address);
+                } else {
+                    self.insert_address(address);
+                    self.settle(now);
+                }
+            }
+            Input::AddressGone(address) => self.address_gone(address, now),
+            Input::Packet { index, bytes } => self.packet(index, bytes, now),
+            Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
+            Input::Sent { instance } => self.sent(&instance),
+            Input::SendFailed { instance, error } => self.send_failed(&instance, error),
+            Input::AddFailed { instance, address, error } => self.add_failed(&instance, &address, error, now),
+            Input::RemoveFailed { address, error } => {
+                self.removal_echoed(&address);
+                self.outputs.push_back(Output::Event(Event::RemoveFailed { address, error }));
+            }
+            Input::Deadline => self.deadline(now),
+            Input::Stop => self.stop(now),
+        }
+    }
+
+    fn insert_link(&mut self, link: Link) {
+        if let Some(old) = self.links.get(&link.index)
+            && old.name != link.name
+            && self.names.get(&old.name) == Some(&link.index)
+        {
+            let old = old.name.clone();
+            self.names.remove(&old);
+        }
+        self.names.insert(link.name.clone(), link.index);
+        self.links.insert(link.index, link);
+    }
+
+    /// A link by its name.
+    fn link(&self, name: &str) -> Option<&Link> {
+        self.names.get(name).and_then(|index| self.links.get(index))
+    }
+
+    /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.
+    fn settle(&mut self, now: Instant) {
+        self.update_listeners();
+        self.update_health(now);
+        self.drain(now);
+        self.coordinate(now);
+        self.reconcile(now);
+    }
+
+    /// Gives each machine whose deadline has passed its turn.
+    fn deadline(&mut self, now: Instant) {
+        let mut retry = false;
+        for entry in &mut self.instances {
+            if entry.machine.poll_timeout().is_some_and(|at| at <= now) {
+                entry.machine.handle(machine::Input::Deadline, now);
+            }
+            if entry.retry_at.is_some_and(|at| at <= now) {
+                entry.retry_at = None;
+                retry = true;
+            }
+        }
+        self.drain(now);
+        self.coordinate(now);
+        self.start_scripts(now);
+        if retry {
+            self.reconcile(now);
+        }
+    }
+
+    /// Turns what the machines want into outputs.
+    fn drain(&mut self, now: Instant) {
+        for at in 0..self.instances.len() {
+            self.drain_one(at, now);
+        }
+    }
+
+    fn drain_one(&mut self, at: usize, now: Instant) {
+        while let Some(output) = self.instances.get_mut(at).and_then(|entry| entry.machine.poll_output()) {
+            match output {
+                machine::Output::Send { priority } => self.advertise(at, priority),
+                machine::Output::AddAddresses => drop(self.add_missing(at, now)),
+                machine::Output::RemoveAddresses => self.remove_present(at),
+                machine::Output::Announce { repeat } => self.announce(at, repeat, None),
+                // The flag is in the machine's state; groups are looked at after every drain.
+                machine::Output::Expired => {}
+                machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
+                machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason),
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        for entry in &mut self.instances {
+            entry.machine.handle(machine::Input::Shutdown, now);
+        }
+        self.drain(now);
+        for at in 0..self.instances.len() {
+            self.notify_stopped(at);
+        }
+        self.notify_groups_stopped();
+        self.outputs.push_back(Output::Stopped);
+        self.stopped = true;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! Tracked scripts: when they run, and what their outcomes make of routers.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::{Event, Output, Router, ScriptRun};
+use crate::model::TrackScript;
+use crate::vrrp::track::ScriptVerdict;
+
+/// Scripts do not run more often than this, whatever the configuration says.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScriptOutcome {
+    /// It ended by itself.
+    Exited(i32),
+    /// A signal ended it.
+    Killed(i32),
+    /// It ran for too long, and is being ended.
+    TimedOut,
+    /// There is no such program, or it may not be run.
+    NotRunnable(String),
+    /// It could not be tried, for reasons of our own (no process to be had, the last run not over). This says nothing
+    /// about what the script looks at, and counts as nothing.
+    NotTried(String),
+}
+
+impl fmt::Display for ScriptOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "it exited with status {status}"),
+            Self::Killed(signal) => write!(f, "signal {signal} ended it"),
+            Self::TimedOut => f.write_str("it ran longer than its timeout"),
+            Self::NotRunnable(why) => write!(f, "it cannot be run: {why}"),
+            Self::NotTried(why) => write!(f, "it could not be tried: {why}"),
+        }
+    }
+}
+
+/// A script that somebody watches.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) config: TrackScript,
+    pub(super) verdict: ScriptVerdict,
+    /// Number of the run in progress.
+    pub(super) running: Option<u64>,
+    pub(super) next_at: Instant,
+    pub(super) last: Option<ScriptOutcome>,
+}
+
+impl Router {
+    pub(super) fn script(&self, name: &str) -> Option<&Script> {
+        self.scripts.iter().find(|script| script.config.name == name)
+    }
+
+    /// Takes the scripts that somebody watches. One whose command is the same keeps its verdict.
+    pub(super) fn adopt_scripts(&mut self, now: Instant) {
+        let mut before = std::mem::take(&mut self.scripts);
+        let watched = |name: &str| {
+            self.instances.iter().any(|entry| entry.config.track_scripts.iter().any(|tracked| tracked.name == name))
+        };
+        let wanted: Vec<_> = self.config.scripts.iter().filter(|script| watched(&script.name)).cloned().collect();
+        self.scripts = wanted
+            .into_iter()
+            .map(|config| {
+                let same = before
+                    .iter()
+                    .position(|old| old.config.name == config.name && old.config.command == config.command);
+                match same {
+                    Some(at) => {
+                        let old = before.swap_remove(at);
+                        let next_at = old.next_at.min(now + config.interval);
+                        Script { config, next_at, ..old }
+                    }
+                    None => Script {
+                        verdict: ScriptVerdict::new(config.init_fail),
+                        config,
+                        running: None,
+                        next_at: now,
+                        last: None,
+                    },
+                }
+            })
+            .collect();
+    }
+
+    /// Starts what is due. A script that still runs is left out this time.
+    pub(super) fn start_scripts(&mut self, now: Instant) {
+        for script in self.scripts.iter_mut().filter(|script| script.next_at <= now) {
+            let interval = script.config.interval.max(SHORTEST_INTERVAL);
+            let next = script.next_at + interval;
+            script.next_at = if next > now { next } else { now + interval };
+            if script.running.is_some() {
+                continue;
+            }
+            self.runs += 1;
+            script.running = Some(self.runs);
+            self.outputs.push_back(Output::RunScript(ScriptRun {
+                run: self.runs,
+                name: script.config.name.clone(),
+                command: script.config.command.clone(),
+                user: script.config.user.clone().or_else(|| self.config.global.script_user.clone()),
+                timeout: script.config.timeout,
+            }));
+        }
+    }
+
+    pub(super) fn script_done(&mut self, run: u64, outcome: &ScriptOutcome, now: Instant) {
+        let Some(script) = self.scripts.iter_mut().find(|script| script.running == Some(run)) else { return };
+        script.running = None;
+        script.last = Some(outcome.clone());
+        let success = match outcome {
+            ScriptOutcome::Exited(status) => *status == 0,
+            ScriptOutcome::Killed(_) | ScriptOutcome::TimedOut | ScriptOutcome::NotRunnable(_) => false,
+            ScriptOutcome::NotTried(_) => return,
+        };
+        if script.verdict.run(success, script.config.rise, script.config.fall) {
+            let name = script.config.name.clone();
+            self.outputs.push_back(Output::Event(Event::ScriptChanged {
+                script: name,
+                ok: success,
+                outcome: outcome.clone(),
+            }));
+            self.settle(now);
+        }
+    }
+}

@@ -1,0 +1,510 @@
+use super::*;
+use crate::model::{
+    AdvertInterval, Announcements, Instance, Notify, Priority, StartAs, SyncGroup, TrackScript, TrackedInterface,
+    TrackedScript, Transport, VirtualRouterId, Vrid, VrrpVersion,
+};
+use crate::vrrp::machine::Role;
+use crate::wire::vrrp::{Advert, Form, GROUP};
+use crate::wire::{ipv4, vrrp as wire};
+
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+fn vip(last: u8) -> VirtualAddress {
+    VirtualAddress {
+        address: Ipv4Addr::new(10, 0, 0, last).into(),
+        prefix_len: 32,
+        interface: None,
+        label: None,
+        broadcast: None,
+        scope: 0,
+    }
+}
+
+fn instance(name: &str, vrid: u8) -> Instance {
+    Instance {
+        name: name.to_owned(),
+        id: VirtualRouterId { interface: "eth0".to_owned(), vrid: Vrid::new(vrid).unwrap() },
+        version: VrrpVersion::V2,
+        start_as: StartAs::Backup,
+        priority: Priority::DEFAULT,
+        advert_interval: AdvertInterval::DEFAULT,
+        preempt: true,
+        transport: Transport::Multicast { source: None, group: GROUP },
+        password: None,
+        addresses: vec![vip(vrid)],
+        excluded_addresses: Vec::new(),
+        track_interfaces: Vec::new(),
+        track_scripts: Vec::new(),
+        announcements: Announcements { repeat: 2, ..Announcements::default() },
+        notify: Notify::default(),
+    }
+}
+
+fn script(name: &str) -> TrackScript {
+    TrackScript {
+        name: name.to_owned(),
+        command: vec!["check".to_owned()],
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        rise: 1,
+        fall: 2,
+        user: None,
+        init_fail: false,
+    }
+}
+
+fn link(index: u32, name: &str, up: bool) -> Link {
+    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]) }
+}
+
+fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {
+    HostAddress { index, address: address.into(), prefix_len }
+}
+
+/// A router on a host with `eth0`, under a clock that only the test moves.
+struct Bench {
+    router: Router,
+    start: Instant,
+    now: Instant,
+    runs: Vec<(String, u64)>,
+    /// The kernel refuses every address.
+    refuses: bool,
+}
+
+impl Bench {
+    fn new(instances: Vec<Instance>) -> Self {
+        let mut bench = Self::bare();
+        bench.input(Input::Links(vec![link(1, "lo", true), link(2, "eth0", true)]));
+        bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+        bench.configure(instances, Vec::new(), Vec::new());
+        bench
+    }
+
+    fn bare() -> Self {
+        let start = Instant::now();
+        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false }
+    }
+
+    fn configure(
+        &mut self,
+        instances: Vec<Instance>,
+        scripts: Vec<TrackScript>,
+        groups: Vec<SyncGroup>,
+    ) -> Vec<String> {
+        self.input(Input::Configure(Arc::new(Config { instances, scripts, sync_groups: groups, ..Config::default() })))
+    }
+
+    fn input(&mut self, input: Input<'_>) -> Vec<String> {
+        self.router.handle(input, self.now);
+        self.drain()
+    }
+
+    /// What came out, a word each; addresses come back from the kernel at once.
+    fn drain(&mut self) -> Vec<String> {
+        let mut words = Vec::new();
+        while let Some(output) = self.router.poll_output() {
+            words.push(match output {
+                Output::Listen(listeners) => format!("listen {}", listeners.len()),
+                Output::Send { packet, instance, .. } => {
+                    self.router.handle(Input::Sent { instance }, self.now);
+                    let packet = ipv4::Packet::new_checked(&packet).unwrap();
+                    let advert = wire::Packet::new_checked(packet.payload()).unwrap();
+                    format!("send {} prio {}", advert.vrid(), advert.priority())
+                }
+                Output::AddAddress { instance, index, address } => {
+                    let place = HostAddress { index, address: address.address, prefix_len: address.prefix_len };
+                    let answer = if self.refuses {
+                        Input::AddFailed { instance, address: place, error: "no".to_owned() }
+                    } else {
+                        Input::Address(place)
+                    };
+                    self.router.handle(answer, self.now);
+                    format!("add {}", address.address)
+                }
+                Output::RemoveAddress(place) => {
+                    self.router.handle(Input::AddressGone(place), self.now);
+                    format!("remove {}", place.address)
+                }
+                Output::Frame { frame, .. } => {
+                    crate::wire::arp::Gratuitous::parse(&frame).map(|arp| format!("arp {}", arp.address)).unwrap()
+                }
+                Output::RunScript(run) => {
+                    self.runs.push((run.name.clone(), run.run));
+                    format!("run {}", run.name)
+                }
+                Output::Notify(notice) => format!("notify {}", notice.commands.concat().join(" ")),
+                Output::Event(event) => format!("! {event}"),
+                Output::Stopped => "stopped".to_owned(),
+            });
+        }
+        words
+    }
+
+    /// Lets time pass, keeping every deadline on the way.
+    fn pass(&mut self, duration: Duration) -> Vec<String> {
+        let end = self.now + duration;
+        let mut words = Vec::new();
+        while let Some(at) = self.router.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            words.extend(self.input(Input::Deadline));
+        }
+        self.now = end;
+        words
+    }
+
+    fn roles(&self) -> Vec<Role> {
+        self.router.status(self.now).into_iter().map(|status| status.role).collect()
+    }
+
+    fn reason(&self, at: usize) -> String {
+        self.router.status(self.now)[at].reason.clone()
+    }
+
+    fn finish(&mut self, name: &str, status: i32) -> Vec<String> {
+        let at = self.runs.iter().rposition(|(run, _)| run == name).unwrap();
+        let (_, run) = self.runs.remove(at);
+        self.input(Input::ScriptDone { run, outcome: ScriptOutcome::Exited(status) })
+    }
+
+    fn hear(&mut self, vrid: u8, priority: u8) -> Vec<String> {
+        let advert = Advert {
+            vrid: Vrid::new(vrid).unwrap(),
+            priority,
+            form: Form::V2 { interval_secs: 1, password: None },
+            addresses: vec![Ipv4Addr::new(10, 0, 0, vrid)],
+        };
+        let header = ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol: 112 };
+        let packet = header.emit(&advert.emit(PEER, GROUP)).unwrap();
+        self.input(Input::Packet { index: 2, bytes: &packet })
+    }
+}
+
+const LONG: Duration = Duration::from_secs(4);
+
+fn without_events(words: Vec<String>) -> Vec<String> {
+    words.into_iter().filter(|word| !word.starts_with('!')).collect()
+}
+
+#[test]
+fn an_advert_leaves_before_the_address_is_on_and_that_before_it_is_announced() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    let words = without_events(bench.pass(Duration::from_millis(3700)));
+    assert_eq!(words, ["send 51 prio 100", "add 10.0.0.51", "arp 10.0.0.51", "arp 10.0.0.51"]);
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(words, ["send 51 prio 0", "remove 10.0.0.51", "stopped"]);
+    assert_eq!(bench.router.poll_timeout(), None);
+}
+
+#[test]
+fn what_a_killed_predecessor_left_is_taken_off_unless_it_was_the_hosts_own() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(2, OWN, 24), host(2, Ipv4Addr::new(10, 0, 0, 51), 32)]));
+    let words = bench.configure(vec![instance("a", 51)], Vec::new(), Vec::new());
+    assert_eq!(without_events(words), ["listen 1", "remove 10.0.0.51"]);
+
+    // The owner of an address keeps it, before and after.
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(2, Ipv4Addr::new(10, 0, 0, 51), 32)]));
+    let owner = Instance { priority: Priority::OWNER, ..instance("a", 51) };
+    let words = without_events(bench.configure(vec![owner], Vec::new(), Vec::new()));
+    assert_eq!(words, ["listen 1", "send 51 prio 255", "arp 10.0.0.51", "arp 10.0.0.51"]);
+    assert_eq!(without_events(bench.input(Input::Stop)), ["send 51 prio 0", "stopped"]);
+}
+
+#[test]
+fn an_address_removed_by_hand_is_put_back_without_giving_up() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.pass(LONG);
+    let gone = || Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, 51), 32));
+    let words = bench.input(gone());
+    assert_eq!(
+        words,
+        [
+            "! a: somebody removed 10.0.0.51/32 while we are master; it was put back",
+            "add 10.0.0.51",
+            "arp 10.0.0.51",
+            "arp 10.0.0.51"
+        ]
+    );
+    assert_eq!(bench.roles(), [Role::Active]);
+    // Somebody who insists is answered once a second.
+    assert_eq!(bench.input(gone()), Vec::<String>::new());
+    assert!(bench.pass(Duration::from_millis(1001)).contains(&"add 10.0.0.51".to_owned()));
+}
+
+#[test]
+fn addresses_that_go_together_come_back_together() {
+    let mut many = instance("a", 51);
+    many.addresses = (51..56).map(vip).collect();
+    let mut bench = Bench::new(vec![many]);
+    bench.pass(LONG);
+    for last in 51..56 {
+        let words = bench.input(Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, last), 32)));
+        assert!(words.contains(&format!("add 10.0.0.{last}")), "{words:?}");
+    }
+}
+
+#[test]
+fn a_refused_address_is_told_once_and_tried_again() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.refuses = true;
+    let told = "! a: cannot add 10.0.0.51/32: no; trying again every second".to_owned();
+    assert!(bench.pass(LONG).contains(&told));
+    assert!(bench.reason(0).ends_with("cannot add 10.0.0.51/32: no"));
+    let words = bench.pass(LONG);
+    assert_eq!(words.iter().filter(|word| *word == "add 10.0.0.51").count(), 4, "{words:?}");
+    assert!(!words.contains(&told));
+    bench.refuses = false;
+    bench.pass(Duration::from_secs(1));
+    assert!(!bench.reason(0).contains("cannot add"));
+    assert!(bench.router.status(bench.now)[0].addresses[0].present);
+}
+
+#[test]
+fn an_interface_is_waited_for_and_may_come_back_with_another_number() {
+    let mut bench = Bench::bare();
+    bench.configure(vec![instance("a", 51)], Vec::new(), Vec::new());
+    assert_eq!(bench.roles(), [Role::Fault]);
+    assert_eq!(bench.reason(0), "interface eth0 does not exist; waiting for it to appear");
+    bench.input(Input::Link(link(7, "eth0", false)));
+    assert_eq!(bench.reason(0), "interface eth0 is down or has no carrier");
+    bench.input(Input::Link(link(7, "eth0", true)));
+    assert!(bench.reason(0).contains("has no IPv4 address"));
+    bench.input(Input::Address(host(7, OWN, 24)));
+    assert_eq!(bench.roles(), [Role::Backup]);
+    bench.pass(LONG);
+    assert_eq!(bench.roles(), [Role::Active]);
+
+    let words = without_events(bench.input(Input::Link(link(7, "eth0", false))));
+    assert_eq!(words, ["remove 10.0.0.51"]);
+    assert_eq!(without_events(bench.input(Input::LinkGone { index: 7 })), ["listen 0"]);
+    assert_eq!(bench.roles(), [Role::Fault]);
+    assert_eq!(without_events(bench.input(Input::Link(link(8, "eth0", true)))), ["listen 1"]);
+    bench.input(Input::Address(host(8, OWN, 24)));
+    let words = without_events(bench.pass(LONG));
+    assert_eq!(words, ["send 51 prio 100", "add 10.0.0.51", "arp 10.0.0.51", "arp 10.0.0.51"]);
+}
+
+#[test]
+fn a_reload_keeps_what_is_unchanged_and_moves_only_what_changed() {
+    let mut bench = Bench::new(vec![instance("a", 51), instance("b", 52)]);
+    bench.pass(LONG);
+    let since = bench.router.status(bench.now)[0].since;
+    assert_eq!(bench.configure(vec![instance("a", 51), instance("b", 52)], vec![], vec![]), Vec::<String>::new());
+
+    // Another name, another priority, one address less and one more: still active, since as long as before.
+    let mut changed = instance("renamed", 51);
+    changed.priority = Priority::new(120).unwrap();
+    changed.addresses = vec![vip(60)];
+    let words = without_events(bench.configure(vec![changed.clone(), instance("b", 52)], vec![], vec![]));
+    assert_eq!(words, ["add 10.0.0.60", "arp 10.0.0.60", "arp 10.0.0.60", "remove 10.0.0.51"]);
+    assert_eq!(bench.router.status(bench.now)[0].since, since);
+    let words = bench.pass(Duration::from_secs(1));
+    assert!(words.contains(&"send 51 prio 120".to_owned()), "{words:?}");
+
+    // One is gone: it leaves as at a stop.
+    let words = without_events(bench.configure(vec![changed], vec![], vec![]));
+    assert_eq!(words, ["send 52 prio 0", "remove 10.0.0.52"]);
+    assert_eq!(bench.roles(), [Role::Active]);
+}
+
+#[test]
+fn an_address_that_moves_from_one_router_to_another_stays_on() {
+    let mut both = instance("a", 51);
+    both.addresses.push(vip(99));
+    let mut bench = Bench::new(vec![both, instance("b", 52)]);
+    bench.pass(LONG);
+    let mut other = instance("b", 52);
+    other.addresses.push(vip(99));
+    let words = without_events(bench.configure(vec![instance("a", 51), other], vec![], vec![]));
+    assert_eq!(words, Vec::<String>::new());
+    assert!(bench.router.status(bench.now)[1].addresses.iter().all(|address| address.present));
+}
+
+#[test]
+fn a_weighted_script_moves_the_priority_after_fall_failures() {
+    let mut tracked = instance("a", 51);
+    tracked.track_scripts = vec![TrackedScript { name: "s".to_owned(), weight: -5 }];
+    let mut bench = Bench::new(Vec::new());
+    let words = without_events(bench.configure(vec![tracked], vec![script("s"), script("unused")], vec![]));
+    assert_eq!(words, ["listen 1", "run s"]);
+    assert_eq!(bench.roles(), [Role::Backup]);
+    bench.finish("s", 0);
+    for expected in [100, 95] {
+        bench.pass(Duration::from_secs(1));
+        bench.finish("s", 1);
+        assert_eq!(bench.router.status(bench.now)[0].effective_priority, expected);
+    }
+    bench.pass(Duration::from_secs(1));
+    let words = bench.finish("s", 0);
+    assert_eq!(words, ["! script s is well: it exited with status 0", "! a: effective priority 95 -> 100"]);
+}
+
+#[test]
+fn an_unweighted_script_is_waited_for_and_its_failure_is_a_fault() {
+    let mut tracked = instance("a", 51);
+    tracked.track_scripts = vec![TrackedScript { name: "s".to_owned(), weight: 0 }];
+    let mut bench = Bench::new(Vec::new());
+    bench.configure(vec![tracked.clone()], vec![script("s")], vec![]);
+    assert_eq!(bench.roles(), [Role::Initialize]);
+    // A run that never ends does not start another, and no time makes it active.
+    assert_eq!(bench.pass(LONG), Vec::<String>::new());
+    bench.finish("s", 1);
+    assert_eq!((bench.roles(), bench.reason(0).as_str()), (vec![Role::Fault], "script s fails"));
+    bench.pass(Duration::from_secs(1));
+    bench.finish("s", 0);
+    assert_eq!(bench.roles(), [Role::Backup]);
+    // What could not be tried says nothing.
+    for _ in 0..5 {
+        bench.pass(Duration::from_secs(1));
+        let (_, run) = bench.runs.pop().unwrap();
+        let outcome = ScriptOutcome::NotTried("too many processes".to_owned());
+        bench.input(Input::ScriptDone { run, outcome });
+    }
+    assert_eq!(bench.roles(), [Role::Active]);
+
+    let failed = TrackScript { init_fail: true, ..script("s") };
+    let mut bench = Bench::new(Vec::new());
+    bench.configure(vec![tracked], vec![failed], vec![]);
+    assert_eq!(bench.roles(), [Role::Fault]);
+}
+
+#[test]
+fn tracked_interfaces() {
+    let mut tracked = instance("a", 51);
+    tracked.track_interfaces = vec![
+        TrackedInterface { name: "eth1".to_owned(), weight: 0 },
+        TrackedInterface { name: "lo".to_owned(), weight: 20 },
+    ];
+    let mut bench = Bench::new(vec![tracked]);
+    assert_eq!(bench.reason(0), "tracked interface eth1 does not exist");
+    bench.input(Input::Link(link(3, "eth1", true)));
+    assert_eq!(bench.roles(), [Role::Backup]);
+    assert_eq!(bench.router.status(bench.now)[0].effective_priority, 120);
+    bench.input(Input::Link(link(1, "lo", false)));
+    assert_eq!(bench.router.status(bench.now)[0].effective_priority, 100);
+    bench.input(Input::Link(link(3, "eth1", false)));
+    assert_eq!(bench.roles(), [Role::Fault]);
+}
+
+fn group(members: &[&str]) -> Vec<SyncGroup> {
+    let members = members.iter().map(ToString::to_string).collect();
+    let notify = Notify { any: vec!["tell".to_owned()], ..Notify::default() };
+    vec![SyncGroup { name: "g".to_owned(), members, notify }]
+}
+
+fn pair() -> (Vec<Instance>, Vec<SyncGroup>) {
+    let mut other = instance("b", 52);
+    other.track_interfaces = vec![TrackedInterface { name: "lo".to_owned(), weight: 0 }];
+    (vec![instance("a", 51), other], group(&["a", "b"]))
+}
+
+#[test]
+fn a_group_is_active_together_or_not_at_all() {
+    let mut bench = Bench::new(Vec::new());
+    let (instances, groups) = pair();
+    bench.configure(instances, vec![], groups);
+    // Somebody else is master of one of them: the other waits.
+    for _ in 0..10 {
+        bench.pass(Duration::from_secs(1));
+        bench.hear(52, 200);
+    }
+    assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
+    let words = bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.roles(), [Role::Active, Role::Active]);
+    assert!(words.contains(&"notify tell GROUP g MASTER 100".to_owned()), "{words:?}");
+    // A better router appears for one: both go, and the other says so.
+    let words = bench.hear(51, 200);
+    assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
+    assert!(words.contains(&"send 52 prio 0".to_owned()), "{words:?}");
+    assert!(words.contains(&"notify tell GROUP g BACKUP 100".to_owned()), "{words:?}");
+}
+
+#[test]
+fn a_members_fault_is_everybodys() {
+    let mut bench = Bench::new(Vec::new());
+    let (instances, groups) = pair();
+    bench.configure(instances, vec![], groups);
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.roles(), [Role::Active, Role::Active]);
+    let words = bench.input(Input::Link(link(1, "lo", false)));
+    assert_eq!(bench.roles(), [Role::Fault, Role::Fault]);
+    assert_eq!(bench.reason(0), "b of sync group g has a fault");
+    assert!(words.contains(&"send 51 prio 0".to_owned()), "{words:?}");
+    bench.input(Input::Link(link(1, "lo", true)));
+    assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
+}
+
+#[test]
+fn members_have_no_weights() {
+    let mut bench = Bench::new(Vec::new());
+    let (mut instances, groups) = pair();
+    instances[0].track_interfaces = vec![TrackedInterface { name: "lo".to_owned(), weight: 20 }];
+    bench.configure(instances, vec![], groups);
+    assert_eq!(bench.router.status(bench.now)[0].effective_priority, 100);
+}
+
+#[test]
+fn the_second_router_with_a_number_stands_aside() {
+    let mut bench = Bench::new(Vec::new());
+    bench.configure(vec![instance("a", 51), instance("b", 51)], vec![], group(&["a", "b"]));
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.roles(), [Role::Active, Role::Fault]);
+    assert!(bench.reason(1).contains("a has the same virtual_router_id"));
+}
+
+#[test]
+fn scripts_are_told_in_order() {
+    let words = |script: &str| vec![script.to_owned()];
+    let mut told = instance("a", 51);
+    told.notify =
+        Notify { master: words("m"), backup: words("b"), fault: words("f"), stop: words("s"), any: words("any") };
+    let mut bench = Bench::new(Vec::new());
+    let mut all = bench.configure(vec![told], vec![], vec![]);
+    all.extend(bench.pass(LONG));
+    all.extend(bench.input(Input::Link(link(2, "eth0", false))));
+    all.extend(bench.input(Input::Stop));
+    let notices: Vec<_> = all.iter().filter(|word| word.starts_with("notify")).map(String::as_str).collect();
+    assert_eq!(
+        notices,
+        [
+            "notify b any INSTANCE a BACKUP 100",
+            "notify m any INSTANCE a MASTER 100",
+            "notify f any INSTANCE a FAULT 100",
+            "notify s any INSTANCE a STOP 100",
+        ]
+    );
+}
+
+#[test]
+fn drops_are_counted_and_told_at_powers_of_ten() {
+    let mut bench = Bench::new(vec![Instance { version: VrrpVersion::V3, ..instance("a", 51) }]);
+    let told: usize = (0..100).map(|_| bench.hear(51, 100).len()).sum();
+    assert_eq!(told, 3);
+    let status = bench.router.status(bench.now).remove(0);
+    assert_eq!(status.dropped, [(crate::vrrp::receive::Drop::Version, 100)]);
+    assert_eq!(status.received, 0);
+    // A number that is not ours is not ours to count.
+    assert!(bench.hear(77, 100).is_empty());
+}
+
+#[test]
+fn packets_count_up_from_one_and_skip_zero() {
+    let mut entry = Entry::new(&instance("a", 51), Instant::now());
+    assert_eq!(entry.next_packet_id(), 1);
+    entry.packet_id = u16::MAX;
+    assert_eq!(entry.next_packet_id(), 1);
+}
+
+#[test]
+fn unicast_goes_to_each_peer() {
+    let peers = vec![PEER, Ipv4Addr::new(10, 0, 0, 3)];
+    let mut bench =
+        Bench::new(vec![Instance { transport: Transport::Unicast { source: None, peers }, ..instance("a", 51) }]);
+    let words = without_events(bench.pass(Duration::from_millis(3700)));
+    assert_eq!(words[..3], ["send 51 prio 100", "send 51 prio 100", "add 10.0.0.51"]);
+    assert!(bench.start < bench.now);
+}

@@ -1,0 +1,121 @@
+//! Gratuitous ARP: how a LAN learns that an address has moved (RFC 9568 section 8.1.2, RFC 826).
+//!
+//! The frame is a *request* for the address by itself: sender protocol address and target protocol address are both the
+//! virtual one. keepalived fills the target hardware address with ones where others use zeros; receivers ignore it, and
+//! we send what the rest of a mixed pair sends.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use super::{Malformed, address, be16};
+
+/// Bytes of an Ethernet header and an ARP body.
+pub const FRAME_LEN: usize = 14 + 28;
+/// Ethernet's broadcast address.
+pub const BROADCAST: [u8; 6] = [0xff; 6];
+
+/// "This address is at this hardware address now."
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gratuitous {
+    /// Hardware address that answers for it.
+    pub mac: [u8; 6],
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+impl Gratuitous {
+    /// The whole Ethernet frame.
+    #[must_use]
+    pub fn emit(&self) -> Vec<u8> {
+        let mut frame = Vec::with_capacity(FRAME_LEN);
+        frame.extend(BROADCAST);
+        frame.extend(self.mac);
+        frame.extend([0x08, 0x06]); // EtherType ARP
+        frame.extend([0, 1, 0x08, 0, 6, 4, 0, 1]); // Ethernet, IPv4, lengths, request
+        frame.extend(self.mac);
+        frame.extend(self.address.octets());
+        frame.extend(BROADCAST);
+        frame.extend(self.address.octets());
+        frame
+    }
+
+    /// Reads a frame such as [`emit`](Self::emit) makes.
+    ///
+    /// # Errors
+    /// Anything that is not a gratuitous ARP request over Ethernet.
+    pub fn parse(frame: &[u8]) -> Result<Self, Malformed> {
+        let body = frame.get(14..FRAME_LEN).ok_or(Malformed::Truncated)?;
+        if be16(frame, 12) != 0x0806 {
+            return Err(Malformed::Field("EtherType"));
+        }
+        if body.get(..8) != Some(&[0, 1, 0x08, 0, 6, 4, 0, 1]) {
+            return Err(Malformed::Field("operation"));
+        }
+        if address(body, 14) != address(body, 24) {
+            return Err(Malformed::Field("target address"));
+        }
+        let mut mac = [0; 6];
+        for (slot, byte) in mac.iter_mut().zip(body.iter().skip(8)) {
+            *slot = *byte;
+        }
+        Ok(Self { mac, address: address(body, 14) })
+    }
+}
+
+impl fmt::Display for Gratuitous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.mac;
+        write!(
+            f,
+            "ARP, Request who-has {} (ff:ff:ff:ff:ff:ff) tell {}, from {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}, \
+             length 28",
+            self.address, self.address
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn golden_frame() {
+        let announcement = Gratuitous { mac: [0x02, 0, 0, 0, 0, 0x51], address: Ipv4Addr::new(192, 168, 10, 99) };
+        let frame = announcement.emit();
+        assert_eq!(
+            frame,
+            [
+                0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x51, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0,
+                0x51, 192, 168, 10, 99, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192, 168, 10, 99
+            ]
+        );
+        assert_eq!(
+            announcement.to_string(),
+            "ARP, Request who-has 192.168.10.99 (ff:ff:ff:ff:ff:ff) tell 192.168.10.99, from 02:00:00:00:00:51, length 28"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip_and_second_reader(mac in any::<[u8; 6]>(), ip in any::<[u8; 4]>()) {
+            let announcement = Gratuitous { mac, address: ip.into() };
+            let frame = announcement.emit();
+            prop_assert_eq!(Gratuitous::parse(&frame), Ok(announcement));
+            let (ethernet, rest) = etherparse::Ethernet2Header::from_slice(&frame).unwrap();
+            prop_assert_eq!(ethernet.destination, BROADCAST);
+            prop_assert_eq!(ethernet.source, mac);
+            let arp = etherparse::ArpPacketSlice::from_slice(rest).unwrap();
+            prop_assert_eq!(arp.operation(), etherparse::ArpOperation::REQUEST);
+            prop_assert_eq!(arp.sender_hw_addr(), &mac[..]);
+            prop_assert_eq!(arp.sender_protocol_addr(), &ip[..]);
+            prop_assert_eq!(arp.target_hw_addr(), &BROADCAST[..]);
+            prop_assert_eq!(arp.target_protocol_addr(), &ip[..]);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Gratuitous::parse(&bytes);
+        }
+    }
+}
