@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use std::os::unix::fs::OpenOptionsExt;
 
-use crate::config::{Context, SourceError, Sources};
+use crate::config::{SourceError, Sources};
 
 /// No more than this is read of one file: ten times the largest configuration that is known to be in use.
 const LIMIT: u64 = 64 << 20;
@@ -17,14 +17,6 @@ const MOST_FILES: usize = 10_000;
 /// The file system and the environment of this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostFiles;
-
-/// What a configuration may depend on beside its text: `@id` lines are compared with the host's name up to its first dot.
-#[must_use]
-pub fn context() -> Context {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let short = name.trim().split('.').next().unwrap_or("");
-    Context { config_id: short.to_owned() }
-}
 
 impl Sources for HostFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError> {

@@ -154,8 +154,7 @@ impl Resolver<'_> {
                     let diagnostic = match self.language {
                         // Files like this are about: what can be run of them is.
                         Language::Keepalived => Diagnostic::warning(Code::Duplicate, vrid_span, message).help(format!(
-                            "`{name}` is left out, and nobody owns its addresses; keepalived 2.2 runs no virtual router \
-                             at all with this"
+                            "`{name}` is left out, and nobody owns its addresses; keepalived 2.2 exits at start with this"
                         )),
                         Language::Toml => Diagnostic::error(Code::Duplicate, vrid_span, message)
                             .help("routers on one interface are told apart by this number alone"),

@@ -167,6 +167,7 @@ fn toml_slips() {
         (SERVICE, "forward = { tunnel = \"ipip\", port = 1 }", &["error C512 4:30"]),
         (SERVICE, "check = { interval = \"5s\" }", &["error C404 4:9"]),
         (SERVICE, "check = true", &["error C401 4:9"]),
+        (HEAD, "[[instance]]\nname = \"b\"\ninterface = \"eth0\"\nvrid = 1", &["error C501 9:8", "warning C404 7:8"]),
         ("", "[service]\naddress = \"192.0.2.1:80\"", &["error C401 1:2"]),
         ("", "[[service]]\nprotocol = \"tcp\"", &["error C404 1:1"]),
         ("", "[[instance]]\nname = \"a\"", &["warning C404 2:8", "error C404 2:8", "error C404 2:8"]),

@@ -39,7 +39,7 @@ fn which_may_start() {
         ("002-first", true, Some(1), 1),
         ("002-second", true, Some(1), 0),
         ("003", false, None, 0),
-        // Of two with one number, the first router runs.
+        // Without its second router.
         ("004-master", true, Some(1), 1),
     ] {
         let loaded = example(&format!("seeds/{name}.conf"));
