@@ -194,7 +194,7 @@ impl Loop {
                 }
                 Output::Apply(plan) => {
                     let outcomes = self.kernel.apply(&plan);
-                    self.journal.plan(&plan, &outcomes, now);
+                    self.journal.plan(&plan, &outcomes, now, now.elapsed());
                     self.note(&plan, &outcomes);
                     self.balancer.handle(Input::Applied(outcomes), Instant::now());
                 }
