@@ -303,41 +303,64 @@ lab_test! {
             config(services.collect())
         };
         let state = net.lab.folder().join("state");
-        // What the kernel itself takes: the same entries in a bare loop.
-        let bare = net.director.enter(|| {
-            let mut ipvs = ipvs_sys::Ipvs::open().unwrap();
-            let rr = || "rr".parse().unwrap();
-            let mut commands = Vec::new();
-            for n in 0..1000_u32 {
-                let mark = NonZeroU32::new(n + 1).unwrap();
-                let service = ipvs_sys::ServiceId::Fwmark { family: ipvs_sys::Family::V4, mark };
-                let settings = ipvs_sys::ServiceSettings::new(ipvs_sys::Family::V4, rr());
-                commands.push(ipvs_sys::Command::NewService { service, settings });
-                for n in 1..=10_u8 {
-                    let destination = ipvs_sys::DestinationId::new([10, 0, 1, n].into(), 80);
-                    let settings = ipvs_sys::DestinationSettings::new(ipvs_sys::Forwarding::Masquerade, 1);
-                    commands.push(ipvs_sys::Command::NewDestination { service, destination, settings });
-                }
-            }
-            let start = Instant::now();
-            assert!(ipvs.apply(&commands).all_done());
-            let took = start.elapsed();
-            assert!(ipvs.run(&ipvs_sys::Command::Flush).is_done());
-            took
-        });
+        let before = resident_kilobytes();
         let start = Instant::now();
         let running = Running::start(&net.director, &state, file(10));
         let ready = start.elapsed();
+        let resident = resident_kilobytes();
+        println!("resident: {before} kB before, {resident} kB with 10,000 servers");
         assert_eq!(running.view().steps_applied, 11_000);
+        println!("resident: {} kB after a snapshot", resident_kilobytes());
         running.vanish();
         let start = Instant::now();
         let running = Running::start(&net.director, &state, file(10));
         let again = start.elapsed();
         assert_eq!(running.view().steps_applied, 0, "a second start writes nothing");
-        println!("11,000 entries: bare loop {bare:?}, start to ready {ready:?}, second start {again:?}");
         let start = Instant::now();
         running.stop();
-        println!("clean stop of it: {:?}", start.elapsed());
+        println!("11,000 entries: start to ready {ready:?}, second start {again:?}, clean stop {:?}", start.elapsed());
         assert!(!net.director.ipvs_table().contains("FWM"));
+
+        // What the kernel itself takes: the same entries in a bare loop. A table that once was full is slower to fill
+        // than a new one, so each is measured on such a one.
+        let floor = net.director.enter(|| (0..3).map(|_| bare_loop()).min().unwrap());
+        let mut best = Duration::MAX;
+        for _ in 0..3 {
+            let start = Instant::now();
+            let running = Running::start(&net.director, &state, file(10));
+            best = best.min(start.elapsed());
+            running.stop();
+        }
+        println!("on a table that was full before: bare loop {floor:?}, start to ready {best:?}");
+        assert!(best < floor * 6, "start to ready took {best:?}, the kernel itself {floor:?}");
     }
+}
+
+/// Adds 1,000 services with 10 servers each in batches, and takes them away again. How long the adding took.
+fn bare_loop() -> Duration {
+    let mut ipvs = ipvs_sys::Ipvs::open().unwrap();
+    let mut commands = Vec::new();
+    for n in 0..1000_u32 {
+        let mark = NonZeroU32::new(n + 1).unwrap();
+        let service = ipvs_sys::ServiceId::Fwmark { family: ipvs_sys::Family::V4, mark };
+        let settings = ipvs_sys::ServiceSettings::new(ipvs_sys::Family::V4, "rr".parse().unwrap());
+        commands.push(ipvs_sys::Command::NewService { service, settings });
+        for n in 1..=10_u8 {
+            let destination = ipvs_sys::DestinationId::new([10, 0, 1, n].into(), 80);
+            let settings = ipvs_sys::DestinationSettings::new(ipvs_sys::Forwarding::Masquerade, 1);
+            commands.push(ipvs_sys::Command::NewDestination { service, destination, settings });
+        }
+    }
+    let start = Instant::now();
+    assert!(ipvs.apply(&commands).all_done());
+    let took = start.elapsed();
+    assert!(ipvs.run(&ipvs_sys::Command::Flush).is_done());
+    took
+}
+
+/// Resident memory of this process, the test's own included.
+fn resident_kilobytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

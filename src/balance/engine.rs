@@ -163,6 +163,8 @@ pub struct Balancer {
     compare_all: bool,
     /// Fresh looks in a row because the table was not as thought.
     rounds: u32,
+    /// The table was read afresh: claims on what is neither wished for nor there can be dropped.
+    loose_claims: bool,
     /// A `Configure` waits for its `Settled`.
     configuring: bool,
     ready: bool,
@@ -196,6 +198,7 @@ impl Balancer {
             troubles: Troubles::default(),
             compare_all: false,
             rounds: 0,
+            loose_claims: false,
             configuring: false,
             ready: false,
             missing_told: false,

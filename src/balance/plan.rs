@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::ledger::Ledger;
 use super::table::{Service, Table, TimeoutSeconds};
-use crate::model::{ServerKey, ServerSettings, ServiceKey, ServiceSettings, Timeouts};
+use crate::model::{ServerKey, ServerSettings, ServiceKey, ServiceSettings, Timeouts, Weight};
 
 /// One change to the kernel's table. `Display` is the line of the dry run and of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,7 +277,9 @@ impl<'a> Planner<'a> {
             return;
         }
         let step = Step::EditServer { service, server, from: from.cloned(), to: to.clone() };
-        if from.is_some_and(|from| from.weight > to.weight) {
+        // Of a weight that is not known the worst is assumed: that it carries the traffic, or that it carries none.
+        let lowers = from.map_or(to.weight == Weight::ZERO, |from| from.weight > to.weight);
+        if lowers {
             self.edits.push(step);
         } else {
             self.steps.push(step);

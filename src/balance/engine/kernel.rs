@@ -106,6 +106,7 @@ impl Balancer {
             (Life::Running, Look::Fresh) => {
                 self.observed = table;
                 self.compare_all = true;
+                self.loose_claims = true;
             }
             (Life::Stopping | Life::Stopped, Look::Fresh | Look::Drift) => {
                 self.observed = table;
@@ -279,9 +280,10 @@ impl Balancer {
     /// What was configured last is in force, as far as the kernel lets it be.
     pub(super) fn conclude(&mut self) {
         let told = !std::mem::take(&mut self.configuring);
-        if told && self.ready {
+        if told && self.ready && !self.loose_claims {
             return;
         }
+        self.loose_claims = false;
         let keep = Ledger::of(&self.roster.config);
         if self.ledger.prune(&keep, &self.observed) {
             self.outputs.push_back(Output::WriteLedger);

@@ -694,3 +694,170 @@ fn first_checks_are_spread_and_warmup_stretches_them() {
     assert!((4500..=5500).contains(&early), "{early} of 10,000 in the first half second");
     assert!(due.iter().all(|at| *at <= 60 * S) && due.iter().any(|at| *at > 30 * S));
 }
+
+mod storms {
+    //! Anything may happen in any order; when it is over, the table is as wished, and what others own is as they left it.
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Blow {
+        Configure(Vec<(u8, Vec<u8>)>),
+        Die(u8),
+        Revive(u8),
+        Delete(u8, u8),
+        Reweigh(u8, u8),
+        DeleteService(u8),
+        Foreign(u8, u8),
+        LoseAnswers,
+        TakeIpvs,
+        GiveIpvs,
+        Restart,
+        Pass(u16),
+    }
+
+    fn blow() -> impl Strategy<Value = Blow> {
+        let services = || vec((1..4_u8, vec(1..6_u8, 0..5)), 0..4);
+        prop_oneof![
+            3 => services().prop_map(Blow::Configure),
+            2 => (1..6_u8).prop_map(Blow::Die),
+            2 => (1..6_u8).prop_map(Blow::Revive),
+            2 => (1..4_u8, 1..6_u8).prop_map(|(service, server)| Blow::Delete(service, server)),
+            2 => (1..4_u8, 1..6_u8).prop_map(|(service, server)| Blow::Reweigh(service, server)),
+            1 => (1..4_u8).prop_map(Blow::DeleteService),
+            1 => (1..4_u8, 100..103_u8).prop_map(|(service, server)| Blow::Foreign(service, server)),
+            1 => Just(Blow::LoseAnswers),
+            1 => Just(Blow::TakeIpvs),
+            1 => Just(Blow::GiveIpvs),
+            2 => Just(Blow::Restart),
+            5 => (0..12_000_u16).prop_map(Blow::Pass),
+        ]
+    }
+
+    /// Services with their servers, keys unique.
+    fn build(services: Vec<(u8, Vec<u8>)>) -> Config {
+        let unique: BTreeMap<_, BTreeSet<_>> =
+            services.into_iter().map(|(service, servers)| (service, servers.into_iter().collect())).collect();
+        let service = |(n, servers): (u8, BTreeSet<u8>)| ServiceConfig {
+            key: key(n),
+            settings: ServiceSettings::default(),
+            servers: servers.into_iter().map(|n| server(n, n != 1)).collect(),
+        };
+        Config { services: unique.into_iter().map(service).collect(), ..Config::default() }
+    }
+
+    fn strike(world: &mut World, config: &mut Config, blow: Blow) {
+        let address = |n| SocketAddr::new(server_key(n).address, 80);
+        match blow {
+            Blow::Configure(services) => {
+                *config = build(services);
+                configure(world, config.clone());
+            }
+            Blow::Die(n) => {
+                world.dead.insert(address(n));
+            }
+            Blow::Revive(n) => {
+                world.dead.remove(&address(n));
+            }
+            Blow::LoseAnswers => world.lose_answers = true,
+            Blow::TakeIpvs => world.table = None,
+            Blow::GiveIpvs => world.table = world.table.take().or(empty()),
+            Blow::Pass(millis) => world.pass(u32::from(millis) * MS),
+            Blow::Restart => {
+                let ledger = world.ledgers.last().unwrap_or(world.engine.ledger()).clone();
+                let options = Options { seed: 2, ledger, probes: 3, drift_interval: 5 * S };
+                world.engine = Balancer::new(options, world.now);
+                world.probes.clear();
+                configure(world, config.clone());
+            }
+            Blow::Delete(..) | Blow::Reweigh(..) | Blow::DeleteService(_) | Blow::Foreign(..) => {
+                let Some(table) = &mut world.table else { return };
+                match (blow, table) {
+                    (Blow::DeleteService(service), table) => {
+                        table.services.remove(&key(service));
+                    }
+                    (Blow::Foreign(service, server), table) => {
+                        table.services.entry(key(service)).or_default().put(server_key(server), weight(3));
+                    }
+                    (Blow::Delete(service, server), table) => {
+                        if let Some(service) = table.services.get_mut(&key(service)) {
+                            service.remove(server_key(server));
+                        }
+                    }
+                    (Blow::Reweigh(service, server), table) => {
+                        let service = table.services.get_mut(&key(service));
+                        if let Some(service) = service.filter(|found| found.server(server_key(server)).is_some()) {
+                            service.put(server_key(server), weight(9));
+                        }
+                    }
+                    (_, _) => {}
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn after_a_storm_all_is_as_wished(blows in vec(blow(), 1..40)) {
+            let mut world = World::new(empty());
+            let mut config = Config::default();
+            for blow in blows {
+                let foreign = foreigners(&world);
+                let by_hand = matches!(blow, Blow::DeleteService(_) | Blow::Foreign(..) | Blow::TakeIpvs | Blow::GiveIpvs);
+                strike(&mut world, &mut config, blow);
+                if !by_hand {
+                    prop_assert_eq!(foreigners(&world), foreign, "somebody else's entries were touched");
+                }
+            }
+            world.dead.clear();
+            world.lose_answers = false;
+            world.table = world.table.take().or(empty());
+            let foreign = foreigners(&world);
+            world.pass(200 * S);
+            prop_assert_eq!(&foreigners(&world), &foreign);
+            let table = world.table.as_ref().unwrap();
+            for service in &config.services {
+                let found = table.services.get(&service.key);
+                prop_assert!(found.is_some(), "{} is missing", service.key);
+                for server in &service.servers {
+                    prop_assert_eq!(
+                        found.and_then(|found| found.server(server.key)), Some(Some(&server.settings)), "{} of {}",
+                        server.key, service.key
+                    );
+                }
+            }
+            for (key, found) in &table.services {
+                let wished = config.services.iter().find(|service| service.key == *key);
+                for (server, _) in found.servers() {
+                    let wanted = wished.is_some_and(|wished| wished.servers.iter().any(|other| other.key == *server));
+                    let theirs = !world.engine.ledger().has_server(*key, *server);
+                    prop_assert!(wanted || theirs, "{server} of {key} is left over");
+                }
+                prop_assert!(wished.is_some() || found.servers().iter().any(|(server, _)| server.port == 80), "{key}");
+            }
+            let (steps, ledgers) = (world.steps.len(), world.ledgers.len());
+            configure(&mut world, config);
+            world.pass(60 * S);
+            prop_assert_eq!((world.steps.len(), world.ledgers.len()), (steps, ledgers), "{:#?}", &world.steps[steps..]);
+            world.tell(Input::Stop);
+            prop_assert!(world.stopped);
+            prop_assert_eq!(&foreigners(&world), &foreign);
+        }
+    }
+
+    /// Servers that nobody ever configures.
+    fn foreigners(world: &World) -> Vec<(ServiceKey, ServerKey, Option<ServerSettings>)> {
+        let services = world.table.iter().flat_map(|table| &table.services);
+        services
+            .flat_map(|(key, service)| {
+                let servers = service.servers().iter().filter(|(server, _)| *server >= server_key(100));
+                servers.map(|(server, settings)| (*key, *server, settings.clone()))
+            })
+            .collect()
+    }
+}

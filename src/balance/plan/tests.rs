@@ -107,6 +107,7 @@ fn takes_traffic(service: &Service) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
     #[test]
     fn a_plan_leads_from_any_table_to_any_other_by_safe_steps(
         found in table(true), wish in table(false), take in vec(any::<bool>(), 1..20), exclusive in any::<bool>(),
@@ -262,4 +263,23 @@ fn cost_grows_with_the_table_and_not_with_its_square() {
     };
     let (small, large) = (time(500), time(10_000));
     assert!(large < small * 200, "20 times the table took {large:?} against {small:?}");
+}
+
+#[test]
+fn an_odd_server_is_assumed_to_carry_the_traffic() {
+    let settings = |weight| {
+        let weight = Weight::new(weight).unwrap();
+        Some(ServerSettings { forwarding: Forwarding::Direct, weight, upper_threshold: 0, lower_threshold: 0 })
+    };
+    let found =
+        Service::new(Some(ServiceSettings::default()), vec![(server_key(1), None), (server_key(2), settings(0))]);
+    let wish = Service::new(
+        Some(ServiceSettings::default()),
+        vec![(server_key(1), settings(0)), (server_key(2), settings(1))],
+    );
+    let ledger = Ledger::default();
+    let mut planner = Planner::new(&ledger, false);
+    planner.service(service_key(9), Some(&found), &wish);
+    let order: Vec<_> = planner.finish().steps.iter().filter_map(Step::server).collect();
+    assert_eq!(order, [server_key(2), server_key(1)]);
 }

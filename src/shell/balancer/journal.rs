@@ -25,10 +25,10 @@ impl Journal {
         self.line(event.gravity(), event, now);
     }
 
-    pub(super) fn plan(&mut self, plan: &Plan, outcomes: &[StepOutcome], now: Instant) {
+    pub(super) fn plan(&mut self, plan: &Plan, outcomes: &[StepOutcome], now: Instant, took: Duration) {
         let done = outcomes.iter().filter(|outcome| **outcome == StepOutcome::Done).count();
         if plan.steps.len() > STEPS {
-            let text = format!("kernel: {} ({done} of {} steps done)", plan.summary(), plan.steps.len());
+            let text = format!("kernel: {} ({done} of {} steps done in {took:.0?})", plan.summary(), plan.steps.len());
             return self.line(Gravity::Info, text, now);
         }
         for (step, outcome) in plan.steps.iter().zip(outcomes) {

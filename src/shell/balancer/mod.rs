@@ -48,7 +48,9 @@ pub struct Options {
 pub enum BalancerEvent {
     /// The table is programmed for the first time, or needs none.
     Ready,
-    /// Services are configured, and the kernel has no IPVS or does not let us use it. It is asked again every few seconds.
+    /// Services are configured, and the kernel has no IPVS or does not let us use it: the reason and the remedy. It is asked
+    /// again every few seconds; whether to go on meanwhile is said by [`crate::model::Global::ipvs_missing`], and is for
+    /// the receiver to decide. [`BalancerEvent::Ready`] comes after [`BalancerEvent::KernelBack`].
     KernelMissing(String),
     /// It has it now.
     KernelBack,

@@ -201,9 +201,10 @@ impl Loop {
                 }
                 Output::Apply(plan) => {
                     let outcomes = self.kernel.apply(&plan);
+                    let took = now.elapsed();
                     let steps = u64::try_from(plan.steps.len()).unwrap_or(u64::MAX);
-                    self.state.last_apply = Some((steps, now.elapsed().as_secs_f64() * 1000.0));
-                    self.journal.plan(&plan, &outcomes, now);
+                    self.state.last_apply = Some((steps, took.as_secs_f64() * 1000.0));
+                    self.journal.plan(&plan, &outcomes, now, took);
                     self.note(&plan, &outcomes);
                     self.balancer.handle(Input::Applied(outcomes), Instant::now());
                 }

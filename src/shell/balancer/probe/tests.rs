@@ -85,9 +85,9 @@ fn an_accepted_connection_ends_with_a_reset_that_leaves_no_time_wait() {
 fn sources_are_as_asked_for() {
     let mut bench = Bench::new();
     let (listener, address) = listener();
-    let source_address = Some("127.0.0.77".parse().unwrap());
-    assert_eq!(bench.run(&Connect { source_address, ..connect(address) }), Outcome::Ok);
-    assert_eq!(listener.accept().unwrap().1.ip(), source_address.unwrap());
+    let source: IpAddr = "127.0.0.77".parse().unwrap();
+    assert_eq!(bench.run(&Connect { source_address: Some(source), ..connect(address) }), Outcome::Ok);
+    assert_eq!(listener.accept().unwrap().1.ip(), source);
     let source_port = Some(nobody().port());
     // The same port again and again: no old connection of ours stands in the way.
     for _ in 0..3 {
@@ -148,5 +148,40 @@ impl Bench {
         let mut events = mio::Events::with_capacity(8);
         self.poll.poll(&mut events, Some(Duration::from_millis(50))).unwrap();
         events.iter().find_map(|event| self.prober.ready(event.token()))
+    }
+}
+
+#[test]
+fn every_error_of_this_host_is_told_from_those_of_the_server() {
+    let error = io::Error::from_raw_os_error;
+    let ours = [
+        (libc::EMFILE, Obstacle::ProcessFiles),
+        (libc::ENFILE, Obstacle::SystemFiles),
+        (libc::ENOBUFS, Obstacle::Buffers),
+        (libc::ENOMEM, Obstacle::Memory),
+        (libc::EADDRNOTAVAIL, Obstacle::Ports),
+        (libc::EADDRINUSE, Obstacle::SourcePort),
+        (libc::ENODEV, Obstacle::Interface),
+        (libc::EAFNOSUPPORT, Obstacle::Family),
+    ];
+    for (errno, expected) in ours {
+        assert_eq!(connect_error(&error(errno)), Outcome::NotTried(expected));
+        assert_eq!(obstacle(&error(errno), Obstacle::Ports), expected);
+    }
+    assert_eq!(obstacle(&error(libc::EADDRNOTAVAIL), Obstacle::SourceAddress), Obstacle::SourceAddress);
+    assert_eq!(obstacle(&error(libc::EPERM), Obstacle::Ports), Obstacle::Permission);
+    assert_eq!(connect_error(&error(libc::EPERM)), Outcome::NotTried(Obstacle::Firewall));
+    let theirs = [
+        (libc::ECONNREFUSED, Outcome::Refused),
+        (libc::ETIMEDOUT, Outcome::Timeout),
+        (libc::ECONNRESET, Outcome::Reset),
+        (libc::EHOSTUNREACH, Outcome::HostUnreachable),
+        (libc::ENETUNREACH, Outcome::NetworkUnreachable),
+        (libc::EPROTO, Outcome::ProtocolUnreachable),
+        (libc::EIO, Outcome::Other(libc::EIO)),
+    ];
+    for (errno, expected) in theirs {
+        assert_eq!(connect_error(&error(errno)), expected);
+        assert!(expected.was_tried());
     }
 }
