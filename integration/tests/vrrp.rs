@@ -234,15 +234,25 @@ native_test! {
         backup.stop();
     }
 
-    fn what_a_killed_predecessor_left_is_removed() {
-        let (_lab, _lan, one, _two) = pair("leftover");
+    fn what_a_killed_predecessor_left_stays_until_another_master_is_heard() {
+        let (_lab, _lan, one, two) = pair("leftover");
         one.add_address("em1", "192.168.10.99/32");
         let router = Ours::start(&one, vec![instance(VrrpVersion::V2, 100)]);
-        wait_until(LONG, "the address gone", || !has(&one));
+        // Traffic goes on: the address is never away on the way to master.
+        holds_for(Duration::from_secs(5), "the address stays", || has(&one));
         router.wait("MASTER");
-        wait_until(LONG, "the address back", || has(&one));
         router.stop();
         assert!(!has(&one));
+
+        let theirs = Ours::start(&two, vec![instance(VrrpVersion::V2, 50)]);
+        theirs.wait("MASTER");
+        one.add_address("em1", "192.168.10.99/32");
+        let router = Ours::start(&one, vec![Instance { preempt: false, ..instance(VrrpVersion::V2, 100) }]);
+        wait_until(LONG, "the address gone", || !has(&one));
+        assert_eq!(router.view().state, "BACKUP");
+        assert!(has(&two));
+        router.stop();
+        theirs.stop();
     }
 
     fn addresses_have_device_label_prefix_broadcast_and_scope() {

@@ -69,10 +69,11 @@ impl Router {
             return Vec::new();
         }
         let mut missing = Vec::new();
+        let mut adopted = Vec::new();
         let mut problem = None;
         for address in entry.virtual_addresses() {
             match self.place(entry, address) {
-                Some(place) if self.is_present(&place) => {}
+                Some(place) if self.is_present(&place) => adopted.push(place),
                 Some(place) => missing.push((place, address.clone())),
                 None => {
                     let name = address.interface.as_deref().unwrap_or(&entry.config.id.interface);
@@ -84,6 +85,9 @@ impl Router {
             }
         }
         let instance = Arc::clone(&entry.name);
+        if let Some(entry) = self.instances.get_mut(at).filter(|entry| !entry.is_owner()) {
+            entry.added.extend(adopted);
+        }
         let mut added = Vec::new();
         for (place, address) in missing {
             self.insert_address(place);
@@ -105,6 +109,9 @@ impl Router {
     /// An owner's addresses may have been on the host before us; only those that we added are taken off.
     pub(super) fn remove_present(&mut self, at: usize) {
         let Some(entry) = self.instances.get(at) else { return };
+        if entry.inherits {
+            return;
+        }
         let places: BTreeSet<HostAddress> = self
             .places(entry)
             .into_iter()
@@ -120,12 +127,34 @@ impl Router {
         }
     }
 
-    /// Whether an active router, other than the one given, wants this address on.
+    /// Lets go of what a killed predecessor left: somebody else is master, or we leave.
+    pub(super) fn disinherit(&mut self, at: usize) {
+        if let Some(entry) = self.instances.get_mut(at)
+            && entry.inherits
+        {
+            entry.inherits = false;
+            self.remove_present(at);
+        }
+    }
+
+    /// Tells what was found of a predecessor.
+    pub(super) fn tell_inheritance(&mut self) {
+        let mut found = Vec::new();
+        for entry in self.instances.iter().filter(|entry| entry.inherits) {
+            for address in self.places(entry).into_iter().filter(|place| self.is_present(place)) {
+                let instance = Arc::clone(&entry.name);
+                found.push(Output::Event(Event::AddressInherited { instance, address }));
+            }
+        }
+        self.outputs.extend(found);
+    }
+
+    /// Whether a router other than the one given wants this address on: it is active, or inherits it.
     pub(super) fn is_wished(&self, place: &HostAddress, but: usize) -> bool {
         self.instances
             .iter()
             .enumerate()
-            .any(|(at, entry)| at != but && entry.is_active() && self.places(entry).contains(place))
+            .any(|(at, entry)| at != but && (entry.is_active() || entry.inherits) && self.places(entry).contains(place))
     }
 
     pub(super) fn remove(&mut self, place: HostAddress) {

@@ -14,8 +14,9 @@ use crate::vrrp::machine::Input;
 
 impl Router {
     pub(super) fn configure(&mut self, config: Arc<Config>, now: Instant) {
-        let held: BTreeSet<HostAddress> =
+        let mut held: BTreeSet<HostAddress> =
             self.instances.iter().filter(|entry| entry.is_active()).flat_map(|entry| entry.added.clone()).collect();
+        held.extend(self.instances.iter().filter(|entry| entry.inherits).flat_map(|entry| self.places(entry)));
         self.leave_those_gone(&config, now);
         self.config = Arc::clone(&config);
 
@@ -28,7 +29,7 @@ impl Router {
             });
             let mut entry = match same {
                 Some(at) => before.remove(at),
-                None => Entry::new(wanted, now),
+                None => Entry { inherits: !self.configured, ..Entry::new(wanted, now) },
             };
             entry.reconfigure(wanted);
             entry.duplicate_of = duplicate_of;
@@ -41,6 +42,10 @@ impl Router {
         self.start_scripts(now);
         self.settle(now);
         self.remove_orphans(held);
+        if !self.configured {
+            self.configured = true;
+            self.tell_inheritance();
+        }
     }
 
     /// Leaves the virtual routers that the new configuration does not have.
@@ -52,11 +57,12 @@ impl Router {
             }
             entry.machine.handle(Input::Shutdown, now);
             self.drain_one(at, now);
+            self.disinherit(at);
             self.notify_stopped(at);
         }
     }
 
-    /// Removes addresses that we put on, and that the new configuration does not name for a router that is active.
+    /// Removes addresses that were ours, and that no router wants on any more.
     fn remove_orphans(&mut self, held: BTreeSet<HostAddress>) {
         let none = self.instances.len();
         for place in held {

@@ -63,6 +63,13 @@ pub enum Event {
         /// The address.
         address: HostAddress,
     },
+    /// At the start an address was on the host already.
+    AddressInherited {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The address.
+        address: HostAddress,
+    },
     /// An address could not be added; it is tried again.
     AddFailed {
         /// Virtual router.
@@ -111,7 +118,7 @@ impl Event {
         match self {
             Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
-            Self::PriorityChanged { .. } => false,
+            Self::PriorityChanged { .. } | Self::AddressInherited { .. } => false,
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
@@ -143,6 +150,11 @@ impl fmt::Display for Event {
             Self::AddressPutBack { instance, address } => write!(
                 f,
                 "{instance}: somebody removed {}/{} while we are master; it was put back",
+                address.address, address.prefix_len
+            ),
+            Self::AddressInherited { instance, address } => write!(
+                f,
+                "{instance}: {}/{} is on this host already; it stays until another master is heard",
                 address.address, address.prefix_len
             ),
             Self::AddFailed { instance, error } => write!(f, "{instance}: {error}; trying again every second"),

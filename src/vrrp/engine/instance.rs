@@ -26,7 +26,9 @@ pub(super) struct Entry {
     pub(super) health: Option<Health>,
     /// IPv4 addresses that adverts carry.
     pub(super) advertised: Vec<Ipv4Addr>,
-    /// Addresses that we put on, as opposed to those that were there.
+    /// Nothing is known yet of who is master: addresses that are on the host may be a killed predecessor's, and stay.
+    pub(super) inherits: bool,
+    /// Addresses that are ours to take off: those that we put on, and for all but an owner those that were there.
     pub(super) added: BTreeSet<HostAddress>,
     pub(super) retry_at: Option<Instant>,
     /// When each address was last put back after somebody removed it.
@@ -55,6 +57,7 @@ impl Entry {
             group: None,
             health: None,
             advertised: Vec::new(),
+            inherits: false,
             added: BTreeSet::new(),
             retry_at: None,
             put_back: BTreeMap::new(),
@@ -143,6 +146,9 @@ impl Router {
         } else {
             entry.address_problem = None;
             entry.retry_at = None;
+        }
+        if matches!(to, Role::Active | Role::Fault) {
+            entry.inherits = false;
         }
         let instance = Arc::clone(&entry.name);
         let group = entry.group;

@@ -6,11 +6,14 @@
 //!
 //! Two things are *levels* here, worked out anew from the facts instead of being counted up and down:
 //!
-//! - a router's [`Health`](health::Health): every fault is looked for each time a fact changes, so none is forgotten
+//! - a router's health: every fault is looked for each time a fact changes, so none is forgotten
 //!   while another heals;
 //! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
-//!   names and the kernel has is removed. This covers promotion, reload, an address that somebody took off by hand, and
-//!   what a predecessor left behind when it was killed.
+//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand.
+//!
+//! One thing is left as it is found: addresses that a predecessor left behind when it was killed. Traffic flows through
+//! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
+//! within one interval if there is one, or until we are the master ourselves; and go with a fault or a stop.
 
 mod addresses;
 mod configure;
@@ -227,6 +230,8 @@ pub struct Router {
     groups: Vec<Group>,
     scripts: Vec<Script>,
     runs: u64,
+    /// A configuration has been in force: what is found from now on, we know of.
+    configured: bool,
     listeners: Vec<Listener>,
     outputs: VecDeque<Output>,
     stopped: bool,
@@ -391,6 +396,7 @@ impl Router {
         }
         self.drain(now);
         for at in 0..self.instances.len() {
+            self.disinherit(at);
             self.notify_stopped(at);
         }
         self.notify_groups_stopped();

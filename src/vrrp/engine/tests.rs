@@ -196,14 +196,57 @@ fn an_advert_leaves_before_the_address_is_on_and_that_before_it_is_announced() {
     assert_eq!(bench.router.poll_timeout(), None);
 }
 
-#[test]
-fn what_a_killed_predecessor_left_is_taken_off_unless_it_was_the_hosts_own() {
+fn with_leftover() -> (Bench, Vec<String>) {
     let mut bench = Bench::bare();
     bench.input(Input::Links(vec![link(2, "eth0", true)]));
     bench.input(Input::Addresses(vec![host(2, OWN, 24), host(2, Ipv4Addr::new(10, 0, 0, 51), 32)]));
     let words = bench.configure(vec![instance("a", 51)], Vec::new(), Vec::new());
-    assert_eq!(without_events(words), ["listen 1", "remove 10.0.0.51"]);
+    (bench, words)
+}
 
+#[test]
+fn what_a_killed_predecessor_left_stays_until_another_master_is_heard() {
+    let (mut bench, words) = with_leftover();
+    assert!(
+        words.contains(&"! a: 10.0.0.51/32 is on this host already; it stays until another master is heard".to_owned())
+    );
+    assert_eq!(without_events(words), ["listen 1"]);
+    // Somebody says that it leaves: nobody is master.
+    assert_eq!(without_events(bench.hear(51, 0)), Vec::<String>::new());
+    // A master of lower priority is one all the same.
+    assert_eq!(without_events(bench.hear(51, 1)), ["remove 10.0.0.51"]);
+
+    // Nobody is heard: it is ours, and was never away.
+    let (mut bench, _) = with_leftover();
+    let words = without_events(bench.pass(LONG));
+    assert_eq!(words, ["send 51 prio 100", "arp 10.0.0.51", "arp 10.0.0.51"]);
+    assert_eq!(without_events(bench.input(Input::Stop)), ["send 51 prio 0", "remove 10.0.0.51", "stopped"]);
+
+    // It goes with a fault, with a stop, and with its router.
+    let (mut bench, _) = with_leftover();
+    assert_eq!(without_events(bench.input(Input::Link(link(2, "eth0", false)))), ["remove 10.0.0.51"]);
+    let (mut bench, _) = with_leftover();
+    assert_eq!(without_events(bench.input(Input::Stop)), ["remove 10.0.0.51", "stopped"]);
+    let (mut bench, _) = with_leftover();
+    assert_eq!(without_events(bench.configure(vec![], vec![], vec![])), ["remove 10.0.0.51", "listen 0"]);
+}
+
+#[test]
+fn what_was_inherited_is_let_go_of_by_a_reload_that_no_longer_names_it() {
+    let other = || vec![Instance { addresses: vec![vip(60)], ..instance("a", 51) }];
+    let (mut bench, _) = with_leftover();
+    assert_eq!(without_events(bench.configure(vec![instance("a", 51)], vec![], vec![])), Vec::<String>::new());
+    assert_eq!(without_events(bench.configure(other(), vec![], vec![])), ["remove 10.0.0.51"]);
+
+    let (mut bench, _) = with_leftover();
+    bench.pass(LONG);
+    assert_eq!(bench.roles(), [Role::Active]);
+    let words = without_events(bench.configure(other(), vec![], vec![]));
+    assert_eq!(words, ["add 10.0.0.60", "arp 10.0.0.60", "arp 10.0.0.60", "remove 10.0.0.51"]);
+}
+
+#[test]
+fn what_was_the_hosts_own_is_left_to_it() {
     // The owner of an address keeps it, before and after.
     let mut bench = Bench::bare();
     bench.input(Input::Links(vec![link(2, "eth0", true)]));
