@@ -59,9 +59,10 @@ native_test! {
         // Deep nesting in keepalived.conf may be a warning or an error; it must not be the end of the stack.
         let deep = node.command(bin("ipvsctl")).args(["check", "/etc/deep.conf"]).output();
         assert!(deep.status.code().is_some(), "{deep:?}");
-        // keepalived takes an empty file, and so do we: there is nothing to do, and it says so.
-        let empty = Ipvsd::start(&node, "");
-        empty.stop();
+        // keepalived takes an empty file and does nothing; that is never what was meant.
+        node.write("/etc/nothing.conf", "# nothing\n");
+        let said = refused(&node, "/etc/nothing.conf", 3);
+        assert!(said.contains("nothing.conf"), "{said}");
     }
 
     /// All mistakes of a file in one run, with file, line, and the nearest right word.

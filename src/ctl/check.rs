@@ -10,7 +10,7 @@ use super::render::{clean, count};
 use super::{Failure, Status, colours, complain, print};
 use crate::config::{self, Context, Language, Severity};
 use crate::model::Config;
-use crate::shell::files::HostFiles;
+use crate::shell::files::{HostFiles, short_host_name};
 
 /// Check a configuration: every mistake at once, with file, line and column
 ///
@@ -96,9 +96,4 @@ fn contents(config: &Config) -> String {
         count(config.services.len(), "service"),
         count(servers, "server")
     )
-}
-
-fn short_host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().split('.').next().unwrap_or_default().to_owned()
 }

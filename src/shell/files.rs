@@ -189,6 +189,14 @@ fn in_set(set: &[char], letter: char) -> bool {
     false
 }
 
+/// This host's name up to its first dot: what `@id` lines of keepalived.conf go by.
+#[must_use]
+pub fn short_host_name() -> String {
+    // proc(5); cheaper than a call that may ask name servers.
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().split('.').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

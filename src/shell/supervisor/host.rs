@@ -137,15 +137,6 @@ impl Process {
     }
 }
 
-/// This host's name up to its first dot: what `@id` lines and messages go by.
-pub(super) fn short_name() -> String {
-    nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok())
-        .and_then(|name| name.split('.').next().map(str::to_owned))
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

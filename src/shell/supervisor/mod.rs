@@ -16,6 +16,7 @@ mod preview;
 mod service;
 mod views;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -25,11 +26,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::api::{PlanReply, PlanRequest, ReloadReply, Snapshot};
-use crate::config::{self, Loaded, Severity};
+use crate::config::{self, Severity};
 use crate::model::{Config, IpvsMissing};
 use crate::shell::balancer::BalancerEvent;
 use crate::shell::control::server::{self as control, ControlError, ControlHandle, ControlRequest};
-use crate::shell::files::HostFiles;
+use crate::shell::files::{self, HostFiles};
 use crate::shell::log;
 use crate::shell::router::RouterEvent;
 use crate::shell::sysctl::Sysctls;
@@ -55,14 +56,19 @@ enum Event {
 /// Runs the daemon until it is told to stop, or cannot go on.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    log::start(arguments.log);
-    match Supervisor::start(arguments) {
+    if let Err(error) = log::start(arguments.log) {
+        eprintln!("ipvsd: cannot start the log: {error}");
+        return Exit::Failed;
+    }
+    let exit = match Supervisor::start(arguments) {
         Ok(supervisor) => supervisor.run(),
         Err(refusal) => {
             tracing::error!("{refusal}");
             refusal.exit
         }
-    }
+    };
+    log::flush();
+    exit
 }
 
 /// The daemon while it runs.
@@ -86,7 +92,7 @@ impl Supervisor {
     fn start(arguments: Arguments) -> Result<Self, Refusal> {
         let now = Instant::now();
         let process = Process { started_at: now };
-        let Loaded { config, report } = load(&arguments, &arguments.config);
+        let (config, report) = load(&arguments, &arguments.config);
         show_report(&report);
         let Some(config) = config else {
             return Err(Refusal {
@@ -227,7 +233,7 @@ impl Supervisor {
 
     fn reload(&mut self) -> ReloadReply {
         self.service.reloading();
-        let Loaded { config, report } = load(&self.arguments, &self.arguments.config);
+        let (config, report) = load(&self.arguments, &self.arguments.config);
         show_report(&report);
         let diagnostics = report.render(false);
         let Some(config) = config else {
@@ -252,7 +258,7 @@ impl Supervisor {
 
     fn plan(&self, request: &PlanRequest) -> Result<PlanReply, crate::api::ErrorReply> {
         let file = request.file.as_ref().map_or_else(|| self.arguments.config.clone(), Into::into);
-        let Loaded { config, report } = load(&self.arguments, &file);
+        let (config, report) = load(&self.arguments, &file);
         let diagnostics = report.render(false);
         let Some(config) = config else {
             return Err(crate::api::ErrorReply {
@@ -287,11 +293,14 @@ impl Supervisor {
     }
 }
 
-fn load(arguments: &Arguments, file: &std::path::Path) -> Loaded {
-    let context = config::Context { config_id: host::short_name() };
+/// The configuration, if the file can be run as it is, and all that is to be said of it.
+fn load(arguments: &Arguments, file: &Path) -> (Option<Config>, config::Report) {
+    let context = config::Context { config_id: files::short_host_name() };
     // The language that the command line forces is for the daemon's own file.
     let language = (file == arguments.config).then_some(arguments.language).flatten();
-    config::load(file, language, &HostFiles, &context)
+    let loaded = config::load(file, language, &HostFiles, &context);
+    let runnable = loaded.is_runnable();
+    (loaded.config.filter(|_| runnable), loaded.report)
 }
 
 fn show_report(report: &config::Report) {

@@ -1,6 +1,6 @@
 //! Probes of sockets on the loopback interface.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::time::Instant;
 
 use super::*;

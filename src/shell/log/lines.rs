@@ -1,0 +1,201 @@
+//! Lines that are written by a thread of their own, so that a terminal that is stopped or a full pipe never holds up a loop
+//! with deadlines.
+//!
+//! The queue is bounded. What does not fit is dropped, counted, and told of when there is room again: a log that is read too
+//! slowly must not cost an advert, nor memory without end.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that may wait. At 200 bytes each that is less than a megabyte.
+const WAITING: usize = 4096;
+/// How long the end of the process waits for the last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The writer of this process, for [`flush`].
+static CURRENT: OnceLock<Lines> = OnceLock::new();
+
+enum Message {
+    Line(Vec<u8>),
+    /// Answered when everything before it is written.
+    Flush(std::sync::mpsc::Sender<()>),
+}
+
+/// Where lines go in.
+#[derive(Debug, Clone)]
+pub(super) struct Lines {
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Line(_) => "Line",
+            Self::Flush(_) => "Flush",
+        })
+    }
+}
+
+impl Lines {
+    /// A thread that writes to `out`.
+    pub(super) fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (queue, lines) = sync_channel(WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&dropped);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || write(out, &lines, &count))?;
+        Ok(Self { queue, dropped })
+    }
+
+    /// Makes this the writer that [`flush`] waits for.
+    pub(super) fn keep(&self) {
+        // A second one in this process is a test's; the first one holds.
+        let _ = CURRENT.set(self.clone());
+    }
+
+    fn flush(&self) {
+        let (done, answer) = channel();
+        if self.queue.try_send(Message::Flush(done)).is_ok() {
+            // Nobody reads: then the last lines are lost, and the process ends all the same.
+            let _ = answer.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+/// Waits, for a second at most, until all lines so far are written.
+pub(super) fn flush() {
+    if let Some(lines) = CURRENT.get() {
+        lines.flush();
+    }
+}
+
+fn write(mut out: impl Write, lines: &Receiver<Message>, dropped: &AtomicU64) {
+    for message in lines {
+        // A log that cannot be written has no place to say so.
+        match message {
+            Message::Line(line) => {
+                let lost = dropped.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    let _ = writeln!(out, "({lost} lines were lost here: the log was read too slowly)");
+                }
+                let _ = out.write_all(&line);
+            }
+            Message::Flush(done) => {
+                let _ = out.flush();
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// One event's line on its way.
+pub(super) struct Line<'a> {
+    lines: &'a Lines,
+    text: Vec<u8>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        match self.lines.queue.try_send(Message::Line(text)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lines.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { lines: self, text: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Sender;
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    /// Holds every write until the gate opens.
+    #[derive(Clone, Default)]
+    struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+    impl Gate {
+        fn open(&self) {
+            *self.0.0.lock().unwrap() = true;
+            self.0.1.notify_all();
+        }
+    }
+
+    struct Gated(Gate, Sender<Vec<u8>>);
+
+    impl Write for Gated {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            drop(self.0.0.1.wait_while(self.0.0.0.lock().unwrap(), |open| !*open).unwrap());
+            self.1.send(bytes.to_vec()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_stands_still_costs_lines_and_no_time() {
+        let gate = Gate::default();
+        let (written, read) = channel();
+        let lines = Lines::to(Gated(gate.clone(), written)).unwrap();
+        // None of these waits: the test would hang if one did.
+        for number in 0..WAITING + 100 {
+            writeln!(lines.make_writer(), "line {number}").unwrap();
+        }
+        gate.open();
+        // The queue may be full still; lines that are lost now are told of later, too.
+        while lines.dropped.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
+        writeln!(lines.make_writer(), "the last").unwrap();
+        drop(lines);
+        let text = String::from_utf8(read.iter().flatten().collect()).unwrap();
+        assert!(text.starts_with("line 0\n"), "{text}");
+        assert!(text.contains("lines were lost here"), "{text}");
+        assert!(text.ends_with("the last\n"), "{text}");
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_was_said_before() {
+        let gate = Gate::default();
+        gate.open();
+        let (written, read) = channel();
+        let lines = Lines::to(Gated(gate, written)).unwrap();
+        writeln!(lines.make_writer(), "said").unwrap();
+        lines.flush();
+        assert_eq!(read.try_recv().unwrap(), b"said\n");
+    }
+}
