@@ -53,7 +53,7 @@ pub struct ConfigView {
     pub file: String,
     /// Seconds since it took force.
     pub loaded_secs: f64,
-    /// Warnings and notes that it gave.
+    /// Warnings that it gave; notes are not counted.
     pub warnings: u32,
     /// Why the last reload was refused, if it was: the daemon runs on with what it had.
     pub refused: Option<String>,

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -121,8 +122,10 @@ struct Ours {
 
 fn ipvsd(places: &Places, configuration: &Path, table: &Table) -> Ours {
     let state = places.folder.join("state");
-    drop(fs::remove_dir_all(&state));
+    // What an earlier round left behind, if there was one.
+    let _ = fs::remove_dir_all(&state);
     let socket = places.folder.join("ipvsd.sock");
+    let ready = Ready::listen(&places.folder.join("notify.sock"));
     let start = || {
         Running::spawn(
             Command::new(&places.ipvsd)
@@ -131,22 +134,26 @@ fn ipvsd(places: &Places, configuration: &Path, table: &Table) -> Ours {
                 .arg("--socket")
                 .arg(&socket)
                 .arg("--state-dir")
-                .arg(&state),
+                .arg(&state)
+                .env("NOTIFY_SOCKET", &ready.path),
             &places.folder.join("ipvsd.log"),
         )
     };
     let started = Instant::now();
     let daemon = start();
     let seconds = wait_for(table, started);
-    let first = snapshot(places, &socket, |balancer| balancer["ready"] == true);
+    ready.wait();
     let megabytes = resident_megabytes(&[daemon.id()]);
+    let first = balancer(places, &socket);
     // Ended without a chance to tidy up: the second one finds the table as it was.
     drop(daemon);
     let started = Instant::now();
     let daemon = start();
-    let second = snapshot(places, &socket, |balancer| balancer["ready"] == true);
+    ready.wait();
     let second_start_seconds = started.elapsed().as_secs_f64();
+    let second = balancer(places, &socket);
     drop(daemon);
+    assert!(whole(&mut Ipvs::open().expect("IPVS in this kernel"), table), "the second start lost entries");
     Ours {
         seconds,
         apply_seconds: first["last_apply_millis"].as_f64().unwrap() / 1000.0,
@@ -156,25 +163,37 @@ fn ipvsd(places: &Places, configuration: &Path, table: &Table) -> Ours {
     }
 }
 
-/// The balancer's part of `ipvsctl show -o json`, once it is as wished.
-fn snapshot(places: &Places, socket: &Path, wished: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-    let started = Instant::now();
-    loop {
-        let output = Command::new(&places.ipvsctl)
-            .arg("--socket")
-            .arg(socket)
-            .args(["show", "-o", "json"])
-            .stderr(Stdio::null())
-            .output()
-            .unwrap();
-        if let Ok(snapshot) = serde_json::from_slice::<serde_json::Value>(&output.stdout)
-            && wished(&snapshot["balancer"])
-        {
-            return snapshot["balancer"].clone();
-        }
-        assert!(started.elapsed() < PATIENCE, "ipvsd did not answer as wished");
-        thread::sleep(Duration::from_millis(5));
+/// Stands in for the service manager, to be told when a daemon is ready (sd_notify(3)).
+struct Ready {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Ready {
+    fn listen(path: &Path) -> Self {
+        let _ = fs::remove_file(path);
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, path: path.to_owned() }
     }
+
+    fn wait(&self) {
+        let mut message = [0; 4096];
+        loop {
+            let length = self.socket.recv(&mut message).expect("the daemon to say that it is ready");
+            if message[..length].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
+                return;
+            }
+        }
+    }
+}
+
+/// The balancer's part of `ipvsctl show -o json`.
+fn balancer(places: &Places, socket: &Path) -> serde_json::Value {
+    let output =
+        Command::new(&places.ipvsctl).arg("--socket").arg(socket).args(["show", "-o", "json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["balancer"].take()
 }
 
 fn keepalived(configuration: &Path, table: &Table, folder: &Path) -> (f64, f64) {

@@ -315,7 +315,7 @@ fn show_report(report: &config::Report) {
 }
 
 fn warnings(report: &config::Report) -> u32 {
-    u32::try_from(report.count(Severity::Warning) + report.count(Severity::Note)).unwrap_or(u32::MAX)
+    u32::try_from(report.count(Severity::Warning)).unwrap_or(u32::MAX)
 }
 
 /// A channel of its own for one source, whose messages arrive as events. Costs a sleeping thread, and keeps the sources
