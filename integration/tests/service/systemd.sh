@@ -197,7 +197,7 @@ same "the table" "$two" "$(table)"
 
 step "the watchdog: a process that hangs is replaced"
 mkdir -p "$unit.d"
-printf '[Service]\nWatchdogSec=4\n' >"$unit.d/quick.conf"
+printf '[Service]\nWatchdogSec=10\n' >"$unit.d/quick.conf"
 systemctl daemon-reload
 must "a restart" systemctl restart ipvsd
 same "the table, entries of which were removed and made again" "$service" "$(grep -- ^-A <<<"$(table)")"
