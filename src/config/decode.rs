@@ -34,7 +34,7 @@ pub(super) fn text(bytes: Vec<u8>, path: &Path, report: &mut Report) -> Result<F
                 return Err(Diagnostic::placeless(Severity::Error, Code::Binary, format!("{shown} is not text"))
                     .help("a configuration is text in UTF-8; check that the right file was named"));
             }
-            let id = report.files_mut().add(path, Arc::from(text));
+            let id = report.files_mut().add(path, Arc::new(text));
             let span = Span::new(id, valid..valid + char::REPLACEMENT_CHARACTER.len_utf8());
             report.add(
                 Diagnostic::warning(Code::Encoding, span, format!("{odd} bytes of this file are not UTF-8"))
@@ -44,5 +44,5 @@ pub(super) fn text(bytes: Vec<u8>, path: &Path, report: &mut Report) -> Result<F
             return Ok(id);
         }
     };
-    Ok(report.files_mut().add(path, Arc::from(text)))
+    Ok(report.files_mut().add(path, Arc::new(text)))
 }

@@ -154,7 +154,7 @@ pub struct Position {
 #[derive(Debug, Clone)]
 struct File {
     path: PathBuf,
-    text: Arc<str>,
+    text: Arc<String>,
     /// Byte offset of the start of each line.
     lines: Vec<u32>,
     /// Stretches that no report may show.
@@ -169,7 +169,7 @@ pub struct Files {
 
 impl Files {
     /// Keeps a text.
-    pub(super) fn add(&mut self, path: &Path, text: Arc<str>) -> FileId {
+    pub(super) fn add(&mut self, path: &Path, text: Arc<String>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1);
         let lines = std::iter::once(0).chain(starts).filter_map(|offset| u32::try_from(offset).ok()).collect();
@@ -202,8 +202,8 @@ impl Files {
     }
 
     /// The text of a file, shared.
-    pub(super) fn shared(&self, id: FileId) -> Arc<str> {
-        self.file(id).map_or_else(|| Arc::from(""), |file| Arc::clone(&file.text))
+    pub(super) fn shared(&self, id: FileId) -> Arc<String> {
+        self.file(id).map_or_else(Arc::default, |file| Arc::clone(&file.text))
     }
 
     /// The text of a stretch.

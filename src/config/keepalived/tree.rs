@@ -31,15 +31,24 @@ pub(super) struct Node {
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    texts: Vec<Arc<str>>,
+    texts: Vec<Arc<String>>,
     words: Vec<Word>,
     nodes: Vec<Node>,
     owned: Vec<String>,
 }
 
+/// Fewer bytes than a word of a generated file takes on the average, its blanks included.
+const BYTES_PER_WORD: usize = 8;
+/// The same for a statement.
+const BYTES_PER_STATEMENT: usize = 16;
+
 impl Tree {
     /// A text that spans may speak of from now on; in the order of their file ids.
-    pub(super) fn add_text(&mut self, text: Arc<str>) {
+    pub(super) fn add_text(&mut self, text: Arc<String>) {
+        // Room for what a dense file has, at once: to grow step by step would copy it over and over, and room that is not
+        // used costs nothing.
+        self.words.reserve(text.len() / BYTES_PER_WORD);
+        self.nodes.reserve(text.len() / BYTES_PER_STATEMENT);
         self.texts.push(text);
     }
 

@@ -118,28 +118,34 @@ impl Kernel {
     /// Gives the steps to the kernel, in order, and says what became of each.
     pub(super) fn apply(&mut self, plan: &Plan) -> Vec<StepOutcome> {
         let mut outcomes = Vec::with_capacity(plan.steps.len());
+        let mut commands = Vec::with_capacity(plan.steps.len().min(CHUNK));
         for steps in plan.steps.chunks(CHUNK) {
-            self.apply_chunk(steps, &mut outcomes);
+            self.apply_chunk(steps, &mut commands, &mut outcomes);
         }
         outcomes
     }
 
-    fn apply_chunk(&mut self, steps: &[Step], outcomes: &mut Vec<StepOutcome>) {
+    fn apply_chunk(&mut self, steps: &[Step], commands: &mut Vec<Command>, outcomes: &mut Vec<StepOutcome>) {
         let Ok(ipvs) = self.ipvs() else {
             outcomes.extend(steps.iter().map(|_| StepOutcome::Unknown));
             return;
         };
-        let commands: Vec<Option<Command>> = steps.iter().map(translate::command).collect();
-        let sent: Vec<Command> = commands.iter().flatten().cloned().collect();
-        let batch = ipvs.apply(&sent);
-        let mut results = batch.outcomes.into_iter();
+        commands.clear();
+        let begin = outcomes.len();
+        for step in steps {
+            match translate::command(step) {
+                Some(command) => {
+                    commands.push(command);
+                    // Until the kernel has said what became of it.
+                    outcomes.push(StepOutcome::Unknown);
+                }
+                None => outcomes.push(StepOutcome::Refused("a name in it is longer than the kernel takes".to_owned())),
+            }
+        }
         let mut gone = false;
-        for command in &commands {
-            let outcome = match command {
-                None => StepOutcome::Refused("a name in it is longer than the kernel takes".to_owned()),
-                Some(_) => results.next().map_or(StepOutcome::Unknown, |result| outcome(result, &mut gone)),
-            };
-            outcomes.push(outcome);
+        let places = outcomes.iter_mut().skip(begin).filter(|outcome| matches!(outcome, StepOutcome::Unknown));
+        for (place, result) in places.zip(ipvs.apply(commands).outcomes) {
+            *place = outcome(result, &mut gone);
         }
         if gone {
             self.ipvs = None;
