@@ -284,7 +284,10 @@ fn what_is_no_socket_is_left_alone() {
     fs::write(&file, "precious").unwrap();
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&file, &link).unwrap();
-    for path in [folder.path().join("file"), link, folder.path().to_path_buf()] {
+    // Not the temporary folder itself: its lock file would lie beside it, and stay.
+    let below = folder.path().join("folder");
+    fs::create_dir(&below).unwrap();
+    for path in [folder.path().join("file"), link, below] {
         let error = serve(options(&path)).unwrap_err();
         assert!(matches!(error, ControlError::NotASocket(_)), "{path:?}: {error:?}");
     }
