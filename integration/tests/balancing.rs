@@ -62,7 +62,7 @@ lab_test! {
         assert_eq!(tally.get("s2"), Some(&10), "{tally:?}");
         ipvsd.wait_show("a reason for people", |snapshot| {
             let server = &servers(snapshot)[0];
-            server["health"] == "down" && server["reason"].as_str().is_some_and(|reason| reason.contains("refused"))
+            server["health"] == "down" && server["reason"].as_str().is_some_and(|reason| reason.contains("refuses"))
         });
         net.servers[0].open();
         ipvsd.wait_table("the living one back", |table| has(table, "10.0.0.11:80", 1));

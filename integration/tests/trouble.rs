@@ -180,6 +180,19 @@ lab_test! {
         assert!(ipvsd.daemon().is_running());
     }
 
+    /// What the kernel refuses at a reload is said by the reload.
+    fn a_reload_says_what_the_kernel_refused() {
+        let (_lab, node) = alone("reload-refused");
+        let service = |engine: &str| format!("virtual_server 192.0.2.1 80 {{\n  lb_algo rr\n  lb_kind NAT\n  protocol UDP\n  persistence_timeout 60\n{engine}  real_server 10.0.0.1 80 {{\n    weight 1\n  }}\n}}\n");
+        let ipvsd = Ipvsd::start(&node, &service(""));
+        wait_until(PATIENCE, "the service", || node.ipvs_table().contains("10.0.0.1:80"));
+        let reload = ipvsd.reload(&service("  persistence_engine nonesuch\n"));
+        assert_eq!(reload.status.code(), Some(1), "{reload:?}");
+        assert!(reload.stderr.contains("refused") && reload.stderr.contains("nonesuch"), "{reload:?}");
+        assert!(node.ipvs_table().contains("10.0.0.1:80"), "what was there stays");
+        assert!(ipvsd.reload(&service("")).success());
+    }
+
     /// A scheduler that the kernel has not: that service waits and says why; the others work.
     fn one_service_in_trouble_does_not_stop_the_others() {
         let (_lab, node) = alone("one-in-trouble");

@@ -225,6 +225,9 @@ impl Loop {
     }
 
     fn read(&mut self) -> Input {
+        if self.ledger.catch_up(self.balancer.ledger()) {
+            self.journal.line(Gravity::Info, "the ledger is written by now", Instant::now());
+        }
         let read = if self.configuring.is_empty() {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
             let exclusive = balancer.config().global.exclusive;

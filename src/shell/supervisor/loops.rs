@@ -155,24 +155,35 @@ impl Loops {
         router.is_some_and(|reply| wait(&reply).is_some()) && balancer.is_some_and(|reply| wait(&reply).is_some())
     }
 
-    /// Hands both a new configuration; returns the steps that the table was given.
-    pub(super) fn configure(&self, config: &Arc<Config>) -> Vec<PlannedStep> {
+    /// Hands both a new configuration; returns the steps that the table was given, and what went wrong.
+    pub(super) fn configure(&self, config: &Arc<Config>) -> (Vec<PlannedStep>, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut complain = |problem: String| {
+            tracing::error!("{problem}");
+            problems.push(problem);
+        };
         let router = self.router.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let balancer = self.balancer.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         match router.map(|reply| wait(&reply)) {
             Some(Some(Ok(()))) | None => {}
-            Some(Some(Err(problem))) => tracing::error!("the router loop: {problem}"),
+            Some(Some(Err(problem))) => complain(format!("the router loop: {problem}")),
             Some(None) => {
-                tracing::error!("the router loop did not answer in time; it takes the configuration when it can");
+                complain("the router loop did not answer in time; it takes the configuration when it can".to_owned());
             }
         }
         match balancer.map(|reply| wait(&reply)) {
-            Some(Some(reply)) => reply.steps,
-            Some(None) => {
-                tracing::error!("the balancer loop did not answer in time; it takes the configuration when it can");
-                Vec::new()
+            Some(Some(reply)) => {
+                // The balancer has logged these itself.
+                problems.extend(reply.kernel_problem.map(|problem| format!("{problem}; services wait")));
+                let refused = |(step, problem)| format!("the kernel refused to {step}: {problem}");
+                problems.extend(reply.refused.into_iter().map(refused));
+                (reply.steps, problems)
             }
-            None => Vec::new(),
+            Some(None) => {
+                complain("the balancer loop did not answer in time; it takes the configuration when it can".to_owned());
+                (Vec::new(), problems)
+            }
+            None => (Vec::new(), problems),
         }
     }
 

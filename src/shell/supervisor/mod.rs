@@ -241,19 +241,20 @@ impl Supervisor {
             tracing::error!("reload refused, and nothing was changed: {why}");
             self.refused = Some(why);
             self.service.reloaded(&self.status());
-            return ReloadReply { applied: false, steps: Vec::new(), diagnostics };
+            return ReloadReply { applied: false, steps: Vec::new(), problems: Vec::new(), diagnostics };
         };
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
         self.sysctls.apply(&config).iter().for_each(super::sysctl::Change::log);
-        steps.extend(self.loops.configure(&config));
+        let (of_the_table, problems) = self.loops.configure(&config);
+        steps.extend(of_the_table);
         self.config = config;
         self.loaded_at = Instant::now();
         self.warnings = warnings(&report);
         self.refused = None;
         tracing::info!("reloaded {}: {} steps", self.arguments.config.display(), steps.len());
         self.service.reloaded(&self.status());
-        ReloadReply { applied: true, steps, diagnostics }
+        ReloadReply { applied: true, steps, problems, diagnostics }
     }
 
     fn plan(&self, request: &PlanRequest) -> Result<PlanReply, crate::api::ErrorReply> {
