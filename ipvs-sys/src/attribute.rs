@@ -1,6 +1,6 @@
 //! Netlink attributes, written and read: the one place that knows about lengths, padding and byte order.
 //!
-//! Writing goes through [`Attribute`], a small tree, and [`write`]. Reading goes through
+//! Writing goes through [`Attribute`], a small tree, and [`write()`]. Reading goes through
 //! [`attributes`], which walks bytes that may be anything: an attribute of an unknown kind is the caller's to skip, one of a
 //! known kind with an impossible length is [`Malformed`], and nothing panics.
 

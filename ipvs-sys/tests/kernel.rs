@@ -1,7 +1,9 @@
 //! Against a real kernel's IPVS: everything, in network namespaces of its own.
 //!
 //! Each test unshares its thread into a fresh network namespace, so they neither see each other nor the host. Where IPVS is
-//! missing, or the rights for it, a line that starts with `SKIP:` says why, and the test ends; with `REQUIRE_IPVS=1` it fails.
+//! missing, or the rights for it, they all run again in one guest of the repository's `scripts/lab`, which
+//! `the_same_in_a_guest_where_ipvs_is_missing_here` starts. Where there is no such script either (the crate alone), a line that
+//! starts with `SKIP:` says why, and the test ends; with `REQUIRE_IPVS=1` it fails.
 //!
 //! The kernel's table is read three ways: by this crate, by `ipvsadm -Sn` and `-Ln` (libnl's encoder and another decoder), and
 //! from `/proc/net/ip_vs`, which is text that the kernel makes without netlink.
@@ -23,7 +25,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::process::Command as Program;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Program, Stdio};
 use std::time::{Duration, Instant};
 
 /// Past the test harness's capture, which would hide it.
@@ -37,24 +40,59 @@ fn skip(reason: impl Display) {
     say(format!("SKIP: {reason}"));
 }
 
-/// IPVS in a network namespace of this thread's own, or `None` with the reason said.
-fn fresh() -> Option<Ipvs> {
+/// The script that runs a command on a kernel with IPVS, where this crate lies in its repository.
+fn lab() -> Option<PathBuf> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("scripts/lab");
+    (script.exists() && std::env::var_os("IPVSD_LAB").is_none()).then_some(script)
+}
+
+/// IPVS in a network namespace of this thread's own, or why not.
+fn try_fresh() -> Result<Ipvs, String> {
     if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
-        skip(format!("no network namespace of its own can be made ({errno}); run as root"));
-        return None;
+        return Err(format!("no network namespace of its own can be made ({errno}); run as root"));
     }
     match Ipvs::open() {
         Ok(ipvs) => {
             // Without any address of its own a namespace takes every destination for a broadcast address.
             run("ip", &["link", "set", "lo", "up"]);
-            Some(ipvs)
+            Ok(ipvs)
         }
-        Err(error @ (OpenError::NoIpvs | OpenError::NotPermitted)) => {
-            skip(error);
-            None
-        }
+        Err(error @ (OpenError::NoIpvs | OpenError::NotPermitted)) => Err(error.to_string()),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// IPVS in a network namespace of this thread's own, or `None` with the reason said.
+fn fresh() -> Option<Ipvs> {
+    match try_fresh() {
+        Ok(ipvs) => Some(ipvs),
+        Err(reason) if lab().is_some() => {
+            say(format!("not here but in a guest: {reason}"));
+            None
+        }
+        Err(reason) => {
+            skip(reason);
+            None
+        }
+    }
+}
+
+#[test]
+fn the_same_in_a_guest_where_ipvs_is_missing_here() {
+    let Some(lab) = lab() else { return };
+    if try_fresh().is_ok() {
+        return;
+    }
+    let mut guest = Program::new(lab);
+    guest.args(["env", "REQUIRE_IPVS=1"]).arg(std::env::current_exe().unwrap()).arg("--test-threads=1");
+    if std::env::var_os("LAB_TIMEOUT").is_none() {
+        guest.env("LAB_TIMEOUT", "280");
+    }
+    let output = guest.stdin(Stdio::null()).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    say(&said);
+    // Zero tests run would also be a success to the runner.
+    assert!(output.status.success() && !said.contains(" 0 passed"), "{said}");
 }
 
 /// Runs a program in this thread's namespace and gives what it printed.
