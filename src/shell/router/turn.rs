@@ -29,8 +29,8 @@ const SOCKETS: u64 = 1 << 32;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
 const PACKETS_A_TURN: usize = 64;
-/// After a socket could not be opened, the time until it is tried again.
-const SOCKET_RETRY: Duration = Duration::from_secs(1);
+/// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Loop {
     router: Router,
@@ -45,6 +45,7 @@ pub(super) struct Loop {
     sockets: Sockets,
     listeners: Vec<Listener>,
     listen_again_at: Option<Instant>,
+    resync_at: Option<Instant>,
     listen_problem: Option<String>,
     runner: Runner,
     events: Sender<RouterEvent>,
@@ -81,6 +82,7 @@ impl Loop {
             sockets: Sockets::default(),
             listeners: Vec::new(),
             listen_again_at: None,
+            resync_at: None,
             listen_problem: None,
             runner,
             events: options.events,
@@ -138,6 +140,10 @@ impl Loop {
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
         }
+        if self.resync_at.is_some_and(|at| at <= now) {
+            self.resync();
+            self.apply();
+        }
         if tokens.contains(&KNOCK) {
             self.read_inbox();
             self.apply();
@@ -151,7 +157,7 @@ impl Loop {
     }
 
     fn set_timer(&mut self) {
-        let wanted = [self.router.poll_timeout(), self.listen_again_at].into_iter().flatten().min();
+        let wanted = [self.router.poll_timeout(), self.listen_again_at, self.resync_at].into_iter().flatten().min();
         if wanted == self.timer_at {
             return;
         }
@@ -280,7 +286,7 @@ impl Loop {
         match self.sockets.sync(&self.listeners, &self.epoll, SOCKETS) {
             Ok(()) => self.listen_problem = None,
             Err(problem) => {
-                self.listen_again_at = Some(Instant::now() + SOCKET_RETRY);
+                self.listen_again_at = Some(Instant::now() + RETRY);
                 if self.listen_problem.as_ref() != Some(&problem) {
                     error!("{problem}; trying again every second");
                     self.listen_problem = Some(problem);
@@ -329,15 +335,19 @@ impl Loop {
         }
     }
 
-    /// Reads all links and addresses.
+    /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
     fn resync(&mut self) {
         let now = Instant::now();
+        self.resync_at = None;
         match self.requests.links().and_then(|links| Ok((links, self.requests.addresses()?))) {
             Ok((links, addresses)) => {
                 self.router.handle(Input::Links(links), now);
                 self.router.handle(Input::Addresses(addresses), now);
             }
-            Err(error) => error!("cannot read the host's links and addresses: {error}"),
+            Err(error) => {
+                error!("cannot read the host's links and addresses: {error}; trying again in a second");
+                self.resync_at = Some(now + RETRY);
+            }
         }
     }
 }
