@@ -18,6 +18,7 @@ mod views;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -84,6 +85,7 @@ struct Supervisor {
     loops: Loops,
     control: ControlHandle,
     service: ServiceManager,
+    signals: Pending,
     inbox: mpsc::Receiver<Event>,
     _state_dir: StateDir,
 }
@@ -112,7 +114,8 @@ impl Supervisor {
             exit: if matches!(error, ControlError::InUse { .. }) { Exit::AlreadyRunning } else { Exit::Failed },
             sentence: error.to_string(),
         })?;
-        listen_for_signals(&outbox)?;
+        let signals = Pending::default();
+        listen_for_signals(&outbox, signals.clone())?;
         let (mut sysctls, changes) = Sysctls::new(&arguments.state_dir);
         changes.iter().chain(&sysctls.apply(&config)).for_each(super::sysctl::Change::log);
         let loops = Loops::start(
@@ -144,6 +147,7 @@ impl Supervisor {
             loops,
             control,
             service: ServiceManager::new(now),
+            signals,
             inbox,
             _state_dir: state_dir,
         })
@@ -174,6 +178,9 @@ impl Supervisor {
 
     /// Handles one event; an exit status ends the daemon.
     fn handle(&mut self, event: Event) -> Option<Exit> {
+        if let Event::Signal(signal) = &event {
+            self.signals.clear(*signal);
+        }
         match event {
             Event::Signal(SIGHUP) => {
                 self.reload();
@@ -285,7 +292,7 @@ impl Supervisor {
     /// The order matters: peers take over on the priority 0 that the router sends, while our table still forwards.
     fn stop(mut self, exit: Exit) -> Exit {
         self.service.stopping();
-        self.loops.stop();
+        self.loops.stop(&self.config);
         self.sysctls.restore_all().iter().for_each(super::sysctl::Change::log);
         self.control.stop();
         tracing::info!("stopped");
@@ -333,13 +340,38 @@ fn forward<T: Send + 'static>(outbox: &Sender<Event>, name: &str, wrap: fn(T) ->
     Ok(sender)
 }
 
-fn listen_for_signals(outbox: &Sender<Event>) -> Result<(), Refusal> {
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
+/// Signals that were heard and not handled yet: any number of one kind is one wish.
+#[derive(Debug, Clone, Default)]
+struct Pending(Arc<[AtomicBool; 4]>);
+
+/// The signals that are listened to.
+const SIGNALS: [i32; 4] = [SIGHUP, SIGTERM, SIGINT, SIGUSR1];
+
+impl Pending {
+    fn flag(&self, signal: i32) -> Option<&AtomicBool> {
+        SIGNALS.iter().position(|known| *known == signal).and_then(|at| self.0.get(at))
+    }
+
+    /// `true` if it was not pending.
+    fn raise(&self, signal: i32) -> bool {
+        self.flag(signal).is_some_and(|flag| !flag.swap(true, Ordering::AcqRel))
+    }
+
+    /// To be called before it is handled, so that one that comes meanwhile counts.
+    fn clear(&self, signal: i32) {
+        if let Some(flag) = self.flag(signal) {
+            flag.store(false, Ordering::Release);
+        }
+    }
+}
+
+fn listen_for_signals(outbox: &Sender<Event>, pending: Pending) -> Result<(), Refusal> {
+    let mut signals = Signals::new(SIGNALS)
         .map_err(|error| Refusal { exit: Exit::Failed, sentence: format!("cannot listen for signals: {error}") })?;
     let outbox = outbox.clone();
     small_thread("signals", move || {
         for signal in signals.forever() {
-            if outbox.send(Event::Signal(signal)).is_err() {
+            if pending.raise(signal) && outbox.send(Event::Signal(signal)).is_err() {
                 return;
             }
         }
@@ -353,4 +385,19 @@ fn small_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), 
         .spawn(body)
         .map(drop)
         .map_err(|error| Refusal { exit: Exit::Failed, sentence: format!("cannot start a thread: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_signals_is_one_wish_of_each_kind() {
+        let pending = Pending::default();
+        assert!(pending.raise(SIGHUP));
+        assert!((0..1000).all(|_| !pending.raise(SIGHUP)));
+        assert!(pending.raise(SIGTERM), "another kind is another wish");
+        pending.clear(SIGHUP);
+        assert!(pending.raise(SIGHUP), "one that comes after the handling began counts");
+    }
 }
