@@ -29,6 +29,9 @@ const SOCKETS: u64 = 1 << 32;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
 const PACKETS_A_TURN: usize = 64;
+/// Packets read from one socket before a deadline is believed: more than its buffer holds, so that an advert is found
+/// behind any flood.
+const PACKETS_BEFORE_A_DEADLINE: usize = 512;
 /// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -125,7 +128,7 @@ impl Loop {
         }
         for token in tokens {
             if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
-                self.read_packets(index);
+                self.read_packets(index, PACKETS_A_TURN);
             }
         }
         if tokens.contains(&TIMER) {
@@ -133,7 +136,10 @@ impl Loop {
             self.drain_timer();
         }
         let now = Instant::now();
-        if self.router.poll_timeout().is_some_and(|at| at <= now) {
+        if self.is_due(now) {
+            self.catch_up();
+        }
+        if self.is_due(now) {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
@@ -147,6 +153,23 @@ impl Loop {
         if tokens.contains(&KNOCK) {
             self.read_inbox();
             self.apply();
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.router.poll_timeout().is_some_and(|at| at <= now)
+    }
+
+    /// Reads what came in before a deadline is believed. We may have been stopped between any two instructions, or the wait
+    /// may have been interrupted by that (epoll_wait(2) fails with EINTR after SIGCONT): that nothing was heard is true only
+    /// of what was listened to.
+    fn catch_up(&mut self) {
+        let mut ready = [EpollEvent::empty(); 64];
+        let count = self.epoll.wait(&mut ready, EpollTimeout::ZERO).unwrap_or(0);
+        for event in ready.iter().take(count) {
+            if let Some(index) = event.data().checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
+                self.read_packets(index, PACKETS_BEFORE_A_DEADLINE);
+            }
         }
     }
 
@@ -295,8 +318,8 @@ impl Loop {
         }
     }
 
-    fn read_packets(&mut self, index: u32) {
-        for _ in 0..PACKETS_A_TURN {
+    fn read_packets(&mut self, index: u32, most: usize) {
+        for _ in 0..most {
             match self.sockets.receive(index, &mut self.buffer) {
                 Ok(Some(len)) => {
                     let bytes = self.buffer.get(..len).unwrap_or_default();
