@@ -34,7 +34,7 @@ use crate::shell::control::server::{self as control, ControlError, ControlHandle
 use crate::shell::files::{self, HostFiles};
 use crate::shell::log;
 use crate::shell::router::RouterEvent;
-use crate::shell::sysctl::Sysctls;
+use crate::shell::sysctl::{Change, Sysctls};
 
 pub use arguments::Arguments;
 pub use exit::Exit;
@@ -81,6 +81,8 @@ struct Supervisor {
     refused: Option<String>,
     process: Process,
     sysctls: Sysctls,
+    /// What was said of the settings at the start, until they are tried again.
+    said: Vec<Change>,
     inspect_at: Instant,
     loops: Loops,
     control: ControlHandle,
@@ -117,7 +119,8 @@ impl Supervisor {
         let signals = Pending::default();
         listen_for_signals(&outbox, signals.clone())?;
         let (mut sysctls, changes) = Sysctls::new(&arguments.state_dir);
-        changes.iter().chain(&sysctls.apply(&config)).for_each(super::sysctl::Change::log);
+        let settings = sysctls.apply(&config);
+        changes.iter().chain(&settings).for_each(Change::log);
         let loops = Loops::start(
             loops::Options {
                 state_dir: arguments.state_dir.clone(),
@@ -143,6 +146,7 @@ impl Supervisor {
             refused: None,
             process,
             sysctls,
+            said: settings,
             inspect_at: now + INSPECT_INTERVAL,
             loops,
             control,
@@ -212,7 +216,9 @@ impl Supervisor {
                 if ready {
                     // Settings under net.ipv4.vs exist only once the module is there.
                     let config = Arc::clone(&self.config);
-                    self.sysctls.apply(&config).iter().for_each(super::sysctl::Change::log);
+                    // What was said at the start need not be said again.
+                    let said = std::mem::take(&mut self.said);
+                    self.sysctls.apply(&config).iter().filter(|change| !said.contains(change)).for_each(Change::log);
                 }
             }
         }
@@ -227,7 +233,7 @@ impl Supervisor {
         }
         if now >= self.inspect_at {
             self.inspect_at = now + INSPECT_INTERVAL;
-            self.sysctls.inspect().iter().for_each(super::sysctl::Change::log);
+            self.sysctls.inspect().iter().for_each(Change::log);
         }
         if self.service.ping_due(now) {
             if self.loops.answer() {
@@ -252,7 +258,7 @@ impl Supervisor {
         };
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
-        self.sysctls.apply(&config).iter().for_each(super::sysctl::Change::log);
+        self.sysctls.apply(&config).iter().for_each(Change::log);
         steps.extend(self.loops.configure(&config));
         self.config = config;
         self.loaded_at = Instant::now();
@@ -293,7 +299,7 @@ impl Supervisor {
     fn stop(mut self, exit: Exit) -> Exit {
         self.service.stopping();
         self.loops.stop(&self.config);
-        self.sysctls.restore_all().iter().for_each(super::sysctl::Change::log);
+        self.sysctls.restore_all().iter().for_each(Change::log);
         self.control.stop();
         tracing::info!("stopped");
         exit
