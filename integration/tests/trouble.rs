@@ -139,6 +139,8 @@ native_test! {
             kernel["available"] == false && kernel["problem"].as_str().is_some_and(|problem| problem.contains("modprobe ip_vs"))
         });
         let table = ipvsd.ctl(&["show"]).ok();
+        let reload = ipvsd.ctl(&["reload"]);
+        assert!(reload.success() && reload.stderr.contains("services wait"), "{reload:?}");
         assert!(table.contains("MASTER") && table.contains("IPVS"), "{table}");
         ipvsd.stop();
         let fail = "[global]\nipvs-missing = \"fail\"\n\n[[service]]\naddress = \"192.0.2.100:80\"\nserver = [{ address = \"192.0.2.1:80\" }]\n";

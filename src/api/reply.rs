@@ -37,7 +37,7 @@ pub struct ReloadReply {
     pub applied: bool,
     /// Steps that the kernel's table was given.
     pub steps: Vec<PlannedStep>,
-    /// Diagnostics of the file, rendered as plain text; empty: none.
+    /// Diagnostics of the file, rendered as plain text, and what the kernel refused of it; empty: none.
     pub diagnostics: String,
 }
 

@@ -167,8 +167,9 @@ impl Loops {
         [router, balancer].into_iter().flatten().all(|reply| answers(&reply, by))
     }
 
-    /// Hands both a new configuration; returns the steps that the table was given.
-    pub(super) fn configure(&self, config: &Arc<Config>) -> Vec<PlannedStep> {
+    /// Hands both a new configuration; returns the steps that the table was given, and a sentence for each thing that did not
+    /// go as it should.
+    pub(super) fn configure(&self, config: &Arc<Config>) -> (Vec<PlannedStep>, Vec<String>) {
         let router = self.router.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let balancer = self.balancer.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let by = Instant::now() + PATIENCE;
@@ -180,12 +181,17 @@ impl Loops {
             }
         }
         match balancer.map(|reply| wait(&reply, by)) {
-            Some(Some(reply)) => reply.steps,
+            Some(Some(reply)) => {
+                let refused =
+                    reply.refused.into_iter().map(|(step, why)| format!("the kernel refused `{step}`: {why}"));
+                let away = reply.kernel_problem.map(|why| format!("{why}; services wait"));
+                (reply.steps, away.into_iter().chain(refused).collect())
+            }
             Some(None) => {
                 tracing::error!("the balancer loop did not answer in time; it takes the configuration when it can");
-                Vec::new()
+                (Vec::new(), vec!["the balancer loop has not answered yet; see `ipvsctl show`".to_owned()])
             }
-            None => Vec::new(),
+            None => (Vec::new(), vec!["the balancer loop is being started again; see `ipvsctl show`".to_owned()]),
         }
     }
 

@@ -248,7 +248,7 @@ impl Supervisor {
         self.service.reloading();
         let (config, report) = load(&self.arguments, &self.arguments.config);
         show_report(&report);
-        let diagnostics = report.render(false);
+        let mut diagnostics = report.render(false);
         let Some(config) = config else {
             let why = report.summary();
             tracing::error!("reload refused, and nothing was changed: {why}");
@@ -259,7 +259,15 @@ impl Supervisor {
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
         self.sysctls.apply(&config).iter().for_each(Change::log);
-        steps.extend(self.loops.configure(&config));
+        let (given, problems) = self.loops.configure(&config);
+        steps.extend(given);
+        for problem in problems {
+            if !diagnostics.is_empty() && !diagnostics.ends_with('\n') {
+                diagnostics.push('\n');
+            }
+            diagnostics.push_str(&problem);
+            diagnostics.push('\n');
+        }
         self.config = config;
         self.loaded_at = Instant::now();
         self.warnings = warnings(&report);
