@@ -298,8 +298,7 @@ mod signals {
             assert!(unknown.stderr.contains("no-such-group"), "{unknown:?}");
         }
 
-        /// The service manager hears READY once all is programmed and not for a reload before, RELOADING and READY around a reload, signs
-        /// of life, and STOPPING.
+        /// The service manager hears READY once all is programmed, RELOADING and READY around a reload, signs of life, and STOPPING.
         fn the_service_manager_is_told() {
             let (_lab, node) = alone("notify");
             node.write("/etc/a.conf", ROUTER);
