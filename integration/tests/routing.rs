@@ -243,6 +243,95 @@ native_test! {
     }
 }
 
+/// Masters that come to themselves, lose what they stand on, or are lied to.
+mod mishaps {
+    use super::*;
+    use nix::sys::signal::Signal;
+
+    native_test! {
+        /// A master that was stopped for longer than the others wait: when it goes on, it hears of the new one before it does anything,
+        /// and gives in (equal priorities, lower address).
+        fn a_master_that_slept_gives_in() {
+            let lan = Lan::new("slept", 2);
+            let low = Ipvsd::start(&lan.nodes[0], &conf(100, "version 3"));
+            low.wait_state("VI_1", "MASTER");
+            let high = Ipvsd::start(&lan.nodes[1], &conf(100, "version 3"));
+            high.wait_state("VI_1", "BACKUP");
+            low.daemon().signal(Signal::SIGSTOP);
+            high.wait_state("VI_1", "MASTER");
+            integration::waiting::holds_for(Duration::from_secs(3), "the new master", || lan.nodes[1].has_address("eth0", vip()));
+            low.daemon().signal(Signal::SIGCONT);
+            wait_owner(&lan, "n2");
+            low.wait_state("VI_1", "BACKUP");
+            assert_eq!(high.show()["instances"][0]["became_master"], 1);
+            assert_eq!(instances(&high.show())[0]["state"], "MASTER");
+        }
+
+        /// A backup that was stopped finds the adverts of that time in its socket, and does not take over.
+        fn a_backup_that_slept_stays_backup() {
+            let lan = Lan::new("backup-slept", 2);
+            let master = Ipvsd::start(&lan.nodes[0], &conf(150, "version 3"));
+            master.wait_state("VI_1", "MASTER");
+            let backup = Ipvsd::start(&lan.nodes[1], &conf(100, "version 3"));
+            backup.wait_state("VI_1", "BACKUP");
+            backup.daemon().signal(Signal::SIGSTOP);
+            integration::waiting::holds_for(Duration::from_secs(6), "one master", || owners(&lan) == ["n1"]);
+            backup.daemon().signal(Signal::SIGCONT);
+            integration::waiting::holds_for(Duration::from_secs(2), "one master", || owners(&lan) == ["n1"]);
+            assert_eq!(backup.show()["instances"][0]["became_master"], 0);
+        }
+
+        /// The interface's own address goes: a fault, told to the others by priority 0, so that they need not wait; and back.
+        fn without_an_address_of_its_own_it_leaves() {
+            let lan = Lan::new("own-address", 2);
+            let slow = |priority| conf(priority, "version 3").replace("advert_int 1\n", "advert_int 4\n");
+            let one = Ipvsd::start(&lan.nodes[0], &slow(150));
+            one.wait_state("VI_1", "MASTER");
+            let two = Ipvsd::start(&lan.nodes[1], &slow(100));
+            two.wait_show("an advert heard", |snapshot| instances(snapshot)[0]["adverts_received"].as_u64() > Some(0));
+            lan.nodes[0].remove_address("eth0", "192.0.2.1/24");
+            // Skew alone is 2.4 s, silence would be 14.4 s.
+            let took = wait_owner(&lan, "n2");
+            assert!(took < Duration::from_secs(10), "priority 0 was not sent: {took:?}");
+            one.wait_state("VI_1", "FAULT");
+            lan.nodes[0].add_address("eth0", "192.0.2.1/24");
+            wait_owner(&lan, "n1");
+        }
+
+        /// Priority 255 is master at once, and a weight cannot change that; stopped, it leaves as all others do.
+        fn an_owner_is_master_at_once() {
+            let lan = Lan::new("owner", 2);
+            let other = Ipvsd::start(&lan.nodes[1], &conf(254, "version 3"));
+            other.wait_state("VI_1", "MASTER");
+            let owner = Ipvsd::start(&lan.nodes[0], &conf(255, "version 3"));
+            wait_owner(&lan, "n1");
+            other.wait_state("VI_1", "BACKUP");
+            owner.stop();
+            wait_owner(&lan, "n2");
+        }
+
+        /// Bytes that are no adverts: counted, told in few lines, and nothing else comes of them.
+        fn garbage_is_counted_and_not_believed() {
+            let lan = Lan::new("garbage", 2);
+            let one = Ipvsd::start(&lan.nodes[0], &conf(100, "version 3"));
+            one.wait_state("VI_1", "MASTER");
+            let flood = "import socket,os,random\ns=socket.socket(socket.AF_INET,socket.SOCK_RAW,112)\n\
+                         s.setsockopt(socket.IPPROTO_IP,socket.IP_MULTICAST_TTL,255)\n\
+                         s.setsockopt(socket.IPPROTO_IP,socket.IP_MULTICAST_IF,socket.inet_aton('192.0.2.2'))\nr=random.Random(7)\n\
+                         for i in range(20000):\n b=bytearray(r.randbytes(r.randrange(0,64)))\n\
+                         \x20if len(b)>1: b[0]=r.choice([0x21,0x31,0x3f,0xff]); b[1]=51\n\
+                         \x20s.sendto(bytes(b),('224.0.0.18',0))\n";
+            lan.nodes[1].command("python3").args(["-c", flood]).ok();
+            one.wait_show("drops", |snapshot| instances(snapshot)[0]["adverts_dropped"].as_array().is_some_and(|drops| drops.len() > 2));
+            let snapshot = one.show();
+            assert_eq!(instances(&snapshot)[0]["state"], "MASTER", "{snapshot}");
+            assert_eq!(instances(&snapshot)[0]["became_master"], 1, "{snapshot}");
+            let lines = one.daemon().log().lines().count();
+            assert!(lines < 100, "{lines} lines:\n{}", one.daemon().log());
+        }
+    }
+}
+
 /// Debian's keepalived on the other side of the wire.
 mod peers {
     use super::*;

@@ -139,6 +139,8 @@ native_test! {
             kernel["available"] == false && kernel["problem"].as_str().is_some_and(|problem| problem.contains("modprobe ip_vs"))
         });
         let table = ipvsd.ctl(&["show"]).ok();
+        let reload = ipvsd.ctl(&["reload"]);
+        assert!(reload.success() && reload.stderr.contains("services wait"), "{reload:?}");
         assert!(table.contains("MASTER") && table.contains("IPVS"), "{table}");
         ipvsd.stop();
         let fail = "[global]\nipvs-missing = \"fail\"\n\n[[service]]\naddress = \"192.0.2.100:80\"\nserver = [{ address = \"192.0.2.1:80\" }]\n";
@@ -180,6 +182,19 @@ lab_test! {
         assert!(ipvsd.daemon().is_running());
     }
 
+    /// What the kernel refuses at a reload is said by the reload.
+    fn a_reload_says_what_the_kernel_refused() {
+        let (_lab, node) = alone("reload-refused");
+        let service = |engine: &str| format!("virtual_server 192.0.2.1 80 {{\n  lb_algo rr\n  lb_kind NAT\n  protocol UDP\n  persistence_timeout 60\n{engine}  real_server 10.0.0.1 80 {{\n    weight 1\n  }}\n}}\n");
+        let ipvsd = Ipvsd::start(&node, &service(""));
+        wait_until(PATIENCE, "the service", || node.ipvs_table().contains("10.0.0.1:80"));
+        let reload = ipvsd.reload(&service("  persistence_engine nonesuch\n"));
+        assert_eq!(reload.status.code(), Some(1), "{reload:?}");
+        assert!(reload.stderr.contains("refused") && reload.stderr.contains("nonesuch"), "{reload:?}");
+        assert!(node.ipvs_table().contains("10.0.0.1:80"), "what was there stays");
+        assert!(ipvsd.reload(&service("")).success());
+    }
+
     /// A scheduler that the kernel has not: that service waits and says why; the others work.
     fn one_service_in_trouble_does_not_stop_the_others() {
         let (_lab, node) = alone("one-in-trouble");
@@ -195,5 +210,148 @@ lab_test! {
         wait_until(PATIENCE, "the other service", || node.ipvs_table().contains("192.0.2.1:81 rr"));
         assert!(ipvsd.reload(&format!("{}{}", service(80, "wrr"), service(81, "rr"))).success());
         wait_until(PATIENCE, "both", || node.ipvs_table().contains("192.0.2.1:80 wrr"));
+    }
+}
+
+/// Signals and the service manager's protocol.
+mod signals {
+    use integration::subject::instances;
+    use integration::waiting::wait_for;
+    use nix::sys::signal::Signal;
+
+    use super::*;
+
+    /// What the service manager was told so far, by a program that stands in for it.
+    const MANAGER: &str = "import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind('/run/notify')\nprint('bound',flush=True)\nwhile True: print(s.recv(65536).decode().replace('\\n',' '),flush=True)\n";
+
+    native_test! {
+        /// SIGHUP takes a new file, and refuses a broken one without losing anything; any number of them is harmless.
+        fn hangup_reloads() {
+            let (_lab, node) = alone("hangup");
+            let ipvsd = Ipvsd::start(&node, ROUTER);
+            ipvsd.wait_state("VI_1", "MASTER");
+            node.write("/etc/keepalived/keepalived.conf", ROUTER.replace("192.0.2.100", "192.0.2.101"));
+            ipvsd.daemon().signal(Signal::SIGHUP);
+            wait_until(PATIENCE, "the other address", || {
+                node.has_address("eth0", "192.0.2.101".parse().unwrap()) && !node.has_address("eth0", "192.0.2.100".parse().unwrap())
+            });
+            node.write("/etc/keepalived/keepalived.conf", "vrrp_instance VI_1 {\n  virtual_router_id 900\n");
+            ipvsd.daemon().signal(Signal::SIGHUP);
+            ipvsd.daemon().wait_log(PATIENCE, "reload refused, and nothing was changed");
+            ipvsd.wait_show("the refusal", |snapshot| snapshot["config"]["refused"].is_string());
+            assert!(node.has_address("eth0", "192.0.2.101".parse().unwrap()));
+            node.write("/etc/keepalived/keepalived.conf", ROUTER);
+            for _ in 0..2000 {
+                ipvsd.daemon().signal(Signal::SIGHUP);
+            }
+            ipvsd.wait_show("the last file", |snapshot| snapshot["config"]["refused"].is_null());
+            let snapshot = ipvsd.show();
+            assert_eq!(instances(&snapshot)[0]["state"], "MASTER", "{snapshot}");
+            assert_eq!(instances(&snapshot)[0]["became_master"], 1, "{snapshot}");
+            ipvsd.stop();
+            assert!(!node.has_address("eth0", "192.0.2.100".parse().unwrap()));
+        }
+
+        /// SIGUSR1 logs the snapshot, the same as `show -o json` gives; SIGINT is a clean stop as SIGTERM is.
+        fn usr1_logs_the_snapshot_and_int_stops() {
+            let (_lab, node) = alone("usr1");
+            let ipvsd = Ipvsd::start(&node, ROUTER);
+            ipvsd.wait_state("VI_1", "MASTER");
+            ipvsd.daemon().signal(Signal::SIGUSR1);
+            let line = wait_for(PATIENCE, "the snapshot", || {
+                let log = ipvsd.daemon().log();
+                log.lines().find_map(|line| line.split_once("snapshot {").map(|(_, rest)| format!("{{{rest}"))).ok_or(log)
+            });
+            let snapshot: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(instances(&snapshot)[0]["state"], "MASTER", "{snapshot}");
+            ipvsd.daemon().signal(Signal::SIGINT);
+            assert!(ipvsd.daemon().wait(PATIENCE).success());
+            assert!(!node.has_address("eth0", "192.0.2.100".parse().unwrap()));
+        }
+
+        /// Asked to stop while a tracked script hangs that ignores SIGTERM, and again while it stops: it ends in a few seconds, with
+        /// its addresses taken off and no script left.
+        fn a_stop_does_not_wait_for_a_script_that_hangs() {
+            let (_lab, node) = alone("stop-hanging");
+            node.write("/etc/stubborn", "#!/bin/sh\ntrap '' TERM\ntouch /run/runs\nwhile :; do sleep 1000; done\n");
+            node.sh("chmod 755 /etc/stubborn");
+            let script = "vrrp_script stubborn {\n  script /etc/stubborn\n  interval 100\n  timeout 90\n  weight -10\n}\n";
+            let conf = format!("{script}{}", ROUTER.replace("  interface eth0\n", "  interface eth0\n  track_script {\n    stubborn\n  }\n"));
+            let ipvsd = Ipvsd::start(&node, &conf);
+            ipvsd.wait_state("VI_1", "MASTER");
+            wait_until(PATIENCE, "the script", || node.read("/run/runs").is_ok());
+            let started = std::time::Instant::now();
+            ipvsd.daemon().signal(Signal::SIGTERM);
+            ipvsd.daemon().signal(Signal::SIGTERM);
+            ipvsd.daemon().signal(Signal::SIGINT);
+            assert!(ipvsd.daemon().wait(PATIENCE).success(), "{}", ipvsd.daemon().log());
+            assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+            assert!(!node.has_address("eth0", "192.0.2.100".parse().unwrap()));
+            wait_until(PATIENCE, "no script left", || !node.command("pgrep").args(["-f", "^/bin/sh /etc/stubborn|^sleep 1000"]).output().success());
+        }
+
+        /// The socket is for root and a group that is named, and for nobody else.
+        fn the_control_socket_has_the_mode_and_group_that_were_asked_for() {
+            let (_lab, node) = alone("socket-mode");
+            node.write("/etc/a.conf", ROUTER);
+            let daemon = node.command(bin("ipvsd")).args(["--config", "/etc/a.conf", "--socket", "/run/own/a.sock", "--socket-group", "daemon"]).spawn("ipvsd");
+            let ctl = |user: &[&str]| {
+                let mut words = vec!["--clear-groups"];
+                words.extend(user);
+                node.command("setpriv").args(words).arg(bin("ipvsctl")).args(["--socket", "/run/own/a.sock", "show"]).output()
+            };
+            wait_until(PATIENCE, "an answer", || ctl(&[]).success());
+            assert_eq!(node.sh("stat -c '%a %g' /run/own/a.sock").trim(), "660 1", "daemon is group 1");
+            let refused = ctl(&["--reuid", "65534", "--regid", "65534"]);
+            assert!(!refused.success() && refused.stderr.contains("/run/own/a.sock"), "{refused:?}");
+            assert!(ctl(&["--reuid", "65534", "--regid", "1"]).success());
+            assert!(daemon.stop(PATIENCE).success());
+            let unknown = node.command(bin("ipvsd")).args(["--config", "/etc/a.conf", "--socket-group", "no-such-group"]).output();
+            assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+            assert!(unknown.stderr.contains("no-such-group"), "{unknown:?}");
+        }
+
+        /// The service manager hears READY once all is programmed, RELOADING and READY around a reload, signs of life, and STOPPING.
+        fn the_service_manager_is_told() {
+            let (_lab, node) = alone("notify");
+            node.write("/etc/a.conf", ROUTER);
+            let manager = node.command("python3").args(["-c", MANAGER]).spawn("manager");
+            manager.wait_log(PATIENCE, "bound");
+            let daemon = node.command(bin("ipvsd")).args(["--config", "/etc/a.conf"]).env("NOTIFY_SOCKET", "/run/notify").env("WATCHDOG_USEC", "1500000").spawn("ipvsd");
+            manager.wait_log(PATIENCE, "READY=1");
+            manager.wait_log(PATIENCE, "WATCHDOG=1");
+            assert!(!manager.log().contains("RELOADING=1"));
+            daemon.signal(Signal::SIGHUP);
+            wait_until(PATIENCE, "the reload", || {
+                let log = manager.log();
+                log.split_once("RELOADING=1").is_some_and(|(_, rest)| rest.contains("READY=1"))
+            });
+            assert!(daemon.stop(PATIENCE).success());
+            manager.wait_log(PATIENCE, "STOPPING=1");
+        }
+
+        /// Settings that cannot be written: right already, a warning and all goes on; wrong, an error, and all goes on.
+        fn read_only_settings() {
+            let (_lab, node) = alone("read-only");
+            let conf = "[sysctl]\n\"net.ipv4.ip_forward\" = \"1\"\n\n[[instance]]\nname = \"VI_1\"\ninterface = \"eth0\"\nvrid = 51\naddresses = [\"192.0.2.100/32\"]\n";
+            node.set_sysctl("net.ipv4.ip_forward", "1");
+            node.sh("mount -o bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys");
+            let ipvsd = Ipvsd::start_file(&node, "/etc/a.toml", conf);
+            ipvsd.wait_state("VI_1", "MASTER");
+            let line = |log: String| log.lines().find(|line| line.contains("net.ipv4.ip_forward")).unwrap_or_default().to_owned();
+            let said = line(ipvsd.daemon().log());
+            assert!(said.contains("WARN") && said.contains("read-only"), "{said}");
+            ipvsd.stop();
+            node.sh("umount /proc/sys");
+            node.set_sysctl("net.ipv4.ip_forward", "0");
+            node.sh("mount -o bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys");
+            let ipvsd = Ipvsd::start_file(&node, "/etc/a.toml", conf);
+            ipvsd.wait_state("VI_1", "MASTER");
+            let said = line(ipvsd.daemon().log());
+            let times = ipvsd.daemon().log().matches("cannot set net.ipv4.ip_forward").count();
+            assert_eq!(times, 1, "said once is enough");
+            assert!(said.contains("ERROR") && said.contains("must be 1, and cannot be written"), "{said}");
+            ipvsd.stop();
+        }
     }
 }

@@ -37,6 +37,9 @@ pub struct ReloadReply {
     pub applied: bool,
     /// Steps that the kernel's table was given.
     pub steps: Vec<PlannedStep>,
+    /// What could not be carried out although the configuration is in force, as sentences.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// Diagnostics of the file, rendered as plain text; empty: none.
     pub diagnostics: String,
 }

@@ -8,6 +8,7 @@ use crate::shell::control::client::Client;
 /// Have the daemon read its configuration again, and say what came of it
 ///
 /// A configuration with errors changes nothing: the daemon runs on with the one that it has, and the exit status is 1.
+/// It is 1 as well where the kernel refused some of the steps, or has no IPVS for the services: the rest is in force.
 #[derive(Debug, Args)]
 pub(super) struct Reload {}
 
@@ -26,6 +27,9 @@ impl Reload {
         } else {
             format!("Reloaded: {}:\n{}", steps::sum(&reply.steps), steps::lines(&reply.steps))
         })?;
-        Ok(Status::Ok)
+        for problem in &reply.problems {
+            complain(&format!("ipvsctl: {problem}"));
+        }
+        Ok(if reply.problems.is_empty() { Status::Ok } else { Status::BadNews })
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Status {
     /// The answer was given.
     Ok,
-    /// The answer was given, and it is bad news: `check` found errors, the configuration was refused.
+    /// The answer was given, and it is bad news: `check` found errors, the configuration was refused by us or in part by the kernel.
     BadNews,
     /// The command line is wrong.
     Usage,
@@ -42,7 +42,9 @@ impl Status {
     const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "fine",
-            Self::BadNews => "the answer is bad news: check found errors, or the configuration was refused",
+            Self::BadNews => {
+                "the answer is bad news: check found errors, or the configuration was refused in whole or part"
+            }
             Self::Usage => "the command line is wrong",
             Self::NoDaemon => "no daemon answers on the socket",
             Self::Permission => "this user may not use the socket, or read the kernel's table",

@@ -197,7 +197,12 @@ fn balancer(places: &Places, socket: &Path) -> serde_json::Value {
 }
 
 fn keepalived(configuration: &Path, table: &Table, folder: &Path) -> (f64, f64) {
-    let pid = |name: &str| folder.join(name);
+    // A file that a killed one left behind may name a process that lives by now, and then keepalived does not start.
+    let pid = |name: &str| {
+        let file = folder.join(name);
+        let _ = fs::remove_file(&file);
+        file
+    };
     let started = Instant::now();
     let daemon = Running::spawn(
         Command::new("keepalived")

@@ -9,7 +9,7 @@ use integration::bench::program::{Places, Size, run, write_json};
 use integration::bin;
 
 const FULL: [Size; 2] =
-    [Size { services: 1_000, servers: 10, rounds: 5 }, Size { services: 10_000, servers: 10, rounds: 3 }];
+    [Size { services: 1_000, servers: 10, rounds: 5 }, Size { services: 10_000, servers: 10, rounds: 1 }];
 const QUICK: [Size; 1] = [Size { services: 1_000, servers: 10, rounds: 1 }];
 
 fn main() -> ExitCode {

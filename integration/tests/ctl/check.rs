@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Run, ipvsctl};
 
 const GOOD: &str = "vrrp_instance VI_1 {
-    interface em1
+    interface eth0
     virtual_router_id 51
     virtual_ipaddress {
         192.168.10.100/24

@@ -36,6 +36,7 @@ fn refused() -> ReloadReply {
     ReloadReply {
         applied: false,
         steps: Vec::new(),
+        problems: Vec::new(),
         diagnostics: "error: no such scheduler\n --> ipvsd.toml:3:7\n".to_owned(),
     }
 }
@@ -81,7 +82,7 @@ fn a_plan_for_a_broken_file_is_bad_news() {
 
 #[test]
 fn a_reload_says_what_came_of_it() {
-    let reply = ReloadReply { applied: true, steps: steps(), diagnostics: String::new() };
+    let reply = ReloadReply { applied: true, steps: steps(), problems: Vec::new(), diagnostics: String::new() };
     let (daemon, _files) = daemon(Ok(PlanReply::default()), reply);
     let run = Run::of(ipvsctl(&["reload"]).env("IPVSD_SOCKET", daemon.socket()));
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""));
@@ -94,8 +95,19 @@ fn a_reload_says_what_came_of_it() {
 }
 
 #[test]
+fn a_reload_that_the_kernel_did_not_take_whole_is_bad_news() {
+    let problems = vec!["the kernel refused to add service tcp 192.0.2.1:80: no such scheduler".to_owned()];
+    let reply = ReloadReply { applied: true, steps: steps(), problems, diagnostics: String::new() };
+    let (daemon, _files) = daemon(Ok(PlanReply::default()), reply);
+    let run = Run::of(ipvsctl(&["reload"]).env("IPVSD_SOCKET", daemon.socket()));
+    assert_eq!(run.status, Some(1));
+    assert!(run.out.starts_with("Reloaded: 3 steps"), "{run:?}");
+    assert_eq!(run.err, "ipvsctl: the kernel refused to add service tcp 192.0.2.1:80: no such scheduler\n");
+}
+
+#[test]
 fn a_reload_that_changes_nothing_says_so() {
-    let reply = ReloadReply { applied: true, steps: Vec::new(), diagnostics: String::new() };
+    let reply = ReloadReply { applied: true, steps: Vec::new(), problems: Vec::new(), diagnostics: String::new() };
     let (daemon, _files) = daemon(Ok(PlanReply::default()), reply);
     let run = Run::of(ipvsctl(&["reload"]).env("IPVSD_SOCKET", daemon.socket()));
     assert_eq!((run.status, run.out.as_str()), (Some(0), "Reloaded: the kernel's table stays as it is.\n"));

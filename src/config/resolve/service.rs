@@ -278,9 +278,13 @@ impl Resolver<'_> {
             Some(port) => port,
             None => outer.port,
         };
-        if draft.lower_threshold > draft.upper_threshold && draft.upper_threshold > 0 {
+        if draft.lower_threshold > draft.upper_threshold {
+            let message = match draft.upper_threshold {
+                0 => "it has a lower threshold and no upper one",
+                _ => "its lower threshold is above its upper one",
+            };
             self.say(
-                Diagnostic::warning(Code::Combination, draft.span, "its lower threshold is above its upper one")
+                Diagnostic::warning(Code::Combination, draft.span, message)
                     .help("the kernel refuses that; the lower one is ignored"),
             );
             draft.lower_threshold = 0;
@@ -301,14 +305,26 @@ impl Resolver<'_> {
         })
     }
 
-    fn check(&mut self, draft: CheckDraft, server: ServerKey, outer: Timing, span: Span) -> Check {
+    fn check(&mut self, mut draft: CheckDraft, server: ServerKey, outer: Timing, span: Span) -> Check {
         let timing = draft.timing.or(outer);
         let target = SocketAddr::new(draft.address.unwrap_or(server.address), draft.port.unwrap_or(server.port));
         if target.port() == 0 {
             self.say(
                 Diagnostic::warning(Code::Required, span, "the check of this server has no port to connect to")
-                    .help("the service takes every port, so the check must say which: it will fail as it is"),
+                    .help("the server takes every port, so the check must say which: it will fail as it is"),
             );
+        }
+        let called = Family::of(target.ip());
+        if let Some(source) = draft.source_address.filter(|source| Family::of(*source) != called) {
+            self.say(
+                Diagnostic::warning(
+                    Code::Combination,
+                    span,
+                    format!("its check calls an {called} address, which cannot be done from {source}"),
+                )
+                .help("ignored: the kernel chooses the source address"),
+            );
+            draft.source_address = None;
         }
         Check {
             kind: CheckKind::Tcp(Connect {

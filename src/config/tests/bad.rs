@@ -89,6 +89,9 @@ const SERVICE: &[(&str, &[&str])] = &[
     ("real_server 192.0.2.5 80 {\nTCP_CHECK {\nconnect_port 0\n}\n}", &["warning C401 6:14"]),
     ("real_server 192.0.2.5 80 {\nTCP_CHEK {\n}\n}", &["warning C301 5:1"]),
     ("real_server 192.0.2.5 80 {\nuthreshold 1\nlthreshold 2\n}", &["warning C512 4:1"]),
+    ("real_server 192.0.2.5 80 {\nlthreshold 2\n}", &["warning C512 4:1"]),
+    ("real_server 192.0.2.5 80 {\nuthreshold 2\nlthreshold 2\n}", &[]),
+    ("alpha", &["note C304 4:1"]),
 ];
 
 #[test]
@@ -126,6 +129,20 @@ fn slips_in_services() {
     }
 }
 
+/// A server that the kernel would refuse for ever, or a check that could never be made, would be no server at all.
+#[test]
+fn what_the_kernel_would_refuse_is_left_out_of_it() {
+    let loaded = keepalived(
+        "virtual_server 192.0.2.1 80 {\nlvs_method NAT\nprotocol TCP\nreal_server 192.0.2.2 80 {\nlthreshold 2\n\
+         TCP_CHECK {\nbindto 2001:db8::1\n}\n}\n}\n",
+    );
+    assert_eq!(brief(&loaded), ["warning C512 4:1", "warning C512 4:1"], "{}", loaded.report.render(false));
+    let server = &loaded.config.unwrap().services[0].servers[0];
+    assert_eq!(server.settings.lower_threshold, 0);
+    let crate::model::CheckKind::Tcp(connect) = &server.checks[0].kind;
+    assert_eq!(connect.source_address, None);
+}
+
 #[test]
 fn what_cannot_be_without() {
     for (text, expected) in [
@@ -160,6 +177,8 @@ fn toml_slips() {
         (HEAD, "start = \"MASTER\"", &["error C401 6:9"]),
         (HEAD, "track-scripts = [\"none\"]", &["warning C502 6:18"]),
         (HEAD, "password = \"x\"", &["note C506 6:12"]),
+        (HEAD, "[sysctl]\n\"net.//.kernel.hostname\" = \"x\"", &["error C401 7:1"]),
+        (HEAD, "[sysctl]\n\"net.ipv4.conf.eth0/100.rp_filter\" = 1", &[]),
         (HEAD, "[sysctl]\n\"kernel.panic\" = 1\nnet.ipv4.ip_forward = 1", &["error C401 7:1", "error C401 8:1"]),
         (HEAD, "[instances]", &["error C301 6:2"]),
         (SERVICE, "scheduler = \"leastconn\"\nprotocl = 1", &["error C401 4:13", "error C301 5:1"]),

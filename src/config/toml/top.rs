@@ -106,7 +106,9 @@ fn sysctls(reader: &mut Reader<'_>, entry: Entry<'_>) {
     for entry in reader.every(table) {
         let name = entry.key;
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b));
-        if !name.starts_with("net.") || !plain || name.contains("..") || name.ends_with('.') {
+        // A slash stands for a dot inside a folder's name (sysctl(8)); a name of dots alone would lead out of `net`.
+        let nameless = name.split('.').any(|part| part.bytes().all(|b| b == b'/'));
+        if !name.starts_with("net.") || !plain || nameless {
             let message =
                 format!("`{}` is not a setting that can be set here", name.chars().take(60).collect::<String>());
             let nested = entry.value.as_table().is_some();

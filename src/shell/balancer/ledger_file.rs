@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::balance::{Ledger, Stamp};
@@ -15,11 +14,13 @@ use crate::balance::{Ledger, Stamp};
 pub(super) struct LedgerFile {
     folder: PathBuf,
     stamp: Stamp,
+    /// The last write failed: the file knows less than we do.
+    behind: bool,
 }
 
 impl LedgerFile {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, stamp: stamp() }
+        Self { folder, stamp: Stamp(crate::shell::here()), behind: false }
     }
 
     /// Reads it. A file that is damaged is set aside; nothing is fatal: the worst is that our own entries look like
@@ -51,26 +52,25 @@ impl LedgerFile {
         }
     }
 
-    pub(super) fn write(&self, ledger: &Ledger) -> Result<(), String> {
+    pub(super) fn write(&mut self, ledger: &Ledger) -> Result<(), String> {
         let (new, path) = (self.folder.join("ledger.new"), self.folder.join("ledger"));
-        fs::create_dir_all(&self.folder)
+        let written = fs::create_dir_all(&self.folder)
             .and_then(|()| fs::write(&new, ledger.to_text(&self.stamp)))
-            .and_then(|()| fs::rename(&new, &path))
-            .map_err(|error| {
-                format!(
-                    "the ledger {} cannot be written: {error}; the table is kept up all the same, but entries made now \
-                     will look foreign after a restart if the configuration no longer names them",
-                    path.display()
-                )
-            })
+            .and_then(|()| fs::rename(&new, &path));
+        self.behind = written.is_err();
+        written.map_err(|error| {
+            format!(
+                "the ledger {} cannot be written: {error}; the table is kept up all the same, and the ledger is tried again; \
+                 until then, entries made now will look foreign after a restart if the configuration no longer names them",
+                path.display()
+            )
+        })
     }
-}
 
-/// This boot, and the network namespace of this thread.
-fn stamp() -> Stamp {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let netns = fs::metadata("/proc/thread-self/ns/net").map_or(0, |file| file.ino());
-    Stamp(format!("boot {} netns {netns}", boot.trim()))
+    /// Tries again what could not be written; true if it can be by now.
+    pub(super) fn catch_up(&mut self, ledger: &Ledger) -> bool {
+        self.behind && self.write(ledger).is_ok()
+    }
 }
 
 #[cfg(test)]
@@ -87,11 +87,15 @@ mod tests {
     #[test]
     fn written_and_read_by_the_next_process_of_this_boot_only() {
         let folder = tempfile::tempdir().unwrap();
-        let file = LedgerFile::new(folder.path().join("a/b"));
+        let mut file = LedgerFile::new(folder.path().join("a/b"));
         assert_eq!(file.read(), (Ledger::default(), None));
         file.write(&ledger()).unwrap();
         assert_eq!(LedgerFile::new(folder.path().join("a/b")).read(), (ledger(), None));
-        let later = LedgerFile { folder: folder.path().join("a/b"), stamp: Stamp("boot later netns 1".to_owned()) };
+        let later = LedgerFile {
+            folder: folder.path().join("a/b"),
+            stamp: Stamp("boot later netns 1".to_owned()),
+            behind: false,
+        };
         assert_eq!(later.read(), (Ledger::default(), None));
     }
 
@@ -110,8 +114,23 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_written_is_written_when_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        fs::write(&state, "in the way").unwrap();
+        let mut file = LedgerFile::new(state.clone());
+        assert!(!file.catch_up(&ledger()), "nothing is owed");
+        file.write(&ledger()).unwrap_err();
+        assert!(!file.catch_up(&ledger()));
+        fs::remove_file(&state).unwrap();
+        assert!(file.catch_up(&ledger()));
+        assert_eq!(file.read(), (ledger(), None));
+        assert!(!file.catch_up(&ledger()), "once is enough");
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let file = LedgerFile::new("/proc/no/such".into());
+        let mut file = LedgerFile::new("/proc/no/such".into());
         assert!(file.write(&ledger()).unwrap_err().contains("/proc/no/such/ledger"));
     }
 }

@@ -98,9 +98,15 @@ impl Prober {
 }
 
 fn accepted(socket: &Socket) -> Outcome {
+    // Where nobody listens on a port of this host, a connect from that very port meets itself (RFC 9293, section 3.5, figure
+    // 7: simultaneous open). The kernel may choose it, once in as many probes as there are ports.
+    let itself = match (socket.local_addr(), socket.peer_addr()) {
+        (Ok(local), Ok(peer)) => local == peer,
+        (Err(_), _) | (_, Err(_)) => false,
+    };
     // If it cannot be had, the connection is closed the slow way.
     let _ = socket.set_linger(Some(Duration::ZERO));
-    Outcome::Ok
+    if itself { Outcome::Refused } else { Outcome::Ok }
 }
 
 fn open(connect: &Connect) -> Result<Socket, Obstacle> {

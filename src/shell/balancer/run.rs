@@ -110,12 +110,7 @@ impl Loop {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
-            let now = Instant::now();
-            for event in &events {
-                if let Some((probe, outcome)) = self.prober.ready(event.token()) {
-                    self.balancer.handle(Input::Probed(probe, outcome), now);
-                }
-            }
+            let now = self.answers(&mut events)?;
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
@@ -125,6 +120,30 @@ impl Loop {
             let _ = waiting.send(());
         }
         Ok(())
+    }
+
+    /// Takes every answer that is there. Only then may a deadline count: after a stall of ours, as when the whole process was
+    /// stopped, thousands of answers may lie waiting beside deadlines that are over, and none of those is a server's fault.
+    /// Gives the moment up to which all answers were taken.
+    fn answers(&mut self, events: &mut Events) -> io::Result<Instant> {
+        loop {
+            let now = Instant::now();
+            let mut taken = 0;
+            for event in events.iter() {
+                taken += 1;
+                if let Some((probe, outcome)) = self.prober.ready(event.token()) {
+                    self.balancer.handle(Input::Probed(probe, outcome), now);
+                }
+            }
+            if taken < EVENTS {
+                return Ok(now);
+            }
+            match self.poll.poll(events, Some(Duration::ZERO)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn inbox(&mut self) {
@@ -225,6 +244,9 @@ impl Loop {
     }
 
     fn read(&mut self) -> Input {
+        if self.ledger.catch_up(self.balancer.ledger()) {
+            self.journal.line(Gravity::Info, "the ledger is written by now", Instant::now());
+        }
         let read = if self.configuring.is_empty() {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
             let exclusive = balancer.config().global.exclusive;

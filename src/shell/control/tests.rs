@@ -54,7 +54,7 @@ fn raw(path: &Path, bytes: &[u8]) -> String {
 
 fn reload() -> ReloadReply {
     let step = PlannedStep { step: "add service tcp 192.0.2.1:80".to_owned(), connections: 0, cuts: false };
-    ReloadReply { applied: true, steps: vec![step], diagnostics: String::new() }
+    ReloadReply { applied: true, steps: vec![step], problems: Vec::new(), diagnostics: String::new() }
 }
 
 /// Answers one question, whatever it is, from a thread of its own.

@@ -5,7 +5,7 @@
 //! slowly must not cost an advert, nor memory without end.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -15,6 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait. At 200 bytes each that is less than a megabyte.
 const WAITING: usize = 4096;
+/// Bytes that may wait: a snapshot of a large table is one line of many megabytes. One line may always.
+const WAITING_BYTES: usize = 16 << 20;
 /// How long the end of the process waits for the last lines.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -31,7 +33,45 @@ enum Message {
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Lines that were lost and are not told of yet.
+    dropped: AtomicU64,
+    /// Bytes in the queue.
+    waiting: AtomicUsize,
+}
+
+/// Where lines come out.
+pub(super) trait Sink: Send + 'static {
+    /// Writes one line, or one record.
+    ///
+    /// # Errors
+    /// It is lost.
+    fn line(&mut self, line: &[u8]) -> io::Result<()>;
+    /// Says that lines were lost here.
+    fn lost(&mut self, lines: u64) -> io::Result<()>;
+    /// Whatever is left to do before the process ends.
+    fn flush(&mut self) {}
+}
+
+/// Text.
+pub(super) struct Text<W>(pub(super) W);
+
+impl<W: Write + Send + 'static> Sink for Text<W> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.0.write_all(line)
+    }
+
+    fn lost(&mut self, lines: u64) -> io::Result<()> {
+        writeln!(self.0, "({lines} lines were lost here: the log was read too slowly)")
+    }
+
+    fn flush(&mut self) {
+        let _ = self.0.flush();
+    }
 }
 
 impl std::fmt::Debug for Message {
@@ -45,21 +85,40 @@ impl std::fmt::Debug for Message {
 
 impl Lines {
     /// A thread that writes to `out`.
-    pub(super) fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(super) fn to(out: impl Sink) -> io::Result<Self> {
         let (queue, lines) = sync_channel(WAITING);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&dropped);
+        let counts = Arc::new(Counts::default());
+        let count = Arc::clone(&counts);
         thread::Builder::new()
             .name("log".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || write(out, &lines, &count))?;
-        Ok(Self { queue, dropped })
+        Ok(Self { queue, counts })
     }
 
     /// Makes this the writer that [`flush`] waits for.
     pub(super) fn keep(&self) {
         // A second one in this process is a test's; the first one holds.
         let _ = CURRENT.set(self.clone());
+    }
+
+    /// Queues a line, or counts it as lost where there is no room. Never waits.
+    pub(super) fn push(&self, line: Vec<u8>) {
+        let Counts { dropped, waiting } = &*self.counts;
+        let size = line.len();
+        let before = waiting.fetch_add(size, Ordering::Relaxed);
+        let queued = if before == 0 || before.saturating_add(size) <= WAITING_BYTES {
+            self.queue.try_send(Message::Line(line))
+        } else {
+            Err(TrySendError::Full(Message::Line(line)))
+        };
+        match queued {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                waiting.fetch_sub(size, Ordering::Relaxed);
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     fn flush(&self) {
@@ -78,19 +137,22 @@ pub(super) fn flush() {
     }
 }
 
-fn write(mut out: impl Write, lines: &Receiver<Message>, dropped: &AtomicU64) {
+fn write(mut out: impl Sink, lines: &Receiver<Message>, counts: &Counts) {
     for message in lines {
-        // A log that cannot be written has no place to say so.
         match message {
             Message::Line(line) => {
-                let lost = dropped.swap(0, Ordering::Relaxed);
-                if lost > 0 {
-                    let _ = writeln!(out, "({lost} lines were lost here: the log was read too slowly)");
+                let lost = counts.dropped.swap(0, Ordering::Relaxed);
+                if lost > 0 && out.lost(lost).is_err() {
+                    counts.dropped.fetch_add(lost, Ordering::Relaxed);
                 }
-                let _ = out.write_all(&line);
+                // A log that cannot be written has no place to say so, until it can be again.
+                if out.line(&line).is_err() {
+                    counts.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                counts.waiting.fetch_sub(line.len(), Ordering::Relaxed);
             }
             Message::Flush(done) => {
-                let _ = out.flush();
+                out.flush();
                 let _ = done.send(());
             }
         }
@@ -116,13 +178,7 @@ impl Write for Line<'_> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        let text = std::mem::take(&mut self.text);
-        match self.lines.queue.try_send(Message::Line(text)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lines.dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        self.lines.push(std::mem::take(&mut self.text));
     }
 }
 
@@ -170,22 +226,36 @@ mod tests {
     fn a_reader_that_stands_still_costs_lines_and_no_time() {
         let gate = Gate::default();
         let (written, read) = channel();
-        let lines = Lines::to(Gated(gate.clone(), written)).unwrap();
+        let lines = Lines::to(Text(Gated(gate.clone(), written))).unwrap();
         // None of these waits: the test would hang if one did.
         for number in 0..WAITING + 100 {
             writeln!(lines.make_writer(), "line {number}").unwrap();
         }
         gate.open();
-        // The queue may be full still; lines that are lost now are told of later, too.
-        while lines.dropped.load(Ordering::Relaxed) > 0 {
-            thread::yield_now();
+        // The queue may be full still, and then this is lost as well: it is said until it comes through.
+        let mut text = Vec::new();
+        while !text.ends_with(b"the last\n") {
+            writeln!(lines.make_writer(), "the last").unwrap();
+            while let Ok(written) = read.recv_timeout(Duration::from_millis(10)) {
+                text.extend(written);
+            }
         }
-        writeln!(lines.make_writer(), "the last").unwrap();
-        drop(lines);
-        let text = String::from_utf8(read.iter().flatten().collect()).unwrap();
-        assert!(text.starts_with("line 0\n"), "{text}");
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("line 0\n") && text.contains("line 1\n"), "{text}");
         assert!(text.contains("lines were lost here"), "{text}");
-        assert!(text.ends_with("the last\n"), "{text}");
+    }
+
+    #[test]
+    fn long_lines_are_bounded_by_their_bytes() {
+        let gate = Gate::default();
+        let (written, _read) = channel();
+        let lines = Lines::to(Text(Gated(gate.clone(), written))).unwrap();
+        for _ in 0..100 {
+            lines.push(vec![b'x'; WAITING_BYTES / 4]);
+        }
+        assert!(lines.counts.waiting.load(Ordering::Relaxed) <= WAITING_BYTES);
+        assert!(lines.counts.dropped.load(Ordering::Relaxed) >= 95);
+        gate.open();
     }
 
     #[test]
@@ -193,7 +263,7 @@ mod tests {
         let gate = Gate::default();
         gate.open();
         let (written, read) = channel();
-        let lines = Lines::to(Gated(gate, written)).unwrap();
+        let lines = Lines::to(Text(Gated(gate, written))).unwrap();
         writeln!(lines.make_writer(), "said").unwrap();
         lines.flush();
         assert_eq!(read.try_recv().unwrap(), b"said\n");

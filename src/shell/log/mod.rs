@@ -3,15 +3,18 @@
 //! `IPVSD_LOG` chooses what is shown, in the syntax of `RUST_LOG` (`debug`, `ipvsd::vrrp=trace`); `info` if it is not set.
 //! Nobody who logs ever waits for whoever reads the log ([`lines`]). A packet is TRACE, a change of state INFO, and what a person should look at WARN or ERROR.
 
+mod journal;
 mod lines;
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
 
-use lines::Lines;
+use journal::{Datagrams, Journal};
+use lines::{Lines, Text};
 
 /// Where the log goes and how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -31,25 +34,28 @@ pub enum LogFormat {
 /// No thread could be had.
 pub fn start(format: LogFormat) -> io::Result<()> {
     let filter = || EnvFilter::try_from_env("IPVSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = Lines::to(io::stderr())?;
+    let (format, missing, lines) = match format {
+        LogFormat::Journal => match Datagrams::to(Path::new(journal::PATH)) {
+            Ok(journal) => (format, None, Lines::to(journal)?),
+            Err(error) => (LogFormat::Plain, Some(error), Lines::to(Text(io::stderr()))?),
+        },
+        LogFormat::Plain | LogFormat::Json => (format, None, Lines::to(Text(io::stderr()))?),
+    };
     lines.keep();
-    let colour = io::stderr().is_terminal();
-    let plain = tracing_subscriber::fmt::layer().with_ansi(colour).with_target(false).with_writer(lines.clone());
     let started = match format {
-        LogFormat::Plain => Registry::default().with(plain).with(filter()).try_init(),
+        LogFormat::Plain => {
+            let plain = tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_target(false);
+            Registry::default().with(plain.with_writer(lines)).with(filter()).try_init()
+        }
         LogFormat::Json => {
             let json = tracing_subscriber::fmt::layer().json().flatten_event(true);
             Registry::default().with(json.with_target(false).with_writer(lines)).with(filter()).try_init()
         }
-        LogFormat::Journal => match tracing_journald::layer() {
-            Ok(journal) => Registry::default().with(journal).with(filter()).try_init(),
-            Err(error) => {
-                let started = Registry::default().with(plain).with(filter()).try_init();
-                tracing::warn!("the systemd journal cannot be reached ({error}); logging to standard error");
-                started
-            }
-        },
+        LogFormat::Journal => Registry::default().with(Journal::to(lines)).with(filter()).try_init(),
     };
+    if let Some(error) = missing {
+        tracing::warn!("the systemd journal cannot be reached ({error}); logging to standard error");
+    }
     // Tests in one process start it more than once; the first one holds.
     drop(started);
     Ok(())

@@ -29,8 +29,11 @@ const SOCKETS: u64 = 1 << 32;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
 const PACKETS_A_TURN: usize = 64;
-/// After a socket could not be opened, the time until it is tried again.
-const SOCKET_RETRY: Duration = Duration::from_secs(1);
+/// Packets read from one socket before a deadline is believed: more than its buffer holds, so that an advert is found
+/// behind any flood.
+const PACKETS_BEFORE_A_DEADLINE: usize = 512;
+/// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Loop {
     router: Router,
@@ -45,6 +48,7 @@ pub(super) struct Loop {
     sockets: Sockets,
     listeners: Vec<Listener>,
     listen_again_at: Option<Instant>,
+    resync_at: Option<Instant>,
     listen_problem: Option<String>,
     runner: Runner,
     events: Sender<RouterEvent>,
@@ -81,6 +85,7 @@ impl Loop {
             sockets: Sockets::default(),
             listeners: Vec::new(),
             listen_again_at: None,
+            resync_at: None,
             listen_problem: None,
             runner,
             events: options.events,
@@ -123,7 +128,7 @@ impl Loop {
         }
         for token in tokens {
             if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
-                self.read_packets(index);
+                self.read_packets(index, PACKETS_A_TURN);
             }
         }
         if tokens.contains(&TIMER) {
@@ -131,16 +136,40 @@ impl Loop {
             self.drain_timer();
         }
         let now = Instant::now();
-        if self.router.poll_timeout().is_some_and(|at| at <= now) {
+        if self.is_due(now) {
+            self.catch_up();
+        }
+        if self.is_due(now) {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
         }
+        if self.resync_at.is_some_and(|at| at <= now) {
+            self.resync();
+            self.apply();
+        }
         if tokens.contains(&KNOCK) {
             self.read_inbox();
             self.apply();
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.router.poll_timeout().is_some_and(|at| at <= now)
+    }
+
+    /// Reads what came in before a deadline is believed. We may have been stopped between any two instructions, or the wait
+    /// may have been interrupted by that (epoll_wait(2) fails with EINTR after SIGCONT): that nothing was heard is true only
+    /// of what was listened to.
+    fn catch_up(&mut self) {
+        let mut ready = [EpollEvent::empty(); 64];
+        let count = self.epoll.wait(&mut ready, EpollTimeout::ZERO).unwrap_or(0);
+        for event in ready.iter().take(count) {
+            if let Some(index) = event.data().checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
+                self.read_packets(index, PACKETS_BEFORE_A_DEADLINE);
+            }
         }
     }
 
@@ -151,7 +180,7 @@ impl Loop {
     }
 
     fn set_timer(&mut self) {
-        let wanted = [self.router.poll_timeout(), self.listen_again_at].into_iter().flatten().min();
+        let wanted = [self.router.poll_timeout(), self.listen_again_at, self.resync_at].into_iter().flatten().min();
         if wanted == self.timer_at {
             return;
         }
@@ -280,7 +309,7 @@ impl Loop {
         match self.sockets.sync(&self.listeners, &self.epoll, SOCKETS) {
             Ok(()) => self.listen_problem = None,
             Err(problem) => {
-                self.listen_again_at = Some(Instant::now() + SOCKET_RETRY);
+                self.listen_again_at = Some(Instant::now() + RETRY);
                 if self.listen_problem.as_ref() != Some(&problem) {
                     error!("{problem}; trying again every second");
                     self.listen_problem = Some(problem);
@@ -289,8 +318,8 @@ impl Loop {
         }
     }
 
-    fn read_packets(&mut self, index: u32) {
-        for _ in 0..PACKETS_A_TURN {
+    fn read_packets(&mut self, index: u32, most: usize) {
+        for _ in 0..most {
             match self.sockets.receive(index, &mut self.buffer) {
                 Ok(Some(len)) => {
                     let bytes = self.buffer.get(..len).unwrap_or_default();
@@ -329,15 +358,19 @@ impl Loop {
         }
     }
 
-    /// Reads all links and addresses.
+    /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
     fn resync(&mut self) {
         let now = Instant::now();
+        self.resync_at = None;
         match self.requests.links().and_then(|links| Ok((links, self.requests.addresses()?))) {
             Ok((links, addresses)) => {
                 self.router.handle(Input::Links(links), now);
                 self.router.handle(Input::Addresses(addresses), now);
             }
-            Err(error) => error!("cannot read the host's links and addresses: {error}"),
+            Err(error) => {
+                error!("cannot read the host's links and addresses: {error}; trying again in a second");
+                self.resync_at = Some(now + RETRY);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest pause before a loop that keeps panicking is started again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A loop that ran for so long was well: if it fails now, that is a new misfortune, and it is started again at once.
+const WELL_AFTER: Duration = Duration::from_secs(60);
 
 /// What both loops are started with.
 #[derive(Debug)]
@@ -42,12 +44,15 @@ struct Keep<H> {
     handle: Option<H>,
     view: LoopView,
     settled: bool,
+    started_at: Option<Instant>,
+    /// Failures in a row, none of which came after a time of running well.
+    failures: u32,
     revive_at: Option<Instant>,
 }
 
 impl<H> Keep<H> {
     fn new() -> Self {
-        Self { handle: None, view: LoopView::default(), settled: false, revive_at: None }
+        Self { handle: None, view: LoopView::default(), settled: false, started_at: None, failures: 0, revive_at: None }
     }
 
     fn started(&mut self, handle: std::io::Result<H>, name: &str, now: Instant) {
@@ -55,18 +60,23 @@ impl<H> Keep<H> {
             Ok(handle) => {
                 self.handle = Some(handle);
                 self.view.running = true;
+                self.started_at = Some(now);
                 self.revive_at = None;
             }
             Err(error) => self.lost(format!("cannot be started: {error}"), name, now),
         }
     }
 
-    /// The first restart is at once, the next ones after 1, 2, 4, ... seconds.
+    /// The first restart is at once, the next ones after 1, 2, 4, ... seconds, until it has run well for a while.
     fn lost(&mut self, why: String, name: &str, now: Instant) {
-        let pause = match self.view.restarts {
+        if self.started_at.take().is_some_and(|at| now.saturating_duration_since(at) >= WELL_AFTER) {
+            self.failures = 0;
+        }
+        let pause = match self.failures {
             0 => Duration::ZERO,
             n => Duration::from_secs(1_u64 << (n - 1).min(5)).min(LONGEST_PAUSE),
         };
+        self.failures = self.failures.saturating_add(1);
         tracing::error!("the {name} loop failed: {why}; it starts again in {} s", pause.as_secs());
         self.handle = None;
         self.view.running = false;
@@ -148,52 +158,72 @@ impl Loops {
         self.router.settled && self.balancer.settled
     }
 
-    /// Both answer.
+    /// All loops that run answer. One that failed is known to be down, and is started again by us: to end the whole process
+    /// for it would take the other one along.
     pub(super) fn answer(&self) -> bool {
+        let by = Instant::now() + PATIENCE;
         let router = self.router.handle.as_ref().map(RouterHandle::ping);
         let balancer = self.balancer.handle.as_ref().map(BalancerHandle::ping);
-        router.is_some_and(|reply| wait(&reply).is_some()) && balancer.is_some_and(|reply| wait(&reply).is_some())
+        [router, balancer].into_iter().flatten().all(|reply| answers(&reply, by))
     }
 
-    /// Hands both a new configuration; returns the steps that the table was given.
-    pub(super) fn configure(&self, config: &Arc<Config>) -> Vec<PlannedStep> {
+    /// Hands both a new configuration; returns the steps that the table was given, and what went wrong.
+    pub(super) fn configure(&self, config: &Arc<Config>) -> (Vec<PlannedStep>, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut complain = |problem: String| {
+            tracing::error!("{problem}");
+            problems.push(problem);
+        };
         let router = self.router.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let balancer = self.balancer.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
-        match router.map(|reply| wait(&reply)) {
+        let by = Instant::now() + PATIENCE;
+        match router.map(|reply| wait(&reply, by)) {
             Some(Some(Ok(()))) | None => {}
-            Some(Some(Err(problem))) => tracing::error!("the router loop: {problem}"),
+            Some(Some(Err(problem))) => complain(format!("the router loop: {problem}")),
             Some(None) => {
-                tracing::error!("the router loop did not answer in time; it takes the configuration when it can");
+                complain("the router loop did not answer in time; it takes the configuration when it can".to_owned());
             }
         }
-        match balancer.map(|reply| wait(&reply)) {
-            Some(Some(reply)) => reply.steps,
-            Some(None) => {
-                tracing::error!("the balancer loop did not answer in time; it takes the configuration when it can");
-                Vec::new()
+        match balancer.map(|reply| wait(&reply, by)) {
+            Some(Some(reply)) => {
+                // The balancer has logged these itself.
+                problems.extend(reply.kernel_problem.map(|problem| format!("{problem}; services wait")));
+                let refused = |(step, problem)| format!("the kernel refused to {step}: {problem}");
+                problems.extend(reply.refused.into_iter().map(refused));
+                (reply.steps, problems)
             }
-            None => Vec::new(),
+            Some(None) => {
+                complain("the balancer loop did not answer in time; it takes the configuration when it can".to_owned());
+                (Vec::new(), problems)
+            }
+            None => {
+                problems.push("the balancer loop is being started again; it takes the configuration then".to_owned());
+                (Vec::new(), problems)
+            }
         }
     }
 
     /// What a configuration would change in the kernel's table.
     pub(super) fn plan(&self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
         let handle = self.balancer.handle.as_ref().ok_or("the balancer loop is not running")?;
-        wait(&handle.plan(Arc::clone(config))).ok_or("the balancer loop did not answer in time")?
+        wait(&handle.plan(Arc::clone(config)), Instant::now() + PATIENCE)
+            .ok_or("the balancer loop did not answer in time")?
     }
 
-    pub(super) fn instances(&self) -> Vec<InstanceView> {
-        self.router.handle.as_ref().and_then(|handle| wait(&handle.snapshot())).unwrap_or_default()
-    }
-
-    pub(super) fn balancer(&self) -> BalancerView {
-        self.balancer.handle.as_ref().and_then(|handle| wait(&handle.snapshot())).unwrap_or_else(|| BalancerView {
+    /// What both know. Both are asked before either is waited for.
+    pub(super) fn snapshots(&self) -> (Vec<InstanceView>, BalancerView) {
+        let by = Instant::now() + PATIENCE;
+        let router = self.router.handle.as_ref().map(RouterHandle::snapshot);
+        let balancer = self.balancer.handle.as_ref().map(BalancerHandle::snapshot);
+        let instances = router.and_then(|reply| wait(&reply, by)).unwrap_or_default();
+        let balancer = balancer.and_then(|reply| wait(&reply, by)).unwrap_or_else(|| BalancerView {
             kernel: KernelView {
                 problem: Some("the balancer loop does not answer".to_owned()),
                 ..KernelView::default()
             },
             ..BalancerView::default()
-        })
+        });
+        (instances, balancer)
     }
 
     pub(super) fn views(&self) -> (LoopView, LoopView) {
@@ -201,7 +231,12 @@ impl Loops {
     }
 
     /// Stops the router, then the balancer.
-    pub(super) fn stop(&mut self) {
+    ///
+    /// A router that failed and waits for its restart has left its addresses on: it is started once more, to take them off.
+    pub(super) fn stop(&mut self, config: &Arc<Config>) {
+        if self.router.handle.is_none() {
+            self.start_router(config, Instant::now());
+        }
         for (name, stopped) in [
             ("router", self.router.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
             ("balancer", self.balancer.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
@@ -213,8 +248,14 @@ impl Loops {
     }
 }
 
-fn wait<T>(reply: &Receiver<T>) -> Option<T> {
-    reply.recv_timeout(PATIENCE).ok()
+/// An answer, if it comes in time.
+fn wait<T>(reply: &Receiver<T>, by: Instant) -> Option<T> {
+    reply.recv_timeout(by.saturating_duration_since(Instant::now())).ok()
+}
+
+/// Whether an answer comes in time. A loop that ended without one is not hanging: its end is told as an event.
+fn answers(reply: &Receiver<()>, by: Instant) -> bool {
+    !matches!(reply.recv_timeout(by.saturating_duration_since(Instant::now())), Err(RecvTimeoutError::Timeout))
 }
 
 /// Differs from host to host and from start to start, so that checks of a fleet do not fall together.
@@ -222,3 +263,6 @@ fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())
 }
+
+#[cfg(test)]
+mod tests;

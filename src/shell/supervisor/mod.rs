@@ -18,6 +18,7 @@ mod views;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ use crate::shell::control::server::{self as control, ControlError, ControlHandle
 use crate::shell::files::{self, HostFiles};
 use crate::shell::log;
 use crate::shell::router::RouterEvent;
-use crate::shell::sysctl::Sysctls;
+use crate::shell::sysctl::{Change, Sysctls};
 
 pub use arguments::Arguments;
 pub use exit::Exit;
@@ -80,10 +81,13 @@ struct Supervisor {
     refused: Option<String>,
     process: Process,
     sysctls: Sysctls,
+    /// What was said of the settings at the start, until they are tried again.
+    said: Vec<Change>,
     inspect_at: Instant,
     loops: Loops,
     control: ControlHandle,
     service: ServiceManager,
+    signals: Pending,
     inbox: mpsc::Receiver<Event>,
     _state_dir: StateDir,
 }
@@ -112,9 +116,11 @@ impl Supervisor {
             exit: if matches!(error, ControlError::InUse { .. }) { Exit::AlreadyRunning } else { Exit::Failed },
             sentence: error.to_string(),
         })?;
-        listen_for_signals(&outbox)?;
+        let signals = Pending::default();
+        listen_for_signals(&outbox, signals.clone())?;
         let (mut sysctls, changes) = Sysctls::new(&arguments.state_dir);
-        changes.iter().chain(&sysctls.apply(&config)).for_each(super::sysctl::Change::log);
+        let settings = sysctls.apply(&config);
+        changes.iter().chain(&settings).for_each(Change::log);
         let loops = Loops::start(
             loops::Options {
                 state_dir: arguments.state_dir.clone(),
@@ -140,10 +146,12 @@ impl Supervisor {
             refused: None,
             process,
             sysctls,
+            said: settings,
             inspect_at: now + INSPECT_INTERVAL,
             loops,
             control,
             service: ServiceManager::new(now),
+            signals,
             inbox,
             _state_dir: state_dir,
         })
@@ -174,6 +182,9 @@ impl Supervisor {
 
     /// Handles one event; an exit status ends the daemon.
     fn handle(&mut self, event: Event) -> Option<Exit> {
+        if let Event::Signal(signal) = &event {
+            self.signals.clear(*signal);
+        }
         match event {
             Event::Signal(SIGHUP) => {
                 self.reload();
@@ -205,7 +216,9 @@ impl Supervisor {
                 if ready {
                     // Settings under net.ipv4.vs exist only once the module is there.
                     let config = Arc::clone(&self.config);
-                    self.sysctls.apply(&config).iter().for_each(super::sysctl::Change::log);
+                    // What was said at the start need not be said again.
+                    let said = std::mem::take(&mut self.said);
+                    self.sysctls.apply(&config).iter().filter(|change| !said.contains(change)).for_each(Change::log);
                 }
             }
         }
@@ -220,7 +233,7 @@ impl Supervisor {
         }
         if now >= self.inspect_at {
             self.inspect_at = now + INSPECT_INTERVAL;
-            self.sysctls.inspect().iter().for_each(super::sysctl::Change::log);
+            self.sysctls.inspect().iter().for_each(Change::log);
         }
         if self.service.ping_due(now) {
             if self.loops.answer() {
@@ -241,19 +254,20 @@ impl Supervisor {
             tracing::error!("reload refused, and nothing was changed: {why}");
             self.refused = Some(why);
             self.service.reloaded(&self.status());
-            return ReloadReply { applied: false, steps: Vec::new(), diagnostics };
+            return ReloadReply { applied: false, steps: Vec::new(), problems: Vec::new(), diagnostics };
         };
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
-        self.sysctls.apply(&config).iter().for_each(super::sysctl::Change::log);
-        steps.extend(self.loops.configure(&config));
+        self.sysctls.apply(&config).iter().for_each(Change::log);
+        let (of_the_table, problems) = self.loops.configure(&config);
+        steps.extend(of_the_table);
         self.config = config;
         self.loaded_at = Instant::now();
         self.warnings = warnings(&report);
         self.refused = None;
         tracing::info!("reloaded {}: {} steps", self.arguments.config.display(), steps.len());
         self.service.reloaded(&self.status());
-        ReloadReply { applied: true, steps, diagnostics }
+        ReloadReply { applied: true, steps, problems, diagnostics }
     }
 
     fn plan(&self, request: &PlanRequest) -> Result<PlanReply, crate::api::ErrorReply> {
@@ -285,8 +299,8 @@ impl Supervisor {
     /// The order matters: peers take over on the priority 0 that the router sends, while our table still forwards.
     fn stop(mut self, exit: Exit) -> Exit {
         self.service.stopping();
-        self.loops.stop();
-        self.sysctls.restore_all().iter().for_each(super::sysctl::Change::log);
+        self.loops.stop(&self.config);
+        self.sysctls.restore_all().iter().for_each(Change::log);
         self.control.stop();
         tracing::info!("stopped");
         exit
@@ -333,13 +347,38 @@ fn forward<T: Send + 'static>(outbox: &Sender<Event>, name: &str, wrap: fn(T) ->
     Ok(sender)
 }
 
-fn listen_for_signals(outbox: &Sender<Event>) -> Result<(), Refusal> {
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGUSR1])
+/// Signals that were heard and not handled yet: any number of one kind is one wish.
+#[derive(Debug, Clone, Default)]
+struct Pending(Arc<[AtomicBool; 4]>);
+
+/// The signals that are listened to.
+const SIGNALS: [i32; 4] = [SIGHUP, SIGTERM, SIGINT, SIGUSR1];
+
+impl Pending {
+    fn flag(&self, signal: i32) -> Option<&AtomicBool> {
+        SIGNALS.iter().position(|known| *known == signal).and_then(|at| self.0.get(at))
+    }
+
+    /// `true` if it was not pending.
+    fn raise(&self, signal: i32) -> bool {
+        self.flag(signal).is_some_and(|flag| !flag.swap(true, Ordering::AcqRel))
+    }
+
+    /// To be called before it is handled, so that one that comes meanwhile counts.
+    fn clear(&self, signal: i32) {
+        if let Some(flag) = self.flag(signal) {
+            flag.store(false, Ordering::Release);
+        }
+    }
+}
+
+fn listen_for_signals(outbox: &Sender<Event>, pending: Pending) -> Result<(), Refusal> {
+    let mut signals = Signals::new(SIGNALS)
         .map_err(|error| Refusal { exit: Exit::Failed, sentence: format!("cannot listen for signals: {error}") })?;
     let outbox = outbox.clone();
     small_thread("signals", move || {
         for signal in signals.forever() {
-            if outbox.send(Event::Signal(signal)).is_err() {
+            if pending.raise(signal) && outbox.send(Event::Signal(signal)).is_err() {
                 return;
             }
         }
@@ -353,4 +392,19 @@ fn small_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), 
         .spawn(body)
         .map(drop)
         .map_err(|error| Refusal { exit: Exit::Failed, sentence: format!("cannot start a thread: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_signals_is_one_wish_of_each_kind() {
+        let pending = Pending::default();
+        assert!(pending.raise(SIGHUP));
+        assert!((0..1000).all(|_| !pending.raise(SIGHUP)));
+        assert!(pending.raise(SIGTERM), "another kind is another wish");
+        pending.clear(SIGHUP);
+        assert!(pending.raise(SIGHUP), "one that comes after the handling began counts");
+    }
 }

@@ -7,9 +7,11 @@ use crate::shell::sysctl;
 /// The steps from one configuration to another that are not steps of the table.
 pub(super) fn beside_the_table(old: &Config, new: &Config) -> Vec<PlannedStep> {
     let mut steps = Vec::new();
-    let had = sysctl::needed(old);
+    let (had, needs) = (sysctl::needed(old), sysctl::needed(new));
+    let gone = had.iter().filter(|setting| !needs.iter().any(|other| other.name == setting.name));
+    steps.extend(gone.map(|setting| format!("put {} back to what it was before us", setting.name)));
     steps.extend(
-        sysctl::needed(new)
+        needs
             .iter()
             .filter(|setting| !had.contains(setting))
             .map(|setting| format!("set {} to {}", setting.name, setting.value)),
@@ -31,4 +33,26 @@ pub(super) fn beside_the_table(old: &Config, new: &Config) -> Vec<PlannedStep> {
 
 fn name(instance: &Instance) -> String {
     format!("{} ({}, VRID {})", instance.name, instance.id.interface, instance.id.vrid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Sysctl;
+
+    #[test]
+    fn settings_come_and_go_and_stay() {
+        let naming = |settings: &[(&str, &str)]| Config {
+            sysctls: settings
+                .iter()
+                .map(|(name, value)| Sysctl { name: (*name).into(), value: (*value).into() })
+                .collect(),
+            ..Config::default()
+        };
+        let old = naming(&[("net.a", "1"), ("net.b", "1"), ("net.c", "1")]);
+        let new = naming(&[("net.b", "1"), ("net.c", "2"), ("net.d", "1")]);
+        let steps: Vec<_> = beside_the_table(&old, &new).into_iter().map(|step| step.step).collect();
+        assert_eq!(steps, ["put net.a back to what it was before us", "set net.c to 2", "set net.d to 1"]);
+        assert_eq!(beside_the_table(&new, &new), []);
+    }
 }

@@ -15,8 +15,8 @@ pub(super) struct ServiceManager {
 impl ServiceManager {
     /// Learns from the environment whether there is one and whether it wants signs of life.
     pub(super) fn new(now: Instant) -> Self {
-        // Half of what systemd allows, so that one late ping is not the end.
-        let watchdog_interval = sd_notify::watchdog_enabled().map(|allowed| allowed / 2);
+        // A third of what systemd allows, so that one ping that was withheld is not the end.
+        let watchdog_interval = sd_notify::watchdog_enabled().map(|allowed| allowed / 3);
         Self { watchdog_interval, ping_at: watchdog_interval.map(|interval| now + interval), ready: false }
     }
 
@@ -28,8 +28,12 @@ impl ServiceManager {
         }
     }
 
-    /// A reload begins; [`Self::reloaded`] must follow.
+    /// A reload begins; [`Self::reloaded`] must follow. While the start lasts, nothing is said: "ready again" would be taken for
+    /// "ready".
     pub(super) fn reloading(&self) {
+        if !self.ready {
+            return;
+        }
         if let Ok(monotonic) = NotifyState::monotonic_usec_now() {
             tell(&[NotifyState::Reloading, monotonic]);
         }
@@ -37,7 +41,9 @@ impl ServiceManager {
 
     /// The reload is over, whether it was applied or refused.
     pub(super) fn reloaded(&self, status: &str) {
-        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+        if self.ready {
+            tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+        }
     }
 
     /// A clean stop begins.

@@ -6,6 +6,7 @@ use crate::api::{ConfigView, DaemonView, Snapshot};
 
 pub(super) fn snapshot(supervisor: &Supervisor) -> Snapshot {
     let (router, balancer) = supervisor.loops.views();
+    let (instances, table) = supervisor.loops.snapshots();
     Snapshot {
         daemon: DaemonView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -21,8 +22,8 @@ pub(super) fn snapshot(supervisor: &Supervisor) -> Snapshot {
             warnings: supervisor.warnings,
             refused: supervisor.refused.clone(),
         },
-        instances: supervisor.loops.instances(),
-        balancer: supervisor.loops.balancer(),
+        instances,
+        balancer: table,
         sysctls: supervisor.sysctls.views(),
     }
 }

@@ -34,6 +34,8 @@ struct Held {
     wanted: Sysctl,
     state: SysctlState,
     problem: Option<String>,
+    /// This kernel has no such setting, as yet.
+    missing: bool,
 }
 
 /// What became of one setting, for the log.
@@ -96,11 +98,12 @@ impl Sysctls {
     /// Nothing held yet; reads the originals that an earlier run may have left in the state directory.
     #[must_use]
     pub fn new(state_dir: &Path) -> (Self, Vec<Change>) {
-        Self::rooted(Path::new("/proc/sys"), state_dir)
+        Self::rooted(Path::new("/proc/sys"), state_dir, &super::here())
     }
 
-    fn rooted(root: &Path, state_dir: &Path) -> (Self, Vec<Change>) {
-        let (originals, problem) = Originals::read(&state_dir.join("sysctl.json"));
+    /// `here`: which boot and network namespace the settings belong to.
+    fn rooted(root: &Path, state_dir: &Path, here: &str) -> (Self, Vec<Change>) {
+        let (originals, problem) = Originals::read(&state_dir.join("sysctl.json"), here);
         let changes = problem.map(|problem| Change::NotKept { problem }).into_iter().collect();
         (Self { root: root.to_owned(), held: Vec::new(), originals }, changes)
     }
@@ -116,9 +119,8 @@ impl Sysctls {
         }
         self.held.clear();
         for sysctl in wanted {
-            let (state, change) = self.hold(&sysctl);
-            let problem = change.as_ref().and_then(Change::problem);
-            self.held.push(Held { wanted: sysctl, state, problem });
+            let (held, change) = self.hold(sysctl);
+            self.held.push(held);
             changes.extend(change);
         }
         changes.extend(self.keep());
@@ -127,8 +129,22 @@ impl Sysctls {
 
     /// Looks whether every setting still has its value. A setting that drifted is reported once, not written again:
     /// two programs that both insist would fight for ever.
+    ///
+    /// One that was not there and has come (those of IPVS come with its module) is set.
     pub fn inspect(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
+        for at in 0..self.held.len() {
+            let Some(wanted) = self.held.get(at).filter(|held| held.missing).map(|held| held.wanted.clone()) else {
+                continue;
+            };
+            if read(&self.root, &wanted.name).is_ok() {
+                let (held, change) = self.hold(wanted);
+                changes.extend(change);
+                if let Some(place) = self.held.get_mut(at) {
+                    *place = held;
+                }
+            }
+        }
         for held in &mut self.held {
             let Ok(actual) = read(&self.root, &held.wanted.name) else { continue };
             let right = same(&actual, &held.wanted.value);
@@ -180,7 +196,14 @@ impl Sysctls {
             .collect()
     }
 
-    fn hold(&mut self, sysctl: &Sysctl) -> (SysctlState, Option<Change>) {
+    fn hold(&mut self, wanted: Sysctl) -> (Held, Option<Change>) {
+        let missing = read(&self.root, &wanted.name).is_err();
+        let (state, change) = self.set(&wanted);
+        let problem = change.as_ref().and_then(Change::problem);
+        (Held { wanted, state, problem, missing }, change)
+    }
+
+    fn set(&mut self, sysctl: &Sysctl) -> (SysctlState, Option<Change>) {
         let Sysctl { name, value } = sysctl;
         let actual = match read(&self.root, name) {
             Ok(actual) => actual,

@@ -1,4 +1,7 @@
 //! What settings were before us, kept in a small file of the state directory.
+//!
+//! The file says of which boot and network namespace it tells. After a power cut the settings are whatever that boot made
+//! them; to "put back" an older boot's values would undo what the host's own configuration says by now.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +14,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub(super) struct Originals {
     file: PathBuf,
-    values: BTreeMap<String, Original>,
+    kept: Kept,
+}
+
+/// The file's contents.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    stamp: String,
+    settings: BTreeMap<String, Original>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,25 +31,27 @@ struct Original {
 }
 
 impl Originals {
-    /// Reads the file; one that cannot be read is set aside and said so, since to guess would be worse.
-    pub(super) fn read(file: &Path) -> (Self, Option<String>) {
-        let (values, problem) = match fs::read(file) {
+    /// Reads the file; one that cannot be read is set aside and said so, since to guess would be worse. One of another boot or
+    /// network namespace than `stamp` tells of other settings than these.
+    pub(super) fn read(file: &Path, stamp: &str) -> (Self, Option<String>) {
+        let (found, problem) = match fs::read(file) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(values) => (values, None),
-                Err(error) => (BTreeMap::new(), Some(set_aside(file, &error))),
+                Ok(kept) => (kept, None),
+                Err(error) => (Kept::default(), Some(set_aside(file, &error))),
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => (BTreeMap::new(), None),
+            Err(error) if error.kind() == ErrorKind::NotFound => (Kept::default(), None),
             Err(error) => (
-                BTreeMap::new(),
+                Kept::default(),
                 Some(format!("cannot read {}: {error}; earlier originals are not known", file.display())),
             ),
         };
-        (Self { file: file.to_owned(), values }, problem)
+        let settings = if found.stamp == stamp { found.settings } else { BTreeMap::new() };
+        (Self { file: file.to_owned(), kept: Kept { stamp: stamp.to_owned(), settings } }, problem)
     }
 
     /// Writes the file whole or not at all; removes it where there is nothing to keep.
     pub(super) fn write(&self) -> Result<(), String> {
-        let result = if self.values.is_empty() {
+        let result = if self.kept.settings.is_empty() {
             match fs::remove_file(&self.file) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
                 Ok(()) | Err(_) => Ok(()),
@@ -56,7 +68,7 @@ impl Originals {
     }
 
     fn replace(&self) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(&self.values)?;
+        let text = serde_json::to_vec_pretty(&self.kept)?;
         let fresh = self.file.with_extension("json.new");
         fs::write(&fresh, text)?;
         fs::File::open(&fresh)?.sync_all()?;
@@ -64,20 +76,21 @@ impl Originals {
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &String> {
-        self.values.keys()
+        self.kept.settings.keys()
     }
 
     pub(super) fn original(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|kept| kept.original.as_str())
+        self.kept.settings.get(name).map(|kept| kept.original.as_str())
     }
 
     pub(super) fn written(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|kept| kept.written.as_str())
+        self.kept.settings.get(name).map(|kept| kept.written.as_str())
     }
 
     /// Remembers what was there before the first write; later writes change only what we wrote.
     pub(super) fn remember(&mut self, name: &str, original: &str, written: &str) {
-        self.values
+        self.kept
+            .settings
             .entry(name.to_owned())
             .and_modify(|kept| written.clone_into(&mut kept.written))
             .or_insert_with(|| Original { original: original.to_owned(), written: written.to_owned() });
@@ -85,7 +98,7 @@ impl Originals {
 
     /// Forgets one, and returns what was there before us and what we wrote.
     pub(super) fn forget(&mut self, name: &str) -> Option<(String, String)> {
-        self.values.remove(name).map(|kept| (kept.original, kept.written))
+        self.kept.settings.remove(name).map(|kept| (kept.original, kept.written))
     }
 }
 

@@ -26,7 +26,7 @@ impl Host {
     }
 
     fn open(&self) -> Sysctls {
-        let (sysctls, changes) = Sysctls::rooted(self.folder.path(), &self.folder.path().join("state"));
+        let (sysctls, changes) = Sysctls::rooted(self.folder.path(), &self.folder.path().join("state"), "boot 1");
         assert_eq!(changes, []);
         sysctls
     }
@@ -67,6 +67,35 @@ fn the_original_outlives_a_killed_daemon() {
     assert_eq!(second.apply(&naming(&[(FORWARD, "1")])), []);
     second.restore_all();
     assert_eq!(host.value(FORWARD), "0");
+}
+
+#[test]
+fn an_original_of_another_boot_is_not_put_back() {
+    let host = Host::new(&[(FORWARD, "0")]);
+    host.open().apply(&naming(&[(FORWARD, "1")]));
+    // The power fails; by now the host's own configuration sets it at boot.
+    let (mut after, _) = Sysctls::rooted(host.folder.path(), &host.folder.path().join("state"), "boot 2");
+    assert_eq!(after.apply(&naming(&[(FORWARD, "1")])), []);
+    assert_eq!(after.restore_all(), []);
+    assert_eq!(host.value(FORWARD), "1");
+}
+
+#[test]
+fn a_setting_that_comes_later_is_set_when_it_comes() {
+    const CONNTRACK: &str = "net.ipv4.vs.conntrack";
+    let host = Host::new(&[]);
+    let mut sysctls = host.open();
+    sysctls.apply(&naming(&[(CONNTRACK, "1")]));
+    assert_eq!(sysctls.inspect(), []);
+    let path = super::file(host.folder.path(), CONNTRACK);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, "0").unwrap();
+    let set = Change::Set { name: CONNTRACK.to_owned(), from: "0".to_owned(), to: "1".to_owned() };
+    assert_eq!(sysctls.inspect(), [set]);
+    assert_eq!(sysctls.inspect(), []);
+    assert_eq!(sysctls.views()[0].state, SysctlState::Set);
+    sysctls.restore_all();
+    assert_eq!(host.value(CONNTRACK), "0");
 }
 
 #[test]
@@ -135,7 +164,7 @@ fn damaged_originals_are_set_aside_and_said() {
     let host = Host::new(&[(FORWARD, "0")]);
     let state = host.folder.path().join("state");
     fs::write(state.join("sysctl.json"), "{").unwrap();
-    let (_, changes) = Sysctls::rooted(host.folder.path(), &state);
+    let (_, changes) = Sysctls::rooted(host.folder.path(), &state, "boot 1");
     let [Change::NotKept { problem }] = changes.as_slice() else { panic!("{changes:?}") };
     assert!(problem.contains("set aside"), "{problem}");
     assert!(state.join("sysctl.json.bad").exists());

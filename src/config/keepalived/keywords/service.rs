@@ -1,11 +1,12 @@
 //! Words of virtual services, their servers and the servers' checks.
 
 use super::Takes::{Any, Block, Named, Nothing, One, Optional, Some};
-use super::{Keyword, gone, soon, yes};
+use super::{Keyword, gone, idle, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent";
 const NO_NAME: &str = "there is no SNMP agent to show it";
-const NO_ALPHA: &str = "a server enters the table after its first success, or stays if it is in it already";
+const ALPHA: &str =
+    "it is so with every check: a server enters the table after its first success, or stays if it is in it already";
 const NO_HOOK: &str = "it is not called; `ipvsctl show` and the log tell of every change";
 const NO_SORRY: &str = "with all servers down, connections are refused";
 const NO_QUORUM: &str = "a service counts as up while one server is";
@@ -42,7 +43,7 @@ pub(super) const SERVICE: &[Keyword] = &[
     soon("snmp_name", Some("a name"), NO_NAME),
     soon("smtp_alert", Optional, NO_MAIL),
     soon("ha_suspend", Nothing, "checks go on while the virtual address is elsewhere"),
-    soon("alpha", Optional, NO_ALPHA),
+    idle("alpha", Optional, ALPHA),
     soon("omega", Optional, "no notification is sent at a stop"),
     yes("ip_family", One("inet or inet6")),
     yes("weight", One("a number")),
@@ -69,7 +70,7 @@ pub(super) const SERVER: &[Keyword] = &[
     yes("inhibit_on_failure", Optional),
     soon("notify_up", Some("a command"), NO_HOOK),
     soon("notify_down", Some("a command"), NO_HOOK),
-    soon("alpha", Optional, NO_ALPHA),
+    idle("alpha", Optional, ALPHA),
     yes("retry", One("a number")),
     yes("delay_before_retry", One("seconds")),
     yes("warmup", One("seconds")),
@@ -102,7 +103,7 @@ pub(super) const TCP_CHECK: &[Keyword] = &[
     yes("delay_before_retry", One("seconds")),
     yes("warmup", One("seconds")),
     yes("delay_loop", One("seconds")),
-    soon("alpha", Optional, NO_ALPHA),
+    idle("alpha", Optional, ALPHA),
     soon("log_all_failures", Optional, LOGGED),
 ];
 

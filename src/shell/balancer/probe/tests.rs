@@ -72,6 +72,14 @@ fn who_listens_accepts_and_who_does_not_refuses() {
 }
 
 #[test]
+fn a_probe_that_meets_itself_has_found_nobody() {
+    let address = nobody();
+    let own_port =
+        Connect { source_address: Some(address.ip()), source_port: Some(address.port()), ..connect(address) };
+    assert_eq!(Bench::new().run(&own_port), Outcome::Refused);
+}
+
+#[test]
 fn an_accepted_connection_ends_with_a_reset_that_leaves_no_time_wait() {
     let mut bench = Bench::new();
     let (listener, address) = listener();

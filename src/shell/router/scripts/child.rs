@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::{Gid, Group, Pid, Uid, User, getuid};
+use nix::unistd::{Gid, Group, Pid, Uid, User, getgid, getuid};
 
 use crate::model::RunAs;
 use crate::vrrp::engine::ScriptOutcome;
@@ -42,7 +42,7 @@ pub(super) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Res
         command.env("PATH", DEFAULT_PATH);
     }
     // Who we are already needs no privilege to become.
-    if let Some((uid, gid)) = identity.filter(|(uid, _)| *uid != getuid()) {
+    if let Some((uid, gid)) = identity.filter(|(uid, gid)| *uid != getuid() || *gid != getgid()) {
         command.uid(uid.as_raw()).gid(gid.as_raw());
     }
     command.spawn().map_err(|error| {

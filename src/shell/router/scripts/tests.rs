@@ -53,6 +53,17 @@ fn no_shell_reads_the_words_and_nothing_comes_in() {
 }
 
 #[test]
+fn a_group_counts_though_the_user_is_the_one_that_we_are() {
+    if !nix::unistd::getuid().is_root() {
+        return;
+    }
+    let (runner, told) = runner();
+    let user = Some(RunAs { user: "root".to_owned(), group: Some("12345".to_owned()) });
+    runner.run(ScriptRun { user, ..run(1, shell("test $(id -g) = 12345"), LONG) });
+    assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::Exited(0)));
+}
+
+#[test]
 fn an_unknown_user_is_named() {
     let (runner, told) = runner();
     let user = Some(RunAs { user: "nobody-of-this-name".to_owned(), group: None });
