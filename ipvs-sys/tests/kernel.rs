@@ -22,7 +22,7 @@ use ipvs_sys::*;
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -547,7 +547,11 @@ fn as_proc(ipvs: &mut Ipvs) -> BTreeSet<String> {
 
 /// `/proc/net/ip_vs` with the service before each of its destinations, and with single spaces.
 fn proc_lines() -> BTreeSet<String> {
-    let text = std::fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap();
+    // In one read. Where a read goes on, the kernel finds the place by counting this namespace's services only, after it had
+    // counted everybody's: while another namespace is being taken down, entries would be missing.
+    let mut bytes = [0; 4096];
+    let length = std::fs::File::open("/proc/thread-self/net/ip_vs").unwrap().read(&mut bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes[..length]);
     let mut service = String::new();
     let mut lines = BTreeSet::new();
     for line in text.lines().skip(3) {

@@ -4,7 +4,8 @@
 //! so that a look costs next to nothing in a lab guest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::node::Node;
@@ -80,7 +81,13 @@ pub fn choices(node: &Node, service: SocketAddrV4) -> BTreeMap<Ipv4Addr, BTreeSe
 
 fn file(node: &Node, name: &str) -> String {
     // The process's own /proc/net shows the network of its first thread: not where this one is.
-    node.enter(|| fs::read_to_string(format!("/proc/thread-self/net/{name}"))).unwrap_or_default()
+    // Room at once for large reads: where a read goes on, the kernel finds its place by counting this namespace's services
+    // only, after it had counted everybody's, so that a table read in bits lacks entries while other nodes have theirs.
+    let mut text = String::with_capacity(64 * 1024);
+    match node.enter(|| File::open(format!("/proc/thread-self/net/{name}"))?.read_to_string(&mut text)) {
+        Ok(_) => text,
+        Err(_) => String::new(),
+    }
 }
 
 fn parse(text: &str) -> Vec<Service> {
