@@ -11,8 +11,8 @@ use integration::waiting::holds_for;
 use integration::{Node, Segment, Topology, native_test, peers, wait_until};
 use ipvsd::api::InstanceView;
 use ipvsd::model::{
-    AdvertInterval, Announcements, Config, Instance, Notify, Password, Priority, StartAs, SyncGroup, TrackScript,
-    TrackedInterface, TrackedScript, Transport, VirtualAddress, VirtualRouterId, Vrid, VrrpVersion,
+    AdvertInterval, Authentication, Config, Election, Family, Instance, Notify, Password, Peer, Priority, SyncGroup,
+    TrackScript, Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
 };
 use ipvsd::shell::router::{self, Options, RouterEvent, RouterHandle};
 
@@ -21,26 +21,15 @@ const LONG: Duration = Duration::from_secs(60);
 const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 10, 99));
 
 fn vip() -> VirtualAddress {
-    VirtualAddress { address: VIP, prefix_len: 32, interface: None, label: None, broadcast: None, scope: 0 }
+    VirtualAddress::new(VIP, 32)
 }
 
 fn instance(version: VrrpVersion, priority: u8) -> Instance {
     Instance {
-        name: "VI_1".to_owned(),
-        id: VirtualRouterId { interface: "em1".to_owned(), vrid: Vrid::new(51).unwrap() },
         version,
-        start_as: StartAs::Backup,
         priority: Priority::new(priority).unwrap(),
-        advert_interval: AdvertInterval::DEFAULT,
-        preempt: true,
-        transport: Transport::Multicast { source: None, group: ipvsd::wire::vrrp::GROUP },
-        password: None,
         addresses: vec![vip()],
-        excluded_addresses: Vec::new(),
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
-        announcements: Announcements::default(),
-        notify: Notify::default(),
+        ..Instance::new("VI_1", "em1", Vrid::new(51).unwrap(), Family::V4)
     }
 }
 
@@ -118,10 +107,13 @@ fn hand_over_with_keepalived(name: &str, version: VrrpVersion, password: bool, u
     let conf = keepalived_conf(number, password, unicast);
     let ours = |priority| {
         let mut ours = instance(version, priority);
-        ours.password = password.then(|| Password::new("1111"));
+        if password {
+            ours.authentication = Authentication::Password(Password::new("1111"));
+        }
         if unicast {
-            let peers = vec![Ipv4Addr::new(192, 168, 10, 82)];
-            ours.transport = Transport::Unicast { source: Some(Ipv4Addr::new(192, 168, 10, 81)), peers };
+            let peers = vec![Peer::new(Ipv4Addr::new(192, 168, 10, 82).into())];
+            let source = Some(Ipv4Addr::new(192, 168, 10, 81).into());
+            ours.transport = Transport::Unicast { source, peers, ttl: 255, check_source: false };
         }
         vec![ours]
     };
@@ -247,7 +239,7 @@ native_test! {
         let theirs = Ours::start(&two, vec![instance(VrrpVersion::V2, 50)]);
         theirs.wait("MASTER");
         one.add_address("em1", "192.168.10.99/32");
-        let router = Ours::start(&one, vec![Instance { preempt: false, ..instance(VrrpVersion::V2, 100) }]);
+        let router = Ours::start(&one, vec![Instance { election: Election { preempt: false, ..Election::default() }, ..instance(VrrpVersion::V2, 100) }]);
         wait_until(LONG, "the address gone", || !has(&one));
         assert_eq!(router.view().state, "BACKUP");
         assert!(has(&two));
@@ -322,7 +314,7 @@ native_test! {
         let (_lab, _lan, one, two) = pair("nopreempt");
         let theirs = peers::keepalived(&two, &keepalived_conf(2, false, false));
         wait_until(LONG, "keepalived alone is master", || has(&two));
-        let router = Ours::start(&one, vec![Instance { preempt: false, ..instance(VrrpVersion::V2, 200) }]);
+        let router = Ours::start(&one, vec![Instance { election: Election { preempt: false, ..Election::default() }, ..instance(VrrpVersion::V2, 200) }]);
         // Longer than the 3.2 seconds after which it would have taken over.
         holds_for(Duration::from_secs(5), "keepalived stays master", || has(&two) && !has(&one));
         assert_eq!(router.view().state, "BACKUP");
@@ -352,9 +344,10 @@ native_test! {
             script("flood", &["/bin/sh", "-c", "yes; yes >&2"]),
             script("missing", &["no-such-program-at-all"]),
         ];
-        let tracked = |name: &str, weight| TrackedScript { name: name.to_owned(), weight };
+        let tracked =
+            |name: &str, weight| Tracked { what: Watched::Script(name.to_owned()), weight, reverse: false };
         let mut watching = instance(VrrpVersion::V3, 150);
-        watching.track_scripts =
+        watching.tracks =
             vec![tracked("well", -60), tracked("hang", -1), tracked("flood", -1), tracked("missing", -1)];
         let other = Ours::start(&two, vec![instance(VrrpVersion::V3, 100)]);
         let router = Ours::start_with(&one, Config { instances: vec![watching], scripts, ..Config::default() });
@@ -400,11 +393,17 @@ native_test! {
         let mut second = Instance { name: "VI_2".to_owned(), ..instance(VrrpVersion::V2, 150) };
         second.id.vrid = Vrid::new(52).unwrap();
         second.addresses = vec![VirtualAddress { address: other, ..vip() }];
-        second.track_interfaces = vec![TrackedInterface { name: "em2".to_owned(), weight: 0 }];
+        second.tracks = vec![Tracked { what: Watched::Interface("em2".to_owned()), weight: 0, reverse: false }];
         let members = vec!["VI_1".to_owned(), "VI_2".to_owned()];
         let router = Ours::start_with(&one, Config {
             instances: vec![instance(VrrpVersion::V2, 150), second],
-            sync_groups: vec![SyncGroup { name: "G".to_owned(), members, notify: Notify::default() }],
+            sync_groups: vec![SyncGroup {
+                name: "G".to_owned(),
+                members,
+                tracks: Vec::new(),
+                weighted: false,
+                notify: Notify::default(),
+            }],
             ..Config::default()
         });
         wait_until(LONG, "ours has both", || both(&one) && neither(&two));

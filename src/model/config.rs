@@ -2,15 +2,28 @@
 
 use std::num::NonZeroU32;
 
-use super::{Check, Instance, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncGroup, TrackScript};
+use super::{
+    Check, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon, SyncGroup,
+    TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
+};
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     /// What concerns the daemon as a whole.
     pub global: Global,
+    /// What concerns all virtual routers.
+    pub router: RouterSettings,
     /// Scripts that virtual routers watch, by name.
     pub scripts: Vec<TrackScript>,
+    /// Processes that they watch, by name.
+    pub processes: Vec<TrackProcess>,
+    /// Files that they watch, by name.
+    pub files: Vec<TrackFile>,
+    /// Services that they watch, by name.
+    pub watched_services: Vec<TrackService>,
+    /// Checks that they watch, by name.
+    pub checks: Vec<TrackCheck>,
     /// Virtual routers; names are unique.
     pub instances: Vec<Instance>,
     /// Virtual routers that move together.
@@ -36,6 +49,8 @@ pub struct Global {
     pub ipvs_missing: IpvsMissing,
     /// `lvs_timeouts`.
     pub timeouts: Timeouts,
+    /// `lvs_sync_daemon`.
+    pub sync_daemon: Option<SyncDaemon>,
     /// `script_user`: who runs scripts that name no user of their own.
     pub script_user: Option<RunAs>,
     /// `enable_script_security`: refuse scripts run as root that others could have written.
@@ -91,6 +106,8 @@ pub struct ServiceConfig {
     pub key: ServiceKey,
     /// How it is to be.
     pub settings: ServiceSettings,
+    /// `quorum`: what the weights of the servers that are up must add up to; 1 unless written.
+    pub quorum: u32,
     /// Its servers, in the file's order; keys are unique.
     pub servers: Vec<ServerConfig>,
 }

@@ -16,9 +16,12 @@ mod service;
 pub use check::{Check, CheckKind, Connect};
 pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
 pub use router::{
-    AdvertInterval, Announcements, Instance, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Notify, Password,
-    Priority, StartAs, SyncGroup, TrackScript, TrackedInterface, TrackedScript, Transport, VirtualAddress,
-    VirtualRouterId, Vrid, VrrpVersion,
+    AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Fifo, FileStart,
+    GarpGroup, Instance, InterfaceDelay, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Ipvlan, IpvlanFlag,
+    NextHop, Notify, Password, Peer, Placing, Preferred, Priority, ProcessArguments, Route, RouteKind, RouteMetric,
+    RouterPreference, RouterSettings, Rule, RuleAction, Scheduling, Secret, ServiceCondition, StartAs, StaticState,
+    SyncDaemon, SyncGroup, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackScript, TrackService, Tracked,
+    Transport, VirtualAddress, VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched,
 };
 pub use server::{Forwarding, InvalidWeight, ServerKey, ServerSettings, Tunnel, TunnelChecksum, Weight};
 pub use service::{

@@ -1,7 +1,7 @@
 //! Why a virtual router is in the state that it is in. Logs, `show` and notifications all read it from here.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why a virtual router came into its state.
@@ -20,16 +20,16 @@ pub enum Reason {
     /// No advert came for the whole down interval.
     Silence {
         /// Who was active before, if anybody was heard.
-        master: Option<Ipv4Addr>,
+        master: Option<IpAddr>,
         /// The down interval.
         waited: Duration,
     },
     /// The active router said that it leaves (priority 0).
-    MasterLeft(Ipv4Addr),
+    MasterLeft(IpAddr),
     /// Another router advertises a higher priority, or the same one with a higher address.
     Outbid {
         /// Who.
-        by: Ipv4Addr,
+        by: IpAddr,
         /// Its priority.
         theirs: u8,
         /// Ours.
@@ -38,7 +38,7 @@ pub enum Reason {
     /// The master that was heard has a lower priority, and we may take over from it.
     Outranks {
         /// Who was active.
-        master: Ipv4Addr,
+        master: IpAddr,
         /// Its priority.
         theirs: u8,
         /// Ours.

@@ -232,7 +232,8 @@ fn server(n: u8, checked: bool) -> ServerConfig {
 }
 
 fn config(services: u8, servers: &[ServerConfig]) -> Config {
-    let service = |n| ServiceConfig { key: key(n), settings: ServiceSettings::default(), servers: servers.to_vec() };
+    let service =
+        |n| ServiceConfig { quorum: 1, key: key(n), settings: ServiceSettings::default(), servers: servers.to_vec() };
     Config { services: (1..=services).map(service).collect(), ..Config::default() }
 }
 
@@ -742,6 +743,7 @@ mod storms {
         let unique: BTreeMap<_, BTreeSet<_>> =
             services.into_iter().map(|(service, servers)| (service, servers.into_iter().collect())).collect();
         let service = |(n, servers): (u8, BTreeSet<u8>)| ServiceConfig {
+            quorum: 1,
             key: key(n),
             settings: ServiceSettings::default(),
             servers: servers.into_iter().map(|n| server(n, n != 1)).collect(),

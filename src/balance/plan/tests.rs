@@ -69,6 +69,7 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
                 checks: Vec::new(),
             };
             wanted().then(|| ServiceConfig {
+                quorum: 1,
                 key: *key,
                 settings: ServiceSettings::default(),
                 servers: servers.into_iter().map(server).collect(),

@@ -100,7 +100,7 @@ fn parse(walk: &mut Walk<'_>, value: Value<'_>) -> Option<VirtualAddress> {
             longest
         }
     };
-    Some(VirtualAddress { address, prefix_len, interface: None, label: None, broadcast: None, scope: 0 })
+    Some(VirtualAddress::new(address, prefix_len))
 }
 
 /// A second address on the line, or a word that means nothing.

@@ -7,7 +7,7 @@ use super::tree::Statement;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use super::{addresses, global, keywords, script};
-use crate::model::{Notify, Priority, StartAs, Vrid};
+use crate::model::{Command, Notify, Priority, StartAs, Vrid};
 
 /// One word of a `vrrp_instance`.
 pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement<'_>) -> bool {
@@ -208,13 +208,7 @@ fn notify(walk: &mut Walk<'_>, notify: &mut Notify, statement: Statement<'_>) ->
         "notify" => &mut notify.any,
         _ => return false,
     };
-    let (command, user) = walk.command(statement);
-    *slot = command;
-    if let (Some(_), Some(word)) = (user, statement.word(2)) {
-        walk.say(
-            Diagnostic::warning(Code::NotYet, word.span, "a user of its own for a notification is not done yet")
-                .help("it runs as `script_user` of `global_defs`"),
-        );
-    }
+    let (words, user) = walk.command(statement);
+    *slot = (!words.is_empty()).then_some(Command { words, user });
     true
 }

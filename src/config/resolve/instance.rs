@@ -1,7 +1,7 @@
 //! One virtual router.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::Resolver;
@@ -11,8 +11,8 @@ use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{AnnouncementsDraft, Authentication, Field, InstanceDraft, RouterDefaults};
 use crate::config::source::{Span, Spanned};
 use crate::model::{
-    AdvertInterval, Announcements, Instance, Password, Priority, StartAs, Transport, VirtualAddress, VirtualRouterId,
-    Vrid, VrrpVersion,
+    self, AdvertInterval, Announcements, Burst, Election, Family, Instance, Password, Peer, Priority, StartAs,
+    Transport, VirtualAddress, VirtualRouterId, Vrid, VrrpVersion,
 };
 
 /// Where adverts go unless told otherwise (RFC 9568 section 5.1.1.2).
@@ -55,7 +55,7 @@ impl Resolver<'_> {
         let no_preempt = self.no_preempt(&draft, start_as, priority);
         let weighing = Weighing { priority, no_preempt, grouped: grouped.get(&name).copied() };
         let track_scripts = self.tracked_scripts(&mut draft, scripts, weighing);
-        let own = id.as_ref().map_or("", |id| id.interface.as_str());
+        let own = id.as_ref().and_then(|id| id.interface.as_deref()).unwrap_or_default();
         let tracks = std::mem::take(&mut draft.track_interfaces);
         let track_interfaces = self.tracked_interfaces(tracks, own, weighing);
         let advert_interval = self.advert_interval(&mut draft, version);
@@ -72,22 +72,23 @@ impl Resolver<'_> {
             Some(_) | None => (addresses, Vec::new()),
         };
         let excluded = draft.excluded.into_iter().map(|address| address.value);
+        let vrid = id.vrid;
+        let election = Election { preempt: no_preempt.is_none(), ..Election::default() };
         Some(Instance {
-            name,
             id,
             version,
             start_as,
             priority,
             advert_interval,
-            preempt: no_preempt.is_none(),
+            election,
             transport,
-            password,
+            authentication: password.map_or(model::Authentication::None, model::Authentication::Password),
             addresses,
             excluded_addresses: overflow.into_iter().chain(excluded).collect(),
-            track_interfaces,
-            track_scripts,
+            tracks: track_interfaces.into_iter().chain(track_scripts).collect(),
             announcements: announcements(draft.announcements, defaults.announcements),
             notify: draft.notify,
+            ..Instance::new(&name, "", vrid, Family::V4)
         })
     }
 
@@ -107,7 +108,7 @@ impl Resolver<'_> {
             );
             return None;
         }
-        Some(VirtualRouterId { interface: interface?, vrid: vrid? })
+        Some(VirtualRouterId { interface: Some(interface?), vrid: vrid?, family: Family::V4 })
     }
 
     fn required<T>(
@@ -251,10 +252,16 @@ impl Resolver<'_> {
     fn transport(&mut self, draft: &mut InstanceDraft, defaults: &RouterDefaults) -> Transport {
         let unicast = std::mem::take(&mut draft.unicast_source);
         let multicast = std::mem::take(&mut draft.multicast_source);
-        let peers: Vec<Ipv4Addr> = std::mem::take(&mut draft.peers).into_iter().map(|peer| peer.value).collect();
+        let peers: Vec<Peer> =
+            std::mem::take(&mut draft.peers).into_iter().map(|peer| Peer::new(IpAddr::V4(peer.value))).collect();
         let unicast_at = draft.unicast.or(unicast.get().map(|source| source.span));
         if !peers.is_empty() {
-            return Transport::Unicast { source: unicast.value().or(multicast.value()), peers };
+            return Transport::Unicast {
+                source: unicast.value().or(multicast.value()).map(IpAddr::V4),
+                peers,
+                ttl: u8::MAX,
+                check_source: false,
+            };
         }
         if let Some(span) = unicast_at {
             self.say(
@@ -263,7 +270,7 @@ impl Resolver<'_> {
             );
         }
         let group = std::mem::take(&mut draft.group).value().or(defaults.group).unwrap_or(GROUP);
-        Transport::Multicast { source: multicast.value().or(unicast.value()), group }
+        Transport::Multicast { source: multicast.value().or(unicast.value()).map(IpAddr::V4), group: IpAddr::V4(group) }
     }
 
     /// The addresses of a router; none when all that were asked for are unusable.
@@ -310,11 +317,16 @@ fn announcements(own: AnnouncementsDraft, defaults: AnnouncementsDraft) -> Annou
     let timer = |own: Option<Duration>, default: Option<Duration>, base: Option<Duration>| {
         own.or(default).map_or(base, |duration| (!duration.is_zero()).then_some(duration))
     };
+    let burst = Burst {
+        repeat: own.repeat.or(defaults.repeat).unwrap_or(base.master.repeat),
+        delay: timer(own.delay, defaults.delay, base.master.delay),
+    };
     Announcements {
-        repeat: own.repeat.or(defaults.repeat).unwrap_or(base.repeat),
-        delay: timer(own.delay, defaults.delay, base.delay),
+        master: burst,
+        lower_priority: burst,
         refresh: timer(own.refresh, defaults.refresh, base.refresh),
         refresh_repeat: own.refresh_repeat.or(defaults.refresh_repeat).unwrap_or(base.refresh_repeat),
+        ..base
     }
 }
 

@@ -118,7 +118,15 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
     let instances = resolver.instances(instances, &defaults, &scripts, &grouped);
     let sync_groups = resolver.groups(groups, &names, &instances);
-    Config { global, scripts: scripts.into_values(), instances, sync_groups, services: services.services, sysctls }
+    Config {
+        global,
+        scripts: scripts.into_values(),
+        instances,
+        sync_groups,
+        services: services.services,
+        sysctls,
+        ..Config::default()
+    }
 }
 
 impl Resolver<'_> {
@@ -147,7 +155,8 @@ impl Resolver<'_> {
                 Some((other, before)) => {
                     let message = format!(
                         "`{other}` and `{name}` are the same virtual router: number {} on {}",
-                        instance.id.vrid, instance.id.interface
+                        instance.id.vrid,
+                        instance.id.interface.as_deref().unwrap_or_default()
                     );
                     let advice =
                         format!("give `{name}` another number (on all its hosts), or list its addresses in `{other}`");
@@ -236,7 +245,13 @@ impl Resolver<'_> {
                     .help("it moves by itself with or without a group"),
                 );
             }
-            groups.push(SyncGroup { name: draft.name.value, members, notify: draft.notify });
+            groups.push(SyncGroup {
+                name: draft.name.value,
+                members,
+                tracks: Vec::new(),
+                weighted: false,
+                notify: draft.notify,
+            });
         }
         groups
     }

@@ -130,7 +130,7 @@ impl Resolver<'_> {
         }
         let settings =
             ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags: draft.flags, persistence };
-        Some((ServiceConfig { key, settings, servers }, header))
+        Some((ServiceConfig { key, settings, quorum: 1, servers }, header))
     }
 
     fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {

@@ -8,7 +8,7 @@ use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{Field, InstanceDraft, ScriptDraft, TrackDraft};
 use crate::config::source::Span;
 use crate::config::{Language, suggest};
-use crate::model::{Priority, TrackScript, TrackedInterface, TrackedScript};
+use crate::model::{Priority, TrackScript, Tracked, Watched};
 
 /// The scripts that there are.
 #[derive(Debug, Default)]
@@ -88,8 +88,8 @@ impl Resolver<'_> {
         instance: &mut InstanceDraft,
         scripts: &Scripts,
         weighing: Weighing,
-    ) -> Vec<TrackedScript> {
-        let mut tracked: Vec<TrackedScript> = Vec::new();
+    ) -> Vec<Tracked> {
+        let mut tracked: Vec<Tracked> = Vec::new();
         for track in std::mem::take(&mut instance.track_scripts) {
             let name = track.name.value;
             let Some(place) = scripts.place(&name) else {
@@ -108,13 +108,13 @@ impl Resolver<'_> {
                 }
                 continue;
             };
-            if self.early(track.name.span, place.name, &name) || tracked.iter().any(|other| other.name == name) {
+            if self.early(track.name.span, place.name, &name) || tracked.iter().any(|other| other.what.name() == name) {
                 continue;
             }
             let (weight, span) =
                 track.weight.map_or((place.weight, place.weight_span), |own| (own.value, Some(own.span)));
             if self.weight_counts(weight, span.unwrap_or(track.name.span), track.name.span, weighing) {
-                tracked.push(TrackedScript { name, weight });
+                tracked.push(Tracked { what: Watched::Script(name), weight, reverse: false });
             }
         }
         tracked
@@ -138,8 +138,8 @@ impl Resolver<'_> {
         tracks: Vec<TrackDraft>,
         own: &str,
         weighing: Weighing,
-    ) -> Vec<TrackedInterface> {
-        let mut tracked: Vec<TrackedInterface> = Vec::new();
+    ) -> Vec<Tracked> {
+        let mut tracked: Vec<Tracked> = Vec::new();
         for track in tracks {
             let name = track.name.value;
             if name == own {
@@ -153,12 +153,12 @@ impl Resolver<'_> {
                 );
                 continue;
             }
-            if tracked.iter().any(|other| other.name == name) {
+            if tracked.iter().any(|other| other.what.name() == name) {
                 continue;
             }
             let (weight, span) = track.weight.map_or((0, track.name.span), |own| (own.value, own.span));
             if self.weight_counts(weight, span, track.name.span, weighing) {
-                tracked.push(TrackedInterface { name, weight });
+                tracked.push(Tracked { what: Watched::Interface(name), weight, reverse: false });
             }
         }
         tracked

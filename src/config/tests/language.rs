@@ -55,7 +55,7 @@ fn variables_conditions_and_the_environment() {
     let loaded = keepalived(text);
     let config = loaded.config.as_ref().unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
     let router = config.instances.first().unwrap();
-    assert_eq!(router.id.interface, "eth0");
+    assert_eq!(router.id.interface.as_deref(), Some("eth0"));
     assert_eq!((router.id.vrid.value(), router.priority.value()), (7, 77));
     let addresses: Vec<_> = router.addresses.iter().map(|a| format!("{}/{}", a.address, a.prefix_len)).collect();
     assert_eq!(addresses, ["192.0.2.1/32", "192.0.2.9/32", "192.0.2.9/24"]);
@@ -135,12 +135,12 @@ fn routers() {
     let router = &parsed.instances[0];
     assert_eq!((router.start_as, router.version), (StartAs::Master, VrrpVersion::V3));
     assert_eq!(router.advert_interval.centiseconds(), 25);
-    assert_eq!((router.announcements.repeat, router.announcements.delay), (3, None));
+    assert_eq!((router.announcements.master.repeat, router.announcements.master.delay), (3, None));
     assert_eq!(router.announcements.refresh, Some(Duration::from_secs(60)));
-    assert_eq!(router.notify.master, ["/a", "b c", "d"]);
-    assert_eq!(router.notify.any, ["/x", "y"]);
+    assert_eq!(router.notify.master.as_ref().unwrap().words, ["/a", "b c", "d"]);
+    assert_eq!(router.notify.any.as_ref().unwrap().words, ["/x", "y"]);
     assert_eq!(router.excluded_addresses.len(), 1);
-    assert_eq!(router.track_interfaces.iter().map(|i| i.weight).collect::<Vec<_>>(), [-10, 0]);
+    assert_eq!(router.tracks.iter().map(|i| i.weight).collect::<Vec<_>>(), [-10, 0]);
     let Transport::Multicast { source: Some(source), group } = router.transport else { panic!("{router:?}") };
     assert_eq!((source.to_string(), group.to_string()), ("192.0.2.7".to_owned(), "224.0.0.99".to_owned()));
     assert_eq!(parsed.global.script_user.unwrap().group.as_deref(), Some("nogroup"));
@@ -188,7 +188,10 @@ fn a_service_said_twice_is_one() {
 fn passwords_need_their_type() {
     let sent = |words: &str| {
         let loaded = keepalived(&router(&format!("authentication {{\n{words}\n}}")));
-        loaded.config.map(|config| config.instances[0].password)
+        loaded.config.map(|config| match &config.instances[0].authentication {
+            crate::model::Authentication::Password(password) => Some(*password),
+            crate::model::Authentication::None | crate::model::Authentication::Header(_) => None,
+        })
     };
     assert_eq!(sent("auth_type PASS\nauth_pass abc def"), Some(Some(crate::model::Password::new("abc"))));
     for words in ["auth_pass abc", "auth_type FOO\nauth_pass abc", "auth_type pass\nauth_pass abc", "auth_type PASS"] {

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use super::{Code, Severity, beside, brief, example, only};
 use crate::model::{
-    AdvertInterval, Announcements, Check, CheckKind, Config, Connect, Forwarding, Global, Instance, Notify, Password,
-    Persistence, Priority, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
-    ServiceKey, ServiceSettings, StartAs, TrackScript, TrackedScript, Transport, VirtualAddress, VirtualRouterId, Vrid,
-    VrrpVersion, Weight,
+    Authentication, Check, CheckKind, Config, Connect, Election, Family, Forwarding, Instance, Password, Peer,
+    Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
+    ServiceKey, ServiceSettings, TrackScript, Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched, Weight,
 };
 
 const SEEDS: [(&str, &str); 6] = [
@@ -84,28 +83,11 @@ fn script() -> TrackScript {
 
 fn router() -> Instance {
     Instance {
-        name: "VI_KUBE_APISERVER".to_owned(),
-        id: VirtualRouterId { interface: "em1".to_owned(), vrid: Vrid::new(51).unwrap() },
         version: VrrpVersion::V3,
-        start_as: StartAs::Backup,
-        priority: Priority::new(100).unwrap(),
-        advert_interval: AdvertInterval::DEFAULT,
-        preempt: false,
-        transport: Transport::Multicast { source: None, group: Ipv4Addr::new(224, 0, 0, 18) },
-        password: None,
-        addresses: vec![VirtualAddress {
-            address: v4(192, 168, 10, 99),
-            prefix_len: 32,
-            interface: None,
-            label: None,
-            broadcast: None,
-            scope: 0,
-        }],
-        excluded_addresses: Vec::new(),
-        track_interfaces: Vec::new(),
-        track_scripts: vec![TrackedScript { name: "check_haproxy".to_owned(), weight: -5 }],
-        announcements: Announcements::default(),
-        notify: Notify::default(),
+        election: Election { preempt: false, ..Election::default() },
+        addresses: vec![VirtualAddress::new(v4(192, 168, 10, 99), 32)],
+        tracks: vec![Tracked { what: Watched::Script("check_haproxy".to_owned()), weight: -5, reverse: false }],
+        ..Instance::new("VI_KUBE_APISERVER", "em1", Vrid::new(51).unwrap(), Family::V4)
     }
 }
 
@@ -139,11 +121,10 @@ fn server(address: IpAddr) -> ServerConfig {
 
 fn expected() -> Config {
     Config {
-        global: Global::default(),
         scripts: vec![script()],
         instances: vec![router()],
-        sync_groups: Vec::new(),
         services: vec![ServiceConfig {
+            quorum: 1,
             key: ServiceKey::Address { protocol: Protocol::Tcp, address: v4(192, 168, 10, 99), port: 8443 },
             settings: ServiceSettings {
                 scheduler: Scheduler::WeightedLeastConnection,
@@ -156,7 +137,7 @@ fn expected() -> Config {
             },
             servers: (80..=82).map(|last| server(v4(192, 168, 10, last))).collect(),
         }],
-        sysctls: Vec::new(),
+        ..Config::default()
     }
 }
 
@@ -181,10 +162,10 @@ fn the_second_of_002_moves_by_weight() {
     let loaded = example("seeds/002-second.conf");
     let config = loaded.config.unwrap();
     let router = config.instances.first().unwrap();
-    assert!(router.preempt);
+    assert!(router.election.preempt);
     assert_eq!(router.version, VrrpVersion::V2);
-    assert_eq!(router.password, Some(Password::new("1111")));
-    assert_eq!(router.track_scripts.first().unwrap().weight, -5);
+    assert_eq!(router.authentication, Authentication::Password(Password::new("1111")));
+    assert_eq!(router.tracks.first().unwrap().weight, -5);
     assert_eq!(config.global.router_id.as_deref(), Some("LVS_DEVEL"));
     assert_eq!(loaded.report.diagnostics().iter().filter(|d| d.code == Code::WeightMovesNothing).count(), 0);
 }
@@ -198,9 +179,9 @@ fn what_004_makes_of_its_slips() {
     assert_eq!(service.settings.persistence, None);
     assert!(service.servers.iter().all(|server| server.settings.forwarding == Forwarding::Direct));
     let router = config.instances.first().unwrap();
-    assert_eq!(router.password, Some(Password::new("kubeclou")));
+    assert_eq!(router.authentication, Authentication::Password(Password::new("kubeclou")));
     assert_eq!(router.addresses.first().unwrap().label.as_deref(), Some("eth1:vip"));
-    assert_eq!(router.track_scripts, [], "members of a group lose trackers with weights");
+    assert_eq!(router.tracks, [], "members of a group lose trackers with weights");
     assert_eq!(config.sync_groups.first().unwrap().members, ["VI_KEBE_APISERVER"]);
     assert_eq!(only(&loaded, Code::Duplicate).severity, Severity::Warning);
     assert_eq!(loaded.report.count(Severity::Error), 0, "{:?}", brief(&loaded));
@@ -211,8 +192,8 @@ fn a_unicast_pair() {
     let loaded = example("seeds/001.conf");
     let config = loaded.config.unwrap();
     let router = config.instances.first().unwrap();
-    let (source, peers) = (Some(Ipv4Addr::new(10, 0, 0, 11)), vec![Ipv4Addr::new(10, 0, 0, 12)]);
-    assert_eq!(router.transport, Transport::Unicast { source, peers });
+    let (source, peers) = (Some(v4(10, 0, 0, 11)), vec![Peer::new(v4(10, 0, 0, 12))]);
+    assert_eq!(router.transport, Transport::Unicast { source, peers, ttl: 255, check_source: false });
     assert_eq!(config.global.script_user.unwrap().user, "root");
     assert!(config.global.script_security);
     assert_eq!(brief(&example("seeds/001.conf")), ["warning C403 24:19"]);

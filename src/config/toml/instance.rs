@@ -10,7 +10,7 @@ use super::super::draft::{AnnouncementsDraft, Authentication, Field, InstanceDra
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
 use super::top;
-use crate::model::{Notify, Priority, StartAs, VirtualAddress, Vrid, VrrpVersion};
+use crate::model::{Command, Notify, Priority, StartAs, VirtualAddress, Vrid, VrrpVersion};
 
 const INSTANCE: [&str; 18] = [
     "name",
@@ -150,7 +150,7 @@ fn plain(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<VirtualAddress> {
             None => longest,
             Some(prefix) => u8::from_str(prefix).ok().filter(|length| (1..=longest).contains(length))?,
         };
-        Some(VirtualAddress { address, prefix_len, interface: None, label: None, broadcast: None, scope: 0 })
+        Some(VirtualAddress::new(address, prefix_len))
     });
     if parsed.is_none() {
         reader.bad(entry, "an address such as \"192.0.2.1\" or \"192.0.2.1/24\"");
@@ -212,7 +212,8 @@ pub(super) fn notify(reader: &mut Reader<'_>, entry: Entry<'_>) -> Notify {
     let mut notify = Notify::default();
     let Some(table) = reader.table(entry) else { return notify };
     for entry in reader.entries(table, &NOTIFY, "in `notify`") {
-        let command = reader.command(entry).unwrap_or_default();
+        let command = reader.command(entry).filter(|words| !words.is_empty());
+        let command = command.map(|words| Command { words, user: None });
         match entry.key {
             "master" => notify.master = command,
             "backup" => notify.backup = command,

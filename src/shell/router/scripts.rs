@@ -185,7 +185,7 @@ impl Scripts {
                 let command = dropped.first().map_or("", String::as_str);
                 warn!("{}: {MOST_WAITING} notice scripts are waiting; dropped {command}", notice.subject);
             }
-            waiting.push_back((command, notice.user.clone()));
+            waiting.push_back((command.words, command.user.or_else(|| notice.user.clone())));
         }
         self.next_notice(&notice.subject);
     }

@@ -1,7 +1,5 @@
 use super::*;
-use crate::model::{
-    AdvertInterval, Announcements, Instance, Notify, Priority, StartAs, Transport, VirtualRouterId, Vrid, VrrpVersion,
-};
+use crate::model::{Family, Instance, Vrid, VrrpVersion};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -9,21 +7,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// A router on an interface that no host has: it opens no socket and touches no network.
 fn nowhere() -> Arc<Config> {
     let instance = Instance {
-        name: "VI_1".to_owned(),
-        id: VirtualRouterId { interface: "no-such-link".to_owned(), vrid: Vrid::new(51).unwrap() },
         version: VrrpVersion::V3,
-        start_as: StartAs::Backup,
-        priority: Priority::DEFAULT,
-        advert_interval: AdvertInterval::DEFAULT,
-        preempt: true,
-        transport: Transport::Multicast { source: None, group: crate::wire::vrrp::GROUP },
-        password: None,
-        addresses: Vec::new(),
-        excluded_addresses: Vec::new(),
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
-        announcements: Announcements::default(),
-        notify: Notify::default(),
+        ..Instance::new("VI_1", "no-such-link", Vrid::new(51).unwrap(), Family::V4)
     };
     Arc::new(Config { instances: vec![instance], ..Config::default() })
 }

@@ -19,7 +19,7 @@ fn view(status: InstanceStatus) -> InstanceView {
         state: status.role.to_string(),
         reason: status.reason,
         since_secs: status.since.as_secs_f64(),
-        interface: config.id.interface,
+        interface: config.id.interface.unwrap_or_default(),
         vrid: config.id.vrid.value(),
         version: vrrp::number(config.version),
         priority: config.priority.value(),

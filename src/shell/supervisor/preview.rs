@@ -32,7 +32,7 @@ pub(super) fn beside_the_table(old: &Config, new: &Config) -> Vec<PlannedStep> {
 }
 
 fn name(instance: &Instance) -> String {
-    format!("{} ({}, VRID {})", instance.name, instance.id.interface, instance.id.vrid)
+    format!("{} ({})", instance.name, instance.id)
 }
 
 #[cfg(test)]

@@ -36,8 +36,10 @@ impl Router {
 
     /// Where a virtual address belongs; `None` while its interface does not exist.
     pub(super) fn place(&self, entry: &Entry, address: &VirtualAddress) -> Option<HostAddress> {
-        let name = address.interface.as_ref().unwrap_or(&entry.config.id.interface);
-        let index = *self.names.get(name)?;
+        let index = match &address.interface {
+            Some(name) => self.link(name)?.index,
+            None => self.home(entry)?.index,
+        };
         Some(HostAddress { index, address: address.address, prefix_len: address.prefix_len })
     }
 
@@ -53,7 +55,7 @@ impl Router {
                 let added = self.add_missing(at, now);
                 if !added.is_empty() {
                     let repeat =
-                        self.instances.get(at).map_or(0, |entry| entry.machine.settings().announcements.repeat);
+                        self.instances.get(at).map_or(0, |entry| entry.machine.settings().announcements.master.repeat);
                     self.announce(at, repeat, Some(&added));
                 }
             } else {
@@ -76,7 +78,7 @@ impl Router {
                 Some(place) if self.is_present(&place) => adopted.push(place),
                 Some(place) => missing.push((place, address.clone())),
                 None => {
-                    let name = address.interface.as_deref().unwrap_or(&entry.config.id.interface);
+                    let name = address.interface.as_deref().unwrap_or_else(|| entry.interface());
                     problem = Some(format!(
                         "cannot add {}/{}: interface {name} does not exist",
                         address.address, address.prefix_len

@@ -1,10 +1,10 @@
 //! Whether a virtual router may run, worked out from scratch each time a fact changes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::{Entry, settings};
+use super::instance::{Entry, Kind, settings};
 use super::{Event, Listener, Output, Router};
 use crate::model::{Priority, Transport};
 use crate::vrrp::machine::{Input, Role};
@@ -77,28 +77,28 @@ impl Router {
         if entry.config.addresses.iter().any(|address| address.address.is_ipv6()) {
             return Some(Fault::Ipv6);
         }
-        let interface = &entry.config.id.interface;
-        let Some(link) = self.link(interface) else {
-            return Some(Fault::InterfaceMissing(interface.clone()));
+        let interface = entry.interface();
+        let Some(link) = self.base(entry) else {
+            return Some(Fault::InterfaceMissing(interface.to_owned()));
         };
         if !link.up {
-            return Some(Fault::InterfaceDown(interface.clone()));
+            return Some(Fault::InterfaceDown(interface.to_owned()));
         }
         if self.source(entry).is_none() {
-            return Some(Fault::NoSourceAddress(interface.clone()));
+            return Some(Fault::NoSourceAddress(interface.to_owned()));
         }
-        for tracked in entry.config.track_interfaces.iter().filter(|tracked| tracked.weight == 0) {
-            match self.link(&tracked.name) {
-                None => return Some(Fault::TrackedInterfaceMissing(tracked.name.clone())),
-                Some(link) if !link.up => return Some(Fault::TrackedInterfaceDown(tracked.name.clone())),
+        for (name, _) in entry.tracks(Kind::Interface).filter(|(_, weight)| *weight == 0) {
+            match self.link(name) {
+                None => return Some(Fault::TrackedInterfaceMissing(name.to_owned())),
+                Some(link) if !link.up => return Some(Fault::TrackedInterfaceDown(name.to_owned())),
                 Some(_) => {}
             }
         }
-        for tracked in entry.config.track_scripts.iter().filter(|tracked| tracked.weight == 0) {
-            match self.script(&tracked.name) {
-                None => return Some(Fault::ScriptUnknown(tracked.name.clone())),
+        for (name, _) in entry.tracks(Kind::Script).filter(|(_, weight)| *weight == 0) {
+            match self.script(name) {
+                None => return Some(Fault::ScriptUnknown(name.to_owned())),
                 Some(script) if script.verdict.ok() == Some(false) => {
-                    return Some(Fault::Script(tracked.name.clone()));
+                    return Some(Fault::Script(name.to_owned()));
                 }
                 Some(_) => {}
             }
@@ -108,11 +108,9 @@ impl Router {
 
     fn awaits_script(&self, entry: &Entry) -> bool {
         entry
-            .config
-            .track_scripts
-            .iter()
-            .filter(|tracked| tracked.weight == 0)
-            .any(|tracked| self.script(&tracked.name).is_some_and(|script| script.verdict.ok().is_none()))
+            .tracks(Kind::Script)
+            .filter(|(_, weight)| *weight == 0)
+            .any(|(name, _)| self.script(name).is_some_and(|script| script.verdict.ok().is_none()))
     }
 
     /// The fault of another member. A member that can never run, because its number is taken, does not hold the others
@@ -132,27 +130,25 @@ impl Router {
         if entry.group.is_some() {
             return entry.config.priority;
         }
-        let interfaces = entry.config.track_interfaces.iter().map(|tracked| {
-            track::contribution(tracked.weight, Some(self.link(&tracked.name).is_some_and(|link| link.up)))
-        });
-        let scripts = entry.config.track_scripts.iter().map(|tracked| {
-            track::contribution(tracked.weight, self.script(&tracked.name).and_then(|script| script.verdict.ok()))
+        let interfaces = entry
+            .tracks(Kind::Interface)
+            .map(|(name, weight)| track::contribution(weight, Some(self.link(name).is_some_and(|link| link.up))));
+        let scripts = entry.tracks(Kind::Script).map(|(name, weight)| {
+            track::contribution(weight, self.script(name).and_then(|script| script.verdict.ok()))
         });
         track::effective(entry.config.priority, interfaces.chain(scripts))
     }
 
     /// The address that adverts leave from: as configured, or the interface's first that is nobody's virtual address. An
     /// owner's virtual address is its own, and good enough.
-    pub(super) fn source(&self, entry: &Entry) -> Option<Ipv4Addr> {
+    pub(super) fn source(&self, entry: &Entry) -> Option<IpAddr> {
         if let Some(source) = entry.configured_source() {
             return Some(source);
         }
-        let index = self.names.get(&entry.config.id.interface)?;
-        let mut own = self.addresses.get(index)?.iter().filter_map(|(address, _)| match address {
-            IpAddr::V4(address) => Some(*address),
-            IpAddr::V6(_) => None,
-        });
-        let first = own.clone().find(|address| !self.is_virtual(IpAddr::V4(*address)));
+        let index = self.base(entry)?.index;
+        let mut own =
+            self.addresses.get(&index)?.iter().filter_map(|(address, _)| address.is_ipv4().then_some(*address));
+        let first = own.clone().find(|address| !self.is_virtual(*address));
         if entry.is_owner() { first.or_else(|| own.next()) } else { first }
     }
 
@@ -164,7 +160,7 @@ impl Router {
     pub(super) fn update_listeners(&mut self) {
         let mut listeners: Vec<Listener> = Vec::new();
         for entry in &self.instances {
-            let Some(link) = self.link(&entry.config.id.interface) else { continue };
+            let Some(link) = self.voice(entry) else { continue };
             let at = match listeners.iter().position(|listener| listener.index == link.index) {
                 Some(at) => at,
                 None => {
@@ -173,7 +169,7 @@ impl Router {
                     listeners.len() - 1
                 }
             };
-            if let (Some(listener), Transport::Multicast { group, .. }) =
+            if let (Some(listener), Transport::Multicast { group: IpAddr::V4(group), .. }) =
                 (listeners.get_mut(at), &entry.config.transport)
             {
                 listener.groups.insert(*group);

@@ -7,10 +7,19 @@ use std::time::Instant;
 
 use super::health::Health;
 use super::{Event, HostAddress, Notice, Output, Router};
-use crate::model::{Instance, Notify, Priority, RunAs, StartAs, Transport, VirtualAddress};
+use crate::model::{
+    Authentication, Command, Instance, Notify, Password, Priority, RunAs, StartAs, Transport, VirtualAddress, Watched,
+};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
+
+/// Kinds of what is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Interface,
+    Script,
+}
 
 /// One virtual router.
 #[derive(Debug)]
@@ -38,7 +47,7 @@ pub(super) struct Entry {
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
     pub(super) packet_id: u16,
     pub(super) last_heard: Option<(Heard, Instant)>,
-    pub(super) differs: Option<Ipv4Addr>,
+    pub(super) differs: Option<IpAddr>,
     /// Adverts of lower priority since we became active.
     pub(super) lower: u64,
     pub(super) became_master: u64,
@@ -51,7 +60,7 @@ impl Entry {
     pub(super) fn new(config: &Instance, now: Instant) -> Self {
         let mut entry = Self {
             name: Arc::from(config.name.as_str()),
-            machine: Machine::new(settings(config, config.priority, Ipv4Addr::UNSPECIFIED, false), now),
+            machine: Machine::new(settings(config, config.priority, IpAddr::V4(Ipv4Addr::UNSPECIFIED), false), now),
             config: config.clone(),
             duplicate_of: None,
             group: None,
@@ -99,6 +108,38 @@ impl Entry {
         self.config.addresses.iter().chain(&self.config.excluded_addresses)
     }
 
+    /// The interface that it is configured with; empty where it names none.
+    pub(super) fn interface(&self) -> &str {
+        self.config.id.interface.as_deref().unwrap_or_default()
+    }
+
+    /// Names and weights of what it watches of one kind.
+    pub(super) fn tracks(&self, kind: Kind) -> impl Iterator<Item = (&str, i16)> {
+        self.config.tracks.iter().filter_map(move |tracked| match (&tracked.what, kind) {
+            (Watched::Interface(name), Kind::Interface) | (Watched::Script(name), Kind::Script) => {
+                Some((name.as_str(), tracked.weight))
+            }
+            (
+                Watched::Interface(_)
+                | Watched::Script(_)
+                | Watched::Process(_)
+                | Watched::File(_)
+                | Watched::Service(_)
+                | Watched::Check(_)
+                | Watched::Bfd(_),
+                Kind::Interface | Kind::Script,
+            ) => None,
+        })
+    }
+
+    /// `auth_type PASS`.
+    pub(super) const fn password(&self) -> Option<&Password> {
+        match &self.config.authentication {
+            Authentication::Password(password) => Some(password),
+            Authentication::None | Authentication::Header(_) => None,
+        }
+    }
+
     pub(super) fn is_active(&self) -> bool {
         self.machine.role() == Role::Active
     }
@@ -108,7 +149,7 @@ impl Entry {
     }
 
     /// `mcast_src_ip` or `unicast_src_ip`.
-    pub(super) const fn configured_source(&self) -> Option<Ipv4Addr> {
+    pub(super) const fn configured_source(&self) -> Option<IpAddr> {
         match &self.config.transport {
             Transport::Multicast { source, .. } | Transport::Unicast { source, .. } => *source,
         }
@@ -125,14 +166,14 @@ impl Entry {
 }
 
 /// The machine's settings.
-pub(super) fn settings(config: &Instance, priority: Priority, source: Ipv4Addr, grouped: bool) -> Settings {
+pub(super) fn settings(config: &Instance, priority: Priority, source: IpAddr, grouped: bool) -> Settings {
     Settings {
         version: config.version,
         priority,
         interval: config.advert_interval,
-        preempt: config.preempt || config.start_as == StartAs::Master || config.priority == Priority::OWNER,
+        preempt: config.election.preempt || config.start_as == StartAs::Master || config.priority == Priority::OWNER,
         source,
-        announcements: config.announcements,
+        announcements: config.announcements.clone(),
         grouped,
     }
 }
@@ -178,7 +219,7 @@ impl Router {
         self.notify(subject, commands);
     }
 
-    pub(super) fn notify(&mut self, subject: String, commands: Vec<Vec<String>>) {
+    pub(super) fn notify(&mut self, subject: String, commands: Vec<Command>) {
         if !commands.is_empty() {
             let user: Option<RunAs> = self.config.global.script_user.clone();
             self.outputs.push_back(Output::Notify(Notice { subject, commands, user }));
@@ -187,36 +228,34 @@ impl Router {
 }
 
 /// The scripts for a state: its own, then the general one with four words more.
-pub(super) fn commands(notify: &Notify, role: Role, kind: &str, name: &str, priority: u8) -> Vec<Vec<String>> {
+pub(super) fn commands(notify: &Notify, role: Role, kind: &str, name: &str, priority: u8) -> Vec<Command> {
     let own = match role {
         Role::Initialize => return Vec::new(),
-        Role::Backup => &notify.backup,
-        Role::Active => &notify.master,
-        Role::Fault => &notify.fault,
+        Role::Backup => notify.backup.as_ref(),
+        Role::Active => notify.master.as_ref(),
+        Role::Fault => notify.fault.as_ref(),
     };
     with_general(own, notify, kind, name, &role.to_string(), priority)
 }
 
 /// The scripts for the end.
-pub(super) fn stop_commands(notify: &Notify, kind: &str, name: &str, priority: u8) -> Vec<Vec<String>> {
-    with_general(&notify.stop, notify, kind, name, "STOP", priority)
+pub(super) fn stop_commands(notify: &Notify, kind: &str, name: &str, priority: u8) -> Vec<Command> {
+    with_general(notify.stop.as_ref(), notify, kind, name, "STOP", priority)
 }
 
 fn with_general(
-    own: &[String],
+    own: Option<&Command>,
     notify: &Notify,
     kind: &str,
     name: &str,
     state: &str,
     priority: u8,
-) -> Vec<Vec<String>> {
+) -> Vec<Command> {
     let mut commands = Vec::new();
-    if !own.is_empty() {
-        commands.push(own.to_vec());
-    }
-    if !notify.any.is_empty() {
-        let mut command = notify.any.clone();
-        command.extend([kind.to_owned(), name.to_owned(), state.to_owned(), priority.to_string()]);
+    commands.extend(own.cloned());
+    if let Some(any) = &notify.any {
+        let mut command = any.clone();
+        command.words.extend([kind.to_owned(), name.to_owned(), state.to_owned(), priority.to_string()]);
         commands.push(command);
     }
     commands

@@ -21,6 +21,7 @@ mod event;
 mod groups;
 mod health;
 mod instance;
+mod links;
 mod packets;
 mod scripts;
 mod status;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::machine;
-use crate::model::{Config, RunAs, VirtualAddress};
+use crate::model::{Command, Config, RunAs, VirtualAddress};
 
 pub use event::Event;
 pub use scripts::ScriptOutcome;
@@ -167,8 +168,8 @@ pub struct ScriptRun {
 pub struct Notice {
     /// `INSTANCE name` or `GROUP name`.
     pub subject: String,
-    /// Command words of each script.
-    pub commands: Vec<Vec<String>>,
+    /// Each script's command.
+    pub commands: Vec<Command>,
     /// Who runs them.
     pub user: Option<RunAs>,
 }
@@ -332,11 +333,6 @@ impl Router {
         }
         self.names.insert(link.name.clone(), link.index);
         self.links.insert(link.index, link);
-    }
-
-    /// A link by its name.
-    fn link(&self, name: &str) -> Option<&Link> {
-        self.names.get(name).and_then(|index| self.links.get(index))
     }
 
     /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.

@@ -1,6 +1,6 @@
 //! Adverts in and out.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,22 +14,22 @@ use crate::wire::{ipv4, vrrp};
 impl Router {
     /// Sends an advert, to the group or to each peer.
     pub(super) fn advertise(&mut self, at: usize, priority: u8) {
-        let Some(entry) = self.instances.get_mut(at) else { return };
-        let Some(link) = self.names.get(&entry.config.id.interface).and_then(|index| self.links.get(index)) else {
-            return;
-        };
+        let Some(link) = self.instances.get(at).and_then(|entry| self.voice(entry)) else { return };
         // The last advert of a router whose link has just gone cannot leave any more.
         if !link.up {
             return;
         }
         let index = link.index;
+        let Some(entry) = self.instances.get_mut(at) else { return };
         let advert = advert(entry, priority);
         let source = entry.machine.settings().source;
         let destinations = match &entry.config.transport {
             Transport::Multicast { group, .. } => vec![*group],
-            Transport::Unicast { peers, .. } => peers.clone(),
+            Transport::Unicast { peers, .. } => peers.iter().map(|peer| peer.address).collect(),
         };
+        let IpAddr::V4(source) = source else { return };
         for destination in destinations {
+            let IpAddr::V4(destination) = destination else { continue };
             let id = entry.next_packet_id();
             let header = ipv4::Header { source, destination, id, protocol: ipv4::PROTOCOL_VRRP };
             // 255 addresses are 1,048 bytes: an advert is never too long for a packet.
@@ -61,25 +61,26 @@ impl Router {
         let Some(at) = self.instances.iter().position(|entry| {
             entry.duplicate_of.is_none()
                 && entry.config.id.vrid.value() == vrid
-                && self.names.get(&entry.config.id.interface) == Some(&index)
+                && self.voice(entry).is_some_and(|link| link.index == index)
         }) else {
             return;
         };
         let Some(entry) = self.instances.get_mut(at) else { return };
         let settings = entry.machine.settings();
+        let IpAddr::V4(source) = settings.source else { return };
         let expectation = Expectation {
             version: settings.version,
             interval: settings.interval,
-            password: entry.config.password.as_ref().filter(|_| settings.version == VrrpVersion::V2),
+            password: entry.password().filter(|_| settings.version == VrrpVersion::V2),
             unicast: matches!(entry.config.transport, Transport::Unicast { .. }),
-            source: settings.source,
+            source,
             addresses: &entry.advertised,
         };
         match receive::check(bytes, &expectation) {
             Ok(accepted) => {
                 entry.received += 1;
                 entry.last_heard = Some((accepted.heard, now));
-                let source: Ipv4Addr = accepted.heard.source;
+                let source: IpAddr = accepted.heard.source;
                 if !accepted.same_addresses && entry.differs != Some(source) {
                     entry.differs = Some(source);
                     let instance = Arc::clone(&entry.name);
@@ -124,7 +125,7 @@ fn advert(entry: &Entry, priority: u8) -> vrrp::Advert {
     let settings = entry.machine.settings();
     let form = match settings.version {
         VrrpVersion::V2 => {
-            vrrp::Form::V2 { interval_secs: settings.interval.seconds(), password: entry.config.password }
+            vrrp::Form::V2 { interval_secs: settings.interval.seconds(), password: entry.password().copied() }
         }
         VrrpVersion::V3 => vrrp::Form::V3 { interval_centiseconds: settings.interval.centiseconds() },
     };

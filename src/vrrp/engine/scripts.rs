@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::instance::Kind;
 use super::{Event, Output, Router, ScriptRun};
 use crate::model::TrackScript;
 use crate::vrrp::track::ScriptVerdict;
@@ -58,7 +59,7 @@ impl Router {
     pub(super) fn adopt_scripts(&mut self, now: Instant) {
         let mut before = std::mem::take(&mut self.scripts);
         let watched = |name: &str| {
-            self.instances.iter().any(|entry| entry.config.track_scripts.iter().any(|tracked| tracked.name == name))
+            self.instances.iter().any(|entry| entry.tracks(Kind::Script).any(|(tracked, _)| tracked == name))
         };
         let wanted: Vec<_> = self.config.scripts.iter().filter(|script| watched(&script.name)).cloned().collect();
         self.scripts = wanted

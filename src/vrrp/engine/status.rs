@@ -1,10 +1,10 @@
 //! What `show` shows of a virtual router.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Router;
-use super::instance::Entry;
+use super::instance::{Entry, Kind};
 use crate::model::Instance;
 use crate::vrrp::machine::{Heard, Role, State};
 use crate::vrrp::receive::Drop;
@@ -25,7 +25,7 @@ pub struct InstanceStatus {
     /// The last advert of somebody else, and how long ago it came.
     pub last_heard: Option<(Heard, Duration)>,
     /// The active router, if it is another one.
-    pub master: Option<Ipv4Addr>,
+    pub master: Option<IpAddr>,
     /// Virtual addresses.
     pub addresses: Vec<AddressStatus>,
     /// What it watches.
@@ -102,20 +102,15 @@ impl Router {
             .virtual_addresses()
             .map(|address| AddressStatus {
                 address: format!("{}/{}", address.address, address.prefix_len),
-                interface: address.interface.clone().unwrap_or_else(|| entry.config.id.interface.clone()),
+                interface: address.interface.clone().unwrap_or_else(|| entry.interface().to_owned()),
                 present: self.place(entry, address).is_some_and(|place| self.is_present(&place)),
             })
             .collect()
     }
 
     fn track_status(&self, entry: &Entry) -> Vec<TrackStatus> {
-        let own = (entry.config.id.interface.as_str(), 0);
-        let others = entry
-            .config
-            .track_interfaces
-            .iter()
-            .filter(|tracked| tracked.name != own.0 || tracked.weight != 0)
-            .map(|tracked| (tracked.name.as_str(), tracked.weight));
+        let own = (entry.interface(), 0);
+        let others = entry.tracks(Kind::Interface).filter(|(name, weight)| *name != own.0 || *weight != 0);
         let interfaces = std::iter::once(own).chain(others).map(|(name, weight)| {
             let (ok, detail) = match self.link(name) {
                 Some(link) if link.up => (true, "up"),
@@ -124,16 +119,16 @@ impl Router {
             };
             TrackStatus { what: format!("interface {name}"), ok: Some(ok), weight, detail: detail.to_owned() }
         });
-        let scripts = entry.config.track_scripts.iter().map(|tracked| {
-            let script = self.script(&tracked.name);
+        let scripts = entry.tracks(Kind::Script).map(|(name, weight)| {
+            let script = self.script(name);
             let detail = match script {
                 Some(script) => script.last.as_ref().map_or_else(|| "has not run yet".to_owned(), ToString::to_string),
                 None => "not defined".to_owned(),
             };
             TrackStatus {
-                what: format!("script {}", tracked.name),
+                what: format!("script {name}"),
                 ok: script.and_then(|script| script.verdict.ok()),
-                weight: tracked.weight,
+                weight,
                 detail,
             }
         });

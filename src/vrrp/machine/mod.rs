@@ -21,7 +21,7 @@ mod timers;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::reason::{Fault, Reason};
@@ -39,7 +39,7 @@ pub struct Settings {
     /// Take over from a router of lower priority. `state MASTER` and priority 255 have it set whatever the file says.
     pub preempt: bool,
     /// Address that adverts leave from; decides between equal priorities.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// When to announce.
     pub announcements: Announcements,
     /// Member of a sync group: asks before it becomes active.
@@ -50,7 +50,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
     /// Its sender.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Its priority; 0: the sender leaves.
     pub priority: u8,
     /// The sender's advert interval.
@@ -328,13 +328,13 @@ impl Machine {
 
     /// The advert leaves first, so that other backups fall silent before anything slower is done.
     fn become_active(&mut self, reason: Reason, now: Instant) {
-        let announcements = self.settings.announcements;
+        let announcements = self.settings.announcements.clone();
         self.outputs.push_back(Output::Send { priority: self.settings.priority.value() });
         self.outputs.push_back(Output::AddAddresses);
-        self.outputs.push_back(Output::Announce { repeat: announcements.repeat });
+        self.outputs.push_back(Output::Announce { repeat: announcements.master.repeat });
         let active = Active {
             advert_at: now + self.settings.interval.duration(),
-            announce_at: announcements.delay.map(|delay| now + delay),
+            announce_at: announcements.master.delay.map(|delay| now + delay),
             refresh_at: self.settings.refresh().map(|refresh| now + refresh),
             asserted_at: None,
         };
@@ -413,15 +413,15 @@ impl Machine {
         } else {
             // (760): assert ourselves at once. Switches may have learnt the other's port, so keepalived, and we, announce
             // again too, twice. One burst an interval is enough, however many adverts somebody sends.
-            let announcements = self.settings.announcements;
+            let announcements = self.settings.announcements.clone();
             self.outputs.push_back(Output::LowerPriority(heard));
             self.outputs.push_back(Output::Send { priority: ours });
             if active.asserted_at.is_some_and(|at| now < at + self.settings.interval.duration() / 2) {
                 self.state = State::Active(readvertised);
             } else {
-                self.outputs.push_back(Output::Announce { repeat: announcements.repeat });
+                self.outputs.push_back(Output::Announce { repeat: announcements.master.repeat });
                 self.state = State::Active(Active {
-                    announce_at: announcements.delay.map(|delay| now + delay),
+                    announce_at: announcements.master.delay.map(|delay| now + delay),
                     asserted_at: Some(now),
                     ..readvertised
                 });
@@ -439,7 +439,7 @@ impl Machine {
         }
         if active.announce_at.is_some_and(|at| now >= at) {
             active.announce_at = None;
-            self.outputs.push_back(Output::Announce { repeat: self.settings.announcements.repeat });
+            self.outputs.push_back(Output::Announce { repeat: self.settings.announcements.master.repeat });
         }
         if active.refresh_at.is_some_and(|at| now >= at) {
             active.refresh_at = self.settings.refresh().map(|refresh| now + refresh);

@@ -1,9 +1,10 @@
 use super::*;
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 
-const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
-const LOW: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const HIGH: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
+const LOW: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+const HIGH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9));
 
 fn settings(version: VrrpVersion, priority: u8) -> Settings {
     Settings {
@@ -17,7 +18,7 @@ fn settings(version: VrrpVersion, priority: u8) -> Settings {
     }
 }
 
-fn heard(source: Ipv4Addr, priority: u8) -> Heard {
+fn heard(source: IpAddr, priority: u8) -> Heard {
     Heard { source, priority, interval: Duration::from_secs(1) }
 }
 
@@ -282,7 +283,11 @@ fn a_group_member_asks_first_and_refreshes_when_told_to() {
     let start = Instant::now();
     let mut grouped = settings(VrrpVersion::V2, 100);
     grouped.grouped = true;
-    grouped.announcements = Announcements { refresh: Some(millis(10_000)), delay: None, ..grouped.announcements };
+    grouped.announcements = Announcements {
+        refresh: Some(millis(10_000)),
+        master: crate::model::Burst { delay: None, ..grouped.announcements.master },
+        ..grouped.announcements
+    };
     timeline(
         Machine::new(grouped, start),
         start,
@@ -408,7 +413,7 @@ impl Network {
 }
 
 fn node(number: u8, priority: u8, version: VrrpVersion) -> Settings {
-    Settings { source: Ipv4Addr::new(10, 0, 0, number), ..settings(version, priority) }
+    Settings { source: Ipv4Addr::new(10, 0, 0, number).into(), ..settings(version, priority) }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! An advert whose address list differs from ours is accepted, and the difference told.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::machine::Heard;
@@ -159,7 +159,7 @@ pub fn check(packet: &[u8], expected: &Expectation<'_>) -> Result<Accepted, Drop
     }
     let same_addresses = advert.addresses().count() == expected.addresses.len()
         && advert.addresses().all(|address| expected.addresses.contains(&address));
-    let heard = Heard { source: packet.source(), priority: advert.priority(), interval };
+    let heard = Heard { source: IpAddr::V4(packet.source()), priority: advert.priority(), interval };
     Ok(Accepted { heard, same_addresses })
 }
 

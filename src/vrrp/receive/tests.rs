@@ -44,7 +44,7 @@ fn refusal(bytes: &[u8], expected: &Expectation<'_>) -> Drop {
 fn good_adverts_pass() {
     let password = Password::new("1111");
     let accepted = check(&packet(&v2(Some(password), 1), GROUP), &expected(VrrpVersion::V2, Some(&password))).unwrap();
-    assert_eq!(accepted.heard, Heard { source: THEIRS, priority: 100, interval: Duration::from_secs(1) });
+    assert_eq!(accepted.heard, Heard { source: THEIRS.into(), priority: 100, interval: Duration::from_secs(1) });
     assert!(accepted.same_addresses);
     let accepted = check(&packet(&v3(), GROUP), &expected(VrrpVersion::V3, None)).unwrap();
     assert_eq!(accepted.heard.interval, Duration::from_millis(500));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Command;
 use std::fs;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -104,9 +105,15 @@ fn notices_of_one_subject_run_in_order_and_a_stop_waits_for_them() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let (runner, _told) = runner();
-    let say = |text: &str, wait: &str| shell(&format!("sleep {wait}; echo {text} >> {}", log.display()));
+    let say = |text: &str, wait: &str| Command {
+        words: shell(&format!("sleep {wait}; echo {text} >> {}", log.display())),
+        user: None,
+    };
     let notice = |subject: &str, commands| Notice { subject: subject.to_owned(), commands, user: None };
-    runner.notify(notice("a", vec![say("one", "0.3"), words("no-such-program-at-all"), say("two", "0.1")]));
+    runner.notify(notice(
+        "a",
+        vec![say("one", "0.3"), Command { words: words("no-such-program-at-all"), user: None }, say("two", "0.1")],
+    ));
     runner.notify(notice("a", vec![say("three", "0")]));
     let (reply, answer) = mpsc::channel();
     runner.stop(vec![reply]);
@@ -129,7 +136,11 @@ fn notices_of_one_subject_run_in_order_and_a_stop_waits_for_them() {
 #[test]
 fn a_stop_does_not_wait_for_ever() {
     let (runner, _told) = runner();
-    runner.notify(Notice { subject: "a".to_owned(), commands: vec![words("sleep 1000")], user: None });
+    runner.notify(Notice {
+        subject: "a".to_owned(),
+        commands: vec![Command { words: words("sleep 1000"), user: None }],
+        user: None,
+    });
     runner.run(run(1, words("sleep 1000"), LONG));
     let (reply, answer) = mpsc::channel();
     runner.stop(vec![reply]);

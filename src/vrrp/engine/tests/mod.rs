@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    AdvertInterval, Announcements, Instance, Notify, Priority, StartAs, SyncGroup, TrackScript, TrackedInterface,
-    TrackedScript, Transport, VirtualRouterId, Vrid, VrrpVersion,
+    Announcements, Burst, Command, Family, Instance, Notify, Peer, Priority, SyncGroup, TrackScript, Tracked,
+    Transport, Vrid, VrrpVersion, Watched,
 };
 use crate::vrrp::machine::Role;
 use crate::wire::vrrp::{Advert, Form, GROUP};
@@ -11,34 +11,24 @@ const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
 fn vip(last: u8) -> VirtualAddress {
-    VirtualAddress {
-        address: Ipv4Addr::new(10, 0, 0, last).into(),
-        prefix_len: 32,
-        interface: None,
-        label: None,
-        broadcast: None,
-        scope: 0,
-    }
+    VirtualAddress::new(Ipv4Addr::new(10, 0, 0, last).into(), 32)
 }
 
 fn instance(name: &str, vrid: u8) -> Instance {
+    let master = Burst { repeat: 2, ..Burst::default() };
     Instance {
-        name: name.to_owned(),
-        id: VirtualRouterId { interface: "eth0".to_owned(), vrid: Vrid::new(vrid).unwrap() },
-        version: VrrpVersion::V2,
-        start_as: StartAs::Backup,
-        priority: Priority::DEFAULT,
-        advert_interval: AdvertInterval::DEFAULT,
-        preempt: true,
-        transport: Transport::Multicast { source: None, group: GROUP },
-        password: None,
         addresses: vec![vip(vrid)],
-        excluded_addresses: Vec::new(),
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
-        announcements: Announcements { repeat: 2, ..Announcements::default() },
-        notify: Notify::default(),
+        announcements: Announcements { master, lower_priority: master, ..Announcements::default() },
+        ..Instance::new(name, "eth0", Vrid::new(vrid).unwrap(), Family::V4)
     }
+}
+
+fn watched(what: Watched, weight: i16) -> Tracked {
+    Tracked { what, weight, reverse: false }
+}
+
+fn command(words: &str) -> Command {
+    Command { words: vec![words.to_owned()], user: None }
 }
 
 fn script(name: &str) -> TrackScript {
@@ -133,7 +123,10 @@ impl Bench {
                     self.runs.push((run.name.clone(), run.run));
                     format!("run {}", run.name)
                 }
-                Output::Notify(notice) => format!("notify {}", notice.commands.concat().join(" ")),
+                Output::Notify(notice) => format!(
+                    "notify {}",
+                    notice.commands.iter().map(|command| command.words.join(" ")).collect::<Vec<_>>().join(" ")
+                ),
                 Output::Event(event) => format!("! {event}"),
                 Output::Stopped => "stopped".to_owned(),
             });
@@ -370,7 +363,7 @@ fn an_address_that_moves_from_one_router_to_another_stays_on() {
 #[test]
 fn a_weighted_script_moves_the_priority_after_fall_failures() {
     let mut tracked = instance("a", 51);
-    tracked.track_scripts = vec![TrackedScript { name: "s".to_owned(), weight: -5 }];
+    tracked.tracks = vec![watched(Watched::Script("s".to_owned()), -5)];
     let mut bench = Bench::new(Vec::new());
     let words = without_events(bench.configure(vec![tracked], vec![script("s"), script("unused")], vec![]));
     assert_eq!(words, ["listen 1", "run s"]);
@@ -389,7 +382,7 @@ fn a_weighted_script_moves_the_priority_after_fall_failures() {
 #[test]
 fn an_unweighted_script_is_waited_for_and_its_failure_is_a_fault() {
     let mut tracked = instance("a", 51);
-    tracked.track_scripts = vec![TrackedScript { name: "s".to_owned(), weight: 0 }];
+    tracked.tracks = vec![watched(Watched::Script("s".to_owned()), 0)];
     let mut bench = Bench::new(Vec::new());
     bench.configure(vec![tracked.clone()], vec![script("s")], vec![]);
     assert_eq!(bench.roles(), [Role::Initialize]);
@@ -418,10 +411,8 @@ fn an_unweighted_script_is_waited_for_and_its_failure_is_a_fault() {
 #[test]
 fn tracked_interfaces() {
     let mut tracked = instance("a", 51);
-    tracked.track_interfaces = vec![
-        TrackedInterface { name: "eth1".to_owned(), weight: 0 },
-        TrackedInterface { name: "lo".to_owned(), weight: 20 },
-    ];
+    tracked.tracks =
+        vec![watched(Watched::Interface("eth1".to_owned()), 0), watched(Watched::Interface("lo".to_owned()), 20)];
     let mut bench = Bench::new(vec![tracked]);
     assert_eq!(bench.reason(0), "tracked interface eth1 does not exist");
     bench.input(Input::Link(link(3, "eth1", true)));
@@ -435,13 +426,13 @@ fn tracked_interfaces() {
 
 fn group(members: &[&str]) -> Vec<SyncGroup> {
     let members = members.iter().map(ToString::to_string).collect();
-    let notify = Notify { any: vec!["tell".to_owned()], ..Notify::default() };
-    vec![SyncGroup { name: "g".to_owned(), members, notify }]
+    let notify = Notify { any: Some(command("tell")), ..Notify::default() };
+    vec![SyncGroup { name: "g".to_owned(), members, tracks: Vec::new(), weighted: false, notify }]
 }
 
 fn pair() -> (Vec<Instance>, Vec<SyncGroup>) {
     let mut other = instance("b", 52);
-    other.track_interfaces = vec![TrackedInterface { name: "lo".to_owned(), weight: 0 }];
+    other.tracks = vec![watched(Watched::Interface("lo".to_owned()), 0)];
     (vec![instance("a", 51), other], group(&["a", "b"]))
 }
 
@@ -485,7 +476,7 @@ fn a_members_fault_is_everybodys() {
 fn members_have_no_weights() {
     let mut bench = Bench::new(Vec::new());
     let (mut instances, groups) = pair();
-    instances[0].track_interfaces = vec![TrackedInterface { name: "lo".to_owned(), weight: 20 }];
+    instances[0].tracks = vec![watched(Watched::Interface("lo".to_owned()), 20)];
     bench.configure(instances, vec![], groups);
     assert_eq!(bench.router.status(bench.now)[0].effective_priority, 100);
 }
@@ -501,10 +492,16 @@ fn the_second_router_with_a_number_stands_aside() {
 
 #[test]
 fn scripts_are_told_in_order() {
-    let words = |script: &str| vec![script.to_owned()];
+    let words = |script: &str| Some(command(script));
     let mut told = instance("a", 51);
-    told.notify =
-        Notify { master: words("m"), backup: words("b"), fault: words("f"), stop: words("s"), any: words("any") };
+    told.notify = Notify {
+        master: words("m"),
+        backup: words("b"),
+        fault: words("f"),
+        stop: words("s"),
+        any: words("any"),
+        ..Notify::default()
+    };
     let mut bench = Bench::new(Vec::new());
     let mut all = bench.configure(vec![told], vec![], vec![]);
     all.extend(bench.pass(LONG));
@@ -544,9 +541,9 @@ fn packets_count_up_from_one_and_skip_zero() {
 
 #[test]
 fn unicast_goes_to_each_peer() {
-    let peers = vec![PEER, Ipv4Addr::new(10, 0, 0, 3)];
-    let mut bench =
-        Bench::new(vec![Instance { transport: Transport::Unicast { source: None, peers }, ..instance("a", 51) }]);
+    let peers = [PEER, Ipv4Addr::new(10, 0, 0, 3)].map(|peer| Peer::new(peer.into())).to_vec();
+    let transport = Transport::Unicast { source: None, peers, ttl: 255, check_source: false };
+    let mut bench = Bench::new(vec![Instance { transport, ..instance("a", 51) }]);
     let words = without_events(bench.pass(Duration::from_millis(3700)));
     assert_eq!(words[..3], ["send 51 prio 100", "send 51 prio 100", "add 10.0.0.51"]);
     assert!(bench.start < bench.now);
