@@ -13,6 +13,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tracing::{error, info, warn};
 
+use super::fifos::Fifos;
 use super::netlink::{Change, Monitor, Refused, Requests};
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -51,6 +52,7 @@ pub(super) struct Loop {
     resync_at: Option<Instant>,
     listen_problem: Option<String>,
     runner: Runner,
+    fifos: Fifos,
     events: Sender<RouterEvent>,
     first: Option<Arc<Config>>,
     buffer: Vec<u8>,
@@ -88,6 +90,7 @@ impl Loop {
             resync_at: None,
             listen_problem: None,
             runner,
+            fifos: Fifos::default(),
             events: options.events,
             first: Some(options.config),
             buffer: vec![0; 64 * 1024],
@@ -118,6 +121,7 @@ impl Loop {
             let tokens: Vec<u64> = ready.iter().take(count).map(EpollEvent::data).collect();
             self.turn(&tokens);
         }
+        self.fifos.stop();
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -227,7 +231,9 @@ impl Loop {
     }
 
     fn configure(&mut self, config: Arc<Config>) {
-        self.runner.secure(config.global.script_security);
+        let global = &config.global;
+        self.runner.secure(global.script_security);
+        self.fifos.configure(&config.router, global.script_user.as_ref(), global.script_security);
         self.router.handle(Input::Configure(config), Instant::now());
     }
 
@@ -278,6 +284,7 @@ impl Loop {
                 Output::Notify(notice) => self.runner.notify(notice),
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,
+                Output::Fifo(line) => self.fifos.tell(&line),
             }
         }
     }

@@ -42,6 +42,9 @@ impl Router {
         self.start_scripts(now);
         self.settle(now);
         self.remove_orphans(held);
+        if self.configured {
+            self.repeat_states();
+        }
         if !self.configured {
             self.configured = true;
             self.tell_inheritance();
@@ -58,7 +61,7 @@ impl Router {
             entry.machine.handle(Input::Shutdown, now);
             self.drain_one(at, now);
             self.disinherit(at);
-            self.notify_stopped(at);
+            self.notify_deleted(at);
         }
     }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::{commands, stop_commands};
 use super::{Event, Output, Router};
 use crate::model::{Notify, SyncGroup};
 use crate::vrrp::machine::{Input, Role, State};
@@ -91,35 +90,14 @@ impl Router {
         if roles.any(|role| role != first) {
             return;
         }
-        let priority = self.group_priority(&members);
         let Some(group) = self.groups.get_mut(at) else { return };
         if group.role == first {
             return;
         }
         group.role = first;
         let name = group.name.clone();
-        let commands = commands(&group.notify, first, "GROUP", &name, priority);
-        self.outputs.push_back(Output::Event(Event::GroupChanged { group: name.clone(), to: first }));
-        self.notify(format!("GROUP {name}"), commands);
-    }
-
-    pub(super) fn notify_groups_stopped(&mut self) {
-        for at in 0..self.groups.len() {
-            let members = self.running_members(at);
-            let priority = self.group_priority(&members);
-            let Some(group) = self.groups.get(at) else { continue };
-            let commands = stop_commands(&group.notify, "GROUP", &group.name, priority);
-            let subject = format!("GROUP {}", group.name);
-            self.notify(subject, commands);
-        }
-    }
-
-    /// A group has no priority; its scripts get that of the first member.
-    fn group_priority(&self, members: &[usize]) -> u8 {
-        members
-            .first()
-            .and_then(|member| self.instances.get(*member))
-            .map_or(0, |entry| entry.machine.settings().priority.value())
+        self.outputs.push_back(Output::Event(Event::GroupChanged { group: name, to: first }));
+        self.notify_group(at, first);
     }
 
     /// Names of the groups' members, as places in the list.

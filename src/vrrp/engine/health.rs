@@ -37,6 +37,7 @@ impl Router {
             let source = self.source(entry).unwrap_or_else(|| entry.machine.settings().source);
             let settings = settings(&entry.config, priority, source, entry.group.is_some());
             let before = entry.machine.settings().priority;
+            let mut changed = false;
             let Some(entry) = self.instances.get_mut(at) else { continue };
             if settings != *entry.machine.settings() {
                 entry.machine.handle(Input::Configure(settings), now);
@@ -45,6 +46,7 @@ impl Router {
                     let instance = Arc::clone(&entry.name);
                     let (from, to) = (before.value(), priority.value());
                     self.outputs.push_back(Output::Event(Event::PriorityChanged { instance, from, to }));
+                    changed = true;
                 }
             }
             if entry.health.as_ref() != Some(&health) {
@@ -57,6 +59,9 @@ impl Router {
                     },
                     now,
                 );
+            }
+            if changed {
+                self.notify_priority(at);
             }
         }
     }

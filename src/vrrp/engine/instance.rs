@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::health::Health;
-use super::{Event, HostAddress, Notice, Output, Router};
-use crate::model::{
-    Authentication, Command, Instance, Notify, Password, Priority, RunAs, StartAs, Transport, VirtualAddress, Watched,
-};
+use super::{Event, HostAddress, Output, Router};
+use crate::model::{Authentication, Instance, Password, Priority, StartAs, Transport, VirtualAddress, Watched};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
@@ -200,63 +198,6 @@ impl Router {
             group.left = Some(instance.to_string());
         }
         self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason }));
-        self.notify_instance(at, to);
+        self.notify_state(at, to);
     }
-
-    fn notify_instance(&mut self, at: usize, role: Role) {
-        let Some(entry) = self.instances.get(at) else { return };
-        let priority = entry.machine.settings().priority.value();
-        let commands = commands(&entry.config.notify, role, "INSTANCE", &entry.name, priority);
-        let subject = format!("INSTANCE {}", entry.name);
-        self.notify(subject, commands);
-    }
-
-    pub(super) fn notify_stopped(&mut self, at: usize) {
-        let Some(entry) = self.instances.get(at) else { return };
-        let priority = entry.machine.settings().priority.value();
-        let commands = stop_commands(&entry.config.notify, "INSTANCE", &entry.name, priority);
-        let subject = format!("INSTANCE {}", entry.name);
-        self.notify(subject, commands);
-    }
-
-    pub(super) fn notify(&mut self, subject: String, commands: Vec<Command>) {
-        if !commands.is_empty() {
-            let user: Option<RunAs> = self.config.global.script_user.clone();
-            self.outputs.push_back(Output::Notify(Notice { subject, commands, user }));
-        }
-    }
-}
-
-/// The scripts for a state: its own, then the general one with four words more.
-pub(super) fn commands(notify: &Notify, role: Role, kind: &str, name: &str, priority: u8) -> Vec<Command> {
-    let own = match role {
-        Role::Initialize => return Vec::new(),
-        Role::Backup => notify.backup.as_ref(),
-        Role::Active => notify.master.as_ref(),
-        Role::Fault => notify.fault.as_ref(),
-    };
-    with_general(own, notify, kind, name, &role.to_string(), priority)
-}
-
-/// The scripts for the end.
-pub(super) fn stop_commands(notify: &Notify, kind: &str, name: &str, priority: u8) -> Vec<Command> {
-    with_general(notify.stop.as_ref(), notify, kind, name, "STOP", priority)
-}
-
-fn with_general(
-    own: Option<&Command>,
-    notify: &Notify,
-    kind: &str,
-    name: &str,
-    state: &str,
-    priority: u8,
-) -> Vec<Command> {
-    let mut commands = Vec::new();
-    commands.extend(own.cloned());
-    if let Some(any) = &notify.any {
-        let mut command = any.clone();
-        command.words.extend([kind.to_owned(), name.to_owned(), state.to_owned(), priority.to_string()]);
-        commands.push(command);
-    }
-    commands
 }

@@ -22,6 +22,7 @@ mod groups;
 mod health;
 mod instance;
 mod links;
+mod notify;
 mod packets;
 mod scripts;
 mod status;
@@ -216,6 +217,8 @@ pub enum Output {
     Event(Event),
     /// Everything was left. Comes once, last.
     Stopped,
+    /// A line for the named pipes; nobody waits for them.
+    Fifo(String),
 }
 
 /// All virtual routers of a host.

@@ -114,6 +114,8 @@ impl Router {
         let Some(entry) = self.instances.get_mut(at) else { return };
         entry.lower += 1;
         let count = entry.lower;
+        self.notify_lower_priority(at);
+        let Some(entry) = self.instances.get(at) else { return };
         if is_power_of_ten(count) {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::LowerPriority { instance, heard, count }));

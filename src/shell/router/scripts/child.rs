@@ -20,7 +20,11 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const WAITER_STACK: usize = 64 * 1024;
 
 /// Starts a command by its words, without a shell.
-pub(super) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Result<Child, ScriptOutcome> {
+pub(in crate::shell::router) fn start(
+    words: &[String],
+    user: Option<&RunAs>,
+    secure: bool,
+) -> Result<Child, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable("it has no command".to_owned()));
     };
@@ -102,7 +106,7 @@ fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
 }
 
 /// Numbers of a user and a group, given as names or as numbers.
-fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
+pub(in crate::shell::router) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
     let unknown = |what: &str, name: &str| ScriptOutcome::NotRunnable(format!("there is no {what} {name}"));
     let failed = |errno: nix::errno::Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
     let user = match run_as.user.parse().map(Uid::from_raw) {

@@ -1,3 +1,5 @@
+mod notify;
+
 use super::*;
 use crate::model::{
     Announcements, Burst, Command, Family, Instance, Notify, Peer, Priority, SyncGroup, TrackScript, Tracked,
@@ -129,6 +131,7 @@ impl Bench {
                 ),
                 Output::Event(event) => format!("! {event}"),
                 Output::Stopped => "stopped".to_owned(),
+                Output::Fifo(line) => format!("fifo {}", line.trim_end()),
             });
         }
         words
@@ -449,12 +452,12 @@ fn a_group_is_active_together_or_not_at_all() {
     assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
     let words = bench.pass(Duration::from_secs(6));
     assert_eq!(bench.roles(), [Role::Active, Role::Active]);
-    assert!(words.contains(&"notify tell GROUP g MASTER 100".to_owned()), "{words:?}");
+    assert!(words.contains(&"notify tell GROUP g MASTER 0".to_owned()), "{words:?}");
     // A better router appears for one: both go, and the other says so.
     let words = bench.hear(51, 200);
     assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
     assert!(words.contains(&"send 52 prio 0".to_owned()), "{words:?}");
-    assert!(words.contains(&"notify tell GROUP g BACKUP 100".to_owned()), "{words:?}");
+    assert!(words.contains(&"notify tell GROUP g BACKUP 0".to_owned()), "{words:?}");
 }
 
 #[test]
