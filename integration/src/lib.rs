@@ -36,7 +36,7 @@
 //!   [`traffic`] keeps connections open and notices when one breaks.
 //! - [`contender`] runs a virtual router by either program, for those that compare them;
 //!   [`tap`] has what was on the wire and when, [`sight`] reads it, [`watch`] times
-//!   addresses as they come and go.
+//!   addresses as they come and go, [`inject`] puts frames on the wire that nobody should send.
 //! - [`waiting`] is how a test waits: on a condition, never for a while.
 //!
 //! The network namespaces are entered by threads of the test itself, so that a socket
@@ -56,6 +56,7 @@ pub mod command;
 pub mod contender;
 pub mod daemon;
 pub mod demo;
+pub mod inject;
 pub mod kernel;
 pub mod nat;
 pub mod node;
