@@ -32,7 +32,7 @@ fn conf(priority: u8) -> String {
 
 /// A master, a backup and an enemy, on one segment.
 struct Wire {
-    lab: Topology,
+    _lab: Topology,
     nodes: [Node; 3],
     master: Ipvsd,
     backup: Ipvsd,
@@ -56,7 +56,7 @@ impl Wire {
         master.wait_state("VI_1", "MASTER");
         let backup = Ipvsd::start(&nodes[1], &conf(100));
         backup.wait_show("an advert heard", |snapshot| instances(snapshot)[0]["adverts_received"].as_u64() > Some(0));
-        Self { lab, nodes, master, backup, tap }
+        Self { _lab: lab, nodes, master, backup, tap }
     }
 
     fn owners(&self) -> Vec<&str> {
@@ -64,14 +64,15 @@ impl Wire {
         self.nodes.iter().filter(|node| node.has_address("eth0", vip)).map(Node::name).collect()
     }
 
-    /// Floods the wire, and asserts that nothing came of it.
-    fn withstands(&self, frames: Vec<Vec<u8>>) {
+    /// Floods the wire, and asserts that nothing came of it; how many packets there were.
+    fn withstands(&self, frames: Vec<Vec<u8>>) -> u64 {
         let mark = self.tap.mark();
         let flood = Injector::open(&self.nodes[2], "eth0").flood(frames, RATE);
         let started = Instant::now();
         integration::waiting::holds_for(FLOOD, "the address on the master alone", || self.owners() == ["master"]);
         #[expect(clippy::cast_precision_loss, reason = "a count that is small")]
         let rate = flood.sent() as f64 / started.elapsed().as_secs_f64();
+        let sent = flood.sent();
         drop(flood);
         println!("{rate:.0} packets a second");
         assert!(rate > LEAST_RATE, "{rate:.0} packets a second are no flood");
@@ -93,7 +94,7 @@ impl Wire {
             println!("{}: {lines} lines of log", router.node().name());
             assert!(lines <= MOST_LINES, "{lines} lines:\n{}", router.daemon().log());
         }
-        assert_eq!(self.lab.nodes().len(), 3);
+        sent
     }
 
     /// How many adverts a router has counted as dropped.
@@ -152,7 +153,7 @@ native_test! {
         for ttl in [1, 64, 254] {
             add(Forged { ttl, ..tempting() });
         }
-        wire.withstands(frames);
+        let _ = wire.withstands(frames);
         assert!(Wire::dropped(&wire.master) > 1000, "what is dropped is counted");
         assert!(Wire::dropped(&wire.backup) > 1000, "what is dropped is counted");
     }
@@ -181,7 +182,7 @@ native_test! {
                 }
             })
             .collect();
-        wire.withstands(frames);
+        let _ = wire.withstands(frames);
     }
 
     /// The master's own adverts come back at it, as from a loop in the network; and at the backup, which may believe them.
@@ -192,19 +193,20 @@ native_test! {
         // From another port of the switch, which must not learn the master's address there: it would send the master's frames astray.
         let mut replayed = own;
         replayed[6..12].copy_from_slice(&[2, 0, 0, 0, 0xff, 1]);
-        wire.withstands(vec![replayed]);
+        let _ = wire.withstands(vec![replayed]);
     }
 
-    /// Lower priorities are right and powerless: the master answers, but not to every one of a hundred thousand.
+    /// Lower priorities are right and powerless: the master answers, and goes on.
     fn a_flood_of_lower_priorities() {
         let wire = Wire::new("lower");
         let lower = Forged { priority: 1, ..tempting() };
         let mark = wire.tap.mark();
-        wire.withstands(vec![lower.frame()]);
+        let sent = wire.withstands(vec![lower.frame()]);
         let (adverts, frames) = (wire.tap.adverts_from(mark).len(), wire.tap.mark() - mark);
-        println!("{adverts} adverts and {} other frames in answer", frames - adverts);
-        // Fifty are due by the clock. A thousand times as many would be a flood of our own making.
-        assert!(adverts < 50_000 && frames < 100_000, "{adverts} adverts, {frames} frames");
+        println!("{adverts} adverts and {} other frames in answer to {sent}", frames - adverts);
+        // RFC 9568 section 6.4.3 has the master answer at once. More answers than questions would make it the flood's amplifier.
+        assert!(u64::try_from(adverts).unwrap() <= sent, "{adverts} adverts in answer to {sent}");
+        assert!(frames - adverts < 10_000, "{} announcements", frames - adverts);
     }
 
     /// A rival of higher priority takes the address, as it may; when it falls silent, the address comes back to the best of the rest.
