@@ -139,11 +139,8 @@ impl Duel {
         let watch_mark = self.watch.mark();
         let master = Contender::start(self.programs.0, &self.pair.one, &conf(MASTER, self.words));
         self.watch.wait_went(PATIENCE, watch_mark, VIP);
-        let mut mark = self.tap.mark();
-        for _ in 0..3 {
-            self.tap.wait_advert(PATIENCE, "an advert of the master", mark, |advert| advert.priority == MASTER);
-            mark = self.tap.mark();
-        }
+        let mark = self.tap.mark();
+        self.tap.wait_advert(PATIENCE, "an advert of the master", mark, |advert| advert.priority == MASTER);
         self.seed ^= self.seed << 13;
         self.seed ^= self.seed >> 17;
         self.seed ^= self.seed << 5;
