@@ -4,7 +4,7 @@
 //! [`Injector`] puts frames on a node's wire, one by one or as many a second as are asked for.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,17 +19,20 @@ use crate::node::Node;
 
 /// Frames sent between two looks at the clock.
 const BURST: u64 = 100;
-/// Ethernet address of 224.0.0.18.
-const GROUP_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
+/// 224.0.0.18 and its Ethernet address.
+const GROUP_V4: (Ipv4Addr, [u8; 6]) = (Ipv4Addr::new(224, 0, 0, 18), [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12]);
+/// ff02::12 and its Ethernet address.
+const GROUP_V6: (Ipv6Addr, [u8; 6]) =
+    (Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12), [0x33, 0x33, 0x00, 0x00, 0x00, 0x12]);
 
-/// An IPv4 advert to the group, made up field by field.
+/// An advert to the group of its source's family, made up field by field.
 #[derive(Debug, Clone)]
 pub struct Forged {
     /// Sender's Ethernet address.
     pub mac: [u8; 6],
     /// Sender.
-    pub source: Ipv4Addr,
-    /// TTL; the protocol asks for 255.
+    pub source: IpAddr,
+    /// TTL or hop limit; the protocol asks for 255.
     pub ttl: u8,
     /// Version, in the upper half of the first byte.
     pub version: u8,
@@ -44,7 +47,7 @@ pub struct Forged {
     /// Centiseconds between adverts in version 3; type of authentication and seconds in version 2.
     pub interval: u16,
     /// The addresses that it has.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// What is added to the checksum to make it wrong.
     pub checksum_error: u16,
     /// The packet ends after so many bytes, and its IP header says so.
@@ -54,7 +57,7 @@ pub struct Forged {
 impl Forged {
     /// An advert of version 3 with nothing wrong in it.
     #[must_use]
-    pub fn v3(source: Ipv4Addr, vrid: u8, priority: u8, centiseconds: u16, addresses: &[Ipv4Addr]) -> Self {
+    pub fn v3(source: IpAddr, vrid: u8, priority: u8, centiseconds: u16, addresses: &[IpAddr]) -> Self {
         Self {
             mac: [2, 0, 0, 0, 0xff, 1],
             source,
@@ -78,13 +81,14 @@ impl Forged {
         packet.extend(self.interval.to_be_bytes());
         packet.extend([0, 0]);
         for address in &self.addresses {
-            packet.extend(address.octets());
+            packet.extend(octets(*address));
         }
         let mut summed = packet.clone();
         if self.version == 3 {
-            // The pseudo header of RFC 5798 section 5.2.8.
-            summed.extend(self.source.octets());
-            summed.extend([224, 0, 0, 18, 0, 112]);
+            // The pseudo header of RFC 5798 section 5.2.8. Where the two families have their fields makes no difference to a sum.
+            summed.extend(octets(self.source));
+            summed.extend(octets(group(self.source).0));
+            summed.extend([0, 112]);
             summed.extend(u16::try_from(packet.len()).expect("a short packet").to_be_bytes());
         } else {
             packet.extend([0; 8]);
@@ -98,20 +102,49 @@ impl Forged {
 
 /// Any bytes as a packet of protocol 112 to the group.
 #[must_use]
-pub fn ethernet(mac: [u8; 6], source: Ipv4Addr, ttl: u8, packet: &[u8]) -> Vec<u8> {
-    let mut frame = GROUP_MAC.to_vec();
+pub fn ethernet(mac: [u8; 6], source: IpAddr, ttl: u8, packet: &[u8]) -> Vec<u8> {
+    let (destination, group_mac) = group(source);
+    let length = |more: usize| u16::try_from(packet.len() + more).expect("a short packet").to_be_bytes();
+    let mut frame = group_mac.to_vec();
     frame.extend(mac);
-    frame.extend([0x08, 0x00]);
-    let mut header = vec![0x45, 0xc0];
-    header.extend(u16::try_from(20 + packet.len()).expect("a short packet").to_be_bytes());
-    header.extend([0, 0, 0, 0, ttl, 112, 0, 0]);
-    header.extend(source.octets());
-    header.extend([224, 0, 0, 18]);
-    let sum = checksum(&header);
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    let mut header = Vec::new();
+    match source {
+        IpAddr::V4(_) => {
+            frame.extend([0x08, 0x00]);
+            header.extend([0x45, 0xc0]);
+            header.extend(length(20));
+            header.extend([0, 0, 0, 0, ttl, 112, 0, 0]);
+        }
+        IpAddr::V6(_) => {
+            frame.extend([0x86, 0xdd]);
+            header.extend([0x60, 0, 0, 0]);
+            header.extend(length(0));
+            header.extend([112, ttl]);
+        }
+    }
+    header.extend(octets(source));
+    header.extend(octets(destination));
+    if source.is_ipv4() {
+        let sum = checksum(&header);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
     frame.extend(header);
     frame.extend(packet);
     frame
+}
+
+fn group(source: IpAddr) -> (IpAddr, [u8; 6]) {
+    match source {
+        IpAddr::V4(_) => (GROUP_V4.0.into(), GROUP_V4.1),
+        IpAddr::V6(_) => (GROUP_V6.0.into(), GROUP_V6.1),
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
 }
 
 /// RFC 1071.
