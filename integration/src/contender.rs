@@ -44,7 +44,7 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// Starts a program with this file, and waits for nothing.
+    /// Starts a program with this file, keepalived without its checkers, and waits for nothing.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -64,7 +64,8 @@ impl Contender {
                         let _ = fs::remove_file(format!("/run/keepalived/{name}"));
                     }
                 });
-                peers::keepalived(node, conf)
+                // Its routers alone: its checkers end all of it where there is no IPVS.
+                peers::keepalived_with(node, conf, &["--vrrp"])
             }
         };
         Self { program, node: node.clone(), daemon }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use integration::bench::Report;
 use integration::bench::failover::{self, Extent};
 use integration::bench::program::{self, Places, Size, write_json};
 use integration::bin;
@@ -23,19 +24,21 @@ fn main() -> ExitCode {
     let quick = words.iter().any(|word| word == "--quick");
     words.retain(|word| word != "--quick");
     let Some((name, parts)) = words.split_first() else { return wrong() };
-    let reports = match name.as_str() {
+    let mut reports = Vec::new();
+    let mut done = |report: Report| {
+        println!("{}", report.table());
+        reports.push(report);
+    };
+    match name.as_str() {
         "program" if parts.is_empty() => {
             let temporary = tempfile::tempdir().expect("a folder for files");
             let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
-            program::run(if quick { &QUICK } else { &FULL }, &places)
+            program::run(if quick { &QUICK } else { &FULL }, &places).into_iter().for_each(done);
         }
         "failover" if parts.iter().all(|part| PARTS.contains(&part.as_str())) => {
-            failover::run(if quick { Extent::QUICK } else { Extent::FULL }, parts)
+            failover::run(if quick { Extent::QUICK } else { Extent::FULL }, parts, &mut done);
         }
         _ => return wrong(),
-    };
-    for report in &reports {
-        println!("{}", report.table());
     }
     if let Some(results) = std::env::var_os("LAB_OUT").map(PathBuf::from) {
         write_json(&reports, &results.join(format!("{name}.json"))).expect("LAB_OUT can be written");

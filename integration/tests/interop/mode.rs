@@ -67,7 +67,7 @@ impl Mode {
         };
         let interval = match self.version {
             Version::V2 => "1",
-            Version::V3 => "0.2",
+            Version::V3 => "0.3",
         };
         let _ = writeln!(text, "  version {version}\n  priority {priority}\n  advert_int {interval}");
         if self.transport == Transport::Unicast {

@@ -80,7 +80,7 @@ fn mac_text(number: u8) -> String {
 fn conf(priority: u8, lines: &str) -> String {
     format!(
         "vrrp_instance VI_1 {{\n  state BACKUP\n  interface eth0\n  virtual_router_id 51\n  priority {priority}\n  \
-         version 3\n  advert_int 0.2\n  {lines}\n  virtual_ipaddress {{\n    {VIP}/24\n  }}\n}}\n"
+         version 3\n  advert_int 0.3\n  {lines}\n  virtual_ipaddress {{\n    {VIP}/24\n  }}\n}}\n"
     )
 }
 

@@ -49,7 +49,7 @@ native_test! {
         let tap = Tap::start(&lan.nodes[0], "eth0");
         let hearing = Hearing::of(&one);
         let injector = Injector::open(&lan.nodes[2], "eth0");
-        let forged = Forged::v3(Ipv4Addr::new(192, 0, 2, 3).into(), 51, 50, 20, &[VIP.into()]).frame();
+        let forged = Forged::v3(Ipv4Addr::new(192, 0, 2, 3).into(), 51, 50, 30, &[VIP.into()]).frame();
         let started = Instant::now();
         let mut rounds = 0;
         while started.elapsed() < Duration::from_secs(8) {

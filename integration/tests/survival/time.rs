@@ -59,7 +59,7 @@ guest_test! {
     fn the_clock_jumps() {
         let lan = Lan::new("clock", 2);
         // A guest is slow: an interval that leaves it room.
-        let slow = |priority| conf(priority, "").replace("advert_int 0.2", "advert_int 1");
+        let slow = |priority| conf(priority, "").replace("advert_int 0.3", "advert_int 1");
         let one = Ipvsd::start(&lan.nodes[0], &slow(150));
         one.wait_state("VI_1", "MASTER");
         let two = Ipvsd::start(&lan.nodes[1], &slow(100));

@@ -76,10 +76,10 @@ fn measure(report: &mut Report, who: &str, program: Program, load: Load, time: D
     let adverts = tap.adverts_from(before.0);
     let times: Vec<Instant> = adverts.iter().filter(|(_, advert)| advert.priority == 150).map(|(at, _)| *at).collect();
     let takeovers = watch.came_from(before.1, VIP);
+    assert!(master.daemon().is_running() && backup.daemon().is_running(), "{who}: a daemon ended");
     let checks = accepted.load(Ordering::Relaxed) - before.2;
     let processor = master.processor_time() - before.3;
     over.store(true, Ordering::Relaxed);
-    assert!(master.daemon().is_running() && backup.daemon().is_running(), "{who}: a daemon ended");
 
     let late = times.windows(2).map(|pair| millis((pair[1] - pair[0]).saturating_sub(INTERVAL))).collect();
     report.add(who, "lateness of an advert, beyond 10 ms after the last", "ms", late);

@@ -85,6 +85,8 @@ struct Duel {
     tap: Tap,
     watch: AddressWatch,
     _backup: Contender,
+    /// A master that was told to stop, and may take its time: it is not waited for before the next is to be started.
+    leaving: Option<Contender>,
     samples: Samples,
     /// State of a generator of pauses (xorshift32).
     seed: u32,
@@ -107,6 +109,7 @@ impl Duel {
             tap,
             watch,
             _backup: backup,
+            leaving: None,
             samples: Samples::default(),
             seed: 2_463_534_242,
         }
@@ -131,11 +134,14 @@ impl Duel {
         let address_at = self.watch.wait_came(PATIENCE, watch_mark, VIP);
         let farewell = self.last_advert(tap_mark, address_at, true);
         self.samples.stop_late.push(signed_millis(address_at, farewell + skew(BACKUP, self.interval)));
-        let _ = master.daemon().wait(PATIENCE);
+        self.leaving = Some(master);
     }
 
     /// Starts a master, waits until the backup has given way, and then for a part of an interval, each time another.
     fn new_master(&mut self) -> Contender {
+        if let Some(leaving) = self.leaving.take() {
+            let _ = leaving.daemon().wait(PATIENCE);
+        }
         let watch_mark = self.watch.mark();
         let master = Contender::start(self.programs.0, &self.pair.one, &conf(MASTER, self.words));
         self.watch.wait_went(PATIENCE, watch_mark, VIP);

@@ -58,24 +58,22 @@ impl Extent {
     };
 }
 
-/// Runs the parts of these names (`duel`, `calm`, `crowd`, `handover`), all of them if none is named; a report of each.
-#[must_use]
-pub fn run(extent: Extent, parts: &[String]) -> Vec<Report> {
+/// Runs the parts of these names (`duel`, `calm`, `crowd`, `handover`), all of them if none is named, and hands over the report
+/// of each as soon as it is there.
+pub fn run(extent: Extent, parts: &[String], mut done: impl FnMut(Report)) {
     let wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| part == name);
-    let mut reports = Vec::new();
-    if wanted("duel") {
-        reports.push(duel::run(extent.rounds));
-    }
     if wanted("calm") {
-        reports.push(calm::run(extent.calm, extent.calm_idle));
+        done(calm::run(extent.calm, extent.calm_idle));
     }
     if wanted("crowd") {
-        reports.push(crowd::run(extent.crowd));
+        done(crowd::run(extent.crowd));
     }
     if wanted("handover") {
-        reports.push(handover::run(extent.handovers));
+        done(handover::run(extent.handovers));
     }
-    reports
+    if wanted("duel") {
+        done(duel::run(extent.rounds));
+    }
 }
 
 /// Two nodes on a segment, `eth0` 192.0.2.1/24 and 192.0.2.2/24.
