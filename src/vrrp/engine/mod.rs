@@ -18,6 +18,7 @@
 mod addresses;
 mod configure;
 mod event;
+mod facts;
 mod groups;
 mod health;
 mod instance;
@@ -35,9 +36,11 @@ use super::machine;
 use crate::model::{Command, Config, RunAs, VirtualAddress};
 
 pub use event::Event;
+pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, InstanceStatus, TrackStatus};
 
+use facts::Facts;
 use groups::Group;
 use instance::Entry;
 use scripts::Script;
@@ -135,6 +138,8 @@ pub enum Input<'a> {
     Deadline,
     /// The end: leave every virtual router.
     Stop,
+    /// A tracker reports.
+    Fact(Fact),
 }
 
 /// A socket that is needed.
@@ -230,6 +235,7 @@ pub struct Router {
     instances: Vec<Entry>,
     groups: Vec<Group>,
     scripts: Vec<Script>,
+    facts: Facts,
     runs: u64,
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
@@ -320,6 +326,7 @@ impl Router {
             }
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
+            Input::Fact(fact) => self.fact(fact, now),
         }
     }
 
