@@ -1,3 +1,5 @@
+mod tracking;
+
 use super::*;
 use crate::model::{
     Announcements, Burst, Command, Family, Instance, Notify, Peer, Priority, SyncGroup, TrackScript, Tracked,
