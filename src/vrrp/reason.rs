@@ -4,12 +4,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::Watched;
+
 /// Why a virtual router came into its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// It has not been started yet.
     NotStarted,
-    /// Scripts that decide whether it may run have not answered yet.
+    /// Scripts and other checks that decide whether it may run have not answered yet.
     AwaitingScripts,
     /// It has just started, and listens.
     Started,
@@ -90,13 +92,44 @@ pub enum Fault {
         /// The member.
         member: String,
     },
+    /// Something else that it watches without weight fails.
+    Watched(Watched),
+    /// Something that it watches with its sense reversed is well.
+    Reversed(Watched),
+    /// The configuration names something that it does not define.
+    Undefined(Watched),
+    /// A link that something of the router's stands on is down.
+    FootingDown {
+        /// The link.
+        interface: String,
+        /// What stands on it: `virtual address 10.0.0.1/24`.
+        what: String,
+    },
+    /// A link that something of the router's stands on is missing.
+    FootingMissing {
+        /// The link.
+        interface: String,
+        /// What stands on it.
+        what: String,
+    },
+    /// The source address that it is configured with is not on its interface any more (`track_src_ip`).
+    SourceLost {
+        /// The address.
+        source: IpAddr,
+        /// The interface.
+        interface: String,
+    },
+    /// It names no interface, and no interface has its source address.
+    SourceNowhere(IpAddr),
+    /// It speaks to peers one by one, and has none (`unicast_fault_no_peer`).
+    NoPeer,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotStarted => f.write_str("not started yet"),
-            Self::AwaitingScripts => f.write_str("waiting for its scripts to answer for the first time"),
+            Self::AwaitingScripts => f.write_str("waiting for what it watches to answer for the first time"),
             Self::Started => f.write_str("just started, listening for a master"),
             Self::Recovered => f.write_str("what had failed is well again, listening for a master"),
             Self::Owner => f.write_str("priority 255: it owns the addresses"),
@@ -144,6 +177,26 @@ impl fmt::Display for Fault {
             }
             Self::Ipv6 => f.write_str("its addresses are IPv6, which is not supported yet"),
             Self::Group { group, member } => write!(f, "{member} of sync group {group} has a fault"),
+            Self::Watched(what) => match what {
+                Watched::Process(name) => write!(f, "process {name} does not run as it should"),
+                Watched::File(name) => write!(f, "the number in file {name} says that the router must not run"),
+                Watched::Service(name) => write!(f, "service {name} has too few servers"),
+                Watched::Check(name) => write!(f, "check {name} fails"),
+                Watched::Interface(_) | Watched::Script(_) | Watched::Bfd(_) => write!(f, "{what} fails"),
+            },
+            Self::Reversed(what) => write!(f, "{what} is well, and is not to be (reverse)"),
+            Self::Undefined(what) => write!(f, "the configuration defines no {what}"),
+            Self::FootingDown { interface, what } => {
+                write!(f, "interface {interface} is down or has no carrier; {what} needs it")
+            }
+            Self::FootingMissing { interface, what } => {
+                write!(f, "interface {interface} does not exist; {what} needs it")
+            }
+            Self::SourceLost { source, interface } => {
+                write!(f, "source address {source} is not on interface {interface}")
+            }
+            Self::SourceNowhere(source) => write!(f, "no interface has the source address {source}"),
+            Self::NoPeer => f.write_str("it has no unicast_peer to speak to"),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{HostAddress, ScriptOutcome};
+use crate::model::Watched;
 use crate::vrrp::machine::{Heard, Role};
-use crate::vrrp::reason::Reason;
+use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
 
 /// Something to tell people.
@@ -37,6 +38,10 @@ pub enum Event {
         from: u8,
         /// To.
         to: u8,
+        /// What changed: `script check fails (-5)`. Empty where the configuration did.
+        because: String,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
     },
     /// A script's verdict changed.
     ScriptChanged {
@@ -46,6 +51,8 @@ pub enum Event {
         ok: bool,
         /// The run that decided.
         outcome: ScriptOutcome,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
     },
     /// While we are active, another router of lower priority advertises. Told at the 1st, 10th, 100th, ... advert.
     LowerPriority {
@@ -109,6 +116,26 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// Something that is watched changed.
+    TrackerChanged {
+        /// What.
+        what: Watched,
+        /// It is well. `None`: not known.
+        ok: Option<bool>,
+        /// What was seen.
+        detail: String,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
+    },
+    /// A router that cannot run has several faults, or others than before.
+    Faults {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// All there are now.
+        faults: Vec<Fault>,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
+    },
 }
 
 impl Event {
@@ -119,13 +146,15 @@ impl Event {
             Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
             Self::PriorityChanged { .. } | Self::AddressInherited { .. } => false,
+            Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
-            | Self::AddressesDiffer { .. } => true,
+            | Self::AddressesDiffer { .. }
+            | Self::Faults { .. } => true,
         }
     }
 }
@@ -135,11 +164,17 @@ impl fmt::Display for Event {
         match self {
             Self::StateChanged { instance, from, to, reason } => write!(f, "{instance}: {from} -> {to}: {reason}"),
             Self::GroupChanged { group, to } => write!(f, "sync group {group} is {to}"),
-            Self::PriorityChanged { instance, from, to } => {
-                write!(f, "{instance}: effective priority {from} -> {to}")
+            Self::PriorityChanged { instance, from, to, because, untold } => {
+                write!(f, "{instance}: effective priority {from} -> {to}")?;
+                if !because.is_empty() {
+                    write!(f, ": {because}")?;
+                }
+                left_out(f, *untold)
             }
-            Self::ScriptChanged { script, ok: true, outcome } => write!(f, "script {script} is well: {outcome}"),
-            Self::ScriptChanged { script, ok: false, outcome } => write!(f, "script {script} fails: {outcome}"),
+            Self::ScriptChanged { script, ok, outcome, untold } => {
+                write!(f, "script {script} {}: {outcome}", if *ok { "is well" } else { "fails" })?;
+                left_out(f, *untold)
+            }
             Self::LowerPriority { instance, heard, count } => {
                 write!(f, "{instance}: {} advertises priority {} while we are master; ", heard.source, heard.priority)?;
                 match count {
@@ -170,6 +205,30 @@ impl fmt::Display for Event {
                 "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
                 heard.source
             ),
+            Self::TrackerChanged { what, ok, detail, untold } => {
+                match (what, ok) {
+                    (Watched::File(_), _) => write!(f, "{what} {detail}")?,
+                    (_, Some(true)) => write!(f, "{what} is well: {detail}")?,
+                    (_, Some(false)) => write!(f, "{what} fails: {detail}")?,
+                    (_, None) => write!(f, "{what} is not known: {detail}")?,
+                }
+                left_out(f, *untold)
+            }
+            Self::Faults { instance, faults, untold } => {
+                write!(f, "{instance}: cannot run: ")?;
+                for (number, fault) in faults.iter().enumerate() {
+                    if number > 0 {
+                        f.write_str("; ")?;
+                    }
+                    write!(f, "{fault}")?;
+                }
+                left_out(f, *untold)
+            }
         }
     }
+}
+
+/// That lines like this one were left out, if any were.
+fn left_out(f: &mut fmt::Formatter<'_>, untold: u64) -> fmt::Result {
+    if untold > 0 { write!(f, " (and {untold} changes before that were not logged)") } else { Ok(()) }
 }

@@ -1,22 +1,28 @@
 //! One virtual router in the engine: its machine, and what is counted and remembered beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::health::Health;
 use super::{Event, HostAddress, Output, Router};
-use crate::model::{Authentication, Instance, Password, Priority, StartAs, Transport, VirtualAddress, Watched};
+use crate::model::{Authentication, Instance, Password, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
+use crate::vrrp::track::{Effect, Pace};
 
-/// Kinds of what is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Interface,
-    Script,
+/// Changes of state that a router remembers.
+const HISTORY: usize = 16;
+
+/// A change of state.
+#[derive(Debug)]
+pub(super) struct Transition {
+    pub(super) from: Role,
+    pub(super) to: Role,
+    pub(super) reason: Reason,
+    pub(super) at: Instant,
 }
 
 /// One virtual router.
@@ -31,6 +37,12 @@ pub(super) struct Entry {
     pub(super) group: Option<usize>,
     /// What the machine was told last.
     pub(super) health: Option<Health>,
+    /// What all that it watches did when health was worked out last.
+    pub(super) effects: Vec<(Tracked, Effect)>,
+    pub(super) priority_pace: Pace,
+    pub(super) fault_pace: Pace,
+    /// The last changes of state, the oldest first.
+    pub(super) history: VecDeque<Transition>,
     /// IPv4 addresses that adverts carry.
     pub(super) advertised: Vec<Ipv4Addr>,
     /// Nothing is known yet of who is master: addresses that are on the host may be a killed predecessor's, and stay.
@@ -63,6 +75,10 @@ impl Entry {
             duplicate_of: None,
             group: None,
             health: None,
+            effects: Vec::new(),
+            priority_pace: Pace::default(),
+            fault_pace: Pace::default(),
+            history: VecDeque::new(),
             advertised: Vec::new(),
             inherits: false,
             added: BTreeSet::new(),
@@ -109,25 +125,6 @@ impl Entry {
     /// The interface that it is configured with; empty where it names none.
     pub(super) fn interface(&self) -> &str {
         self.config.id.interface.as_deref().unwrap_or_default()
-    }
-
-    /// Names and weights of what it watches of one kind.
-    pub(super) fn tracks(&self, kind: Kind) -> impl Iterator<Item = (&str, i16)> {
-        self.config.tracks.iter().filter_map(move |tracked| match (&tracked.what, kind) {
-            (Watched::Interface(name), Kind::Interface) | (Watched::Script(name), Kind::Script) => {
-                Some((name.as_str(), tracked.weight))
-            }
-            (
-                Watched::Interface(_)
-                | Watched::Script(_)
-                | Watched::Process(_)
-                | Watched::File(_)
-                | Watched::Service(_)
-                | Watched::Check(_)
-                | Watched::Bfd(_),
-                Kind::Interface | Kind::Script,
-            ) => None,
-        })
     }
 
     /// `auth_type PASS`.
@@ -177,8 +174,12 @@ pub(super) fn settings(config: &Instance, priority: Priority, source: IpAddr, gr
 }
 
 impl Router {
-    pub(super) fn state_changed(&mut self, at: usize, from: Role, to: Role, reason: Reason) {
+    pub(super) fn state_changed(&mut self, at: usize, from: Role, to: Role, reason: Reason, now: Instant) {
         let Some(entry) = self.instances.get_mut(at) else { return };
+        while entry.history.len() >= HISTORY {
+            entry.history.pop_front();
+        }
+        entry.history.push_back(Transition { from, to, reason: reason.clone(), at: now });
         if to == Role::Active {
             entry.became_master += 1;
             entry.lower = 0;

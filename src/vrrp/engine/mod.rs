@@ -18,6 +18,8 @@
 mod addresses;
 mod configure;
 mod event;
+mod facts;
+mod faults;
 mod groups;
 mod health;
 mod instance;
@@ -26,6 +28,7 @@ mod notify;
 mod packets;
 mod scripts;
 mod status;
+mod tracking;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,12 +36,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::machine;
-use crate::model::{Command, Config, RunAs, VirtualAddress};
+use super::track::{Lasting, Pace};
+use crate::model::{Command, Config, RunAs, VirtualAddress, Watched};
 
 pub use event::Event;
+pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
-pub use status::{AddressStatus, InstanceStatus, TrackStatus};
+pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
 
+use facts::Reports;
 use groups::Group;
 use instance::Entry;
 use scripts::Script;
@@ -136,6 +142,8 @@ pub enum Input<'a> {
     Deadline,
     /// The end: leave every virtual router.
     Stop,
+    /// A tracker reports.
+    Fact(Fact),
 }
 
 /// A socket that is needed.
@@ -233,6 +241,13 @@ pub struct Router {
     instances: Vec<Entry>,
     groups: Vec<Group>,
     scripts: Vec<Script>,
+    /// What trackers outside report.
+    reports: Reports,
+    /// Links whose changes count only if they last, by name.
+    believed: BTreeMap<String, Lasting>,
+    /// Checks that were seen well (`true`), failed (`false`), or both, one time or other.
+    seen: BTreeSet<(Watched, bool)>,
+    paces: BTreeMap<Watched, Pace>,
     runs: u64,
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
@@ -262,7 +277,9 @@ impl Router {
         let machines = self.instances.iter().filter_map(|entry| entry.machine.poll_timeout());
         let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
         let scripts = self.scripts.iter().map(|script| script.next_at);
-        machines.chain(retries).chain(scripts).min()
+        let reports = self.reports.poll_timeout();
+        let links = self.believed.values().filter_map(Lasting::change_at);
+        machines.chain(retries).chain(scripts).chain(reports).chain(links).min()
     }
 
     /// Takes an input.
@@ -323,6 +340,7 @@ impl Router {
             }
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
+            Input::Fact(fact) => self.fact(fact, now),
         }
     }
 
@@ -340,6 +358,7 @@ impl Router {
 
     /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.
     fn settle(&mut self, now: Instant) {
+        self.look_at_links(now);
         self.update_listeners();
         self.update_health(now);
         self.drain(now);
@@ -349,6 +368,11 @@ impl Router {
 
     /// Gives each machine whose deadline has passed its turn.
     fn deadline(&mut self, now: Instant) {
+        // What is found to have lasted may change what the machines make of the time.
+        self.look_again(now);
+        if self.believed.values().any(|believed| believed.change_at().is_some_and(|at| at <= now)) {
+            self.settle(now);
+        }
         let mut retry = false;
         for entry in &mut self.instances {
             if entry.machine.poll_timeout().is_some_and(|at| at <= now) {
@@ -384,7 +408,7 @@ impl Router {
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
-                machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason),
+                machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason, now),
             }
         }
     }

@@ -1,4 +1,5 @@
 mod notify;
+mod tracking;
 
 use super::*;
 use crate::model::{
@@ -379,7 +380,10 @@ fn a_weighted_script_moves_the_priority_after_fall_failures() {
     }
     bench.pass(Duration::from_secs(1));
     let words = bench.finish("s", 0);
-    assert_eq!(words, ["! script s is well: it exited with status 0", "! a: effective priority 95 -> 100"]);
+    assert_eq!(
+        words,
+        ["! script s is well: it exited with status 0", "! a: effective priority 95 -> 100: script s is well (+0)"]
+    );
 }
 
 #[test]
