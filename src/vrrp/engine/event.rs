@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{HostAddress, ScriptOutcome};
 use crate::vrrp::machine::{Heard, Role};
@@ -109,6 +110,20 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// We own the addresses, and another router says that it does.
+    OwnerConflict {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The other's advert.
+        heard: Heard,
+    },
+    /// The process was held up for so long that it cannot know whether a master was silent.
+    Overslept {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// How late it looked.
+        late: Duration,
+    },
 }
 
 impl Event {
@@ -125,7 +140,9 @@ impl Event {
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
-            | Self::AddressesDiffer { .. } => true,
+            | Self::AddressesDiffer { .. }
+            | Self::OwnerConflict { .. }
+            | Self::Overslept { .. } => true,
         }
     }
 }
@@ -169,6 +186,17 @@ impl fmt::Display for Event {
                 f,
                 "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
                 heard.source
+            ),
+            Self::OwnerConflict { instance, heard } => write!(
+                f,
+                "{instance}: {} advertises priority 255 as we do: one router only can own the addresses; lower the \
+                 priority of one of them",
+                heard.source
+            ),
+            Self::Overslept { instance, late } => write!(
+                f,
+                "{instance}: this process was held up for {:.2} s; listening for a master anew before taking over",
+                late.as_secs_f64()
             ),
         }
     }

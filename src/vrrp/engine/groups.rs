@@ -52,7 +52,7 @@ impl Router {
                 || members.iter().filter_map(|member| self.instances.get(*member)).map(|entry| *entry.machine.state());
             let expired = |state: State| match state {
                 State::Backup(backup) => backup.expired,
-                State::Initialize | State::Active(_) | State::Fault => false,
+                State::Initialize { .. } | State::Active(_) | State::Fault => false,
             };
             let active = states().any(|state| state.role() == Role::Active);
             let all = states().all(expired);

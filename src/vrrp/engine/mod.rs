@@ -381,8 +381,21 @@ impl Router {
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
+                machine::Output::AnnounceExtra => {}
+                machine::Output::OwnerConflict(heard) => {
+                    self.tell(at, |instance| Event::OwnerConflict { instance, heard })
+                }
+                machine::Output::Overslept { late } => self.tell(at, |instance| Event::Overslept { instance, late }),
                 machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason),
             }
+        }
+    }
+
+    /// Tells people something about a virtual router.
+    fn tell(&mut self, at: usize, event: impl FnOnce(Arc<str>) -> Event) {
+        if let Some(entry) = self.instances.get(at) {
+            let instance = Arc::clone(&entry.name);
+            self.outputs.push_back(Output::Event(event(instance)));
         }
     }
 

@@ -78,7 +78,7 @@ impl Router {
         }
         let master = match entry.machine.state() {
             State::Backup(backup) => backup.master.filter(|heard| heard.priority != 0).map(|heard| heard.source),
-            State::Initialize | State::Active(_) | State::Fault => None,
+            State::Initialize { .. } | State::Active(_) | State::Fault => None,
         };
         InstanceStatus {
             role: entry.machine.role(),
