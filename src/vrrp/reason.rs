@@ -64,6 +64,13 @@ pub enum Reason {
         /// How late.
         late: Duration,
     },
+    /// A member of its sync group listens to another master.
+    GroupFollows {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+    },
     /// Another router owns the addresses too, and does not yield.
     OwnerConflict {
         /// Who.
@@ -132,6 +139,9 @@ impl fmt::Display for Reason {
             Self::GroupLeft { group, member } => write!(f, "{member} of sync group {group} is no longer master"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Stopped => f.write_str("stopped"),
+            Self::GroupFollows { group, member } => {
+                write!(f, "{member} of sync group {group} listens to another master")
+            }
             Self::StartupDelay => f.write_str("waiting for the startup delay to pass"),
             Self::Overslept { late } => write!(
                 f,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::instance::{Entry, Kind, settings};
 use super::{Event, Listener, Output, Router};
 use crate::model::{Priority, Transport};
-use crate::vrrp::machine::{Input, Role};
+use crate::vrrp::machine::{Input, Role, Settings};
 use crate::vrrp::reason::Fault;
 use crate::vrrp::track;
 
@@ -25,6 +25,7 @@ pub(super) enum Health {
 impl Router {
     /// Tells the machines what has changed for them.
     pub(super) fn update_health(&mut self, now: Instant) {
+        self.note_what_is_well();
         let own: Vec<Health> = self.instances.iter().map(|entry| self.own_health(entry)).collect();
         for at in 0..self.instances.len() {
             let Some(entry) = self.instances.get(at) else { continue };
@@ -35,7 +36,11 @@ impl Router {
             };
             let priority = self.effective_priority(entry);
             let source = self.source(entry).unwrap_or_else(|| entry.machine.settings().source);
-            let settings = settings(&entry.config, priority, source, entry.group.is_some());
+            let settings = Settings {
+                ready_to_lead: self.is_ready_to_lead(entry),
+                not_before: self.not_before,
+                ..settings(&entry.config, priority, source, entry.group.is_some())
+            };
             let before = entry.machine.settings().priority;
             let Some(entry) = self.instances.get_mut(at) else { continue };
             if settings != *entry.machine.settings() {
@@ -125,18 +130,24 @@ impl Router {
         Some(Fault::Group { group: group.name.clone(), member })
     }
 
-    /// Priority with weights. Members of a sync group have none: one member's priority must not fall alone.
+    /// Priority with weights. Members of a sync group have none, or all the same: one member's priority must not fall
+    /// alone.
     pub(super) fn effective_priority(&self, entry: &Entry) -> Priority {
         if entry.group.is_some() {
-            return entry.config.priority;
+            return track::effective(entry.config.priority, self.group_contribution(entry));
         }
+        track::effective(entry.config.priority, [self.contribution(entry)])
+    }
+
+    /// What all that a router watches adds to its priority.
+    pub(super) fn contribution(&self, entry: &Entry) -> i32 {
         let interfaces = entry
             .tracks(Kind::Interface)
             .map(|(name, weight)| track::contribution(weight, Some(self.link(name).is_some_and(|link| link.up))));
         let scripts = entry.tracks(Kind::Script).map(|(name, weight)| {
             track::contribution(weight, self.script(name).and_then(|script| script.verdict.ok()))
         });
-        track::effective(entry.config.priority, interfaces.chain(scripts))
+        interfaces.chain(scripts).fold(0, i32::saturating_add)
     }
 
     /// The address that adverts leave from: as configured, or the interface's first that is nobody's virtual address. An

@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub(super) name: Arc<str>,
     pub(super) config: Instance,
     pub(super) machine: Machine,
+    /// What it watches that has been well once (`wait_for_checks`).
+    pub(super) proven: BTreeSet<Watched>,
     /// Another router of this host that has the same identity and came first.
     pub(super) duplicate_of: Option<String>,
     /// The group that it is in, by its place in the list.
@@ -62,6 +64,7 @@ impl Entry {
             name: Arc::from(config.name.as_str()),
             machine: Machine::new(settings(config, config.priority, IpAddr::V4(Ipv4Addr::UNSPECIFIED), false), now),
             config: config.clone(),
+            proven: BTreeSet::new(),
             duplicate_of: None,
             group: None,
             health: None,
@@ -210,6 +213,9 @@ impl Router {
         }
         let instance = Arc::clone(&entry.name);
         let group = entry.group;
+        if from == Role::Fault {
+            self.announce_source(at);
+        }
         if from == Role::Active
             && to == Role::Backup
             && let Some(group) = group.and_then(|group| self.groups.get_mut(group))

@@ -16,6 +16,7 @@
 //! within one interval if there is one, or until we are the master ourselves; and go with a fault or a stop.
 
 mod addresses;
+mod announce;
 mod configure;
 mod event;
 mod groups;
@@ -23,6 +24,7 @@ mod health;
 mod instance;
 mod links;
 mod packets;
+mod readiness;
 mod scripts;
 mod status;
 
@@ -38,6 +40,7 @@ pub use event::Event;
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, InstanceStatus, TrackStatus};
 
+use announce::Lanes;
 use groups::Group;
 use instance::Entry;
 use scripts::Script;
@@ -135,6 +138,15 @@ pub enum Input<'a> {
     Deadline,
     /// The end: leave every virtual router.
     Stop,
+    /// How long the host has been running; told before the first configuration.
+    Uptime(Duration),
+    /// Whether an interface forwards IPv6 packets.
+    Forwarding {
+        /// Interface.
+        index: u32,
+        /// It does.
+        on: bool,
+    },
 }
 
 /// A socket that is needed.
@@ -205,6 +217,8 @@ pub enum Output {
     Frame {
         /// Interface.
         index: u32,
+        /// The address that it announces.
+        address: IpAddr,
         /// The frame.
         frame: Vec<u8>,
     },
@@ -234,6 +248,13 @@ pub struct Router {
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
     listeners: Vec<Listener>,
+    /// Interfaces that forward IPv6 packets.
+    forwarding: BTreeSet<u32>,
+    lanes: Lanes,
+    /// How long the host had been running when we started.
+    uptime: Duration,
+    /// No virtual router starts before.
+    not_before: Option<Instant>,
     outputs: VecDeque<Output>,
     stopped: bool,
 }
@@ -259,7 +280,7 @@ impl Router {
         let machines = self.instances.iter().filter_map(|entry| entry.machine.poll_timeout());
         let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
         let scripts = self.scripts.iter().map(|script| script.next_at);
-        machines.chain(retries).chain(scripts).min()
+        machines.chain(retries).chain(scripts).chain(self.next_announcement()).min()
     }
 
     /// Takes an input.
@@ -289,6 +310,7 @@ impl Router {
                         self.names.remove(&link.name);
                     }
                     self.addresses.remove(&index);
+                    self.forwarding.remove(&index);
                     self.settle(now);
                 }
             }
@@ -320,7 +342,11 @@ impl Router {
             }
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
+            Input::Uptime(uptime) => self.uptime = uptime,
+            Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
+            Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
         }
+        self.send_announcements(now);
     }
 
     fn insert_link(&mut self, link: Link) {
@@ -381,7 +407,7 @@ impl Router {
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
-                machine::Output::AnnounceExtra => {}
+                machine::Output::AnnounceExtra => self.announce_extra(at),
                 machine::Output::OwnerConflict(heard) => {
                     self.tell(at, |instance| Event::OwnerConflict { instance, heard })
                 }
