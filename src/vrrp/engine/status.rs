@@ -84,7 +84,7 @@ impl Router {
             role: entry.machine.role(),
             reason,
             since: now.saturating_duration_since(entry.machine.since()),
-            effective_priority: entry.machine.settings().priority.value(),
+            effective_priority: entry.machine.priority().value(),
             last_heard: entry.last_heard.map(|(heard, at)| (heard, now.saturating_duration_since(at))),
             master,
             addresses: self.address_status(entry),

@@ -82,21 +82,22 @@ impl Machine {
     /// Two routers say that the addresses are theirs, and the other's address is the lower one: it is to yield. Where it
     /// does not, because it does not hear us, two that answer for one address are worse than the wrong one.
     fn contest(&mut self, active: Active, heard: Heard, now: Instant) {
-        let ours = self.settings.interval.duration();
-        let patience = ours.max(heard.interval) * 6 / 5;
-        let forgotten = self.settings.down_interval(Priority::OWNER, ours.max(heard.interval));
-        match active.contest {
-            Some(Contest { judged_at: Some(at), .. }) if now >= at && now < at + forgotten => {
+        let patience = self.settings.interval.duration().max(heard.interval) * 6 / 5;
+        let over_at = now + patience * 2;
+        match active.contest.filter(|contest| now < contest.over_at) {
+            Some(Contest { judged_at: Some(at), .. }) if now >= at => {
                 self.gave_up_ownership = true;
                 let reason = Reason::OwnerConflict { by: heard.source };
                 self.give_way(heard, reason, now);
             }
-            Some(Contest { judged_at: Some(at), .. }) if now < at => self.assert(now),
-            Some(Contest { judged_at: None, .. }) => self.assert(now),
-            Some(Contest { judged_at: Some(_), .. }) | None => {
+            Some(contest) => {
+                self.state = State::Active(Active { contest: Some(Contest { over_at, ..contest }), ..active });
+                self.assert(now);
+            }
+            None => {
                 self.outputs.push_back(Output::OwnerConflict(heard));
-                let contest = Some(Contest { adverts_left: CONTEST_ADVERTS, patience, judged_at: None });
-                self.answer(Active { contest, ..active }, now);
+                let contest = Contest { adverts_left: CONTEST_ADVERTS, patience, judged_at: None, over_at };
+                self.answer(Active { contest: Some(contest), ..active }, now);
                 self.assert(now);
             }
         }

@@ -268,8 +268,9 @@ impl Machine {
         self.settings = settings;
     }
 
-    /// The priority that adverts carry.
-    fn priority(&self) -> Priority {
+    /// The priority that adverts carry: as told, but for an owner that gave up.
+    #[must_use]
+    pub const fn priority(&self) -> Priority {
         if self.gave_up_ownership { Priority::HIGHEST_BUT_OWNER } else { self.settings.priority }
     }
 }

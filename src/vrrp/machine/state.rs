@@ -78,6 +78,8 @@ pub struct Contest {
     pub patience: Duration,
     /// From then on the other is known not to yield, if it is heard.
     pub judged_at: Option<Instant>,
+    /// If it is not heard until then, it has yielded, and what it says later is another matter.
+    pub over_at: Instant,
 }
 
 /// A state without its deadlines.

@@ -395,10 +395,16 @@ proptest! {
         priorities in prop::collection::vec(1_u8..=254, 2..4),
         deeds in prop::collection::vec((0_usize..4, 0_usize..5, 0_u64..5000), 0..20),
         v3 in any::<bool>(),
+        v6 in any::<bool>(),
         preempt in any::<bool>(),
     ) {
-        let version = if v3 { VrrpVersion::V3 } else { VrrpVersion::V2 };
-        let all = (1..).zip(&priorities).map(|(n, p)| Settings { election: Election { preempt, ..Election::default() }, ..node(n, *p, version) }).collect();
+        let version = if v3 || v6 { VrrpVersion::V3 } else { VrrpVersion::V2 };
+        let source = |number: u8| match v6 {
+            true => IpAddr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number]),
+            false => IpAddr::from([10, 0, 0, number]),
+        };
+        let all = (1..).zip(&priorities).map(|(n, p)| Settings {
+ source: source(n), election: Election { preempt, ..Election::default() }, ..node(n, *p, version) }).collect();
         let mut network = Network::new(all);
         for (who, deed, wait) in deeds {
             let who = who % priorities.len();

@@ -174,6 +174,13 @@ fn of_two_owners_the_higher_address_stays_unless_the_other_does_not_yield() {
             (5800, rival(), "two owners, send 255, announce 5"),
         ],
     );
+    // A rival that was silent for long enough had yielded, though it comes again before our patience with it is long over.
+    let mut again = in_role(Role::Active, v2(255, |_| ()), start);
+    again.handle(Input::Advert(heard(LOW, 255)), start + millis(500));
+    again.handle(Input::Deadline, start + millis(1500));
+    outputs(&mut again);
+    again.handle(Input::Advert(heard(LOW, 255)), start + millis(2901));
+    assert_eq!((outputs(&mut again).as_str(), again.role()), ("two owners, send 255, announce 5", Role::Active));
     // A rival that comes again after it was gone for long is given its time too.
     let mut back = in_role(Role::Active, v2(255, |_| ()), start);
     back.handle(Input::Advert(heard(LOW, 255)), start + millis(500));
