@@ -7,7 +7,8 @@
 //!
 //! Where frames must keep a distance (`garp_interval`, `gna_interval`, `garp_group`), they wait in lanes, one for each
 //! interface, or group of interfaces, and protocol. An address waits once however often it is to be announced, so a lane is
-//! no longer than the configuration. Whether an address is still ours is looked at when its turn has come: nothing needs
+//! no longer than the configuration. Very many at once wait there too, and leave a few in each turn of the loop: adverts
+//! come first. Whether an address is still ours is looked at when its turn has come: nothing needs
 //! to be taken out of a lane, and no address is announced that is not on the host.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,10 @@ use crate::wire::{arp, ndp};
 
 /// Announcements of one address in one burst, whatever the configuration says.
 const MOST_REPEATS: u32 = 100;
+
+/// Frames that leave in one turn. Each costs some microseconds; an advert that is due meanwhile waits no longer than for
+/// these.
+const FRAMES_A_TURN: usize = 64;
 
 /// Lanes with something in them, or that somebody has just left.
 pub(super) type Lanes = BTreeMap<LaneKey, Lane>;
@@ -42,10 +47,10 @@ enum Road {
 }
 
 /// Announcements that wait for their turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane {
-    /// The next may leave then; none: at once.
-    next_at: Option<Instant>,
+    /// The next may leave then.
+    next_at: Instant,
     waiting: VecDeque<Waiting>,
 }
 
@@ -69,17 +74,23 @@ impl Router {
         let mut later = Vec::new();
         for place in self.places(entry).into_iter().filter(|place| only.is_none_or(|only| only.contains(place))) {
             let (key, distance) = self.lane(&place, &entry.machine.settings().announcements);
-            if distance.is_zero() {
-                at_once.extend(self.frame(entry, &place));
-            } else {
-                later.push((key, Waiting { router: entry.config.id.clone(), place, left: repeat, distance }));
+            let waiting = Waiting { router: entry.config.id.clone(), place, left: repeat, distance };
+            if distance.is_zero() { at_once.push((key, waiting)) } else { later.push((key, waiting)) }
+        }
+        let frames: Vec<Output> = at_once.iter().filter_map(|(_, waiting)| self.frame(entry, &waiting.place)).collect();
+        let count = self.frames_this_turn + frames.len() * usize::try_from(repeat).unwrap_or(usize::MAX);
+        if count <= FRAMES_A_TURN {
+            self.frames_this_turn = count;
+            for _ in 0..repeat {
+                self.outputs.extend(frames.iter().cloned());
             }
+        } else {
+            later.append(&mut at_once);
         }
-        for _ in 0..repeat {
-            self.outputs.extend(at_once.iter().cloned());
-        }
+        // At once, where nobody has left the lane a moment ago: a machine's state is older than now.
+        let due = entry.machine.since();
         for (key, waiting) in later.into_iter().filter(|(_, waiting)| waiting.left > 0) {
-            self.enqueue(key, waiting);
+            self.enqueue(key, waiting, due);
         }
     }
 
@@ -116,31 +127,33 @@ impl Router {
         }
     }
 
-    /// Sends what has waited long enough.
+    /// Sends what has waited long enough: once a turn, after the adverts that are due.
     pub(super) fn send_announcements(&mut self, now: Instant) {
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in lanes.values_mut() {
-            while lane.next_at.is_none_or(|at| at <= now) {
+            while lane.next_at <= now && self.frames_this_turn < FRAMES_A_TURN {
                 let Some(mut waiting) = lane.waiting.pop_front() else { break };
                 let entry = self.instances.iter().find(|entry| entry.config.id == waiting.router);
                 let frame = entry.and_then(|entry| self.frame(entry, &waiting.place));
                 let Some(frame) = frame else { continue };
                 self.outputs.push_back(frame);
-                lane.next_at = Some(now + waiting.distance);
+                self.frames_this_turn += 1;
+                lane.next_at = now + waiting.distance;
                 waiting.left = waiting.left.saturating_sub(1);
                 if waiting.left > 0 {
                     lane.waiting.push_back(waiting);
                 }
             }
         }
+        self.frames_this_turn = 0;
         // An empty one keeps the distance to what may come next.
-        lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.next_at.is_some_and(|at| at > now));
+        lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.next_at > now);
         self.lanes = lanes;
     }
 
     /// When [`send_announcements`](Self::send_announcements) has something to do.
     pub(super) fn next_announcement(&self) -> Option<Instant> {
-        self.lanes.values().filter(|lane| !lane.waiting.is_empty()).filter_map(|lane| lane.next_at).min()
+        self.lanes.values().filter(|lane| !lane.waiting.is_empty()).map(|lane| lane.next_at).min()
     }
 
     /// An address could not be put on: what was to be said of it is not.
@@ -158,8 +171,8 @@ impl Router {
         });
     }
 
-    fn enqueue(&mut self, key: LaneKey, waiting: Waiting) {
-        let lane = self.lanes.entry(key).or_default();
+    fn enqueue(&mut self, key: LaneKey, waiting: Waiting, due: Instant) {
+        let lane = self.lanes.entry(key).or_insert_with(|| Lane { next_at: due, waiting: VecDeque::new() });
         let same = lane.waiting.iter_mut().find(|old| (&old.router, old.place) == (&waiting.router, waiting.place));
         match same {
             Some(old) => old.left = old.left.max(waiting.left),

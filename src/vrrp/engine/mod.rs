@@ -11,6 +11,9 @@
 //! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
 //!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand.
 //!
+//! Who must be told of an address is told in bursts that the machines time, in frames that keep the distances which were asked
+//! for ([`announce`](self)).
+//!
 //! One thing is left as it is found: addresses that a predecessor left behind when it was killed. Traffic flows through
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
 //! within one interval if there is one, or until we are the master ourselves; and go with a fault or a stop.
@@ -251,6 +254,8 @@ pub struct Router {
     /// Interfaces that forward IPv6 packets.
     forwarding: BTreeSet<u32>,
     lanes: Lanes,
+    /// Announcements that have left since the last deadline.
+    frames_this_turn: usize,
     /// How long the host had been running when we started.
     uptime: Duration,
     /// No virtual router starts before.
@@ -346,7 +351,6 @@ impl Router {
             Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
             Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
         }
-        self.send_announcements(now);
     }
 
     fn insert_link(&mut self, link: Link) {
@@ -388,6 +392,7 @@ impl Router {
         if retry {
             self.reconcile(now);
         }
+        self.send_announcements(now);
     }
 
     /// Turns what the machines want into outputs.

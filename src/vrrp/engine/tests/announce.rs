@@ -118,6 +118,27 @@ fn ipv6_addresses_are_announced_too_and_say_whether_the_host_is_a_router() {
 }
 
 #[test]
+fn very_many_leave_a_few_in_each_turn() {
+    let addresses: Vec<u8> = (51..151).collect();
+    let mut many = spaced("a", 51, &addresses, Duration::ZERO);
+    many.announcements.master.repeat = 3;
+    let mut bench = Bench::new(vec![many]);
+    bench.now += Duration::from_micros(3_609_375);
+    let mut turns = Vec::new();
+    let mut frames = Vec::new();
+    while bench.router.poll_timeout().is_some_and(|at| at <= bench.now) {
+        let words = bench.input(Input::Deadline);
+        let new: Vec<_> = words.into_iter().filter(|word| word.starts_with("arp")).collect();
+        turns.push(new.len());
+        frames.extend(new);
+    }
+    assert_eq!(turns, [64, 64, 64, 64, 44]);
+    // In turn all the same.
+    let expected: Vec<_> = (0..3).flat_map(|_| addresses.iter().map(|last| format!("arp 10.0.0.{last}"))).collect();
+    assert_eq!(frames, expected);
+}
+
+#[test]
 fn other_interfaces_are_refreshed_if_told_to() {
     let elsewhere = |last| VirtualAddress { interface: Some("eth1".to_owned()), ..vip(last) };
     let refreshed = |all| {

@@ -8,6 +8,7 @@ use crate::wire::vrrp::{Advert, Form, GROUP};
 use crate::wire::{ipv4, vrrp as wire};
 
 mod announce;
+mod election;
 mod groups;
 mod readiness;
 
