@@ -221,6 +221,7 @@ fn next(instance: &InstanceView, deadline: &DeadlineView) -> String {
         "down" => format!("in {left} it takes over, if no advert counts against it before"),
         "advert" => format!("in {left} its next advert leaves"),
         "announce" => format!("in {left} it announces its addresses once more"),
+        "start" => format!("in {left} it may start: a delay is configured (startup or boot)"),
         "refresh" => format!("in {left} it refreshes what its neighbours know of its addresses"),
         other => format!("in {left}: {other}"),
     }

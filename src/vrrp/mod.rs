@@ -23,4 +23,7 @@ pub mod reason;
 pub mod receive;
 pub mod track;
 
+#[cfg(test)]
+mod simulation;
+
 pub use engine::Router;

@@ -59,6 +59,25 @@ pub enum Reason {
     Fault(Fault),
     /// It was told to stop.
     Stopped,
+    /// All that it needs is there; it was told to start later.
+    StartupDelay,
+    /// Its advert was so late that another router has taken over meanwhile.
+    Overslept {
+        /// How late.
+        late: Duration,
+    },
+    /// A member of its sync group listens to another master.
+    GroupFollows {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+    },
+    /// Another router owns the addresses too, and does not yield.
+    OwnerConflict {
+        /// Who.
+        by: IpAddr,
+    },
 }
 
 /// What a virtual router cannot run without.
@@ -153,6 +172,20 @@ impl fmt::Display for Reason {
             Self::GroupLeft { group, member } => write!(f, "{member} of sync group {group} is no longer master"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Stopped => f.write_str("stopped"),
+            Self::GroupFollows { group, member } => {
+                write!(f, "{member} of sync group {group} listens to another master")
+            }
+            Self::StartupDelay => f.write_str("waiting for the startup delay to pass"),
+            Self::Overslept { late } => write!(
+                f,
+                "this process was held up, and its advert {:.2} s late: another router may be master by now",
+                late.as_secs_f64()
+            ),
+            Self::OwnerConflict { by } => write!(
+                f,
+                "{by} advertises priority 255 as we do, and goes on although it should yield; there can be one owner \
+                 of the addresses only, lower the priority of one of them"
+            ),
         }
     }
 }

@@ -7,11 +7,13 @@
 //! - [`ipv4`]: the 20 bytes that we write ourselves (`IP_HDRINCL`), and the header in front of what a raw socket receives;
 //! - [`vrrp`]: adverts of versions 2 and 3;
 //! - [`arp`]: gratuitous requests;
+//! - [`ndp`]: unsolicited neighbour advertisements;
 //! - [`checksum`]: the Internet checksum that the first two share.
 
 pub mod arp;
 pub mod checksum;
 pub mod ipv4;
+pub mod ndp;
 pub mod vrrp;
 
 use std::fmt;

@@ -93,8 +93,8 @@ pub struct Election {
     pub higher_priority_send_advert: bool,
     /// `owner_ignore_adverts`: priority 255 drops adverts of others.
     pub owner_ignores_adverts: bool,
-    /// `timer_expired_backup`: a loop that was this late does not trust what it did not hear, and goes to backup first.
-    /// `None`: not written. keepalived lets one give it a priority to use for it.
+    /// `timer_expired_backup`: a master whose advert is so late that a router of this priority has taken over meanwhile
+    /// goes to backup instead of contending with it (254 where the file names none). `None`: not written.
     pub timer_expired_backup: Option<u8>,
     /// Take over only after every check of its own has succeeded once.
     pub wait_for_checks: bool,

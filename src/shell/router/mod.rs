@@ -15,6 +15,7 @@
 //! adverts that came meanwhile before it concludes that there were none.
 
 mod fifos;
+mod forwarding;
 mod netlink;
 mod scripts;
 mod sockets;

@@ -1,6 +1,8 @@
 //! The loop itself.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -11,9 +13,11 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
 use super::fifos::Fifos;
+use super::forwarding::Forwarding;
 use super::netlink::{Change, Monitor, Refused, Requests};
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -25,6 +29,7 @@ use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output};
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
 const MONITOR: u64 = 2;
+const FORWARDING: u64 = 3;
 /// Tokens from here on are sockets: this and the interface's number.
 const SOCKETS: u64 = 1 << 32;
 
@@ -45,6 +50,9 @@ pub(super) struct Loop {
     inbox: Receiver<Message>,
     knock: Arc<EventFd>,
     monitor: Monitor,
+    forwarding: Forwarding,
+    /// What was told of each link on which a frame could not be sent.
+    frame_problems: BTreeMap<u32, String>,
     requests: Requests,
     sockets: Sockets,
     listeners: Vec<Listener>,
@@ -72,9 +80,11 @@ impl Loop {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
         let monitor = Monitor::open()?;
         let requests = Requests::open()?;
+        let forwarding = Forwarding::open()?;
         epoll.add(&*knock, EpollEvent::new(EpollFlags::EPOLLIN, KNOCK))?;
         epoll.add(timer.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, MONITOR))?;
+        epoll.add(forwarding.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, FORWARDING))?;
         Ok(Self {
             router: Router::new(),
             epoll,
@@ -83,6 +93,8 @@ impl Loop {
             inbox,
             knock,
             monitor,
+            forwarding,
+            frame_problems: BTreeMap::new(),
             requests,
             sockets: Sockets::default(),
             listeners: Vec::new(),
@@ -102,6 +114,8 @@ impl Loop {
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
         self.resync();
+        self.read_forwarding();
+        self.tell_uptime();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -129,6 +143,9 @@ impl Loop {
         // Links before packets: a packet on an interface that has just gone is nobody's.
         if tokens.contains(&MONITOR) {
             self.read_monitor();
+        }
+        if tokens.contains(&FORWARDING) {
+            self.read_forwarding();
         }
         for token in tokens {
             if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
@@ -275,10 +292,9 @@ impl Loop {
                     }
                     self.read_monitor();
                 }
-                Output::Frame { index, frame } => {
-                    if let Err(error) = self.sockets.send_frame(index, &frame) {
-                        warn!(index, "cannot announce an address: {error}");
-                    }
+                Output::Frame { index, address, frame } => {
+                    let outcome = self.sockets.send_frame(index, &frame);
+                    self.frame_sent(index, address, outcome);
                 }
                 Output::RunScript(run) => self.runner.run(run),
                 Output::Notify(notice) => self.runner.notify(notice),
@@ -286,6 +302,34 @@ impl Loop {
                 Output::Stopped => self.stopped = true,
                 Output::Fifo(line) => self.fifos.tell(&line),
             }
+        }
+    }
+
+    /// An announcement has left, or could not: told once for each link and error.
+    fn frame_sent(&mut self, index: u32, address: IpAddr, outcome: io::Result<()>) {
+        match outcome {
+            Ok(()) => drop(self.frame_problems.remove(&index)),
+            Err(error) => {
+                let error = error.to_string();
+                if self.frame_problems.get(&index) != Some(&error) {
+                    warn!(index, "cannot announce {address}, and perhaps others, on this interface: {error}");
+                    self.frame_problems.insert(index, error);
+                }
+            }
+        }
+    }
+
+    /// Tells how long the host has been running. A clock that cannot be read counts as a host that has just started.
+    fn tell_uptime(&mut self) {
+        let uptime = clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+        self.router.handle(Input::Uptime(uptime), Instant::now());
+    }
+
+    /// Reads which interfaces forward IPv6 packets.
+    fn read_forwarding(&mut self) {
+        let now = Instant::now();
+        for (index, on) in self.forwarding.read(&mut self.buffer) {
+            self.router.handle(Input::Forwarding { index, on }, now);
         }
     }
 

@@ -100,5 +100,6 @@ const fn word(kind: DeadlineKind) -> &'static str {
         DeadlineKind::Advert => "advert",
         DeadlineKind::Announce => "announce",
         DeadlineKind::Refresh => "refresh",
+        DeadlineKind::Start => "start",
     }
 }

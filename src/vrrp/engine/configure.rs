@@ -19,6 +19,9 @@ impl Router {
         held.extend(self.instances.iter().filter(|entry| entry.inherits).flat_map(|entry| self.places(entry)));
         self.leave_those_gone(&config, now);
         self.config = Arc::clone(&config);
+        if !self.configured {
+            self.delay_start(now);
+        }
 
         let mut before = std::mem::take(&mut self.instances);
         for wanted in &config.instances {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{HostAddress, ScriptOutcome};
 use crate::model::Watched;
@@ -136,6 +137,20 @@ pub enum Event {
         /// Changes before this one that were not told, because there were so many.
         untold: u64,
     },
+    /// We own the addresses, and another router says that it does.
+    OwnerConflict {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The other's advert.
+        heard: Heard,
+    },
+    /// The process was held up for so long that it cannot know whether a master was silent.
+    Overslept {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// How late it looked.
+        late: Duration,
+    },
 }
 
 impl Event {
@@ -154,7 +169,9 @@ impl Event {
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
             | Self::AddressesDiffer { .. }
-            | Self::Faults { .. } => true,
+            | Self::Faults { .. }
+            | Self::OwnerConflict { .. }
+            | Self::Overslept { .. } => true,
         }
     }
 }
@@ -224,6 +241,17 @@ impl fmt::Display for Event {
                 }
                 left_out(f, *untold)
             }
+            Self::OwnerConflict { instance, heard } => write!(
+                f,
+                "{instance}: {} advertises priority 255 as we do: one router only can own the addresses; lower the \
+                 priority of one of them",
+                heard.source
+            ),
+            Self::Overslept { instance, late } => write!(
+                f,
+                "{instance}: this process was held up for {:.2} s; listening for a master anew before taking over",
+                late.as_secs_f64()
+            ),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::instance::{Entry, settings};
 use super::{Event, Listener, Output, Router};
 use crate::model::{Transport, Watched};
-use crate::vrrp::machine::{Input, Role};
+use crate::vrrp::machine::{Input, Role, Settings};
 use crate::vrrp::reason::Fault;
 
 /// Whether a virtual router may run.
@@ -52,7 +52,11 @@ impl Router {
             };
             let priority = Self::effective_priority(entry, &effects);
             let source = self.source(entry).unwrap_or_else(|| entry.machine.settings().source);
-            let settings = settings(&entry.config, priority, source, entry.group.is_some());
+            let settings = Settings {
+                ready_to_lead: self.is_ready_to_lead(entry),
+                not_before: self.not_before,
+                ..settings(&entry.config, priority, source, entry.group.is_some())
+            };
             let before = entry.machine.settings().priority;
             let mut changed = false;
             let because = if before == priority { String::new() } else { self.causes(&entry.effects, &effects) };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::health::Health;
 use super::{Event, HostAddress, Output, Router};
@@ -160,16 +160,33 @@ impl Entry {
     }
 }
 
-/// The machine's settings.
+/// The machine's settings. What cancels what is settled here: `state MASTER` and priority 255 cancel `nopreempt`;
+/// `state MASTER`, `nopreempt` and `strict_mode` cancel `preempt_delay`; and `strict_mode` has the RFC's behaviour where
+/// keepalived's differs.
 pub(super) fn settings(config: &Instance, priority: Priority, source: IpAddr, grouped: bool) -> Settings {
+    let mut election = config.election;
+    let mut announcements = config.announcements.clone();
+    let told_master = config.start_as == StartAs::Master;
+    election.preempt |= told_master || config.priority == Priority::OWNER;
+    if told_master || !election.preempt || config.strict {
+        election.preempt_delay = Duration::ZERO;
+    }
+    if config.strict {
+        election.lower_priority_no_advert = true;
+        election.owner_ignores_adverts = true;
+        announcements.lower_priority.repeat = 0;
+    }
     Settings {
         version: config.version,
         priority,
         interval: config.advert_interval,
-        preempt: config.election.preempt || config.start_as == StartAs::Master || config.priority == Priority::OWNER,
+        election,
         source,
-        announcements: config.announcements.clone(),
+        announcements,
         grouped,
+        eager: told_master && grouped,
+        ready_to_lead: true,
+        not_before: None,
     }
 }
 
@@ -192,6 +209,9 @@ impl Router {
         }
         let instance = Arc::clone(&entry.name);
         let group = entry.group;
+        if from == Role::Fault {
+            self.announce_source(at);
+        }
         if from == Role::Active
             && to == Role::Backup
             && let Some(group) = group.and_then(|group| self.groups.get_mut(group))

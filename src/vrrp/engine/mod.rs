@@ -11,11 +11,15 @@
 //! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
 //!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand.
 //!
+//! Who must be told of an address is told in bursts that the machines time, in frames that keep the distances which were asked
+//! for ([`announce`](self)).
+//!
 //! One thing is left as it is found: addresses that a predecessor left behind when it was killed. Traffic flows through
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
 //! within one interval if there is one, or until we are the master ourselves; and go with a fault or a stop.
 
 mod addresses;
+mod announce;
 mod configure;
 mod event;
 mod facts;
@@ -26,6 +30,7 @@ mod instance;
 mod links;
 mod notify;
 mod packets;
+mod readiness;
 mod scripts;
 mod status;
 mod tracking;
@@ -44,6 +49,7 @@ pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
 
+use announce::Lanes;
 use facts::Reports;
 use groups::Group;
 use instance::Entry;
@@ -144,6 +150,15 @@ pub enum Input<'a> {
     Stop,
     /// A tracker reports.
     Fact(Fact),
+    /// How long the host has been running; told before the first configuration.
+    Uptime(Duration),
+    /// Whether an interface forwards IPv6 packets.
+    Forwarding {
+        /// Interface.
+        index: u32,
+        /// It does.
+        on: bool,
+    },
 }
 
 /// A socket that is needed.
@@ -214,6 +229,8 @@ pub enum Output {
     Frame {
         /// Interface.
         index: u32,
+        /// The address that it announces.
+        address: IpAddr,
         /// The frame.
         frame: Vec<u8>,
     },
@@ -252,6 +269,15 @@ pub struct Router {
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
     listeners: Vec<Listener>,
+    /// Interfaces that forward IPv6 packets.
+    forwarding: BTreeSet<u32>,
+    lanes: Lanes,
+    /// Announcements that have left since the last deadline.
+    frames_this_turn: usize,
+    /// How long the host had been running when we started.
+    uptime: Duration,
+    /// No virtual router starts before.
+    not_before: Option<Instant>,
     outputs: VecDeque<Output>,
     stopped: bool,
 }
@@ -279,7 +305,8 @@ impl Router {
         let scripts = self.scripts.iter().map(|script| script.next_at);
         let reports = self.reports.poll_timeout();
         let links = self.believed.values().filter_map(Lasting::change_at);
-        machines.chain(retries).chain(scripts).chain(reports).chain(links).min()
+        let announcement = self.next_announcement();
+        machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
     /// Takes an input.
@@ -309,6 +336,7 @@ impl Router {
                         self.names.remove(&link.name);
                     }
                     self.addresses.remove(&index);
+                    self.forwarding.remove(&index);
                     self.settle(now);
                 }
             }
@@ -341,6 +369,9 @@ impl Router {
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
             Input::Fact(fact) => self.fact(fact, now),
+            Input::Uptime(uptime) => self.uptime = uptime,
+            Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
+            Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
         }
     }
 
@@ -389,6 +420,7 @@ impl Router {
         if retry {
             self.reconcile(now);
         }
+        self.send_announcements(now);
     }
 
     /// Turns what the machines want into outputs.
@@ -408,8 +440,21 @@ impl Router {
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
+                machine::Output::AnnounceExtra => self.announce_extra(at),
+                machine::Output::OwnerConflict(heard) => {
+                    self.tell(at, |instance| Event::OwnerConflict { instance, heard })
+                }
+                machine::Output::Overslept { late } => self.tell(at, |instance| Event::Overslept { instance, late }),
                 machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason, now),
             }
+        }
+    }
+
+    /// Tells people something about a virtual router.
+    fn tell(&mut self, at: usize, event: impl FnOnce(Arc<str>) -> Event) {
+        if let Some(entry) = self.instances.get(at) {
+            let instance = Arc::clone(&entry.name);
+            self.outputs.push_back(Output::Event(event(instance)));
         }
     }
 

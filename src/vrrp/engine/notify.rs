@@ -105,7 +105,7 @@ impl Router {
         let priority = entry.machine.settings().priority.value();
         let commands = commands(&entry.config.notify, told, "INSTANCE", &entry.name, priority);
         let name = entry.name.to_string();
-        self.tell("INSTANCE", &name, told, priority, commands);
+        self.spread("INSTANCE", &name, told, priority, commands);
     }
 
     /// A group has a new state.
@@ -126,7 +126,7 @@ impl Router {
         let Some(group) = self.groups.get(at) else { return };
         let commands = commands(&group.notify, told, "GROUP", &group.name, 0);
         let name = group.name.clone();
-        self.tell("GROUP", &name, told, 0, commands);
+        self.spread("GROUP", &name, told, 0, commands);
     }
 
     /// After a reload: pipes hear every state again, if somebody asked for it.
@@ -145,7 +145,7 @@ impl Router {
         self.outputs.extend(lines.into_iter().map(Output::Fifo));
     }
 
-    fn tell(&mut self, kind: &str, name: &str, told: Told, priority: u8, commands: Vec<Command>) {
+    fn spread(&mut self, kind: &str, name: &str, told: Told, priority: u8, commands: Vec<Command>) {
         if self.config.router.notify_fifo.is_some() || self.config.router.router_fifo.is_some() {
             self.outputs.push_back(Output::Fifo(line(kind, name, told, priority)));
         }

@@ -72,6 +72,8 @@ pub enum DeadlineKind {
     Announce,
     /// The next refreshing announcement.
     Refresh,
+    /// It may start (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
+    Start,
 }
 
 /// A sync group at one moment.
@@ -142,7 +144,7 @@ impl Router {
         }
         let master = match entry.machine.state() {
             State::Backup(backup) => backup.master.filter(|heard| heard.priority != 0).map(|heard| heard.source),
-            State::Initialize | State::Active(_) | State::Fault => None,
+            State::Initialize { .. } | State::Active(_) | State::Fault => None,
         };
         let (faults, awaited) = match &entry.health {
             Some(Health::Fail(faults)) => (faults.iter().map(ToString::to_string).collect(), Vec::new()),
@@ -160,7 +162,7 @@ impl Router {
             role: entry.machine.role(),
             reason,
             since: now.saturating_duration_since(entry.machine.since()),
-            effective_priority: settings.priority.value(),
+            effective_priority: entry.machine.priority().value(),
             sum: entry.effects.iter().fold(0, |sum, (_, effect)| sum.saturating_add(effect.adds())),
             faults,
             awaited,
@@ -250,11 +252,12 @@ impl Router {
 /// What happens next in a state, soonest first.
 fn deadlines(state: &State, now: Instant) -> Vec<(DeadlineKind, Duration)> {
     let mut all = match state {
-        State::Initialize | State::Fault => Vec::new(),
+        State::Initialize { starts_at } => starts_at.iter().map(|at| (DeadlineKind::Start, *at)).collect(),
+        State::Fault => Vec::new(),
         State::Backup(backup) => vec![(DeadlineKind::Down, backup.down_at)],
         State::Active(active) => [
             (DeadlineKind::Advert, Some(active.advert_at)),
-            (DeadlineKind::Announce, active.announce_at),
+            (DeadlineKind::Announce, active.second_burst.map(|burst| burst.at)),
             (DeadlineKind::Refresh, active.refresh_at),
         ]
         .into_iter()

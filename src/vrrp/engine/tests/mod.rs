@@ -10,6 +10,11 @@ use crate::vrrp::machine::Role;
 use crate::wire::vrrp::{Advert, Form, GROUP};
 use crate::wire::{ipv4, vrrp as wire};
 
+mod announce;
+mod election;
+mod groups;
+mod readiness;
+
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
@@ -119,9 +124,12 @@ impl Bench {
                     self.router.handle(Input::AddressGone(place), self.now);
                     format!("remove {}", place.address)
                 }
-                Output::Frame { frame, .. } => {
-                    crate::wire::arp::Gratuitous::parse(&frame).map(|arp| format!("arp {}", arp.address)).unwrap()
-                }
+                Output::Frame { frame, .. } => match crate::wire::arp::Gratuitous::parse(&frame) {
+                    Ok(arp) => format!("arp {}", arp.address),
+                    Err(_) => crate::wire::ndp::Unsolicited::parse(&frame)
+                        .map(|na| format!("na {}{}", na.address, if na.router { " router" } else { "" }))
+                        .unwrap(),
+                },
                 Output::RunScript(run) => {
                     self.runs.push((run.name.clone(), run.run));
                     format!("run {}", run.name)
