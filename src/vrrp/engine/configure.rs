@@ -37,6 +37,7 @@ impl Router {
         }
         self.join_groups();
         self.adopt_scripts(now);
+        self.index_instances();
         self.update_listeners();
         // Scripts leave first: an instance that waits for one waits no longer than it must.
         self.start_scripts(now);

@@ -109,6 +109,18 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// An advert of a virtual router that is not configured here (`log_unknown_vrids`). Told at the 1st, 10th, 100th, ... of
+    /// an interface and a number.
+    UnknownVrid {
+        /// Interface that it came in on.
+        interface: String,
+        /// The number.
+        vrid: u8,
+        /// The packet in one line.
+        packet: String,
+        /// How many there were.
+        count: u64,
+    },
 }
 
 impl Event {
@@ -118,7 +130,7 @@ impl Event {
         match self {
             Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
-            Self::PriorityChanged { .. } | Self::AddressInherited { .. } => false,
+            Self::PriorityChanged { .. } | Self::AddressInherited { .. } | Self::UnknownVrid { .. } => false,
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
@@ -169,6 +181,10 @@ impl fmt::Display for Event {
                 f,
                 "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
                 heard.source
+            ),
+            Self::UnknownVrid { interface, vrid, packet, count } => write!(
+                f,
+                "{interface}: an advert of virtual router {vrid}, which is not configured here ({packet}); {count} so far"
             ),
         }
     }

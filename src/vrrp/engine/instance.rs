@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use super::health::Health;
 use super::{Event, HostAddress, Notice, Output, Router};
-use crate::model::{
-    Authentication, Command, Instance, Notify, Password, Priority, RunAs, StartAs, Transport, VirtualAddress, Watched,
-};
+use crate::model::{Command, Family, Instance, Notify, Priority, RunAs, StartAs, Transport, VirtualAddress, Watched};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
+use crate::wire::vrrp;
 
 /// Kinds of what is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +32,8 @@ pub(super) struct Entry {
     pub(super) group: Option<usize>,
     /// What the machine was told last.
     pub(super) health: Option<Health>,
-    /// IPv4 addresses that adverts carry.
-    pub(super) advertised: Vec<Ipv4Addr>,
+    /// Addresses that adverts carry: those of its family, as many as fit.
+    pub(super) advertised: Vec<IpAddr>,
     /// Nothing is known yet of who is master: addresses that are on the host may be a killed predecessor's, and stay.
     pub(super) inherits: bool,
     /// Addresses that are ours to take off: those that we put on, and for all but an owner those that were there.
@@ -46,6 +45,10 @@ pub(super) struct Entry {
     pub(super) send_problem: Option<String>,
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
     pub(super) packet_id: u16,
+    /// The highest sequence number of an authentication header, whether sent or received.
+    pub(super) sequence: u32,
+    /// Peers that sum the multicast address into a unicast advert's checksum, and want the same of us.
+    pub(super) old_checksums: BTreeSet<IpAddr>,
     pub(super) last_heard: Option<(Heard, Instant)>,
     pub(super) differs: Option<IpAddr>,
     /// Adverts of lower priority since we became active.
@@ -73,6 +76,8 @@ impl Entry {
             address_problem: None,
             send_problem: None,
             packet_id: 0,
+            sequence: 0,
+            old_checksums: BTreeSet::new(),
             last_heard: None,
             differs: None,
             lower: 0,
@@ -93,13 +98,13 @@ impl Entry {
         self.group = None;
         self.differs = None;
         self.put_back.clear();
+        self.old_checksums.clear();
         self.advertised = config
             .addresses
             .iter()
-            .filter_map(|address| match address.address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            })
+            .map(|address| address.address)
+            .filter(|address| address.is_ipv6() == (config.id.family == Family::V6))
+            .take(vrrp::max_addresses(config.id.family))
             .collect();
     }
 
@@ -130,14 +135,6 @@ impl Entry {
                 Kind::Interface | Kind::Script,
             ) => None,
         })
-    }
-
-    /// `auth_type PASS`.
-    pub(super) const fn password(&self) -> Option<&Password> {
-        match &self.config.authentication {
-            Authentication::Password(password) => Some(password),
-            Authentication::None | Authentication::Header(_) => None,
-        }
     }
 
     pub(super) fn is_active(&self) -> bool {
