@@ -10,6 +10,7 @@
 //! All of them are opened as soon as a configuration names the interface, so that nothing has to be opened at the moment of
 //! a takeover.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::io::{self, IoSliceMut, Read};
@@ -118,14 +119,15 @@ impl Sockets {
     }
 
     fn sync_one(&mut self, listener: &Listener, epoll: &Epoll, token: u64) -> io::Result<()> {
-        let place = (listener.index, listener.family);
-        if !self.voices.contains_key(&place) {
+        if let Entry::Vacant(slot) = self.voices.entry((listener.index, listener.family)) {
             let socket = open_voice(listener)?;
-            self.voices.insert(place, Voice { interface: listener.interface.clone(), socket });
+            slot.insert(Voice { interface: listener.interface.clone(), socket });
         }
-        if listener.index != 0 && !self.frames.contains_key(&listener.index) {
+        if listener.index != 0
+            && let Entry::Vacant(slot) = self.frames.entry(listener.index)
+        {
             let number = usize::try_from(listener.index).unwrap_or(0);
-            self.frames.insert(listener.index, open_frames(|index| index == number)?);
+            slot.insert(open_frames(|index| index == number)?);
         }
         if let Some(ear) = self.ears.values_mut().find(|ear| ear.serves(listener)) {
             return ear.adapt(listener);

@@ -8,6 +8,8 @@ use crate::wire::vrrp::{Advert, Auth, Form, GROUP};
 use crate::wire::{ah, ipv4, ipv6, vrrp as wire};
 use std::net::Ipv4Addr;
 
+mod adverts;
+
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
