@@ -50,7 +50,10 @@ pub(super) struct Entry {
     /// Peers that sum the multicast address into a unicast advert's checksum, and want the same of us.
     pub(super) old_checksums: BTreeSet<IpAddr>,
     pub(super) last_heard: Option<(Heard, Instant)>,
-    pub(super) differs: Option<IpAddr>,
+    /// Senders of whom it was told that their addresses differ from ours.
+    pub(super) differs: BTreeSet<IpAddr>,
+    /// Adverts that carried other addresses than ours.
+    pub(super) differing: u64,
     /// Adverts of lower priority since we became active.
     pub(super) lower: u64,
     pub(super) became_master: u64,
@@ -79,7 +82,8 @@ impl Entry {
             sequence: 0,
             old_checksums: BTreeSet::new(),
             last_heard: None,
-            differs: None,
+            differs: BTreeSet::new(),
+            differing: 0,
             lower: 0,
             became_master: 0,
             sent: 0,
@@ -96,7 +100,7 @@ impl Entry {
         self.config = config.clone();
         self.duplicate_of = None;
         self.group = None;
-        self.differs = None;
+        self.differs.clear();
         self.put_back.clear();
         self.old_checksums.clear();
         self.advertised = config

@@ -122,6 +122,14 @@ impl Entry {
         matches!(self.authentication(), Authentication::Header(_))
     }
 
+    /// Adverts are sent to this address.
+    pub(super) fn is_peer(&self, address: IpAddr) -> bool {
+        match &self.config.transport {
+            Transport::Multicast { .. } => false,
+            Transport::Unicast { peers, .. } => peers.iter().any(|peer| peer.address == address),
+        }
+    }
+
     /// How adverts prove whom they are from; version 3 knows nothing of it.
     pub(super) const fn authentication(&self) -> &Authentication {
         match (self.config.version, self.config.id.family) {

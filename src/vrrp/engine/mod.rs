@@ -305,6 +305,7 @@ impl Router {
                         self.names.remove(&link.name);
                     }
                     self.addresses.remove(&index);
+                    self.unknown_vrids.retain(|(at, _, _), _| *at != index);
                     self.settle(now);
                 }
             }

@@ -12,6 +12,9 @@ use crate::vrrp::machine::{Heard, Input};
 use crate::vrrp::receive::{self, Expectation, Received};
 use crate::wire::{Malformed, ah, ipv4, ipv6, vrrp};
 
+/// Senders of which it is told, and remembered, that they are odd.
+const MOST_SENDERS: usize = 16;
+
 impl Router {
     /// Sends an advert, to the group or to each peer.
     pub(super) fn advertise(&mut self, at: usize, priority: u8) {
@@ -88,13 +91,14 @@ impl Router {
                 entry.last_heard = Some((accepted.heard, now));
                 entry.sequence = accepted.sequence.unwrap_or(entry.sequence);
                 let source: IpAddr = accepted.heard.source;
-                if accepted.old_checksum {
+                if accepted.old_checksum && entry.is_peer(source) {
                     entry.old_checksums.insert(source);
                 } else {
                     entry.old_checksums.remove(&source);
                 }
-                if !accepted.same_addresses && entry.differs != Some(source) {
-                    entry.differs = Some(source);
+                entry.differing += u64::from(!accepted.same_addresses);
+                // Whoever makes senders up does not fill the log with them.
+                if !accepted.same_addresses && entry.differs.len() < MOST_SENDERS && entry.differs.insert(source) {
                     let instance = Arc::clone(&entry.name);
                     let heard = accepted.heard;
                     self.outputs.push_back(Output::Event(Event::AddressesDiffer { instance, heard }));

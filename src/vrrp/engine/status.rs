@@ -38,6 +38,8 @@ pub struct InstanceStatus {
     pub received: u64,
     /// Adverts dropped, by reason.
     pub dropped: Vec<(Drop, u64)>,
+    /// Adverts accepted although they carry other addresses than ours.
+    pub differing: u64,
 }
 
 /// A virtual address at one moment.
@@ -93,6 +95,7 @@ impl Router {
             sent: entry.sent,
             received: entry.received,
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
+            differing: entry.differing,
             config: entry.config.clone(),
         }
     }

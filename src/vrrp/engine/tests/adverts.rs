@@ -306,4 +306,23 @@ fn the_same_masters_addresses_are_not_looked_at_twice_where_that_is_not_wanted()
     let mut bench = Bench::new(vec![other(true)]);
     assert_eq!(bench.hear(51, 150).iter().filter(|word| word.contains("other addresses")).count(), 1);
     assert_eq!(bench.hear(51, 150).iter().filter(|word| word.contains("other addresses")).count(), 0);
+    assert_eq!(bench.router.status(bench.now)[0].differing, 1);
+
+    // Where it is wanted, each is counted, and each sender told once; but not more senders than make sense.
+    let mut bench = Bench::new(vec![other(false)]);
+    let mut told = 0;
+    for round in 0..200_u8 {
+        let from = Ipv4Addr::new(10, 0, 9, round % 100);
+        let advert = Advert {
+            vrid: Vrid::new(51).unwrap(),
+            priority: 150,
+            form: Form::V2 { interval_secs: 1, auth: Auth::None },
+            addresses: vec![Ipv4Addr::new(10, 0, 0, 51).into()],
+        };
+        let header = ipv4::Header { source: from, destination: GROUP, id: 1, protocol: 112, ttl: 255 };
+        let packet = header.emit(&advert.emit(from, GROUP)).unwrap();
+        let words = bench.input(Input::Packet { index: 2, received: Received::ipv4(&packet).unwrap() });
+        told += words.iter().filter(|word| word.contains("other addresses")).count();
+    }
+    assert_eq!((told, bench.router.status(bench.now)[0].differing), (16, 200));
 }
