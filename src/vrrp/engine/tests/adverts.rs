@@ -326,3 +326,34 @@ fn the_same_masters_addresses_are_not_looked_at_twice_where_that_is_not_wanted()
     }
     assert_eq!((told, bench.router.status(bench.now)[0].differing), (16, 200));
 }
+
+proptest::proptest! {
+    /// Whatever is sent by somebody who has not the secret: no state changes, nothing is sent, and little is logged.
+    #[test]
+    fn without_the_secret_nobody_moves_a_router(
+        noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        mask in 1_u8..,
+        times in 1_usize..30,
+    ) {
+        let authentication = Authentication::Header(Secret::new(b"1111".to_vec()));
+        let mut bench = Bench::new(vec![Instance { authentication, ..instance("a", 51) }]);
+        // A real advert, of which something is changed that the hash covers.
+        let mut forged = sealed(51, 700, b"1111");
+        let at = 20 + at.index(forged.len() - 20);
+        forged[at] ^= mask;
+        let replayed = sealed(51, 600, b"1111");
+        let header = |protocol| ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol, ttl: 255 };
+        let packets = [forged, replayed.clone(), header(51).emit(&noise).unwrap(), header(112).emit(&noise).unwrap()];
+        let mut hear = |packet: &[u8]| match Received::ipv4(packet) {
+            Ok(received) => bench.input(Input::Packet { index: 2, received }),
+            Err(_) => Vec::new(),
+        };
+        hear(&replayed);
+        let words: Vec<String> = (0..times).flat_map(|_| packets.each_ref()).flat_map(|packet| hear(packet)).collect();
+        proptest::prop_assert!(words.iter().all(|word| word.starts_with("! a: dropped")), "{:?}", words);
+        proptest::prop_assert!(words.len() <= 2 * Drop::ALL.len());
+        let status = bench.router.status(bench.now).remove(0);
+        proptest::prop_assert_eq!((status.role, status.received), (Role::Backup, 1));
+    }
+}
