@@ -1,10 +1,10 @@
 //! Why a virtual router is in the state that it is in. Logs, `show` and notifications all read it from here.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::model::Watched;
+use crate::model::{Family, Watched};
 
 /// Why a virtual router came into its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +87,13 @@ pub enum Fault {
     InterfaceMissing(String),
     /// The interface is down or has no carrier.
     InterfaceDown(String),
-    /// The interface has no IPv4 address to send from.
-    NoSourceAddress(String),
+    /// The interface has no address to send from.
+    NoSourceAddress {
+        /// Interface.
+        interface: String,
+        /// Family of the adverts.
+        family: Family,
+    },
     /// A tracked interface without weight is missing.
     TrackedInterfaceMissing(String),
     /// A tracked interface without weight is down.
@@ -102,8 +107,6 @@ pub enum Fault {
         /// That router's name.
         other: String,
     },
-    /// It advertises IPv6 addresses, which this version does not.
-    Ipv6,
     /// A member of its sync group has a fault.
     Group {
         /// The group.
@@ -138,10 +141,12 @@ pub enum Fault {
         /// The interface.
         interface: String,
     },
-    /// It names no interface, and no interface has its source address.
-    SourceNowhere(IpAddr),
-    /// It speaks to peers one by one, and has none (`unicast_fault_no_peer`).
-    NoPeer,
+    /// It names no interface, and no interface has its source address; `None`: it names that neither.
+    SourceMissing(Option<IpAddr>),
+    /// A source address that IPv6 adverts must not be multicast from.
+    SourceNotLinkLocal(Ipv6Addr),
+    /// It speaks to peers, and has none (`unicast_fault_no_peer`).
+    NoPeers,
 }
 
 impl fmt::Display for Reason {
@@ -195,8 +200,11 @@ impl fmt::Display for Fault {
         match self {
             Self::InterfaceMissing(name) => write!(f, "interface {name} does not exist; waiting for it to appear"),
             Self::InterfaceDown(name) => write!(f, "interface {name} is down or has no carrier"),
-            Self::NoSourceAddress(name) => {
-                write!(f, "interface {name} has no IPv4 address of its own to send adverts from")
+            Self::NoSourceAddress { interface, family: Family::V4 } => {
+                write!(f, "interface {interface} has no IPv4 address of its own to send adverts from")
+            }
+            Self::NoSourceAddress { interface, family: Family::V6 } => {
+                write!(f, "interface {interface} has no link-local IPv6 address of its own to send adverts from")
             }
             Self::TrackedInterfaceMissing(name) => write!(f, "tracked interface {name} does not exist"),
             Self::TrackedInterfaceDown(name) => write!(f, "tracked interface {name} is down or has no carrier"),
@@ -208,7 +216,6 @@ impl fmt::Display for Fault {
                     "{other} has the same virtual_router_id on the same interface; give one of them another number"
                 )
             }
-            Self::Ipv6 => f.write_str("its addresses are IPv6, which is not supported yet"),
             Self::Group { group, member } => write!(f, "{member} of sync group {group} has a fault"),
             Self::Watched(what) => match what {
                 Watched::Process(name) => write!(f, "process {name} does not run as it should"),
@@ -228,8 +235,14 @@ impl fmt::Display for Fault {
             Self::SourceLost { source, interface } => {
                 write!(f, "source address {source} is not on interface {interface}")
             }
-            Self::SourceNowhere(source) => write!(f, "no interface has the source address {source}"),
-            Self::NoPeer => f.write_str("it has no unicast_peer to speak to"),
+            Self::SourceMissing(Some(source)) => {
+                write!(f, "no interface has its source address {source}; waiting for it to appear")
+            }
+            Self::SourceMissing(None) => f.write_str("it names neither an interface nor a source address"),
+            Self::SourceNotLinkLocal(source) => {
+                write!(f, "IPv6 adverts are multicast from a link-local address, which {source} is not")
+            }
+            Self::NoPeers => f.write_str("it speaks to unicast peers, and has none"),
         }
     }
 }

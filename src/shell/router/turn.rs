@@ -30,7 +30,7 @@ const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
 const MONITOR: u64 = 2;
 const FORWARDING: u64 = 3;
-/// Tokens from here on are sockets: this and the interface's number.
+/// Tokens from here on are sockets: this and the socket's number.
 const SOCKETS: u64 = 1 << 32;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
@@ -148,8 +148,8 @@ impl Loop {
             self.read_forwarding();
         }
         for token in tokens {
-            if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
-                self.read_packets(index, PACKETS_A_TURN);
+            if let Some(ear) = token.checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
+                self.read_packets(ear, PACKETS_A_TURN);
             }
         }
         if tokens.contains(&TIMER) {
@@ -188,8 +188,8 @@ impl Loop {
         let mut ready = [EpollEvent::empty(); 64];
         let count = self.epoll.wait(&mut ready, EpollTimeout::ZERO).unwrap_or(0);
         for event in ready.iter().take(count) {
-            if let Some(index) = event.data().checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
-                self.read_packets(index, PACKETS_BEFORE_A_DEADLINE);
+            if let Some(ear) = event.data().checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
+                self.read_packets(ear, PACKETS_BEFORE_A_DEADLINE);
             }
         }
     }
@@ -369,13 +369,14 @@ impl Loop {
         }
     }
 
-    fn read_packets(&mut self, index: u32, most: usize) {
+    fn read_packets(&mut self, ear: u32, most: usize) {
         for _ in 0..most {
-            match self.sockets.receive(index, &mut self.buffer) {
-                Ok(Some(len)) => {
-                    let bytes = self.buffer.get(..len).unwrap_or_default();
-                    self.router.handle(Input::Packet { index, bytes }, Instant::now());
+            match self.sockets.receive(ear, &mut self.buffer) {
+                Ok(Some((index, Ok(received)))) => {
+                    self.router.handle(Input::Packet { index, received }, Instant::now());
                 }
+                // No advert: of another protocol behind an authentication header, say.
+                Ok(Some((_, Err(_)))) => {}
                 // Empty; or an error of the link (it went down), which rtnetlink tells too.
                 Ok(None) | Err(_) => return,
             }

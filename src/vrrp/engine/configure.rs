@@ -42,6 +42,7 @@ impl Router {
         self.adopt_scripts(now);
         self.adopt_reports(now);
         self.forget_undefined();
+        self.index_instances();
         self.update_listeners();
         // Scripts leave first: an instance that waits for one waits no longer than it must.
         self.start_scripts(now);

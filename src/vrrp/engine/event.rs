@@ -151,6 +151,18 @@ pub enum Event {
         /// How late it looked.
         late: Duration,
     },
+    /// An advert of a virtual router that is not configured here (`log_unknown_vrids`). Told at the 1st, 10th, 100th, ... of
+    /// an interface and a number.
+    UnknownVrid {
+        /// Interface that it came in on.
+        interface: String,
+        /// The number.
+        vrid: u8,
+        /// The packet in one line.
+        packet: String,
+        /// How many there were.
+        count: u64,
+    },
 }
 
 impl Event {
@@ -160,7 +172,7 @@ impl Event {
         match self {
             Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
-            Self::PriorityChanged { .. } | Self::AddressInherited { .. } => false,
+            Self::PriorityChanged { .. } | Self::AddressInherited { .. } | Self::UnknownVrid { .. } => false,
             Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
@@ -251,6 +263,10 @@ impl fmt::Display for Event {
                 f,
                 "{instance}: this process was held up for {:.2} s; listening for a master anew before taking over",
                 late.as_secs_f64()
+            ),
+            Self::UnknownVrid { interface, vrid, packet, count } => write!(
+                f,
+                "{interface}: an advert of virtual router {vrid}, which is not configured here ({packet}); {count} so far"
             ),
         }
     }

@@ -20,15 +20,7 @@ impl Router {
             return vec![Fault::Duplicate { other: other.clone() }];
         }
         let mut faults = Vec::new();
-        if entry.config.addresses.iter().any(|address| address.address.is_ipv6()) {
-            faults.push(Fault::Ipv6);
-        }
         self.interface_faults(entry, &mut faults);
-        if let Transport::Unicast { peers, .. } = &entry.config.transport
-            && peers.is_empty()
-        {
-            faults.push(Fault::NoPeer);
-        }
         for (tracked, effect) in effects {
             if *effect == Effect::Fault {
                 faults.push(self.tracked_fault(tracked));
@@ -56,14 +48,19 @@ impl Router {
         let interface = entry.interface();
         let Some(link) = self.base(entry) else {
             faults.push(match (entry.configured_source(), interface) {
-                (Some(source), "") => Fault::SourceNowhere(source),
-                _ => Fault::InterfaceMissing(interface.to_owned()),
+                (source, "") => Fault::SourceMissing(source),
+                (_, _) => Fault::InterfaceMissing(interface.to_owned()),
             });
             return;
         };
         let up = self.is_up(link);
         if !up && entry.config.track_primary {
             faults.push(Fault::InterfaceDown(link.name.clone()));
+        }
+        match self.transport_fault(entry) {
+            // The kernel takes IPv6 addresses off a link that is down: that is the link's fault, and counts when it does.
+            Some(Fault::NoSourceAddress { .. }) if !link.up => {}
+            fault => faults.extend(fault),
         }
         match entry.configured_source() {
             Some(source) if entry.config.track_source => {
@@ -76,13 +73,7 @@ impl Router {
                 }
             }
             Some(_) => {}
-            // The kernel takes IPv6 addresses off a link that is down: that is the link's fault, and counts when it does.
-            None if !link.up => {}
-            None => {
-                if self.source(entry).is_none() {
-                    faults.push(Fault::NoSourceAddress(link.name.clone()));
-                }
-            }
+            None => {}
         }
     }
 

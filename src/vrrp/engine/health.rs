@@ -1,12 +1,11 @@
 //! Whether a virtual router may run, worked out from scratch each time a fact changes.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::{Entry, settings};
-use super::{Event, Listener, Output, Router};
-use crate::model::{Transport, Watched};
+use super::instance::settings;
+use super::{Event, Output, Router};
+use crate::model::Watched;
 use crate::vrrp::machine::{Input, Role, Settings};
 use crate::vrrp::reason::Fault;
 
@@ -95,48 +94,6 @@ impl Router {
         {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::Faults { instance, faults, untold }));
-        }
-    }
-
-    /// The address that adverts leave from: as configured, or the interface's first that is nobody's virtual address. An
-    /// owner's virtual address is its own, and good enough.
-    pub(super) fn source(&self, entry: &Entry) -> Option<IpAddr> {
-        if let Some(source) = entry.configured_source() {
-            return Some(source);
-        }
-        let index = self.base(entry)?.index;
-        let mut own =
-            self.addresses.get(&index)?.iter().filter_map(|(address, _)| address.is_ipv4().then_some(*address));
-        let first = own.clone().find(|address| !self.is_virtual(*address));
-        if entry.is_owner() { first.or_else(|| own.next()) } else { first }
-    }
-
-    fn is_virtual(&self, address: IpAddr) -> bool {
-        self.instances.iter().any(|entry| entry.virtual_addresses().any(|virtual_one| virtual_one.address == address))
-    }
-
-    /// Works out which sockets are needed: one an interface, with the groups of all that speak on it.
-    pub(super) fn update_listeners(&mut self) {
-        let mut listeners: Vec<Listener> = Vec::new();
-        for entry in &self.instances {
-            let Some(link) = self.voice(entry) else { continue };
-            let at = match listeners.iter().position(|listener| listener.index == link.index) {
-                Some(at) => at,
-                None => {
-                    let groups = std::collections::BTreeSet::new();
-                    listeners.push(Listener { index: link.index, interface: link.name.clone(), groups });
-                    listeners.len() - 1
-                }
-            };
-            if let (Some(listener), Transport::Multicast { group: IpAddr::V4(group), .. }) =
-                (listeners.get_mut(at), &entry.config.transport)
-            {
-                listener.groups.insert(*group);
-            }
-        }
-        if listeners != self.listeners {
-            self.listeners.clone_from(&listeners);
-            self.outputs.push_back(Output::Listen(listeners));
         }
     }
 }

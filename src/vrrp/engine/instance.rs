@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::health::Health;
 use super::{Event, HostAddress, Output, Router};
-use crate::model::{Authentication, Instance, Password, Priority, StartAs, Tracked, Transport, VirtualAddress};
+use crate::model::{Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
 use crate::vrrp::track::{Effect, Pace};
+use crate::wire::vrrp;
 
 /// Changes of state that a router remembers.
 const HISTORY: usize = 16;
@@ -43,8 +44,8 @@ pub(super) struct Entry {
     pub(super) fault_pace: Pace,
     /// The last changes of state, the oldest first.
     pub(super) history: VecDeque<Transition>,
-    /// IPv4 addresses that adverts carry.
-    pub(super) advertised: Vec<Ipv4Addr>,
+    /// Addresses that adverts carry: those of its family, as many as fit.
+    pub(super) advertised: Vec<IpAddr>,
     /// Nothing is known yet of who is master: addresses that are on the host may be a killed predecessor's, and stay.
     pub(super) inherits: bool,
     /// Addresses that are ours to take off: those that we put on, and for all but an owner those that were there.
@@ -56,8 +57,15 @@ pub(super) struct Entry {
     pub(super) send_problem: Option<String>,
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
     pub(super) packet_id: u16,
+    /// The highest sequence number of an authentication header, whether sent or received.
+    pub(super) sequence: u32,
+    /// Peers that sum the multicast address into a unicast advert's checksum, and want the same of us.
+    pub(super) old_checksums: BTreeSet<IpAddr>,
     pub(super) last_heard: Option<(Heard, Instant)>,
-    pub(super) differs: Option<IpAddr>,
+    /// Senders of whom it was told that their addresses differ from ours.
+    pub(super) differs: BTreeSet<IpAddr>,
+    /// Adverts that carried other addresses than ours.
+    pub(super) differing: u64,
     /// Adverts of lower priority since we became active.
     pub(super) lower: u64,
     pub(super) became_master: u64,
@@ -87,8 +95,11 @@ impl Entry {
             address_problem: None,
             send_problem: None,
             packet_id: 0,
+            sequence: 0,
+            old_checksums: BTreeSet::new(),
             last_heard: None,
-            differs: None,
+            differs: BTreeSet::new(),
+            differing: 0,
             lower: 0,
             became_master: 0,
             sent: 0,
@@ -105,15 +116,15 @@ impl Entry {
         self.config = config.clone();
         self.duplicate_of = None;
         self.group = None;
-        self.differs = None;
+        self.differs.clear();
         self.put_back.clear();
+        self.old_checksums.clear();
         self.advertised = config
             .addresses
             .iter()
-            .filter_map(|address| match address.address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            })
+            .map(|address| address.address)
+            .filter(|address| address.is_ipv6() == (config.id.family == Family::V6))
+            .take(vrrp::max_addresses(config.id.family))
             .collect();
     }
 
@@ -125,14 +136,6 @@ impl Entry {
     /// The interface that it is configured with; empty where it names none.
     pub(super) fn interface(&self) -> &str {
         self.config.id.interface.as_deref().unwrap_or_default()
-    }
-
-    /// `auth_type PASS`.
-    pub(super) const fn password(&self) -> Option<&Password> {
-        match &self.config.authentication {
-            Authentication::Password(password) => Some(password),
-            Authentication::None | Authentication::Header(_) => None,
-        }
     }
 
     pub(super) fn is_active(&self) -> bool {

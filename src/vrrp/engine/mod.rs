@@ -28,6 +28,7 @@ mod groups;
 mod health;
 mod instance;
 mod links;
+mod listeners;
 mod notify;
 mod packets;
 mod readiness;
@@ -36,13 +37,14 @@ mod status;
 mod tracking;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::machine;
+use super::receive::Received;
 use super::track::{Lasting, Pace};
-use crate::model::{Command, Config, RunAs, VirtualAddress, Watched};
+use crate::model::{Command, Config, Family, RunAs, VirtualAddress, Watched};
 
 pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
@@ -102,12 +104,12 @@ pub enum Input<'a> {
     Address(HostAddress),
     /// An address is gone.
     AddressGone(HostAddress),
-    /// A packet of protocol 112, IP header included.
+    /// A packet that may be an advert.
     Packet {
-        /// Interface that it came in on.
+        /// Interface of the [`Listener`] that heard it.
         index: u32,
         /// The packet.
-        bytes: &'a [u8],
+        received: Received<'a>,
     },
     /// A run that [`Output::RunScript`] asked for is over.
     ScriptDone {
@@ -164,12 +166,18 @@ pub enum Input<'a> {
 /// A socket that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listener {
-    /// Interface.
+    /// Interface that it is bound to; 0 for one that is bound to none. Packets are told, and sent, with this number.
     pub index: u32,
-    /// Its name.
+    /// The interface's name; empty for none.
     pub interface: String,
+    /// Family.
+    pub family: Family,
+    /// Adverts with an authentication header (protocol 51) come in here, and not those without (protocol 112).
+    pub header: bool,
     /// Groups to join on it.
-    pub groups: BTreeSet<Ipv4Addr>,
+    pub groups: BTreeSet<IpAddr>,
+    /// Bytes that its receive buffer is to have; `None`: what the system gives.
+    pub receive_buffer: Option<u32>,
 }
 
 /// A run of a script.
@@ -207,10 +215,10 @@ pub enum Output {
     Send {
         /// Virtual router that it is from.
         instance: Arc<str>,
-        /// Interface.
+        /// Interface, as in [`Listener`].
         index: u32,
         /// Where to.
-        destination: Ipv4Addr,
+        destination: IpAddr,
         /// The packet.
         packet: Vec<u8>,
     },
@@ -278,6 +286,14 @@ pub struct Router {
     uptime: Duration,
     /// No virtual router starts before.
     not_before: Option<Instant>,
+    /// Whom an advert concerns: place in the list of instances, by the socket's interface, family and number.
+    ears: BTreeMap<(u32, Family, u8), usize>,
+    /// Places in the list of instances by name.
+    by_name: BTreeMap<Arc<str>, usize>,
+    /// Every virtual address of the configuration.
+    virtual_ones: BTreeSet<IpAddr>,
+    /// Adverts that were nobody's.
+    unknown_vrids: BTreeMap<(u32, Family, u8), u64>,
     outputs: VecDeque<Output>,
     stopped: bool,
 }
@@ -337,6 +353,7 @@ impl Router {
                     }
                     self.addresses.remove(&index);
                     self.forwarding.remove(&index);
+                    self.unknown_vrids.retain(|(at, _, _), _| *at != index);
                     self.settle(now);
                 }
             }
@@ -357,7 +374,7 @@ impl Router {
                 }
             }
             Input::AddressGone(address) => self.address_gone(address, now),
-            Input::Packet { index, bytes } => self.packet(index, bytes, now),
+            Input::Packet { index, received } => self.packet(index, &received, now),
             Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
             Input::Sent { instance } => self.sent(&instance),
             Input::SendFailed { instance, error } => self.send_failed(&instance, error),

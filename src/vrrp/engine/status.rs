@@ -59,6 +59,8 @@ pub struct InstanceStatus {
     pub received: u64,
     /// Adverts dropped, by reason.
     pub dropped: Vec<(Drop, u64)>,
+    /// Adverts accepted although they carry other addresses than ours.
+    pub differing: u64,
 }
 
 /// What a deadline is for.
@@ -190,6 +192,7 @@ impl Router {
             sent: entry.sent,
             received: entry.received,
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
+            differing: entry.differing,
             config: entry.config.clone(),
         }
     }

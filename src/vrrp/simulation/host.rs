@@ -1,5 +1,7 @@
 //! A host: a kernel with a link and addresses, and a process that may be running.
 
+use crate::model::Family;
+use crate::vrrp::receive::Received;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -210,7 +212,8 @@ impl Host {
             Waiting::Address(address) => self.input(Input::AddressGone(address), now),
             Waiting::Packet(bytes) => {
                 self.note_master(&bytes);
-                self.input(Input::Packet { index: ETH0, bytes: &bytes }, now)
+                let received = Received::ipv4(&bytes).map_err(|error| error.to_string())?;
+                self.input(Input::Packet { index: ETH0, received }, now)
             }
             Waiting::Script(run, ok) => {
                 let outcome = ScriptOutcome::Exited(i32::from(!ok));
@@ -306,6 +309,6 @@ impl Host {
 /// VRID and priority of an advert.
 fn read(packet: &[u8]) -> Option<(u8, u8)> {
     let packet = ipv4::Packet::new_checked(packet).ok()?;
-    let advert = vrrp::Packet::new_checked(packet.payload()).ok()?;
+    let advert = vrrp::Packet::new_checked(packet.payload(), Family::V4).ok()?;
     Some((advert.vrid(), advert.priority()))
 }

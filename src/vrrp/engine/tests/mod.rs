@@ -7,8 +7,11 @@ use crate::model::{
     Transport, Vrid, VrrpVersion, Watched,
 };
 use crate::vrrp::machine::Role;
-use crate::wire::vrrp::{Advert, Form, GROUP};
-use crate::wire::{ipv4, vrrp as wire};
+use crate::wire::vrrp::{Advert, Auth, Form, GROUP};
+use crate::wire::{ah, ipv4, ipv6, vrrp as wire};
+use std::net::Ipv4Addr;
+
+mod adverts;
 
 mod announce;
 mod election;
@@ -60,6 +63,21 @@ fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {
     HostAddress { index, address: address.into(), prefix_len }
 }
 
+/// The advert in a packet that was sent, of either family, behind an authentication header or not.
+fn sent_advert(packet: &[u8]) -> wire::Packet<'_> {
+    let payload = match packet[0] >> 4 {
+        4 => {
+            let packet = ipv4::Packet::new_checked(packet).unwrap();
+            match packet.protocol() {
+                ipv4::PROTOCOL_AH => ah::Packet::new_checked(packet.payload()).unwrap().payload(),
+                _ => packet.payload(),
+            }
+        }
+        _ => ipv6::Packet::new_checked(packet).unwrap().payload(),
+    };
+    wire::Packet::new_checked(payload, if packet[0] >> 4 == 4 { Family::V4 } else { Family::V6 }).unwrap()
+}
+
 /// A router on a host with `eth0`, under a clock that only the test moves.
 struct Bench {
     router: Router,
@@ -106,8 +124,7 @@ impl Bench {
                 Output::Listen(listeners) => format!("listen {}", listeners.len()),
                 Output::Send { packet, instance, .. } => {
                     self.router.handle(Input::Sent { instance }, self.now);
-                    let packet = ipv4::Packet::new_checked(&packet).unwrap();
-                    let advert = wire::Packet::new_checked(packet.payload()).unwrap();
+                    let advert = sent_advert(&packet);
                     format!("send {} prio {}", advert.vrid(), advert.priority())
                 }
                 Output::AddAddress { instance, index, address } => {
@@ -176,12 +193,12 @@ impl Bench {
         let advert = Advert {
             vrid: Vrid::new(vrid).unwrap(),
             priority,
-            form: Form::V2 { interval_secs: 1, password: None },
-            addresses: vec![Ipv4Addr::new(10, 0, 0, vrid)],
+            form: Form::V2 { interval_secs: 1, auth: Auth::None },
+            addresses: vec![Ipv4Addr::new(10, 0, 0, vrid).into()],
         };
-        let header = ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol: 112 };
+        let header = ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol: 112, ttl: 255 };
         let packet = header.emit(&advert.emit(PEER, GROUP)).unwrap();
-        self.input(Input::Packet { index: 2, bytes: &packet })
+        self.input(Input::Packet { index: 2, received: Received::ipv4(&packet).unwrap() })
     }
 }
 
