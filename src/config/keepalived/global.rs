@@ -1,5 +1,6 @@
 //! `global_defs`.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use super::super::diagnostic::{Code, Diagnostic};
@@ -34,11 +35,25 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
                 walk.draft.defaults.version = version;
             }
         }
-        "vrrp_mcast_group4" => {
-            walk.draft.defaults.group =
-                value.and_then(|value| walk.address_v4(value, "an IPv4 multicast address", IGNORED));
+        "vrrp_mcast_group4" | "vrrp_mcast_group6" => {
+            let Some(value) = value else { return true };
+            match (walk.multicast(value), name) {
+                (Some(IpAddr::V4(group)), "vrrp_mcast_group4") => walk.draft.defaults.group_v4 = Some(group),
+                (Some(IpAddr::V6(group)), "vrrp_mcast_group6") => walk.draft.defaults.group_v6 = Some(group),
+                (Some(_), _) => walk.bad(value, "a multicast address of this family", IGNORED),
+                (None, _) => {}
+            }
         }
-        _ => return false,
+        "vrrp_strict" => walk.draft.defaults.strict = true,
+        "vrrp_skip_check_adv_addr" => walk.draft.defaults.skip_address_check = true,
+        "vrrp_check_unicast_src" => walk.draft.defaults.check_source = true,
+        "v3_checksum_as_v2" => walk.draft.defaults.without_pseudo_header = walk.flag(statement).unwrap_or(false),
+        _ => {
+            let mut defaults = walk.draft.defaults.election;
+            let known = super::instance::election(walk, &mut defaults, statement);
+            walk.draft.defaults.election = defaults;
+            return known;
+        }
     }
     true
 }

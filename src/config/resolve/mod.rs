@@ -3,9 +3,14 @@
 //! Both languages end here, so both have the same meaning. Where a remark names a key, it is named in the language of the
 //! file: see [`Words`].
 
+mod addresses;
+mod announce;
+mod authentication;
+mod election;
 mod instance;
 mod service;
 mod track;
+mod transport;
 
 use std::collections::HashMap;
 
@@ -26,6 +31,8 @@ pub(super) struct Words {
     pub(super) nopreempt: &'static str,
     pub(super) master: &'static str,
     pub(super) addresses: &'static str,
+    pub(super) excluded: &'static str,
+    pub(super) unicast_source: &'static str,
     pub(super) password: &'static str,
     pub(super) forwarding: &'static str,
     pub(super) protocol: &'static str,
@@ -47,6 +54,8 @@ impl Words {
                 nopreempt: "nopreempt",
                 master: "state MASTER",
                 addresses: "virtual_ipaddress",
+                excluded: "virtual_ipaddress_excluded",
+                unicast_source: "unicast_src_ip",
                 password: "auth_pass",
                 forwarding: "lvs_method",
                 protocol: "protocol",
@@ -62,6 +71,8 @@ impl Words {
                 nopreempt: "preempt = false",
                 master: "start = \"master\"",
                 addresses: "addresses",
+                excluded: "excluded-addresses",
+                unicast_source: "source",
                 password: "password",
                 forwarding: "forward",
                 protocol: "protocol",
@@ -85,6 +96,14 @@ struct Resolver<'r> {
 impl Resolver<'_> {
     fn say(&mut self, diagnostic: Diagnostic) {
         self.report.add(diagnostic);
+    }
+
+    /// A mistake that costs something: keepalived goes on without it, and so do we with its files; our own language is strict.
+    fn slip(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        match self.language {
+            Language::Keepalived => Diagnostic::warning(code, span, message),
+            Language::Toml => Diagnostic::error(code, span, message),
+        }
     }
 
     /// Where a thing of a name first stood, and a remark about the second; true: it is the first.

@@ -4,6 +4,7 @@ mod bad;
 mod files;
 mod fuzz;
 mod language;
+mod routers;
 mod seeds;
 
 use std::collections::BTreeMap;

@@ -66,17 +66,17 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("priority", One("1 to 255")),
     yes("advert_int", One("seconds")),
     yes("version", One("2 or 3")),
-    soon("vrf", One("an interface"), "adverts are sent and heard on the interface itself"),
-    yes("unicast_src_ip", One("an IPv4 address")),
+    yes("vrf", One("an interface")),
+    yes("unicast_src_ip", One("an IP address")),
     yes("unicast_peer", Block),
-    soon("unicast_ttl", One("0 to 255"), "adverts leave with TTL 255"),
-    soon("unicast_fault_no_peer", Nothing, "without peers adverts are multicast"),
-    soon("check_unicast_src", Nothing, "adverts of all sources count"),
-    soon("old_unicast_checksum", Optional, "version 3 checksums are those of the RFC"),
-    yes("mcast_src_ip", One("an IPv4 address")),
-    yes("mcast_dst_ip", One("an IPv4 address")),
+    yes("unicast_ttl", One("0 to 255")),
+    yes("unicast_fault_no_peer", Nothing),
+    yes("check_unicast_src", Nothing),
+    yes("old_unicast_checksum", Optional),
+    yes("mcast_src_ip", One("an IP address")),
+    yes("mcast_dst_ip", One("an IP address")),
     soon("track_src_ip", Nothing, "the source address may come and go"),
-    soon("v3_checksum_as_v2", Optional, "version 3 checksums cover the pseudo header"),
+    yes("v3_checksum_as_v2", Optional),
     idle("kernel_rx_buf_size", One("bytes"), "buffers are sized as needed"),
     yes("authentication", Block),
     soon("auth_hmac", Block, NO_HMAC),
@@ -87,8 +87,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     soon("virtual_routes", Block, "its routes do not move with the router"),
     soon("virtual_rules", Block, "its rules do not move with the router"),
     soon("promote_secondaries", Nothing, "the interface's own setting holds"),
-    idle("accept", Nothing, "virtual addresses accept traffic unless told otherwise"),
-    soon("no_accept", Nothing, "virtual addresses accept traffic on the master"),
+    yes("accept", Nothing),
+    yes("no_accept", Nothing),
     soon("use_vmac", Any, NO_VMAC),
     soon("use_vmac_addr", Nothing, NO_VMAC),
     soon("vmac_xmit_base", Nothing, NO_VMAC),
@@ -96,19 +96,17 @@ pub(super) const INSTANCE: &[Keyword] = &[
     // Election
     yes("nopreempt", Nothing),
     yes("preempt", Nothing),
-    soon("preempt_delay", One("seconds"), "a higher router takes over at once"),
-    soon("strict_mode", Optional, "nothing is refused for the letter of the RFC"),
-    idle(
-        "skip_check_adv_addr",
-        Optional,
-        "a list of addresses that differs is counted and never a reason to drop an advert",
-    ),
-    soon("down_timer_adverts", One("a number"), "a master counts as gone after 3 missed adverts"),
-    soon("lower_prio_no_advert", Optional, "a lower advert is answered with one"),
-    soon("higher_prio_send_advert", Optional, "no last advert is sent to a higher router"),
-    soon("owner_ignore_adverts", Nothing, "an owner hears adverts"),
-    soon("timer_expired_backup", Optional, "adverts have a thread of their own and are not late"),
-    soon("thread_timer_expired", Optional, "adverts have a thread of their own and are not late"),
+    yes("preempt_delay", One("seconds")),
+    yes("strict_mode", Optional),
+    yes("skip_check_adv_addr", Optional),
+    yes("down_timer_adverts", One("a number")),
+    yes("lower_prio_no_advert", Optional),
+    yes("higher_prio_send_advert", Optional),
+    yes("owner_ignore_adverts", Nothing),
+    yes("timer_expired_backup", Optional),
+    yes("thread_timer_expired", Optional),
+    // Our own: keepalived says that it does not know the word, and goes on.
+    yes("wait_for_checks", Optional),
     // Tracking
     yes("track_interface", Block),
     yes("track_script", Block),
@@ -142,7 +140,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     idle("debug", One("a number"), "keepalived does nothing with it either"),
 ];
 
-pub(super) const AUTHENTICATION: &[Keyword] = &[yes("auth_type", One("PASS")), yes("auth_pass", Some("a password"))];
+pub(super) const AUTHENTICATION: &[Keyword] =
+    &[yes("auth_type", One("PASS or AH")), yes("auth_pass", Some("a password"))];
 
 pub(super) const AUTH_HMAC: &[Keyword] = &[
     soon("key", Some("a number and a key"), NO_HMAC),

@@ -1,0 +1,113 @@
+//! `[[instance]]`: a virtual router.
+
+mod addresses;
+mod announce;
+mod notify;
+mod tracks;
+mod transport;
+
+use std::time::Duration;
+
+use ::toml::de::DeTable;
+
+use super::read::Reader;
+use super::top;
+use crate::config::draft::{Authentication, Field, InstanceDraft};
+use crate::config::source::{Span, Spanned};
+use crate::model::{Priority, StartAs, Vrid, VrrpVersion};
+
+pub(super) use notify::notify;
+
+const INSTANCE: [&str; 18] = [
+    "name",
+    "interface",
+    "vrid",
+    "version",
+    "start",
+    "priority",
+    "advert-interval",
+    "addresses",
+    "excluded-addresses",
+    "password",
+    "authentication",
+    "strict",
+    "skip-address-check",
+    "accept",
+    "track-interfaces",
+    "track-scripts",
+    "announce",
+    "notify",
+];
+
+/// One virtual router.
+pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
+    let entries = reader.entries(
+        table,
+        &[&INSTANCE[..], &transport::TRANSPORT, &transport::ELECTION].concat(),
+        "in [[instance]]",
+    );
+    let Some(name) = top::name(reader, &entries, at, "this instance") else { return };
+    let mut draft = InstanceDraft::new(name);
+    for entry in entries {
+        let span = entry.span;
+        match entry.key {
+            "name" => {}
+            key if transport::TRANSPORT.contains(&key) => {
+                transport::transport(reader, &mut draft.transport, entry);
+            }
+            key if transport::ELECTION.contains(&key) => transport::election(reader, &mut draft.election, entry),
+            "interface" => draft.interface = Field::from(reader.interface(entry), span),
+            "vrid" => {
+                let number: Option<u8> = reader.number(entry, 1..=255, "a virtual router id");
+                draft.vrid = Field::from(number.and_then(|number| Vrid::new(number).ok()), span);
+            }
+            "version" => {
+                let number: Option<u8> = reader.number(entry, 2..=3, "a version of VRRP");
+                let version = number.map(|number| if number == 2 { VrrpVersion::V2 } else { VrrpVersion::V3 });
+                draft.version = Field::from(version, span);
+            }
+            "start" => {
+                const CHOICES: [(&str, StartAs); 2] = [("backup", StartAs::Backup), ("master", StartAs::Master)];
+                draft.start_as = Field::from(reader.choice(entry, &CHOICES), span);
+            }
+            "priority" => {
+                let number: Option<u8> = reader.number(entry, 1..=255, "a priority");
+                draft.priority = Field::from(number.and_then(|number| Priority::new(number).ok()), span);
+            }
+            "advert-interval" => {
+                let allowed = Duration::from_millis(10)..=Duration::from_secs(255);
+                draft.advert_interval = Field::from(reader.duration(entry, allowed, "a time"), span);
+            }
+            "addresses" => {
+                draft.addresses = addresses::list(reader, entry);
+                if entry.value.as_array().is_none_or(|array| !array.is_empty()) {
+                    draft.addresses_at = Some(entry.key_span);
+                }
+            }
+            "excluded-addresses" => draft.excluded = addresses::list(reader, entry),
+            "password" => {
+                reader.report.files_mut().hide(span);
+                if let Some(text) = reader.text(entry, "a password") {
+                    draft.password = Field::Set(Spanned::new(text.to_owned(), span));
+                    // What another key says counts, wherever it stands.
+                    if matches!(draft.authentication, Field::Absent) {
+                        draft.authentication = Field::Set(Spanned::new(Authentication::Password, span));
+                    }
+                }
+            }
+            "authentication" => {
+                const CHOICES: [(&str, Authentication); 2] =
+                    [("password", Authentication::Password), ("header", Authentication::Header)];
+                draft.authentication = Field::from(reader.choice(entry, &CHOICES), span);
+            }
+            "strict" => draft.strict = reader.flag(entry).map(|flag| Spanned::new(flag, span)),
+            "skip-address-check" => draft.skip_address_check = reader.flag(entry),
+            "accept" => draft.accept = reader.flag(entry).map(|flag| Spanned::new(flag, span)),
+            "track-interfaces" => draft.track_interfaces = tracks::list(reader, entry, "an interface"),
+            "track-scripts" => draft.track_scripts = tracks::list(reader, entry, "the name of a script"),
+            "announce" => draft.announcements = announce::announce(reader, entry),
+            _ => draft.notify = notify(reader, entry),
+        }
+    }
+    reader.draft.instances.push(draft);
+}
