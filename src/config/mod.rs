@@ -25,6 +25,7 @@ mod resolve;
 mod source;
 mod suggest;
 mod toml;
+mod url;
 
 use std::path::Path;
 

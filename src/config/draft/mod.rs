@@ -13,7 +13,10 @@ pub(super) use router::{
     AnnouncementsDraft, Authentication, ElectionDraft, GroupDraft, InstanceDraft, RouterDefaults, TransportDraft,
 };
 pub(super) use service::{CheckDraft, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
-pub(super) use track::{ScriptDraft, TrackDraft};
+pub(super) use track::{
+    Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TrackDraft, TrackKind,
+    TrackerDrafts, Url, WatchDraft, WeightDraft,
+};
 
 use super::source::{Span, Spanned};
 
@@ -58,7 +61,7 @@ impl<T> Field<T> {
 pub(super) struct Draft {
     pub(super) global: Global,
     pub(super) defaults: RouterDefaults,
-    pub(super) scripts: Vec<ScriptDraft>,
+    pub(super) trackers: TrackerDrafts,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) groups: Vec<GroupDraft>,
     pub(super) services: ServiceTable,

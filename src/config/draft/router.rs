@@ -92,8 +92,9 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) addresses_at: Option<Span>,
     pub(in crate::config) addresses: Vec<Spanned<VirtualAddress>>,
     pub(in crate::config) excluded: Vec<Spanned<VirtualAddress>>,
-    pub(in crate::config) track_interfaces: Vec<TrackDraft>,
-    pub(in crate::config) track_scripts: Vec<TrackDraft>,
+    pub(in crate::config) dont_track_primary: bool,
+    pub(in crate::config) track_source: Option<Span>,
+    pub(in crate::config) tracks: Vec<TrackDraft>,
     pub(in crate::config) announcements: AnnouncementsDraft,
     pub(in crate::config) notify: Notify,
 }
@@ -118,8 +119,9 @@ impl InstanceDraft {
             addresses_at: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
-            track_interfaces: Vec::new(),
-            track_scripts: Vec::new(),
+            dont_track_primary: false,
+            track_source: None,
+            tracks: Vec::new(),
             announcements: AnnouncementsDraft::default(),
             notify: Notify::default(),
         }
@@ -131,5 +133,14 @@ impl InstanceDraft {
 pub(in crate::config) struct GroupDraft {
     pub(in crate::config) name: Spanned<String>,
     pub(in crate::config) members: Vec<Spanned<String>>,
+    pub(in crate::config) tracks: Vec<TrackDraft>,
+    /// Weights count in the group and in its members.
+    pub(in crate::config) weighted: bool,
     pub(in crate::config) notify: Notify,
+}
+
+impl GroupDraft {
+    pub(in crate::config) fn new(name: Spanned<String>) -> Self {
+        Self { name, members: Vec::new(), tracks: Vec::new(), weighted: false, notify: Notify::default() }
+    }
 }

@@ -16,8 +16,8 @@ pub(super) mod keywords;
 mod lexer;
 mod nesting;
 mod read;
-mod script;
 mod service;
+mod trackers;
 mod tree;
 mod values;
 mod walk;
@@ -25,7 +25,7 @@ mod walk;
 use std::path::Path;
 
 use super::diagnostic::{Code, Diagnostic, Severity};
-use super::draft::{Draft, GroupDraft, InstanceDraft, ScriptDraft};
+use super::draft::{Definition, Draft, GroupDraft, InstanceDraft};
 use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
@@ -70,9 +70,29 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
         (include, _) if include.starts_with("include") => {}
         (_, None) => {}
         ("vrrp_script", Some(name)) => {
-            let mut script = ScriptDraft::new(name);
-            walk.block(children, Place::Script, &mut script, script::word);
-            walk.draft.scripts.push(script);
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::Script, &mut draft, trackers::script);
+            walk.draft.trackers.scripts.push(draft);
+        }
+        ("vrrp_track_process", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackProcess, &mut draft, trackers::process);
+            walk.draft.trackers.processes.push(draft);
+        }
+        ("track_file" | "vrrp_track_file", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackFile, &mut draft, trackers::file);
+            walk.draft.trackers.files.push(draft);
+        }
+        ("vrrp_track_service", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackService, &mut draft, trackers::service);
+            walk.draft.trackers.services.push(draft);
+        }
+        ("vrrp_track_check", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackCheck, &mut draft, trackers::check);
+            walk.draft.trackers.checks.push(draft);
         }
         ("vrrp_instance", Some(name)) => {
             let mut instance = InstanceDraft::new(name);
@@ -80,7 +100,7 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
             walk.draft.instances.push(instance);
         }
         ("vrrp_sync_group", Some(name)) => {
-            let mut group = GroupDraft { name, members: Vec::new(), notify: Default::default() };
+            let mut group = GroupDraft::new(name);
             walk.block(children, Place::SyncGroup, &mut group, instance::group_word);
             walk.draft.groups.push(group);
         }

@@ -81,6 +81,10 @@ impl Walk<'_> {
     fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
         let name = keyword.name;
         let (least, most, what, block) = match keyword.takes {
+            // One of the two is there.
+            Takes::Either(what) => {
+                (usize::from(statement.block().is_none()), usize::MAX, what, statement.block().is_some())
+            }
             Takes::Nothing => (0, 0, "", false),
             Takes::One(what) => (1, 1, what, false),
             Takes::Optional => (0, 1, "", false),

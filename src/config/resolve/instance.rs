@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Resolver;
-use super::track::{Scripts, Weighing};
+use super::track::Weighing;
+use super::trackers::Trackers;
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{Field, InstanceDraft, RouterDefaults};
@@ -33,7 +34,7 @@ impl Resolver<'_> {
         &mut self,
         mut draft: InstanceDraft,
         defaults: &RouterDefaults,
-        scripts: &Scripts,
+        trackers: &Trackers,
         grouped: &HashMap<String, Span>,
     ) -> Option<Instance> {
         let name = draft.name.value.clone();
@@ -45,11 +46,11 @@ impl Resolver<'_> {
         let start_as = basics.start_as;
         let election = self.election(draft.election, &defaults.election, basics);
         let no_preempt = draft.election.no_preempt.filter(|_| !election.preempt);
-        let weighing = Weighing { priority: basics.priority, no_preempt, grouped: grouped.get(&name).copied() };
-        let track_scripts = self.tracked_scripts(&mut draft, scripts, weighing);
-        let own = id.as_ref().and_then(|id| id.interface.as_deref()).unwrap_or_default();
-        let tracks = std::mem::take(&mut draft.track_interfaces);
-        let track_interfaces = self.tracked_interfaces(tracks, own, weighing);
+        let track_primary = !draft.dont_track_primary;
+        let own = id.as_ref().and_then(|id| id.interface.as_deref()).filter(|_| track_primary);
+        let weighing = Weighing { priority: basics.priority, no_preempt, grouped: grouped.get(&name).copied(), own };
+        let tracks = self.tracks(std::mem::take(&mut draft.tracks), trackers, weighing);
+        let track_source = self.track_source(draft.track_source, &transport);
         let advert_interval = self.advert_interval(&mut draft, basics.version);
         let accept = self.accept(draft.accept, basics);
         let checksum = crate::model::Checksum {
@@ -85,7 +86,9 @@ impl Resolver<'_> {
             addresses,
             excluded_addresses,
             vrf,
-            tracks: track_interfaces.into_iter().chain(track_scripts).collect(),
+            track_primary,
+            track_source,
+            tracks,
             announcements: super::announce::announcements(draft.announcements, defaults.announcements, basics.strict),
             notify: draft.notify,
             ..Instance::new(&name, "", vrid, family)

@@ -10,13 +10,14 @@ mod election;
 mod instance;
 mod service;
 mod track;
+mod trackers;
 mod transport;
 
 use std::collections::HashMap;
 
 use super::Language;
 use super::diagnostic::{Code, Diagnostic};
-use super::draft::{Draft, GroupDraft, InstanceDraft};
+use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
 use crate::model::{Config, SyncGroup, VirtualRouterId};
@@ -39,12 +40,28 @@ pub(super) struct Words {
     pub(super) persistence: &'static str,
     pub(super) instance: &'static str,
     pub(super) script: &'static str,
+    pub(super) process: &'static str,
+    pub(super) file: &'static str,
+    pub(super) watched_service: &'static str,
+    pub(super) watched_check: &'static str,
     pub(super) peers: &'static str,
     /// Why a default is what it is, where it is keepalived's.
     pub(super) there: &'static str,
 }
 
 impl Words {
+    /// What defines something to watch.
+    pub(super) const fn tracker(self, kind: TrackKind) -> &'static str {
+        match kind {
+            TrackKind::Interface => self.interface,
+            TrackKind::Script => self.script,
+            TrackKind::Process => self.process,
+            TrackKind::File => self.file,
+            TrackKind::Service => self.watched_service,
+            TrackKind::Check => self.watched_check,
+        }
+    }
+
     /// Those of a language.
     pub(super) const fn of(language: Language) -> Self {
         match language {
@@ -62,6 +79,10 @@ impl Words {
                 persistence: "persistence_timeout",
                 instance: "vrrp_instance",
                 script: "vrrp_script",
+                process: "vrrp_track_process",
+                file: "track_file",
+                watched_service: "vrrp_track_service",
+                watched_check: "vrrp_track_check",
                 peers: "unicast_peer",
                 there: ", as in keepalived",
             },
@@ -79,6 +100,10 @@ impl Words {
                 persistence: "persistence",
                 instance: "instance",
                 script: "script",
+                process: "process",
+                file: "file",
+                watched_service: "watch",
+                watched_check: "check",
                 peers: "peers",
                 there: "",
             },
@@ -114,32 +139,46 @@ impl Resolver<'_> {
                 true
             }
             Some(before) => {
-                let before = *before;
-                self.say(
-                    Diagnostic::error(Code::Duplicate, span, format!("a second {what} `{name}`"))
-                        .mark("left out")
-                        .and(before, "the first stands here")
-                        .help("give it a name of its own"),
-                );
+                self.doubled(name, span, *before, what);
                 false
             }
         }
     }
 }
 
+impl Resolver<'_> {
+    /// Says that a name is taken.
+    fn doubled(&mut self, name: &str, span: Span, before: Span, what: &str) {
+        self.say(
+            Diagnostic::error(Code::Duplicate, span, format!("a second {what} `{name}`"))
+                .mark("left out")
+                .and(before, "the first stands here")
+                .help("give it a name of its own"),
+        );
+    }
+}
+
 /// The whole configuration.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> Config {
-    let Draft { global, defaults, scripts, instances, groups, services, sysctls } = draft;
+    let Draft { global, defaults, trackers, instances, groups, services, sysctls } = draft;
     let mut resolver = Resolver { words: Words::of(language), language, report };
-    let scripts = resolver.scripts(scripts);
-    let grouped: HashMap<String, Span> =
-        groups.iter().flat_map(|group| &group.members).map(|member| (member.value.clone(), member.span)).collect();
+    let trackers = resolver.trackers(trackers, &services);
+    let grouped: HashMap<String, Span> = groups
+        .iter()
+        .filter(|group| !group.weighted)
+        .flat_map(|group| &group.members)
+        .map(|member| (member.value.clone(), member.span))
+        .collect();
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
-    let instances = resolver.instances(instances, &defaults, &scripts, &grouped);
-    let sync_groups = resolver.groups(groups, &names, &instances);
+    let instances = resolver.instances(instances, &defaults, &trackers, &grouped);
+    let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
     Config {
         global,
-        scripts: scripts.into_values(),
+        scripts: trackers.scripts,
+        processes: trackers.processes,
+        files: trackers.files,
+        watched_services: trackers.services,
+        checks: trackers.checks,
         instances,
         sync_groups,
         services: services.services,
@@ -153,7 +192,7 @@ impl Resolver<'_> {
         &mut self,
         drafts: Vec<InstanceDraft>,
         defaults: &super::draft::RouterDefaults,
-        scripts: &track::Scripts,
+        trackers: &trackers::Trackers,
         grouped: &HashMap<String, Span>,
     ) -> Vec<crate::model::Instance> {
         let mut names = HashMap::new();
@@ -165,7 +204,7 @@ impl Resolver<'_> {
                 continue;
             }
             let vrid_span = draft.vrid.get().map_or(span, |vrid| vrid.span);
-            let Some(instance) = self.instance(draft, defaults, scripts, grouped) else { continue };
+            let Some(instance) = self.instance(draft, defaults, trackers, grouped) else { continue };
             match ids.get(&instance.id) {
                 None => {
                     ids.insert(instance.id.clone(), (name, vrid_span));
@@ -202,6 +241,7 @@ impl Resolver<'_> {
         drafts: Vec<GroupDraft>,
         names: &[String],
         instances: &[crate::model::Instance],
+        trackers: &trackers::Trackers,
     ) -> Vec<SyncGroup> {
         let mut seen = HashMap::new();
         let mut taken: HashMap<String, Span> = HashMap::new();
@@ -264,11 +304,12 @@ impl Resolver<'_> {
                     .help("it moves by itself with or without a group"),
                 );
             }
+            let tracks = self.tracks(draft.tracks, trackers, track::Weighing::FREE);
             groups.push(SyncGroup {
                 name: draft.name.value,
                 members,
-                tracks: Vec::new(),
-                weighted: false,
+                tracks,
+                weighted: draft.weighted,
                 notify: draft.notify,
             });
         }

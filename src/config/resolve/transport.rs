@@ -101,6 +101,19 @@ impl Resolver<'_> {
         self.say(diagnostic);
     }
 
+    /// Whether the loss of the source address is a fault: only of one that is written.
+    pub(super) fn track_source(&mut self, written: Option<Span>, transport: &Transport) -> bool {
+        let (Transport::Multicast { source, .. } | Transport::Unicast { source, .. }) = transport;
+        let Some(span) = written else { return false };
+        if source.is_none() {
+            self.say(
+                Diagnostic::note(Code::Idle, span, "there is no source address to track")
+                    .help("the loss of all addresses of its interface is a fault in any case; write a source address"),
+            );
+        }
+        source.is_some()
+    }
+
     /// The VRF of a router without an interface.
     pub(super) fn vrf(&mut self, draft: &mut InstanceDraft, id: Option<&VirtualRouterId>) -> Option<String> {
         let Field::Set(vrf) = std::mem::take(&mut draft.transport.vrf) else { return None };

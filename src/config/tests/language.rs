@@ -229,6 +229,10 @@ fn every_honoured_word_does_something() {
         (Place::Root, "", ""),
         (Place::Global, "global_defs {\n", "}\n"),
         (Place::Script, "vrrp_script x {\n", "}\n"),
+        (Place::TrackProcess, "vrrp_track_process x {\n", "}\n"),
+        (Place::TrackFile, "track_file x {\n", "}\n"),
+        (Place::TrackService, "vrrp_track_service x {\n", "}\n"),
+        (Place::TrackCheck, "vrrp_track_check x {\n", "}\n"),
         (Place::SyncGroup, "vrrp_sync_group x {\n", "}\n"),
         (Place::Instance, "vrrp_instance x {\n", "}\n"),
         (Place::Authentication, "vrrp_instance x {\nauthentication {\n", "}\n}\n"),
@@ -238,6 +242,7 @@ fn every_honoured_word_does_something() {
     ] {
         for keyword in place.words().iter().filter(|keyword| keyword.status == Status::Honoured) {
             let rest = match keyword.takes {
+                Takes::Either(_) => " x",
                 Takes::Nothing | Takes::Optional | Takes::Any => "",
                 Takes::Some(_) if keyword.name == "lvs_timeouts" => "tcp 1",
                 Takes::One(_) | Takes::Some(_) => "1",
@@ -291,7 +296,17 @@ fn the_examples_are_clean() {
 fn the_reference_names_every_key() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let reference = std::fs::read_to_string(path.join("examples/reference.toml")).unwrap();
-    for place in ["[global]", "[[script]]", "[[sync-group]]", "[[instance]]", "[[service]]"] {
+    for place in [
+        "[global]",
+        "[[script]]",
+        "[[track-process]]",
+        "[[track-file]]",
+        "[[track-service]]",
+        "[[track-check]]",
+        "[[sync-group]]",
+        "[[instance]]",
+        "[[service]]",
+    ] {
         let keys = known_keys(place, "nonsense-key");
         assert!(keys.len() >= 3, "{place} {keys:?}");
         for key in keys {

@@ -6,6 +6,7 @@ mod fuzz;
 mod language;
 mod routers;
 mod seeds;
+mod trackers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

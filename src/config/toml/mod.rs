@@ -8,6 +8,7 @@ mod instance;
 mod read;
 mod service;
 mod top;
+mod trackers;
 
 use ::toml::de::DeTable;
 

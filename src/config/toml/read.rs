@@ -130,6 +130,15 @@ impl<'t> Reader<'_> {
         }
     }
 
+    /// A file's whole path.
+    pub(super) fn path(&mut self, entry: Entry<'t>) -> Option<String> {
+        let path = entry.value.as_str().filter(|path| path.starts_with('/'));
+        if path.is_none() {
+            self.bad(entry, "a file's whole path, from / on, in quotes");
+        }
+        path.map(str::to_owned)
+    }
+
     pub(super) fn flag(&mut self, entry: Entry<'_>) -> Option<bool> {
         let flag = entry.value.as_bool();
         if flag.is_none() {

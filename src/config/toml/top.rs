@@ -6,20 +6,29 @@ use std::time::Duration;
 use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{Field, GroupDraft, ScriptDraft};
+use super::super::draft::{GroupDraft, TrackKind};
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
-use super::{instance, service};
+use super::{instance, service, trackers};
 use crate::model::{IpvsMissing, OnStop, RunAs, Sysctl, VrrpVersion};
 
-const TOP: [&str; 6] = ["global", "sysctl", "script", "instance", "sync-group", "service"];
+const TOP: [&str; 10] = [
+    "global",
+    "sysctl",
+    "script",
+    "track-process",
+    "track-file",
+    "track-service",
+    "track-check",
+    "instance",
+    "sync-group",
+    "service",
+];
 const GLOBAL: [&str; 8] =
     ["router-id", "exclusive", "on-stop", "ipvs-missing", "timeouts", "script-user", "script-security", "keep-sysctls"];
-const SCRIPT: [&str; 9] = ["name", "command", "interval", "timeout", "weight", "rise", "fall", "user", "init-fail"];
-const GROUP: [&str; 3] = ["name", "members", "notify"];
+const GROUP: [&str; 4] = ["name", "members", "weighted", "notify"];
 const DAY: Duration = Duration::from_secs(86_400);
 const SECOND: Duration = Duration::from_secs(1);
-const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The whole document.
 pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
@@ -29,11 +38,11 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
         match entry.key {
             "global" => global(reader, entry),
             "sysctl" => sysctls(reader, entry),
-            "script" => {
-                for (table, span) in reader.tables(entry) {
-                    script(reader, table, span);
-                }
-            }
+            "script" => define(reader, entry, TrackKind::Script),
+            "track-process" => define(reader, entry, TrackKind::Process),
+            "track-file" => define(reader, entry, TrackKind::File),
+            "track-service" => define(reader, entry, TrackKind::Service),
+            "track-check" => define(reader, entry, TrackKind::Check),
             "instance" => {
                 for (table, span) in reader.tables(entry) {
                     instance::instance(reader, table, span);
@@ -50,6 +59,12 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
                 }
             }
         }
+    }
+}
+
+fn define(reader: &mut Reader<'_>, entry: Entry<'_>, kind: TrackKind) {
+    for (table, span) in reader.tables(entry) {
+        trackers::definition(reader, kind, table, span);
     }
 }
 
@@ -91,7 +106,7 @@ fn timeouts(reader: &mut Reader<'_>, entry: Entry<'_>) {
 }
 
 /// `"user"` or `"user:group"`.
-fn run_as(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<RunAs> {
+pub(super) fn run_as(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<RunAs> {
     let text = reader.text(entry, "a user, or user:group")?;
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group.to_owned())),
@@ -132,34 +147,10 @@ fn sysctls(reader: &mut Reader<'_>, entry: Entry<'_>) {
     }
 }
 
-fn script(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
-    let entries = reader.entries(table, &SCRIPT, "in [[script]]");
-    let Some(name) = name(reader, &entries, at, "this script") else { return };
-    let mut script = ScriptDraft::new(name);
-    for entry in entries {
-        let long = MILLISECOND..=DAY;
-        match entry.key {
-            "name" => {}
-            "command" => script.command = Field::from(reader.command(entry), entry.span),
-            "interval" => script.interval = reader.duration(entry, long, "a time"),
-            "timeout" => script.timeout = reader.duration(entry, long, "a time"),
-            "weight" => {
-                script.weight = reader.number(entry, -253..=253, "a weight").unwrap_or(0);
-                script.weight_span = Some(entry.span);
-            }
-            "rise" => script.rise = reader.number(entry, 1..=1_000_000, "a count").unwrap_or(1),
-            "fall" => script.fall = reader.number(entry, 1..=1_000_000, "a count").unwrap_or(1),
-            "user" => script.user = run_as(reader, entry),
-            _ => script.init_fail = reader.flag(entry).unwrap_or(false),
-        }
-    }
-    reader.draft.scripts.push(script);
-}
-
 fn group(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
-    let entries = reader.entries(table, &GROUP, "in [[sync-group]]");
+    let entries = reader.entries(table, &[&GROUP[..], &instance::TRACKS].concat(), "in [[sync-group]]");
     let Some(name) = name(reader, &entries, at, "this group") else { return };
-    let mut group = GroupDraft { name, members: Vec::new(), notify: Default::default() };
+    let mut group = GroupDraft::new(name);
     for entry in entries {
         match entry.key {
             "name" => {}
@@ -169,7 +160,9 @@ fn group(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                     group.members.extend(member.map(|member| Spanned::new(member.to_owned(), element.span)));
                 }
             }
-            _ => group.notify = instance::notify(reader, entry),
+            "weighted" => group.weighted = reader.flag(entry).unwrap_or(false),
+            "notify" => group.notify = instance::notify(reader, entry),
+            _ => group.tracks.extend(instance::tracks(reader, entry)),
         }
     }
     reader.draft.groups.push(group);

@@ -36,20 +36,15 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
             instance.addresses.extend(addresses::list(walk, statement.children()));
         }
         "virtual_ipaddress_excluded" => instance.excluded.extend(addresses::list(walk, statement.children())),
-        "track_interface" => {
-            let tracks = tracks::list(walk, statement, "an interface");
-            instance.track_interfaces.extend(tracks);
-        }
-        "track_script" => {
-            let tracks = tracks::list(walk, statement, "a script");
-            instance.track_scripts.extend(tracks);
-        }
+        "track_src_ip" => instance.track_source = Some(span),
+        "dont_track_primary" => instance.dont_track_primary = true,
         "strict_mode" => instance.strict = walk.flag(statement).map(|flag| Spanned::new(flag, span)),
         "skip_check_adv_addr" => instance.skip_address_check = walk.flag(statement),
         "accept" => instance.accept = Some(Spanned::new(true, span)),
         "no_accept" => instance.accept = Some(Spanned::new(false, span)),
         _ => {
-            return transport::word(walk, &mut instance.transport, statement)
+            return tracks::word(walk, &mut instance.tracks, statement)
+                || transport::word(walk, &mut instance.transport, statement)
                 || election(walk, &mut instance.election, statement)
                 || value(walk, instance, statement);
         }
@@ -93,10 +88,16 @@ fn value(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement
 
 /// One word of a `vrrp_sync_group`.
 pub(super) fn group_word(walk: &mut Walk<'_>, group: &mut GroupDraft, statement: Statement<'_>) -> bool {
-    if statement.name() == "group" {
+    match statement.name() {
         // One name a line is the rule; several on a line are common and meant the same.
-        group.members.extend(statement.children().flat_map(Statement::words).map(super::tree::Value::to_owned));
-        return true;
+        "group" => {
+            group.members.extend(statement.children().flat_map(Statement::words).map(super::tree::Value::to_owned))
+        }
+        "sync_group_tracking_weight" => group.weighted = true,
+        _ => {
+            return tracks::word(walk, &mut group.tracks, statement)
+                || notify::word(walk, &mut group.notify, statement);
+        }
     }
-    notify::word(walk, &mut group.notify, statement)
+    true
 }

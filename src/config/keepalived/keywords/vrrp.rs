@@ -1,14 +1,12 @@
 //! Words of virtual routers, their groups and what they watch.
 
-use super::Takes::{Any, Block, Nothing, One, Optional, Some};
+use super::Takes::{Any, Block, Either, Nothing, One, Optional, Some};
 use super::{Keyword, idle, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent; `notify` scripts can";
-const LEFT_OUT: &str = "the block is left out";
 const NO_VMAC: &str = "the interface's own MAC address is used; neighbours learn of a move by gratuitous ARP";
 const PRIORITY_CHANGES: &str = "scripts are not called when only a priority changes";
 const NO_HMAC: &str = "adverts are neither signed nor checked";
-const GROUP_TRACKING: &str = "the group watches nothing by itself; put it into its members";
 const TRACK: &str = "nobody watches it";
 
 pub(super) const SCRIPT: &[Keyword] = &[
@@ -22,31 +20,50 @@ pub(super) const SCRIPT: &[Keyword] = &[
     yes("init_fail", Nothing),
 ];
 
-pub(super) const TRACK_FILE: &[Keyword] = &[
-    soon("file", Some("a path"), LEFT_OUT),
-    soon("weight", Some("a number"), LEFT_OUT),
-    soon("init_file", Any, LEFT_OUT),
-];
+pub(super) const TRACK_FILE: &[Keyword] =
+    &[yes("file", Some("a path")), yes("weight", Some("-254 to 254")), yes("init_file", Any)];
 
 pub(super) const TRACK_PROCESS: &[Keyword] = &[
-    soon("process", Some("a command"), LEFT_OUT),
-    soon("param_match", One("`initial` or `partial`"), LEFT_OUT),
-    soon("weight", Some("a number"), LEFT_OUT),
-    soon("quorum", One("a number"), LEFT_OUT),
-    soon("quorum_max", One("a number"), LEFT_OUT),
-    soon("fork_delay", One("seconds"), LEFT_OUT),
-    soon("terminate_delay", One("seconds"), LEFT_OUT),
-    soon("delay", One("seconds"), LEFT_OUT),
-    soon("full_command", Nothing, LEFT_OUT),
+    yes("process", Some("a command")),
+    yes("param_match", Optional),
+    yes("weight", Some("-254 to 254")),
+    yes("quorum", One("a number")),
+    yes("quorum_max", One("a number")),
+    yes("fork_delay", One("seconds")),
+    yes("terminate_delay", One("seconds")),
+    yes("delay", One("seconds")),
+    yes("full_command", Nothing),
+];
+
+/// Our own: keepalived says that it does not know the block.
+pub(super) const TRACK_SERVICE: &[Keyword] = &[
+    yes("service", Some("an address, a port and maybe a protocol")),
+    yes("fwmark", Some("a number")),
+    yes("condition", Some("`any`, `quorum`, or `share` and a number")),
+    yes("weight", Some("-253 to 253")),
+];
+
+/// Our own: keepalived says that it does not know the block.
+pub(super) const TRACK_CHECK: &[Keyword] = &[
+    yes("tcp", Some("an address and a port")),
+    yes("http_get", Some("a URL")),
+    yes("https_get", Some("a URL, and maybe `verify`")),
+    yes("interval", One("seconds")),
+    yes("timeout", One("seconds")),
+    yes("rise", One("a number")),
+    yes("fall", One("a number")),
+    yes("weight", Some("-253 to 253")),
 ];
 
 pub(super) const SYNC_GROUP: &[Keyword] = &[
     yes("group", Block),
-    soon("track_interface", Block, GROUP_TRACKING),
-    soon("track_script", Block, GROUP_TRACKING),
-    soon("track_file", Block, GROUP_TRACKING),
-    soon("track_process", Block, GROUP_TRACKING),
-    soon("track_bfd", Block, GROUP_TRACKING),
+    yes("track_interface", Block),
+    yes("track_script", Block),
+    yes("track_file", Block),
+    yes("track_process", Block),
+    yes("track_service", Either("a name")),
+    yes("track_check", Either("a name")),
+    soon("track_bfd", Block, TRACK),
     yes("notify_master", Some("a command")),
     yes("notify_backup", Some("a command")),
     yes("notify_fault", Some("a command")),
@@ -54,8 +71,12 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
     yes("notify", Some("a command")),
     soon("notify_priority_changes", Optional, PRIORITY_CHANGES),
     soon("smtp_alert", Optional, NO_MAIL),
-    soon("global_tracking", Nothing, "members watch what they name themselves"),
-    soon("sync_group_tracking_weight", Nothing, "members of a group have no weights"),
+    idle(
+        "global_tracking",
+        Nothing,
+        "a member's fault is the group's fault anyway; weights for all belong into the group",
+    ),
+    yes("sync_group_tracking_weight", Nothing),
 ];
 
 pub(super) const INSTANCE: &[Keyword] = &[
@@ -75,7 +96,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("old_unicast_checksum", Optional),
     yes("mcast_src_ip", One("an IP address")),
     yes("mcast_dst_ip", One("an IP address")),
-    soon("track_src_ip", Nothing, "the source address may come and go"),
+    yes("track_src_ip", Nothing),
     yes("v3_checksum_as_v2", Optional),
     idle("kernel_rx_buf_size", One("bytes"), "buffers are sized as needed"),
     yes("authentication", Block),
@@ -110,10 +131,12 @@ pub(super) const INSTANCE: &[Keyword] = &[
     // Tracking
     yes("track_interface", Block),
     yes("track_script", Block),
-    soon("track_file", Block, TRACK),
-    soon("track_process", Block, TRACK),
+    yes("track_file", Block),
+    yes("track_process", Block),
+    yes("track_service", Either("a name")),
+    yes("track_check", Either("a name")),
     soon("track_bfd", Block, TRACK),
-    soon("dont_track_primary", Nothing, "a router whose interface is down is in FAULT"),
+    yes("dont_track_primary", Nothing),
     // Announcements
     yes("garp_master_delay", One("seconds")),
     yes("garp_master_repeat", One("a number")),

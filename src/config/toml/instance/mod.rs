@@ -3,16 +3,15 @@
 mod addresses;
 mod announce;
 mod notify;
-mod tracks;
 mod transport;
 
 use std::time::Duration;
 
 use ::toml::de::DeTable;
 
-use super::read::Reader;
-use super::top;
-use crate::config::draft::{Authentication, Field, InstanceDraft};
+use super::read::{Entry, Reader};
+use super::{top, trackers};
+use crate::config::draft::{Authentication, Field, InstanceDraft, TrackDraft, TrackKind};
 use crate::config::source::{Span, Spanned};
 use crate::model::{Priority, StartAs, Vrid, VrrpVersion};
 
@@ -33,17 +32,33 @@ const INSTANCE: [&str; 18] = [
     "strict",
     "skip-address-check",
     "accept",
-    "track-interfaces",
-    "track-scripts",
+    "track-primary",
+    "track-source",
     "announce",
     "notify",
 ];
+
+pub(super) const TRACKS: [&str; 6] =
+    ["track-interfaces", "track-scripts", "track-processes", "track-files", "track-services", "track-checks"];
+
+/// One of [`TRACKS`].
+pub(super) fn tracks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Vec<TrackDraft> {
+    let kind = match entry.key {
+        "track-interfaces" => TrackKind::Interface,
+        "track-scripts" => TrackKind::Script,
+        "track-processes" => TrackKind::Process,
+        "track-files" => TrackKind::File,
+        "track-services" => TrackKind::Service,
+        _ => TrackKind::Check,
+    };
+    trackers::tracks(reader, entry, kind)
+}
 
 /// One virtual router.
 pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
     let entries = reader.entries(
         table,
-        &[&INSTANCE[..], &transport::TRANSPORT, &transport::ELECTION].concat(),
+        &[&INSTANCE[..], &transport::TRANSPORT, &transport::ELECTION, &TRACKS].concat(),
         "in [[instance]]",
     );
     let Some(name) = top::name(reader, &entries, at, "this instance") else { return };
@@ -103,8 +118,9 @@ pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             "strict" => draft.strict = reader.flag(entry).map(|flag| Spanned::new(flag, span)),
             "skip-address-check" => draft.skip_address_check = reader.flag(entry),
             "accept" => draft.accept = reader.flag(entry).map(|flag| Spanned::new(flag, span)),
-            "track-interfaces" => draft.track_interfaces = tracks::list(reader, entry, "an interface"),
-            "track-scripts" => draft.track_scripts = tracks::list(reader, entry, "the name of a script"),
+            "track-primary" => draft.dont_track_primary = reader.flag(entry) == Some(false),
+            "track-source" => draft.track_source = (reader.flag(entry) == Some(true)).then_some(span),
+            key if TRACKS.contains(&key) => draft.tracks.extend(tracks(reader, entry)),
             "announce" => draft.announcements = announce::announce(reader, entry),
             _ => draft.notify = notify(reader, entry),
         }
