@@ -10,7 +10,8 @@ mod track;
 use crate::model::{Global, Sysctl};
 
 pub(super) use router::{
-    AnnouncementsDraft, Authentication, ElectionDraft, GroupDraft, InstanceDraft, RouterDefaults, TransportDraft,
+    AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
+    RouterDefaults, RuleDraft, SurroundingsDraft, TransportDraft,
 };
 pub(super) use service::{CheckDraft, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
 pub(super) use track::{
@@ -61,6 +62,7 @@ impl<T> Field<T> {
 pub(super) struct Draft {
     pub(super) global: Global,
     pub(super) defaults: RouterDefaults,
+    pub(super) surroundings: SurroundingsDraft,
     pub(super) trackers: TrackerDrafts,
     pub(super) instances: Vec<InstanceDraft>,
     pub(super) groups: Vec<GroupDraft>,

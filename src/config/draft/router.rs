@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use super::{Field, TrackDraft};
 use crate::config::source::{Span, Spanned};
-use crate::model::{Notify, Peer, Priority, StartAs, VirtualAddress, Vrid, VrrpVersion};
+use crate::model::{
+    Command, IpvlanFlag, Notify, Peer, Priority, Route, RouterSettings, Rule, RunAs, StartAs, SyncDaemon,
+    VirtualAddress, Vrid, VrrpVersion,
+};
 
 /// What concerns all virtual routers unless they say otherwise.
 #[derive(Debug, Default)]
@@ -19,6 +22,9 @@ pub(in crate::config) struct RouterDefaults {
     pub(in crate::config) without_pseudo_header: bool,
     pub(in crate::config) election: ElectionDraft,
     pub(in crate::config) announcements: AnnouncementsDraft,
+    pub(in crate::config) receive_buffer: Option<u32>,
+    pub(in crate::config) priority_changes: bool,
+    pub(in crate::config) vmac_prefix: Option<String>,
 }
 
 /// See [`crate::model::Announcements`].
@@ -27,9 +33,69 @@ pub(in crate::config) struct AnnouncementsDraft {
     pub(in crate::config) repeat: Option<u32>,
     /// Zero: never.
     pub(in crate::config) delay: Option<Duration>,
+    pub(in crate::config) lower_repeat: Option<Spanned<u32>>,
+    /// Zero: never.
+    pub(in crate::config) lower_delay: Option<Spanned<Duration>>,
     /// Zero: never.
     pub(in crate::config) refresh: Option<Duration>,
     pub(in crate::config) refresh_repeat: Option<u32>,
+    pub(in crate::config) arp_interval: Option<Duration>,
+    pub(in crate::config) na_interval: Option<Duration>,
+    /// Time, and whether on all interfaces; zero: never.
+    pub(in crate::config) extra: Option<(Duration, bool)>,
+    /// One announcement is enough where nothing else is said.
+    pub(in crate::config) least: bool,
+}
+
+/// See [`crate::model::Rule`]: one whose priority may not be written.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct RuleDraft {
+    pub(in crate::config) rule: Rule,
+    /// Its priority is written.
+    pub(in crate::config) placed: bool,
+    pub(in crate::config) span: Span,
+}
+
+/// See [`crate::model::VirtualLink`].
+#[derive(Debug, Clone)]
+pub(in crate::config) struct LinkDraft {
+    pub(in crate::config) span: Span,
+    pub(in crate::config) name: Option<String>,
+    pub(in crate::config) group: Option<u32>,
+    pub(in crate::config) kind: LinkKind,
+}
+
+/// Which kind of link.
+#[derive(Debug, Clone)]
+pub(in crate::config) enum LinkKind {
+    /// A macvlan; its address as written: five bytes, to which the VRID is the sixth, or six.
+    Vmac(Option<Vec<u8>>),
+    /// An ipvlan.
+    Ipvlan(Option<(IpAddr, u8)>, IpvlanFlag),
+}
+
+/// See [`crate::model::Fifo`].
+#[derive(Debug, Default)]
+pub(in crate::config) struct FifoDraft {
+    pub(in crate::config) path: Option<Spanned<String>>,
+    pub(in crate::config) owner: Option<RunAs>,
+    pub(in crate::config) script: Option<Spanned<Command>>,
+}
+
+/// What concerns all virtual routers, as far as it needs looking at as a whole; the rest is in its `settings`.
+#[derive(Debug, Default)]
+pub(in crate::config) struct SurroundingsDraft {
+    pub(in crate::config) settings: RouterSettings,
+    pub(in crate::config) default_interface: Option<String>,
+    pub(in crate::config) addresses: Vec<Spanned<VirtualAddress>>,
+    pub(in crate::config) routes: Vec<Spanned<Route>>,
+    pub(in crate::config) rules: Vec<RuleDraft>,
+    pub(in crate::config) track_groups: Vec<GroupDraft>,
+    pub(in crate::config) fifo: FifoDraft,
+    pub(in crate::config) router_fifo: FifoDraft,
+    pub(in crate::config) sync_daemon: Option<Spanned<SyncDaemon>>,
+    /// Where its router is named.
+    pub(in crate::config) sync_instance: Option<Span>,
 }
 
 /// How adverts prove whom they are from.
@@ -92,11 +158,21 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) addresses_at: Option<Span>,
     pub(in crate::config) addresses: Vec<Spanned<VirtualAddress>>,
     pub(in crate::config) excluded: Vec<Spanned<VirtualAddress>>,
+    pub(in crate::config) routes: Vec<Spanned<Route>>,
+    pub(in crate::config) rules: Vec<RuleDraft>,
+    pub(in crate::config) promote_secondaries: bool,
+    pub(in crate::config) link: Option<LinkDraft>,
+    /// Adverts leave through the base interface.
+    pub(in crate::config) send_from_base: Option<Span>,
+    /// Addresses on other interfaces get links of their own.
+    pub(in crate::config) link_for_addresses: Option<Span>,
+    pub(in crate::config) receive_buffer: Option<u32>,
     pub(in crate::config) dont_track_primary: bool,
     pub(in crate::config) track_source: Option<Span>,
     pub(in crate::config) tracks: Vec<TrackDraft>,
     pub(in crate::config) announcements: AnnouncementsDraft,
     pub(in crate::config) notify: Notify,
+    pub(in crate::config) priority_changes: Option<bool>,
 }
 
 impl InstanceDraft {
@@ -119,11 +195,19 @@ impl InstanceDraft {
             addresses_at: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            promote_secondaries: false,
+            link: None,
+            send_from_base: None,
+            link_for_addresses: None,
+            receive_buffer: None,
             dont_track_primary: false,
             track_source: None,
             tracks: Vec::new(),
             announcements: AnnouncementsDraft::default(),
             notify: Notify::default(),
+            priority_changes: None,
         }
     }
 }
@@ -137,10 +221,18 @@ pub(in crate::config) struct GroupDraft {
     /// Weights count in the group and in its members.
     pub(in crate::config) weighted: bool,
     pub(in crate::config) notify: Notify,
+    pub(in crate::config) priority_changes: Option<bool>,
 }
 
 impl GroupDraft {
     pub(in crate::config) fn new(name: Spanned<String>) -> Self {
-        Self { name, members: Vec::new(), tracks: Vec::new(), weighted: false, notify: Notify::default() }
+        Self {
+            name,
+            members: Vec::new(),
+            tracks: Vec::new(),
+            weighted: false,
+            notify: Notify::default(),
+            priority_changes: None,
+        }
     }
 }

@@ -65,6 +65,7 @@ pub(in crate::config) struct ServiceDraft {
     pub(in crate::config) timing: Timing,
     pub(in crate::config) inhibit_on_failure: bool,
     pub(in crate::config) default_weight: Option<u32>,
+    pub(in crate::config) quorum: Option<u32>,
     pub(in crate::config) servers: Vec<ServerDraft>,
 }
 
@@ -82,6 +83,7 @@ impl ServiceDraft {
             timing: Timing::default(),
             inhibit_on_failure: false,
             default_weight: None,
+            quorum: None,
             servers: Vec::new(),
         }
     }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::AnnouncementsDraft;
 use super::tree::Statement;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
+use super::{announce, surroundings};
 use crate::model::VrrpVersion;
 
 /// The kernel keeps timeouts up to 31 days.
@@ -17,12 +17,6 @@ const VERSIONS: [(&str, VrrpVersion); 2] = [("2", VrrpVersion::V2), ("3", VrrpVe
 /// One word of `global_defs`.
 pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
     let name = statement.name();
-    if let Some(announcement) = name.strip_prefix("vrrp_").filter(|name| name.starts_with("garp_master_")) {
-        let mut defaults = walk.draft.defaults.announcements;
-        let known = announcements(walk, &mut defaults, announcement, statement);
-        walk.draft.defaults.announcements = defaults;
-        return known;
-    }
     let value = statement.word(1);
     match name {
         "router_id" => walk.draft.global.router_id = value.map(|value| value.text.to_owned()),
@@ -44,11 +38,29 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
                 (None, _) => {}
             }
         }
+        "vrrp_notify_priority_changes" => {
+            walk.draft.defaults.priority_changes = walk.flag(statement).unwrap_or(false);
+        }
+        // A name that is too long for the kernel once the number is behind it is no use.
+        "vmac_prefix" => {
+            walk.draft.defaults.vmac_prefix = value
+                .and_then(|value| walk.interface(value, Instead("taken as `vrrp`")))
+                .filter(|prefix| prefix != "vrrp");
+        }
         "vrrp_strict" => walk.draft.defaults.strict = true,
         "vrrp_skip_check_adv_addr" => walk.draft.defaults.skip_address_check = true,
         "vrrp_check_unicast_src" => walk.draft.defaults.check_source = true,
         "v3_checksum_as_v2" => walk.draft.defaults.without_pseudo_header = walk.flag(statement).unwrap_or(false),
         _ => {
+            if surroundings::word(walk, statement) {
+                return true;
+            }
+            let mut announcements = walk.draft.defaults.announcements;
+            let known = announce::word(walk, &mut announcements, statement);
+            walk.draft.defaults.announcements = announcements;
+            if known {
+                return true;
+            }
             let mut defaults = walk.draft.defaults.election;
             let known = super::instance::election(walk, &mut defaults, statement);
             walk.draft.defaults.election = defaults;
@@ -61,28 +73,6 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
 /// The version of VRRP.
 pub(super) fn version(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<VrrpVersion> {
     statement.word(1).and_then(|value| walk.choice(value, &VERSIONS, Instead("the version of `global_defs` holds")))
-}
-
-/// `garp_master_*`, of the whole daemon or of one router.
-pub(super) fn announcements(
-    walk: &mut Walk<'_>,
-    into: &mut AnnouncementsDraft,
-    name: &str,
-    statement: Statement<'_>,
-) -> bool {
-    let Some(value) = statement.word(1) else { return true };
-    match name {
-        "garp_master_delay" => into.delay = walk.seconds(value, 0.0..=86_400.0, "a delay", IGNORED).or(into.delay),
-        "garp_master_repeat" => {
-            into.repeat = walk.fits(value, 1..=1_000, "a count", Instead("taken as 1, as in keepalived")).or(Some(1));
-        }
-        "garp_master_refresh" => into.refresh = walk.seconds(value, 0.0..=86_400.0, "a time", IGNORED).or(into.refresh),
-        "garp_master_refresh_repeat" => {
-            into.refresh_repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.refresh_repeat);
-        }
-        _ => return false,
-    }
-    true
 }
 
 fn timeouts(walk: &mut Walk<'_>, statement: Statement<'_>) {

@@ -9,6 +9,7 @@
 //! warning too, and says what holds instead; it is an error only where a router or a service cannot be without it.
 
 mod addresses;
+mod announce;
 mod expand;
 mod global;
 mod instance;
@@ -16,7 +17,9 @@ pub(super) mod keywords;
 mod lexer;
 mod nesting;
 mod read;
+mod routes;
 mod service;
+mod surroundings;
 mod trackers;
 mod tree;
 mod values;
@@ -50,7 +53,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
                 .help("check that the right file was named; a TOML file must end in `.toml`"),
         );
     }
-    let mut walk = Walk { report, draft: Draft::default() };
+    let mut walk = Walk { report, sources, draft: Draft::default() };
     walk.block(tree.root(), Place::Root, &mut (), root);
     walk.draft
 }
@@ -68,6 +71,7 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
         }
         // Done while the file was read.
         (include, _) if include.starts_with("include") => {}
+        _ if surroundings::block(walk, statement) => {}
         (_, None) => {}
         ("vrrp_script", Some(name)) => {
             let mut draft = Definition::new(name);

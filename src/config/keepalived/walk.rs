@@ -4,13 +4,15 @@
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::Draft;
 use super::super::report::Report;
-use super::super::source::Span;
+use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Place, Status, Takes};
 use super::tree::{Children, Statement};
 
 /// What the walk writes to.
 pub(super) struct Walk<'o> {
     pub(super) report: &'o mut Report,
+    /// Where names of tables and protocols are looked up.
+    pub(super) sources: &'o dyn Sources,
     pub(super) draft: Draft,
 }
 

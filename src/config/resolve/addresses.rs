@@ -26,6 +26,8 @@ impl Resolver<'_> {
                 self.mixed(value, span, basics.family);
                 continue;
             }
+            self.only_static(value.track_group.as_ref(), span);
+            let value = VirtualAddress { track_group: None, ..value };
             let before =
                 addresses.iter().position(|other| other.address == value.address && other.interface == value.interface);
             match before.and_then(|index| places.get(index)) {

@@ -40,7 +40,7 @@ impl Resolver<'_> {
     }
 
     /// A value of the router's own, or what strict mode puts in its place; none: the default holds.
-    fn strictly<T: PartialEq + Copy>(
+    pub(super) fn strictly<T: PartialEq + Copy>(
         &mut self,
         own: Option<Spanned<T>>,
         forced: T,
@@ -131,6 +131,6 @@ impl Resolver<'_> {
 }
 
 /// `1 s`, `0.25 s`.
-fn shown(duration: Duration) -> String {
+pub(super) fn shown(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }

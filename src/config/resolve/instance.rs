@@ -10,7 +10,7 @@ use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{Field, InstanceDraft, RouterDefaults};
 use crate::config::source::{Span, Spanned};
-use crate::model::{Family, Instance, Priority, StartAs, Transport, VirtualRouterId, Vrid, VrrpVersion};
+use crate::model::{Family, Instance, Priority, Route, Rule, StartAs, Transport, VirtualRouterId, Vrid, VrrpVersion};
 
 /// Nobody hears adverts on it.
 const LOOPBACK: &str = "lo";
@@ -66,6 +66,13 @@ impl Resolver<'_> {
         let (id, Ok((addresses, excluded_addresses)), Ok(authentication)) = (id?, addresses, authentication) else {
             return None;
         };
+        let link_vrid = Some(id.vrid);
+        let prefix = defaults.vmac_prefix.as_deref();
+        let virtual_link = self.virtual_link(&mut draft, prefix, link_vrid, &transport, basics);
+        let announcements = self.announcements(draft.announcements, &defaults.announcements, basics.strict);
+        let (routes, rules) = self.routes_and_rules(&mut draft);
+        let mut notify = std::mem::take(&mut draft.notify);
+        notify.priority_changes = draft.priority_changes.unwrap_or(defaults.priority_changes);
         if basics.strict && !self.strict_addresses(&draft.name, &addresses, &transport, basics.family) {
             return None;
         }
@@ -89,8 +96,13 @@ impl Resolver<'_> {
             track_primary,
             track_source,
             tracks,
-            announcements: super::announce::announcements(draft.announcements, defaults.announcements, basics.strict),
-            notify: draft.notify,
+            announcements,
+            receive_buffer: draft.receive_buffer.or(defaults.receive_buffer),
+            routes,
+            rules,
+            promote_secondaries: draft.promote_secondaries,
+            virtual_link,
+            notify,
             ..Instance::new(&name, "", vrid, family)
         })
     }
@@ -232,6 +244,21 @@ impl Resolver<'_> {
                 "what is wrong stands with each below; most likely this file is a template that was not filled in",
             ),
         );
+    }
+
+    /// What moves beside addresses.
+    fn routes_and_rules(&mut self, draft: &mut InstanceDraft) -> (Vec<Route>, Vec<Rule>) {
+        let mut routes = Vec::new();
+        for Spanned { value: mut route, span } in std::mem::take(&mut draft.routes) {
+            self.only_static(route.track_group.take().as_ref(), span);
+            routes.push(route);
+        }
+        let mut drafts = std::mem::take(&mut draft.rules);
+        for rule in &mut drafts {
+            let group = rule.rule.track_group.take();
+            self.only_static(group.as_ref(), rule.span);
+        }
+        (routes, self.rules(drafts))
     }
 
     /// Whether the host takes packets for the addresses.

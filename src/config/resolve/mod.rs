@@ -8,7 +8,9 @@ mod announce;
 mod authentication;
 mod election;
 mod instance;
+mod link;
 mod service;
+mod surroundings;
 mod track;
 mod trackers;
 mod transport;
@@ -45,6 +47,8 @@ pub(super) struct Words {
     pub(super) watched_service: &'static str,
     pub(super) watched_check: &'static str,
     pub(super) peers: &'static str,
+    pub(super) vmac: &'static str,
+    pub(super) from_base: &'static str,
     /// Why a default is what it is, where it is keepalived's.
     pub(super) there: &'static str,
 }
@@ -84,6 +88,8 @@ impl Words {
                 watched_service: "vrrp_track_service",
                 watched_check: "vrrp_track_check",
                 peers: "unicast_peer",
+                vmac: "use_vmac",
+                from_base: "vmac_xmit_base",
                 there: ", as in keepalived",
             },
             Language::Toml => Self {
@@ -105,6 +111,8 @@ impl Words {
                 watched_service: "watch",
                 watched_check: "check",
                 peers: "peers",
+                vmac: "vmac",
+                from_base: "send-from-base",
                 there: "",
             },
         }
@@ -116,6 +124,8 @@ struct Resolver<'r> {
     words: Words,
     language: Language,
     report: &'r mut Report,
+    /// How many rules had no priority so far.
+    rules_placed: u32,
 }
 
 impl Resolver<'_> {
@@ -160,8 +170,8 @@ impl Resolver<'_> {
 
 /// The whole configuration.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> Config {
-    let Draft { global, defaults, trackers, instances, groups, services, sysctls } = draft;
-    let mut resolver = Resolver { words: Words::of(language), language, report };
+    let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls } = draft;
+    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
     let trackers = resolver.trackers(trackers, &services);
     let grouped: HashMap<String, Span> = groups
         .iter()
@@ -169,11 +179,21 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         .flat_map(|group| &group.members)
         .map(|member| (member.value.clone(), member.span))
         .collect();
+    // A router that does not say whether its priority's changes are told does as its group does.
+    for group in &groups {
+        let told = group.priority_changes;
+        for member in instances.iter_mut().filter(|it| group.members.iter().any(|name| name.value == it.name.value)) {
+            member.priority_changes = member.priority_changes.or(told);
+        }
+    }
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
     let instances = resolver.instances(instances, &defaults, &trackers, &grouped);
     let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
+    let (router, sync_daemon) = resolver.surroundings(surroundings, &instances, &names);
+    global.sync_daemon = sync_daemon;
     Config {
         global,
+        router,
         scripts: trackers.scripts,
         processes: trackers.processes,
         files: trackers.files,
@@ -183,7 +203,6 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         sync_groups,
         services: services.services,
         sysctls,
-        ..Config::default()
     }
 }
 
@@ -304,14 +323,10 @@ impl Resolver<'_> {
                     .help("it moves by itself with or without a group"),
                 );
             }
+            let mut notify = draft.notify;
+            notify.priority_changes = draft.priority_changes.unwrap_or(false);
             let tracks = self.tracks(draft.tracks, trackers, track::Weighing::FREE);
-            groups.push(SyncGroup {
-                name: draft.name.value,
-                members,
-                tracks,
-                weighted: draft.weighted,
-                notify: draft.notify,
-            });
+            groups.push(SyncGroup { name: draft.name.value, members, tracks, weighted: draft.weighted, notify });
         }
         groups
     }

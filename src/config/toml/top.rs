@@ -9,11 +9,14 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{GroupDraft, TrackKind};
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
-use super::{instance, service, trackers};
+use super::{instance, service, surroundings, trackers};
 use crate::model::{IpvsMissing, OnStop, RunAs, Sysctl, VrrpVersion};
 
-const TOP: [&str; 10] = [
+const TOP: [&str; 13] = [
     "global",
+    "router",
+    "static",
+    "track-group",
     "sysctl",
     "script",
     "track-process",
@@ -24,8 +27,17 @@ const TOP: [&str; 10] = [
     "sync-group",
     "service",
 ];
-const GLOBAL: [&str; 8] =
-    ["router-id", "exclusive", "on-stop", "ipvs-missing", "timeouts", "script-user", "script-security", "keep-sysctls"];
+const GLOBAL: [&str; 9] = [
+    "router-id",
+    "exclusive",
+    "on-stop",
+    "ipvs-missing",
+    "timeouts",
+    "script-user",
+    "script-security",
+    "keep-sysctls",
+    "sync-daemon",
+];
 const GROUP: [&str; 4] = ["name", "members", "weighted", "notify"];
 const DAY: Duration = Duration::from_secs(86_400);
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,6 +49,13 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
     for entry in reader.entries(table, &TOP, "outside all tables") {
         match entry.key {
             "global" => global(reader, entry),
+            "router" => surroundings::router(reader, entry),
+            "static" => surroundings::statics(reader, entry),
+            "track-group" => {
+                for (table, span) in reader.tables(entry) {
+                    surroundings::track_group(reader, table, span);
+                }
+            }
             "sysctl" => sysctls(reader, entry),
             "script" => define(reader, entry, TrackKind::Script),
             "track-process" => define(reader, entry, TrackKind::Process),
@@ -83,6 +102,7 @@ fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
                     [("keep-routing", IpvsMissing::KeepRouting), ("fail", IpvsMissing::Fail)];
                 reader.draft.global.ipvs_missing = reader.choice(entry, &CHOICES).unwrap_or_default();
             }
+            "sync-daemon" => surroundings::sync_daemon(reader, entry),
             "timeouts" => timeouts(reader, entry),
             "script-user" => reader.draft.global.script_user = run_as(reader, entry),
             "script-security" => reader.draft.global.script_security = reader.flag(entry).unwrap_or(false),
@@ -161,7 +181,7 @@ fn group(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                 }
             }
             "weighted" => group.weighted = reader.flag(entry).unwrap_or(false),
-            "notify" => group.notify = instance::notify(reader, entry),
+            "notify" => (group.notify, group.priority_changes) = instance::notify(reader, entry),
             _ => group.tracks.extend(instance::tracks(reader, entry)),
         }
     }

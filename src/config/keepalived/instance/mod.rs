@@ -1,6 +1,7 @@
 //! `vrrp_instance` and `vrrp_sync_group`.
 
 mod authentication;
+mod link;
 mod notify;
 mod tracks;
 mod transport;
@@ -8,9 +9,9 @@ mod transport;
 use super::super::draft::{Field, GroupDraft, InstanceDraft};
 use super::super::source::Spanned;
 use super::tree::Statement;
-use super::values::Instead;
+use super::values::{IGNORED, Instead};
 use super::walk::Walk;
-use super::{addresses, global, keywords};
+use super::{addresses, announce, global, keywords, routes};
 use crate::model::{Priority, StartAs, Vrid};
 
 pub(super) use transport::election;
@@ -19,12 +20,6 @@ pub(super) use transport::election;
 pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement<'_>) -> bool {
     let name = statement.name();
     let Some(span) = statement.span() else { return true };
-    if name.starts_with("garp_master_") {
-        return global::announcements(walk, &mut instance.announcements, name, statement);
-    }
-    if name.starts_with("notify") {
-        return notify::word(walk, &mut instance.notify, statement);
-    }
     match name {
         "authentication" => {
             walk.block(statement.children(), keywords::Place::Authentication, instance, authentication::word);
@@ -36,6 +31,14 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
             instance.addresses.extend(addresses::list(walk, statement.children()));
         }
         "virtual_ipaddress_excluded" => instance.excluded.extend(addresses::list(walk, statement.children())),
+        "virtual_routes" => instance.routes.extend(routes::routes(walk, statement.children())),
+        "virtual_rules" => instance.rules.extend(routes::rules(walk, statement.children())),
+        "promote_secondaries" => instance.promote_secondaries = true,
+        "notify_priority_changes" => instance.priority_changes = walk.flag(statement),
+        "kernel_rx_buf_size" => {
+            let Some(value) = statement.word(1) else { return true };
+            instance.receive_buffer = walk.fits(value, 1..=i64::from(i32::MAX), "a number of bytes", IGNORED);
+        }
         "track_src_ip" => instance.track_source = Some(span),
         "dont_track_primary" => instance.dont_track_primary = true,
         "strict_mode" => instance.strict = walk.flag(statement).map(|flag| Spanned::new(flag, span)),
@@ -44,6 +47,9 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
         "no_accept" => instance.accept = Some(Spanned::new(false, span)),
         _ => {
             return tracks::word(walk, &mut instance.tracks, statement)
+                || notify::word(walk, &mut instance.notify, statement)
+                || announce::word(walk, &mut instance.announcements, statement)
+                || link::word(walk, instance, statement)
                 || transport::word(walk, &mut instance.transport, statement)
                 || election(walk, &mut instance.election, statement)
                 || value(walk, instance, statement);
@@ -93,6 +99,7 @@ pub(super) fn group_word(walk: &mut Walk<'_>, group: &mut GroupDraft, statement:
         "group" => {
             group.members.extend(statement.children().flat_map(Statement::words).map(super::tree::Value::to_owned))
         }
+        "notify_priority_changes" => group.priority_changes = walk.flag(statement),
         "sync_group_tracking_weight" => group.weighted = true,
         _ => {
             return tracks::word(walk, &mut group.tracks, statement)

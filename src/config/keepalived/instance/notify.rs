@@ -11,6 +11,8 @@ pub(super) fn word(walk: &mut Walk<'_>, notify: &mut Notify, statement: Statemen
         "notify_backup" => &mut notify.backup,
         "notify_fault" => &mut notify.fault,
         "notify_stop" => &mut notify.stop,
+        "notify_deleted" => &mut notify.deleted,
+        "notify_master_rx_lower_pri" => &mut notify.lower_priority,
         "notify" => &mut notify.any,
         _ => return false,
     };

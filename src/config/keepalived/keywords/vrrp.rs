@@ -4,8 +4,6 @@ use super::Takes::{Any, Block, Either, Nothing, One, Optional, Some};
 use super::{Keyword, idle, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent; `notify` scripts can";
-const NO_VMAC: &str = "the interface's own MAC address is used; neighbours learn of a move by gratuitous ARP";
-const PRIORITY_CHANGES: &str = "scripts are not called when only a priority changes";
 const NO_HMAC: &str = "adverts are neither signed nor checked";
 const TRACK: &str = "nobody watches it";
 
@@ -69,7 +67,7 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
     yes("notify_fault", Some("a command")),
     yes("notify_stop", Some("a command")),
     yes("notify", Some("a command")),
-    soon("notify_priority_changes", Optional, PRIORITY_CHANGES),
+    yes("notify_priority_changes", Optional),
     soon("smtp_alert", Optional, NO_MAIL),
     idle(
         "global_tracking",
@@ -98,22 +96,22 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("mcast_dst_ip", One("an IP address")),
     yes("track_src_ip", Nothing),
     yes("v3_checksum_as_v2", Optional),
-    idle("kernel_rx_buf_size", One("bytes"), "buffers are sized as needed"),
+    yes("kernel_rx_buf_size", One("bytes")),
     yes("authentication", Block),
     soon("auth_hmac", Block, NO_HMAC),
     // Addresses
     yes("virtual_ipaddress", Block),
     yes("virtual_ipaddress_excluded", Block),
-    soon("no_virtual_ipaddress", Nothing, "a router without addresses is remarked on"),
-    soon("virtual_routes", Block, "its routes do not move with the router"),
-    soon("virtual_rules", Block, "its rules do not move with the router"),
-    soon("promote_secondaries", Nothing, "the interface's own setting holds"),
+    idle("no_virtual_ipaddress", Nothing, "a router without addresses is remarked on all the same"),
+    yes("virtual_routes", Block),
+    yes("virtual_rules", Block),
+    yes("promote_secondaries", Nothing),
     yes("accept", Nothing),
     yes("no_accept", Nothing),
-    soon("use_vmac", Any, NO_VMAC),
-    soon("use_vmac_addr", Nothing, NO_VMAC),
-    soon("vmac_xmit_base", Nothing, NO_VMAC),
-    soon("use_ipvlan", Any, "the interface itself is used"),
+    yes("use_vmac", Any),
+    yes("use_vmac_addr", Nothing),
+    yes("vmac_xmit_base", Nothing),
+    yes("use_ipvlan", Any),
     // Election
     yes("nopreempt", Nothing),
     yes("preempt", Nothing),
@@ -142,19 +140,19 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("garp_master_repeat", One("a number")),
     yes("garp_master_refresh", One("seconds")),
     yes("garp_master_refresh_repeat", One("a number")),
-    soon("garp_lower_prio_delay", One("seconds"), "announcements after a lower advert are as after becoming master"),
-    soon("garp_lower_prio_repeat", One("a number"), "announcements after a lower advert are as after becoming master"),
-    soon("garp_extra_if", Some("seconds"), "announcements go out on the address's own interface alone"),
-    soon("vmac_garp_intvl", Some("seconds"), "announcements go out on the address's own interface alone"),
+    yes("garp_lower_prio_delay", One("seconds")),
+    yes("garp_lower_prio_repeat", One("a number")),
+    yes("garp_extra_if", Some("seconds")),
+    yes("vmac_garp_intvl", Some("seconds")),
     // Notification
     yes("notify_master", Some("a command")),
     yes("notify_backup", Some("a command")),
     yes("notify_fault", Some("a command")),
     yes("notify_stop", Some("a command")),
-    soon("notify_deleted", Some("a command"), "it is not called; `notify_stop` is"),
+    yes("notify_deleted", Any),
     yes("notify", Some("a command")),
-    soon("notify_master_rx_lower_pri", Some("a command"), "it is not called"),
-    soon("notify_priority_changes", Optional, PRIORITY_CHANGES),
+    yes("notify_master_rx_lower_pri", Some("a command")),
+    yes("notify_priority_changes", Optional),
     soon("smtp_alert", Optional, NO_MAIL),
     // Words that keepalived still takes and does nothing with
     idle("native_ipv6", Nothing, "the addresses tell the family"),

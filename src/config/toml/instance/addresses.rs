@@ -2,14 +2,32 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use ::toml::de::DeValue;
 
 use super::super::read::{Entry, Reader};
+use crate::config::ip::SCOPES;
 use crate::config::source::Spanned;
-use crate::model::VirtualAddress;
+use crate::model::{Preferred, VirtualAddress};
 
-const ADDRESS: [&str; 5] = ["address", "interface", "label", "broadcast", "scope"];
+const ADDRESS: [&str; 15] = [
+    "address",
+    "interface",
+    "label",
+    "broadcast",
+    "scope",
+    "peer",
+    "preferred",
+    "home",
+    "no-dad",
+    "manage-temporary",
+    "no-prefix-route",
+    "auto-join",
+    "use-vmac",
+    "track",
+    "track-group",
+];
 
 /// Addresses as text, or as tables where there is more to say of one.
 pub(in crate::config::toml) fn list(reader: &mut Reader<'_>, entry: Entry<'_>) -> Vec<Spanned<VirtualAddress>> {
@@ -34,17 +52,54 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
                 Some(_) | None => reader.bad(entry, "a label of 1 to 15 bytes, for an IPv4 address"),
             },
             "broadcast" => address.broadcast = broadcast(reader, entry, &address),
-            _ => {
-                const CHOICES: [(&str, u8); 4] = [("global", 0), ("site", 200), ("link", 253), ("host", 254)];
-                address.scope = reader.choice(entry, &CHOICES).unwrap_or(0);
-            }
+            "scope" => address.scope = reader.choice(entry, &SCOPES).unwrap_or(0),
+            "peer" => peer(reader, entry, &mut address),
+            "preferred" => address.preferred = preferred(reader, entry),
+            "home" => address.options.home = v6(reader, entry, &address),
+            "no-dad" => address.options.no_dad = v6(reader, entry, &address),
+            "manage-temporary" => address.options.manage_temporary = v6(reader, entry, &address),
+            "no-prefix-route" => address.options.no_prefix_route = reader.flag(entry).unwrap_or(false),
+            "auto-join" => address.options.auto_join = reader.flag(entry).unwrap_or(false),
+            "use-vmac" => address.on_virtual_link = reader.flag(entry).unwrap_or(false),
+            "track" => address.track = reader.flag(entry).unwrap_or(true),
+            _ => address.track_group = reader.text(entry, "the name of a track group").map(str::to_owned),
         }
     }
     Some(address)
 }
 
+/// A flag that IPv6 alone has.
+fn v6(reader: &mut Reader<'_>, entry: Entry<'_>, address: &VirtualAddress) -> bool {
+    let flag = reader.flag(entry).unwrap_or(false);
+    if flag && address.address.is_ipv4() {
+        reader.bad(entry, "nothing: this is for IPv6 addresses");
+    }
+    flag && address.address.is_ipv6()
+}
+
+/// The other end of the link, whose prefix length is that of the address.
+fn peer(reader: &mut Reader<'_>, entry: Entry<'_>, address: &mut VirtualAddress) {
+    let Some(other) = plain(reader, entry) else { return };
+    if other.address.is_ipv4() != address.address.is_ipv4() {
+        reader.bad(entry, "a peer of the address's family");
+        return;
+    }
+    address.peer = Some(other.address);
+    address.prefix_len = other.prefix_len;
+}
+
+/// `"forever"` or a time in whole seconds.
+fn preferred(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Preferred> {
+    if entry.value.as_str() == Some("forever") {
+        return Some(Preferred::Forever);
+    }
+    let longest = Duration::from_secs(u64::from(u32::MAX - 1));
+    let time = reader.duration(entry, Duration::ZERO..=longest, "\"forever\", or a time")?;
+    u32::try_from(time.as_secs()).ok().map(Preferred::Secs)
+}
+
 /// `"192.0.2.1"` or `"192.0.2.1/24"`.
-fn plain(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<VirtualAddress> {
+pub(super) fn plain(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<VirtualAddress> {
     let text = entry.value.as_str().unwrap_or("");
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod announce;
+mod link;
 mod notify;
 mod transport;
 
@@ -10,14 +11,15 @@ use std::time::Duration;
 use ::toml::de::DeTable;
 
 use super::read::{Entry, Reader};
-use super::{top, trackers};
+use super::{routes, top, trackers};
 use crate::config::draft::{Authentication, Field, InstanceDraft, TrackDraft, TrackKind};
 use crate::config::source::{Span, Spanned};
 use crate::model::{Priority, StartAs, Vrid, VrrpVersion};
 
-pub(super) use notify::notify;
+pub(super) use addresses::list as addresses;
+pub(super) use notify::{command, notify};
 
-const INSTANCE: [&str; 18] = [
+const INSTANCE: [&str; 24] = [
     "name",
     "interface",
     "vrid",
@@ -27,6 +29,12 @@ const INSTANCE: [&str; 18] = [
     "advert-interval",
     "addresses",
     "excluded-addresses",
+    "routes",
+    "rules",
+    "promote-secondaries",
+    "vmac",
+    "ipvlan",
+    "receive-buffer",
     "password",
     "authentication",
     "strict",
@@ -122,7 +130,15 @@ pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             "track-source" => draft.track_source = (reader.flag(entry) == Some(true)).then_some(span),
             key if TRACKS.contains(&key) => draft.tracks.extend(tracks(reader, entry)),
             "announce" => draft.announcements = announce::announce(reader, entry),
-            _ => draft.notify = notify(reader, entry),
+            "routes" => draft.routes = routes::routes(reader, entry),
+            "rules" => draft.rules = routes::rules(reader, entry),
+            "promote-secondaries" => draft.promote_secondaries = reader.flag(entry).unwrap_or(false),
+            "vmac" => link::vmac(reader, &mut draft, entry),
+            "ipvlan" => link::ipvlan(reader, &mut draft, entry),
+            "receive-buffer" => {
+                draft.receive_buffer = reader.number(entry, 1..=i64::from(i32::MAX), "a number of bytes");
+            }
+            _ => (draft.notify, draft.priority_changes) = notify(reader, entry),
         }
     }
     reader.draft.instances.push(draft);
