@@ -151,6 +151,8 @@ pub(in crate::config) struct InstanceDraft {
     pub(in crate::config) transport: TransportDraft,
     pub(in crate::config) password: Field<String>,
     pub(in crate::config) authentication: Field<Authentication>,
+    /// Where adverts are to be signed with `auth_hmac`, if they are.
+    pub(in crate::config) signed: Option<Span>,
     pub(in crate::config) strict: Option<Spanned<bool>>,
     pub(in crate::config) skip_address_check: Option<bool>,
     pub(in crate::config) accept: Option<Spanned<bool>>,
@@ -189,6 +191,7 @@ impl InstanceDraft {
             transport: TransportDraft::default(),
             password: Field::Absent,
             authentication: Field::Absent,
+            signed: None,
             strict: None,
             skip_address_check: None,
             accept: None,

@@ -57,7 +57,13 @@ impl<'t, 's> Line<'t, 's> {
     /// A line; none if it has no words.
     pub(super) fn new(words: Vec<Word<'t>>, sources: &'s dyn Sources) -> Option<Self> {
         let whole = words.first()?.span.to(words.last()?.span);
-        let family = words.iter().any(|word| word.text == "inet6").then_some(Family::V6);
+        // After a gateway's word it is the family of the gateway alone.
+        let gateway = |index: usize| {
+            let before = index.checked_sub(1).and_then(|index| words.get(index));
+            before.is_some_and(|word| matches!(word.text, "via" | "gw" | "or"))
+        };
+        let six = words.iter().enumerate().any(|(index, word)| word.text == "inet6" && !gateway(index));
+        let family = six.then_some(Family::V6);
         Some(Self { words: words.into_iter(), names: Names::new(sources), family, whole })
     }
 

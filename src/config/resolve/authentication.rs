@@ -16,6 +16,15 @@ impl Resolver<'_> {
         draft: &mut InstanceDraft,
         basics: &mut Basics,
     ) -> Result<Authentication, Unable> {
+        if let Some(span) = draft.signed {
+            self.say(
+                Diagnostic::error(Code::Combination, span, "adverts that are signed (`auth_hmac`) are not done yet").help(
+                    "without the signature its peers would not hear the router, and both would hold the addresses: it is \
+                     left out; take the block out on all of them",
+                ),
+            );
+            return Err(Unable);
+        }
         let key = self.words.password;
         let kind = std::mem::take(&mut draft.authentication);
         let (kind, password) = match (kind, std::mem::take(&mut draft.password)) {

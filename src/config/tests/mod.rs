@@ -6,6 +6,7 @@ mod fuzz;
 mod language;
 mod routers;
 mod seeds;
+mod surroundings;
 mod trackers;
 
 use std::collections::BTreeMap;

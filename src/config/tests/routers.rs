@@ -213,6 +213,15 @@ fn headers_prove_whom_adverts_are_from() {
     assert_eq!(loaded.config.unwrap().instances[0].start_as, StartAs::Backup);
 }
 
+/// Its peers would drop what it sends, and become active beside it.
+#[test]
+fn a_router_that_should_sign_its_adverts_is_refused() {
+    let loaded = keepalived(&conf("auth_hmac {\nkey 1 hunter2\nactive_key 1\n}"));
+    assert_eq!(brief(&loaded), ["error C512 7:1"]);
+    assert_eq!(loaded.config, None);
+    assert!(!loaded.report.render(false).contains("hunter"));
+}
+
 /// What holds in strict mode, said or not.
 #[test]
 fn strict_mode_forces() {

@@ -39,6 +39,7 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
             let Some(value) = statement.word(1) else { return true };
             instance.receive_buffer = walk.fits(value, 1..=i64::from(i32::MAX), "a number of bytes", IGNORED);
         }
+        "auth_hmac" => instance.signed = Some(span),
         "track_src_ip" => instance.track_source = Some(span),
         "dont_track_primary" => instance.dont_track_primary = true,
         "strict_mode" => instance.strict = walk.flag(statement).map(|flag| Spanned::new(flag, span)),

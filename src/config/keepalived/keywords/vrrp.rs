@@ -98,7 +98,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("v3_checksum_as_v2", Optional),
     yes("kernel_rx_buf_size", One("bytes")),
     yes("authentication", Block),
-    soon("auth_hmac", Block, NO_HMAC),
+    // Refused, with the router, by whoever puts it together.
+    yes("auth_hmac", Block),
     // Addresses
     yes("virtual_ipaddress", Block),
     yes("virtual_ipaddress_excluded", Block),
