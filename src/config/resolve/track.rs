@@ -68,7 +68,9 @@ impl Resolver<'_> {
                         continue;
                     }
                 };
-                if !place.inline {
+                // Our own words keepalived does not know wherever they stand.
+                let ours = matches!(track.kind, TrackKind::Service | TrackKind::Check);
+                if !place.inline && !ours {
                     self.early(used, place.name, &name);
                 }
                 if own.weight.is_none() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Code, Severity, brief, keepalived, only, toml};
 use crate::model::{
-    CheckKind, Config, FileStart, ProcessArguments, ServiceCondition, TrackFile, TrackProcess, TrackService, Tracked,
-    Watched,
+    CheckKind, Config, Connect, FileStart, ProcessArguments, ServiceCondition, TrackFile, TrackProcess, TrackService,
+    Tracked, Watched,
 };
 
 fn conf(before: &str, words: &str) -> String {
@@ -203,9 +203,15 @@ fn checks_stand_where_they_are_needed() {
         let check = &config.checks[0];
         assert_eq!((check.name.as_str(), check.rise, check.fall), (name, 2, 3));
         assert_eq!(check.check.interval, Duration::from_millis(500));
-        let CheckKind::Tcp(connect) = &check.check.kind;
-        assert_eq!(connect.target.to_string(), "127.0.0.1:8080");
-        assert_eq!(connect.timeout, Duration::from_millis(200));
+        let connect = Connect {
+            target: "127.0.0.1:8080".parse().unwrap(),
+            source_address: None,
+            source_port: None,
+            interface: None,
+            mark: None,
+            timeout: Duration::from_millis(200),
+        };
+        assert_eq!(check.check.kind, CheckKind::Tcp(connect));
         assert_eq!(config.instances[0].tracks, [tracked(Watched::Check(name.to_owned()), -5, false)]);
         assert_eq!(config.checks.len(), 1);
     };
