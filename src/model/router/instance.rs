@@ -163,7 +163,8 @@ pub struct SyncGroup {
     pub members: Vec<String>,
     /// What the group watches: each counts for every member.
     pub tracks: Vec<Tracked>,
-    /// `sync_group_tracking_weight`: weights change the members' priorities, which are then to be the same for all.
+    /// `sync_group_tracking_weight`: weights change the members' priorities, each by what it watches itself and
+    /// what the group watches.
     pub weighted: bool,
     /// Scripts called at a change of the group's state.
     pub notify: Notify,

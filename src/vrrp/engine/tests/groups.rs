@@ -9,8 +9,8 @@ fn grouped(weighted: bool) -> (Vec<Instance>, Vec<SyncGroup>) {
 }
 
 #[test]
-fn members_with_weights_have_the_same_sum() {
-    for (weighted, expected) in [(true, [135, 135]), (false, [100, 100])] {
+fn members_have_weights_of_their_own_where_the_group_allows_it() {
+    for (weighted, expected) in [(true, [120, 115]), (false, [100, 100])] {
         let (mut instances, groups) = grouped(weighted);
         instances[0].tracks = vec![watched(Watched::Interface("lo".to_owned()), 20)];
         instances[1].tracks = vec![watched(Watched::Interface("eth0".to_owned()), 15)];

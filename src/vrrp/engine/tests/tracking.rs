@@ -450,7 +450,7 @@ fn a_source_address_that_is_tracked_must_be_there() {
     }
     let nobody = Transport::Unicast { source: None, peers: Vec::new(), ttl: 255, check_source: false };
     let bench = Bench::new(vec![Instance { transport: nobody, ..instance("a", 51) }]);
-    assert_eq!(bench.reason(0), "it has no unicast_peer to speak to");
+    assert_eq!(bench.reason(0), "it speaks to unicast peers, and has none");
 }
 
 fn route(interface: &str) -> crate::model::Route {
