@@ -63,8 +63,11 @@ impl Machine {
         } else if ours == Priority::OWNER.value() && heard.priority == ours {
             self.contest(active, heard, now);
         } else {
-            // (760): assert ourselves at once.
-            self.outputs.push_back(Output::LowerPriority(heard));
+            // (760): assert ourselves at once. An advert that crossed ours on the way says nothing about who hears whom; nor
+            // do those that a socket kept while we were held up: the first is answered, and the rest follow at once.
+            if now >= self.next_answer(&active) {
+                self.outputs.push_back(Output::LowerPriority(heard));
+            }
             if !self.settings.election.lower_priority_no_advert {
                 self.answer(active, now);
             }
@@ -106,13 +109,18 @@ impl Machine {
     /// Sends an advert out of turn. A backup that is told of a leaving master waits for a skew at least, which is no shorter
     /// than a 256th part of an interval; one answer in that time serves all.
     fn answer(&mut self, active: Active, now: Instant) {
-        let unit = self.settings.interval.duration().min(Duration::from_secs(1));
-        let next = active.sent_at + (unit / 256).max(SHORTEST_ANSWER_GAP);
+        let next = self.next_answer(&active);
         if now < next {
             self.state = State::Active(Active { advert_at: active.advert_at.min(next), ..active });
         } else {
             self.advertise(active, now + self.settings.interval.duration(), now);
         }
+    }
+
+    /// When an answer may leave.
+    fn next_answer(&self, active: &Active) -> Instant {
+        let unit = self.settings.interval.duration().min(Duration::from_secs(1));
+        active.sent_at + (unit / 256).max(SHORTEST_ANSWER_GAP)
     }
 
     /// Sends an advert, and counts it where that matters.

@@ -246,6 +246,20 @@ fn a_flood_is_answered_no_more_often_than_it_must() {
 }
 
 #[test]
+fn what_a_socket_kept_while_we_were_held_up_is_told_once() {
+    let start = Instant::now();
+    let mut machine = in_role(Role::Active, settings(VrrpVersion::V2, 100), start);
+    let woken = start + millis(10_000);
+    for _ in 0..10 {
+        machine.handle(Input::Advert(heard(LOW, 50)), woken);
+    }
+    assert_eq!(outputs(&mut machine), "lower, send 100, announce 5");
+    // The other still speaks: it is told.
+    machine.handle(Input::Advert(heard(LOW, 50)), woken + millis(500));
+    assert_eq!(outputs(&mut machine), "lower, send 100, announce 5");
+}
+
+#[test]
 fn a_master_in_a_group_waits_less_the_first_time() {
     let start = Instant::now();
     let eager = Settings { eager: true, grouped: true, ..settings(VrrpVersion::V2, 100) };
