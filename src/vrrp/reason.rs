@@ -90,6 +90,15 @@ pub enum Fault {
         /// The member.
         member: String,
     },
+    /// Its own link cannot be made.
+    VirtualLink {
+        /// The link.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// Its own link on this interface is not there yet.
+    VirtualLinkMissing(String),
 }
 
 impl fmt::Display for Reason {
@@ -144,6 +153,8 @@ impl fmt::Display for Fault {
             }
             Self::Ipv6 => f.write_str("its addresses are IPv6, which is not supported yet"),
             Self::Group { group, member } => write!(f, "{member} of sync group {group} has a fault"),
+            Self::VirtualLink { name, why } => write!(f, "its interface {name} cannot be made: {why}"),
+            Self::VirtualLinkMissing(base) => write!(f, "its own interface on {base} is not up yet"),
         }
     }
 }

@@ -14,7 +14,9 @@
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.
 
+mod links;
 mod netlink;
+mod nftables;
 mod scripts;
 mod sockets;
 mod turn;
@@ -22,6 +24,7 @@ mod view;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -30,6 +33,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::api::InstanceView;
 use crate::model::Config;
+use crate::shell::sysctl::{Change, LinkSettings};
 use crate::vrrp::engine::ScriptOutcome;
 use crate::vrrp::machine::Role;
 
@@ -147,6 +151,15 @@ impl RouterHandle {
 /// Where sockets, epoll, a timer or a thread cannot be had; without `CAP_NET_ADMIN` and `CAP_NET_RAW` where virtual
 /// routers are configured.
 pub fn spawn(options: Options) -> io::Result<RouterHandle> {
+    spawn_keeping(options, None)
+}
+
+/// As [`spawn`]; kernel settings of interfaces as they were before us are kept in the state directory, so that a daemon that
+/// was killed and is started again still knows them.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<RouterHandle> {
     if !options.config.instances.is_empty() {
         sockets::probe()?;
     }
@@ -158,7 +171,9 @@ pub fn spawn(options: Options) -> io::Result<RouterHandle> {
         scripts::spawn(move |run, outcome| mailbox.post(Message::ScriptDone { run, outcome }))?
     };
     let events = options.events.clone();
-    let mut turn = turn::Loop::new(options, inbox, knock, runner)?;
+    let (settings, changes) = LinkSettings::new(state_dir)?;
+    changes.iter().for_each(Change::log);
+    let mut turn = turn::Loop::new(options, inbox, knock, runner, settings)?;
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));
         drop(turn);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{HostAddress, ScriptOutcome};
+use super::{HostAddress, Loss, ScriptOutcome};
 use crate::vrrp::machine::{Heard, Role};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
@@ -109,6 +109,47 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// A link of a router's own was made.
+    LinkMade {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// What it lies on.
+        base: String,
+    },
+    /// A link of a router's own was there already.
+    LinkFound {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// What it lies on.
+        base: String,
+    },
+    /// Somebody took away a link of a router's own; it was put back.
+    LinkPutBack {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// How it was taken away.
+        loss: Loss,
+    },
+    /// A link of a router's own could not be made or switched on; it is tried again.
+    LinkFailed {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// Why.
+        error: String,
+    },
+    /// Packets for addresses that must not be accepted cannot be dropped.
+    FirewallFailed {
+        /// Why.
+        error: String,
+    },
 }
 
 impl Event {
@@ -118,14 +159,20 @@ impl Event {
         match self {
             Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
-            Self::PriorityChanged { .. } | Self::AddressInherited { .. } => false,
+            Self::PriorityChanged { .. }
+            | Self::AddressInherited { .. }
+            | Self::LinkMade { .. }
+            | Self::LinkFound { .. } => false,
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
-            | Self::AddressesDiffer { .. } => true,
+            | Self::AddressesDiffer { .. }
+            | Self::LinkPutBack { .. }
+            | Self::LinkFailed { .. }
+            | Self::FirewallFailed { .. } => true,
         }
     }
 }
@@ -169,6 +216,25 @@ impl fmt::Display for Event {
                 f,
                 "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
                 heard.source
+            ),
+            Self::LinkMade { instance, link, base } => write!(f, "{instance}: made interface {link} on {base}"),
+            Self::LinkFound { instance, link, base } => {
+                write!(f, "{instance}: interface {link} is on {base} already; using it")
+            }
+            Self::LinkPutBack { instance, link, loss: Loss::Deleted } => {
+                write!(f, "{instance}: somebody deleted interface {link}; it was made again")
+            }
+            Self::LinkPutBack { instance, link, loss: Loss::Down } => {
+                write!(f, "{instance}: somebody switched interface {link} off; it was switched on again")
+            }
+            Self::LinkFailed { instance, link, error } => {
+                write!(f, "{instance}: cannot make interface {link}: {error}; trying again every second")
+            }
+            Self::FirewallFailed { error } => write!(
+                f,
+                "packets for virtual addresses that this host should not accept (no_accept), or reports of group \
+                 membership that should not carry a virtual MAC address, cannot be dropped: {error}; routers run on \
+                 without"
             ),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::instance::{Entry, Kind, settings};
 use super::{Event, Listener, Output, Router};
-use crate::model::{Priority, Transport};
+use crate::model::{Ipvlan, Priority, Transport, VirtualLink};
 use crate::vrrp::machine::{Input, Role};
 use crate::vrrp::reason::Fault;
 use crate::vrrp::track;
@@ -66,6 +66,10 @@ impl Router {
         match self.own_fault(entry) {
             Some(fault) => Health::Fail(fault),
             None if self.awaits_script(entry) => Health::Wait,
+            None if self.holds_for_link(entry) => match entry.machine.role() {
+                Role::Fault => Health::Fail(Fault::VirtualLinkMissing(entry.interface().to_owned())),
+                Role::Initialize | Role::Backup | Role::Active => Health::Wait,
+            },
             None => Health::Ready,
         }
     }
@@ -83,6 +87,9 @@ impl Router {
         };
         if !link.up {
             return Some(Fault::InterfaceDown(interface.to_owned()));
+        }
+        if let Some((name, why)) = self.link_problem(entry) {
+            return Some(Fault::VirtualLink { name, why });
         }
         if self.source(entry).is_none() {
             return Some(Fault::NoSourceAddress(interface.to_owned()));
@@ -145,6 +152,9 @@ impl Router {
         if let Some(source) = entry.configured_source() {
             return Some(source);
         }
+        if let Some(VirtualLink::Ipvlan(Ipvlan { address: Some((address, _)), .. })) = &entry.config.virtual_link {
+            return Some(*address);
+        }
         let index = self.base(entry)?.index;
         let mut own =
             self.addresses.get(&index)?.iter().filter_map(|(address, _)| address.is_ipv4().then_some(*address));
@@ -159,8 +169,9 @@ impl Router {
     /// Works out which sockets are needed: one an interface, with the groups of all that speak on it.
     pub(super) fn update_listeners(&mut self) {
         let mut listeners: Vec<Listener> = Vec::new();
-        for entry in &self.instances {
-            let Some(link) = self.voice(entry) else { continue };
+        for (entry, link) in
+            self.instances.iter().flat_map(|entry| self.spoken(entry).into_iter().map(move |link| (entry, link)))
+        {
             let at = match listeners.iter().position(|listener| listener.index == link.index) {
                 Some(at) => at,
                 None => {

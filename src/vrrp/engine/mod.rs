@@ -15,6 +15,7 @@
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
 //! within one interval if there is one, or until we are the master ourselves; and go with a fault or a stop.
 
+mod accept;
 mod addresses;
 mod configure;
 mod event;
@@ -25,6 +26,8 @@ mod links;
 mod packets;
 mod scripts;
 mod status;
+mod sysctls;
+mod virtual_links;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,13 +37,17 @@ use std::time::{Duration, Instant};
 use super::machine;
 use crate::model::{Command, Config, RunAs, VirtualAddress};
 
+pub use accept::Firewall;
 pub use event::Event;
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, InstanceStatus, TrackStatus};
+pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use groups::Group;
 use instance::Entry;
 use scripts::Script;
+use sysctls::Settings;
+use virtual_links::VirtualLinks;
 
 /// After a failed or contested addition of an address, the time until it is tried again.
 const ADDRESS_RETRY: Duration = Duration::from_secs(1);
@@ -56,6 +63,10 @@ pub struct Link {
     pub up: bool,
     /// Ethernet address, where it has one and speaks ARP.
     pub mac: Option<[u8; 6]>,
+    /// It is switched on, with a carrier or without.
+    pub enabled: bool,
+    /// What it lies on, if it is of a kind that routers make for themselves.
+    pub upon: Option<Upon>,
 }
 
 /// An address on an interface.
@@ -135,6 +146,15 @@ pub enum Input<'a> {
     Deadline,
     /// The end: leave every virtual router.
     Stop,
+    /// A link that [`Output::AddLink`] or [`Output::RaiseLink`] asked for cannot be had.
+    LinkFailed {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: String,
+    },
+    /// What came of [`Output::Firewall`].
+    Firewall(Result<(), String>),
 }
 
 /// A socket that is needed.
@@ -216,6 +236,43 @@ pub enum Output {
     Event(Event),
     /// Everything was left. Comes once, last.
     Stopped,
+    /// Make a link. The kernel tells when it is there; answered by [`Input::LinkFailed`] otherwise.
+    AddLink(NewLink),
+    /// Write a link's own settings, which go with it, then put it into a group and switch it on. Answered as `AddLink`.
+    RaiseLink {
+        /// Its number.
+        index: u32,
+        /// Its name.
+        name: String,
+        /// Names and values of `net.*` settings.
+        settings: Vec<(String, String)>,
+        /// Interface group.
+        group: Option<u32>,
+    },
+    /// Remove a link of our own.
+    RemoveLink {
+        /// Its number.
+        index: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Hold a kernel setting. What it was before us is put back by [`Output::RestoreSysctl`] and at the end.
+    Sysctl {
+        /// `net.ipv4.conf.eth0.arp_ignore`; a slash stands for a dot in an interface's name.
+        name: String,
+        /// The value.
+        value: String,
+    },
+    /// Put a setting back to what it was before us.
+    RestoreSysctl {
+        /// Its name.
+        name: String,
+    },
+    /// Whether `rp_filter` is to hold for each interface on its own, so that one can be without: `conf.all`'s, which is the
+    /// least for all, is moved into theirs; `false`: put back.
+    ReversePathByLink(bool),
+    /// Drop exactly this from now on; answered by [`Input::Firewall`].
+    Firewall(Firewall),
 }
 
 /// All virtual routers of a host.
@@ -234,6 +291,10 @@ pub struct Router {
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
     listeners: Vec<Listener>,
+    virtual_links: VirtualLinks,
+    settings: Settings,
+    firewall: Firewall,
+    firewall_problem: Option<String>,
     outputs: VecDeque<Output>,
     stopped: bool,
 }
@@ -259,7 +320,7 @@ impl Router {
         let machines = self.instances.iter().filter_map(|entry| entry.machine.poll_timeout());
         let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
         let scripts = self.scripts.iter().map(|script| script.next_at);
-        machines.chain(retries).chain(scripts).min()
+        machines.chain(retries).chain(scripts).chain(self.link_retries()).min()
     }
 
     /// Takes an input.
@@ -275,6 +336,7 @@ impl Router {
                 for link in links {
                     self.insert_link(link);
                 }
+                self.forget_asked_links();
                 self.settle(now);
             }
             Input::Link(link) => {
@@ -320,6 +382,8 @@ impl Router {
             }
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
+            Input::LinkFailed { name, error } => self.link_failed(&name, error, now),
+            Input::Firewall(outcome) => self.firewall_done(outcome),
         }
     }
 
@@ -337,6 +401,10 @@ impl Router {
 
     /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.
     fn settle(&mut self, now: Instant) {
+        let wishes = self.wishes();
+        self.update_sysctls(&wishes);
+        self.update_virtual_links(&wishes, now);
+        self.update_firewall();
         self.update_listeners();
         self.update_health(now);
         self.drain(now);
@@ -359,6 +427,9 @@ impl Router {
         self.drain(now);
         self.coordinate(now);
         self.start_scripts(now);
+        if self.retry_links(now) {
+            self.settle(now);
+        }
         if retry {
             self.reconcile(now);
         }
@@ -396,6 +467,9 @@ impl Router {
             self.notify_stopped(at);
         }
         self.notify_groups_stopped();
+        self.drop_firewall();
+        self.remove_virtual_links();
+        self.restore_sysctls();
         self.outputs.push_back(Output::Stopped);
         self.stopped = true;
     }

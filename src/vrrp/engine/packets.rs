@@ -61,7 +61,7 @@ impl Router {
         let Some(at) = self.instances.iter().position(|entry| {
             entry.duplicate_of.is_none()
                 && entry.config.id.vrid.value() == vrid
-                && self.voice(entry).is_some_and(|link| link.index == index)
+                && self.ear(entry).is_some_and(|link| link.index == index)
         }) else {
             return;
         };
