@@ -79,7 +79,9 @@ impl Router {
                         wanted.refused_on.insert((link_local, link.index));
                     }
                 }
-                other => drop(wanted.refused.insert(other)),
+                IpAddr::V4(_) | IpAddr::V6(_) => {
+                    wanted.refused.insert(address.address);
+                }
             }
         }
     }

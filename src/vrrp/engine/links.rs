@@ -23,6 +23,12 @@ impl Router {
         }
     }
 
+    /// The same, while something can leave through it: a link of our own needs its base.
+    pub(super) fn open_voice(&self, entry: &Entry) -> Option<&Link> {
+        let base_is_up = || self.base(entry).is_some_and(|base| base.up);
+        self.voice(entry).filter(|voice| voice.up && (entry.config.virtual_link.is_none() || base_is_up()))
+    }
+
     /// The link that adverts of others come in on. A macvlan hears those that have its own address as their source, which the
     /// base does not, and all others too. Peers of a unicast router speak to its source address, which is the base's; an
     /// ipvlan has one of its own.

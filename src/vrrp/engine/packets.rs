@@ -14,11 +14,8 @@ use crate::wire::{ipv4, vrrp};
 impl Router {
     /// Sends an advert, to the group or to each peer.
     pub(super) fn advertise(&mut self, at: usize, priority: u8) {
-        let Some(link) = self.instances.get(at).and_then(|entry| self.voice(entry)) else { return };
         // The last advert of a router whose link has just gone cannot leave any more.
-        if !link.up {
-            return;
-        }
+        let Some(link) = self.instances.get(at).and_then(|entry| self.open_voice(entry)) else { return };
         let index = link.index;
         let Some(entry) = self.instances.get_mut(at) else { return };
         let advert = advert(entry, priority);

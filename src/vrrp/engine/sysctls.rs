@@ -50,14 +50,16 @@ impl Router {
 }
 
 /// A base with a macvlan on it answers ARP only for addresses of its own: without this both links would answer for the
-/// virtual addresses, the base with the wrong MAC address.
+/// virtual addresses, the base with the wrong MAC address. When it asks for a neighbour itself, on behalf of a packet from a
+/// virtual address, it names an address of its own too (`arp_announce`, which keepalived leaves alone): else the neighbour
+/// learns the base's MAC address for the virtual one.
 fn wished(wishes: &[Wish]) -> BTreeMap<String, (u32, String)> {
     let mut wished = BTreeMap::new();
     for wish in wishes.iter().filter(|wish| wish.families.0) {
         let (index, name) = &wish.base;
-        for setting in ["arp_ignore", "arp_filter"] {
+        for (setting, value) in [("arp_announce", "2"), ("arp_filter", "1"), ("arp_ignore", "1")] {
             let name = format!("net.ipv4.conf.{}.{setting}", sysctl_name(name));
-            wished.insert(name, (*index, "1".to_owned()));
+            wished.insert(name, (*index, value.to_owned()));
         }
     }
     wished

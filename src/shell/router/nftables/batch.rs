@@ -50,9 +50,8 @@ impl Batch {
     /// The bytes, and the first and last sequence numbers. The message before the end asks for an acknowledgement.
     pub(super) fn finish(mut self) -> (Vec<u8>, u32, u32) {
         let acknowledged = self.sequence;
-        if let Some(flags) = self.bytes.get_mut(self.last + 6..self.last + 8) {
-            let asked = u16::from_ne_bytes([flags[0], flags[1]]) | NLM_F_ACK;
-            flags.copy_from_slice(&asked.to_ne_bytes());
+        if let Some([low, high]) = self.bytes.get_mut(self.last + 6..self.last + 8) {
+            [*low, *high] = (u16::from_ne_bytes([*low, *high]) | NLM_F_ACK).to_ne_bytes();
         }
         self.write(NFNL_MSG_BATCH_END, 0, 0, NFNL_SUBSYS_NFTABLES, &[]);
         (self.bytes, self.first, acknowledged)

@@ -69,9 +69,9 @@ impl Filter {
             if firewall.is_empty() {
                 return Ok(());
             }
-            self.socket = Some(open().map_err(|error| match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-                Errno::EPROTONOSUPPORT | Errno::EAFNOSUPPORT => Refused::Absent,
-                _ => Refused::NoAnswer(error),
+            self.socket = Some(open().map_err(|error| match error.raw_os_error() {
+                Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => Refused::Absent,
+                Some(_) | None => Refused::NoAnswer(error),
             })?);
             self.remove_leftovers(&firewall.table)?;
         }

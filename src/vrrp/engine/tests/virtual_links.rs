@@ -51,6 +51,7 @@ fn it_is_made_before_the_router_runs_and_removed_at_the_end() {
         words,
         [
             "rp_filter by link: true",
+            "net.ipv4.conf.eth0.arp_announce=2",
             "net.ipv4.conf.eth0.arp_filter=1",
             "net.ipv4.conf.eth0.arp_ignore=1",
             "add link vrrp.51 on 2",
@@ -75,6 +76,7 @@ fn it_is_made_before_the_router_runs_and_removed_at_the_end() {
             "remove 10.0.0.51",
             "firewall {} {} {}",
             "remove link vrrp.51",
+            "restore net.ipv4.conf.eth0.arp_announce",
             "restore net.ipv4.conf.eth0.arp_filter",
             "restore net.ipv4.conf.eth0.arp_ignore",
             "rp_filter by link: false",
