@@ -9,9 +9,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use integration::waiting::holds_for;
-use integration::{Node, Segment, Topology, native_test, peers, wait_for, wait_until};
+use integration::{Node, Segment, Topology, lab_test, native_test, peers, wait_for, wait_until};
 use ipvsd::api::InstanceView;
-use ipvsd::model::{Config, Family, Instance, Priority, VirtualAddress, VirtualLink, Vmac, Vrid, VrrpVersion};
+use ipvsd::model::{
+    Config, Family, Instance, Ipvlan, IpvlanFlag, Priority, VirtualAddress, VirtualLink, Vmac, Vrid, VrrpVersion,
+};
 use ipvsd::shell::router::{self, Options, RouterEvent, RouterHandle};
 
 /// Generous: what takes this long on the slowest machine is broken.
@@ -200,6 +202,7 @@ fn hand_over_with_keepalived(name: &str, words: &str, ours: fn(u8) -> Instance) 
         log.lines().any(|line| line.contains(&format!("{MAC} > ff:ff:ff:ff:ff:ff")) && line.contains("192.168.10.99"))
     );
     let reports: Vec<&str> = log.lines().filter(|line| line.contains("igmp")).collect();
+    assert!(!reports.is_empty(), "{log}");
     assert!(reports.iter().all(|line| !line.contains(&format!("{MAC} >"))), "{reports:?}");
 }
 
@@ -368,7 +371,51 @@ native_test! {
             assert!(client.reaches(VIP, LONG));
             router.stop();
             one.add_address("em1", "192.168.10.99/32");
+            client.sh("ip neigh flush all");
             wait_until(LONG, "nothing is left of the rules", || client.reaches(VIP, Duration::from_secs(1)));
         }
+    }
+}
+
+fn with_ipvlan(priority: u8, flag: IpvlanFlag) -> Instance {
+    Instance { virtual_link: Some(VirtualLink::Ipvlan(Ipvlan { flag, ..Ipvlan::default() })), ..instance(priority) }
+}
+
+// Kernels with IPVS have ipvlan too; where IPVS is missing, ipvlan may be.
+lab_test! {
+    fn an_ipvlan_beside_keepalived() {
+        let (_lab, _lan, one, two, client) = lan("ipvlan");
+        let theirs = peers::keepalived(&two, &keepalived_conf("use_ipvlan"));
+        wait_until(LONG, "keepalived alone is master", || has(&two, "vrrp.51"));
+        let router = Ours::start(&one, with_ipvlan(150, IpvlanFlag::Bridge));
+        router.wait("MASTER");
+        wait_until(LONG, "keepalived gives way", || has(&one, "vrrp.51") && !has(&two, "vrrp.51"));
+        assert!(client.reaches(VIP, LONG));
+        let like = |node: &Node| {
+            let shown = shown(node, "vrrp.51");
+            let (_, kind) = shown.split_once("ipvlan ").unwrap();
+            kind.split_once("numtxqueues").unwrap().0.to_owned()
+        };
+        assert_eq!(like(&one), like(&two));
+        let mut different = settings(&one, "vrrp.51");
+        let wanted = settings(&two, "vrrp.51");
+        different.retain(|name, value| wanted.get(name) != Some(value));
+        assert_eq!(different, BTreeMap::new());
+        router.stop();
+        assert!(!exists(&one, "vrrp.51"));
+        wait_until(LONG, "keepalived takes over", || has(&two, "vrrp.51"));
+
+        let router = Ours::start(&one, with_ipvlan(50, IpvlanFlag::Bridge));
+        wait_until(LONG, "an advert of keepalived", || router.view().adverts_received > 0);
+        theirs.stop(LONG);
+        router.wait("MASTER");
+        wait_until(LONG, "the address", || has(&one, "vrrp.51"));
+        for (flag, word) in [(IpvlanFlag::Private, "private"), (IpvlanFlag::Vepa, "vepa")] {
+            router.configure(vec![with_ipvlan(50, flag)]);
+            wait_until(LONG, word, || exists(&one, "vrrp.51") && like(&one).contains(word));
+            wait_until(LONG, "the address on the new one", || has(&one, "vrrp.51"));
+            router.wait("MASTER");
+        }
+        router.stop();
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!   raw sockets --.                                                  .--> raw sockets (adverts)
-//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses)
+//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses, macvlans), nftables, sysctls
 //!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
 //!   inbox + eventfd ------'                                          `--> scripts thread
 //! ```
 //!
 //! The thread never waits for a file, a child process, a lookup of a user or a client of the API: scripts are started and
 //! reaped by a thread of their own (`scripts`), and everything else comes through the inbox. It waits for one thing beside
-//! epoll: the kernel's answer to adding or removing an address, for a second at most.
+//! epoll: the kernel's answer to adding or removing an address, a link or a rule, for a second at most.
 //!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.

@@ -85,8 +85,8 @@ pub(super) struct Held {
     index: Option<u32>,
     /// The kernel has been asked to make it, or to raise it.
     asked: bool,
-    /// It has been given its settings.
-    dressed: bool,
+    /// What it has been given: settings of these families, and this group.
+    dressed: Option<Dress>,
     /// When somebody last took it away.
     lost_at: Option<Instant>,
     /// What there is to tell once it is ready.
@@ -94,6 +94,9 @@ pub(super) struct Held {
     retry_at: Option<Instant>,
     problem: Option<String>,
 }
+
+/// What a link's settings follow from: whether it carries IPv4 and IPv6, and its group.
+type Dress = ((bool, bool), Option<u32>);
 
 /// What there is to tell of a link once it is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -294,7 +297,7 @@ impl Router {
             held.lost_at = Some(now);
             held.news = Some(News::PutBack(Loss::Deleted));
             held.asked = false;
-            held.dressed = false;
+            held.dressed = None;
         }
         if let Some((index, name)) = found {
             if !held.asked && held.news.is_none() {
@@ -307,7 +310,7 @@ impl Router {
             held.index = Some(index);
             held.name = name;
             held.asked = false;
-            held.dressed = false;
+            held.dressed = None;
             return;
         }
         if held.asked || held.retry_at.is_some() {
@@ -341,8 +344,9 @@ impl Router {
     fn dress(&mut self, wish: &Wish, now: Instant) {
         let Some(held) = self.virtual_links.get_mut(&wish.key) else { return };
         let Some(link) = held.index.and_then(|index| self.links.get(&index)) else { return };
-        if link.enabled && held.dressed {
-            if !held.asked {
+        let dress = (wish.families, wish.group);
+        if link.enabled && held.dressed == Some(dress) {
+            if !held.asked && held.news.is_none() && held.problem.is_none() {
                 return;
             }
             held.asked = false;
@@ -363,7 +367,7 @@ impl Router {
         if held.asked || held.retry_at.is_some() {
             return;
         }
-        if held.dressed {
+        if held.dressed.is_some() && !link.enabled {
             // It was on, and somebody switched it off.
             let again = held.lost_at.is_some_and(|last| now < last + LINK_RETRY);
             held.lost_at = Some(now);
@@ -373,8 +377,9 @@ impl Router {
                 return;
             }
         }
-        held.dressed = true;
-        held.asked = true;
+        held.dressed = Some(dress);
+        // The kernel tells when it is on; of one that is on already it tells nothing.
+        held.asked = !link.enabled;
         self.outputs.push_back(Output::RaiseLink {
             index: link.index,
             name: link.name.clone(),
@@ -428,7 +433,7 @@ impl Router {
         let Some(wish) = self.wishes().into_iter().find(|wish| wish.key == key) else { return };
         if let Some(held) = self.virtual_links.get_mut(&key) {
             held.asked = false;
-            held.dressed = false;
+            held.dressed = None;
         }
         self.link_trouble(&key, &wish.instance, error, now);
         self.settle(now);
@@ -526,7 +531,13 @@ fn settings(link: &str, families: (bool, bool)) -> Vec<(String, String)> {
             settings.push((format!("net.ipv4.conf.{name}.{setting}"), value.to_owned()));
         }
     }
-    let quiet = [("addr_gen_mode", "1"), ("accept_ra", "0"), ("autoconf", "0"), ("router_solicitations", "0")];
+    let quiet = [
+        ("disable_ipv6", "0"),
+        ("addr_gen_mode", "1"),
+        ("accept_ra", "0"),
+        ("autoconf", "0"),
+        ("router_solicitations", "0"),
+    ];
     let rest: &[(&str, &str)] = if families.1 { &quiet } else { &[("addr_gen_mode", "1"), ("disable_ipv6", "1")] };
     for (setting, value) in rest {
         settings.push((format!("net.ipv6.conf.{name}.{setting}"), (*value).to_owned()));

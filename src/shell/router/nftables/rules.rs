@@ -53,6 +53,10 @@ const NFTA_SET_KEY_LEN: u16 = 5;
 const NFTA_SET_DATA_TYPE: u16 = 6;
 const NFTA_SET_DATA_LEN: u16 = 7;
 const NFTA_SET_ID: u16 = 10;
+const NFTA_SET_USERDATA: u16 = 13;
+/// For nft(8): keys and data are numbers in the host's byte order (`NFTNL_UDATA_SET_KEYBYTEORDER` and `DATABYTEORDER`, each a
+/// type, a length and a value of four bytes).
+const HOST_ORDER: [u8; 2] = [0, 1];
 const NFT_SET_MAP: u32 = 8;
 const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
 const NFTA_SET_ELEM_LIST_SET: u16 = 2;
@@ -82,8 +86,8 @@ const NFT_REG_2: u32 = 2;
 /// What nft(8) calls the types of keys: for people who list the table.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
-const TYPE_IFINDEX: u32 = 10;
-const TYPE_ICMPV6: u32 = 30;
+const TYPE_IFINDEX: u32 = 20;
+const TYPE_ICMPV6: u32 = 29;
 /// Types of a concatenation stand six bits apart.
 const TYPE_IPV6_AND_IFINDEX: u32 = TYPE_IPV6 << 6 | TYPE_IFINDEX;
 
@@ -265,7 +269,8 @@ impl Table<'_> {
             .number(NFTA_SET_KEY_TYPE, kind)
             .number(NFTA_SET_KEY_LEN, 4)
             .number(NFTA_SET_DATA_TYPE, kind)
-            .number(NFTA_SET_DATA_LEN, 4);
+            .number(NFTA_SET_DATA_LEN, 4)
+            .bytes(NFTA_SET_USERDATA, &HOST_ORDER.map(host_order).concat());
         self.elements(name, &form, &elements);
     }
 
@@ -292,6 +297,10 @@ impl Table<'_> {
             .nested(NFTA_RULE_EXPRESSIONS, &list);
         self.batch.message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, self.family, &rule);
     }
+}
+
+fn host_order(what: u8) -> Vec<u8> {
+    [&[what, 4][..], &1_u32.to_ne_bytes()].concat()
 }
 
 fn expression(name: &str, data: &Attributes) -> Attributes {

@@ -258,6 +258,31 @@ fn a_reload_makes_and_removes_it_and_moves_the_address() {
 }
 
 #[test]
+fn a_reload_that_changes_its_group_or_what_it_carries_gives_it_new_settings() {
+    let (mut bench, _) = started(with_vmac(51, Vmac::default()));
+    let grouped = with_vmac(51, Vmac { group: Some(7), ..Vmac::default() });
+    bench.router.handle(
+        Input::Configure(Arc::new(Config { instances: vec![grouped.clone()], ..Config::default() })),
+        bench.now,
+    );
+    let raised = std::iter::from_fn(|| bench.router.poll_output()).find_map(|output| match output {
+        Output::RaiseLink { group, settings, .. } => Some((group, settings)),
+        _ => None,
+    });
+    let (group, settings) = raised.unwrap();
+    assert_eq!(group, Some(7));
+    assert!(settings.contains(&("net.ipv6.conf.vrrp/51.disable_ipv6".to_owned(), "1".to_owned())), "{settings:?}");
+    let sixth = VirtualAddress::new("2001:db8::1".parse().unwrap(), 64);
+    let both = Instance { excluded_addresses: vec![sixth], ..grouped };
+    assert_eq!(
+        bench.configure(vec![both.clone()], Vec::new(), Vec::new()),
+        ["raise vrrp.51"],
+        "IPv6 is switched on for it"
+    );
+    assert_eq!(bench.configure(vec![both], Vec::new(), Vec::new()), Vec::<String>::new());
+}
+
+#[test]
 fn addresses_elsewhere_have_links_there_if_asked_for() {
     let elsewhere = VirtualAddress { interface: Some("eth1".to_owned()), ..vip(52) };
     for for_addresses in [false, true] {
