@@ -45,8 +45,8 @@ impl Router {
     /// The link that holds its addresses, where those name none.
     pub(super) fn home(&self, entry: &Entry) -> Option<&Link> {
         match &entry.config.virtual_link {
-            Some(_) => self.virtual_link(&(entry.config.id.clone(), None)),
-            None => self.base(entry),
+            Some(VirtualLink::Vmac(_)) => self.virtual_link(&(entry.config.id.clone(), None)),
+            Some(VirtualLink::Ipvlan(_)) | None => self.base(entry),
         }
     }
 

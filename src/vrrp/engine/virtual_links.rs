@@ -140,7 +140,11 @@ impl Router {
         let id = entry.config.id.clone();
         let everywhere = matches!(&entry.config.virtual_link, Some(VirtualLink::Vmac(vmac)) if vmac.for_addresses);
         match &address.interface {
-            None => entry.config.virtual_link.as_ref().map(|_| (id, None)),
+            None => match &entry.config.virtual_link {
+                // An ipvlan has its base's MAC address: there is nothing to be had from addresses on it.
+                Some(VirtualLink::Ipvlan(_)) | None => None,
+                Some(VirtualLink::Vmac(_)) => Some((id, None)),
+            },
             Some(dev) if dev == entry.interface() => {
                 (address.on_virtual_link && entry.config.virtual_link.is_some()).then_some((id, None))
             }

@@ -29,7 +29,7 @@ const BUFFER: usize = 4 << 20;
 /// Why the filter is not as it should be.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// The kernel has no nftables.
+    /// The kernel has no nftables, or not for IP.
     Absent,
     /// Its error.
     Kernel(Errno),
@@ -40,7 +40,7 @@ pub(super) enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Absent => f.write_str("this kernel has no nftables (CONFIG_NF_TABLES; `modprobe nf_tables`)"),
+            Self::Absent => f.write_str("this kernel has no nftables for IP (CONFIG_NF_TABLES_INET; `modprobe nf_tables`)"),
             Self::Kernel(Errno::EPERM) => f.write_str(
                 "the kernel forbids it: the capability CAP_NET_ADMIN is missing, or the table belongs to another program \
                  (the word `nftables` names another)",
@@ -80,6 +80,8 @@ impl Filter {
                 // An unknown flag, or an expression that the kernel does not have.
                 Err(Refused::Kernel(Errno::EOPNOTSUPP)) if self.means.owner => self.means.owner = false,
                 Err(Refused::Kernel(Errno::ENOENT | Errno::EOPNOTSUPP)) if self.means.dup => self.means.dup = false,
+                // Not even a table.
+                Err(Refused::Kernel(Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT)) => return Err(Refused::Absent),
                 outcome => return outcome,
             }
         }

@@ -331,7 +331,7 @@ fn an_ipvlan_has_its_bases_mac_and_an_address_of_its_own() {
     assert!(words.iter().all(|word| !word.starts_with("firewall")), "its reports carry no virtual MAC: {words:?}");
     assert_eq!(bench.router.source(&bench.router.instances[0]), Some(address.into()));
     bench.pass(LONG);
-    assert!(bench.router.is_present(&host(made.index, Ipv4Addr::new(10, 0, 0, 51), 32)));
+    assert!(bench.router.is_present(&host(2, Ipv4Addr::new(10, 0, 0, 51), 32)), "on the base, as in keepalived");
 }
 
 #[test]
