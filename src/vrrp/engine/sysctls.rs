@@ -19,7 +19,7 @@ pub(super) struct Settings {
 impl Router {
     /// Holds what is wished.
     pub(super) fn update_sysctls(&mut self, wishes: &[Wish]) {
-        let by_link = wishes.iter().any(|wish| wish.families.0);
+        let by_link = wishes.iter().any(Wish::parts_ipv4);
         if by_link && !self.settings.reverse_path_by_link {
             self.settings.reverse_path_by_link = true;
             self.outputs.push_back(Output::ReversePathByLink(true));
@@ -55,7 +55,7 @@ impl Router {
 /// learns the base's MAC address for the virtual one.
 fn wished(wishes: &[Wish]) -> BTreeMap<String, (u32, String)> {
     let mut wished = BTreeMap::new();
-    for wish in wishes.iter().filter(|wish| wish.families.0) {
+    for wish in wishes.iter().filter(|wish| wish.parts_ipv4()) {
         let (index, name) = &wish.base;
         for (setting, value) in [("arp_announce", "2"), ("arp_filter", "1"), ("arp_ignore", "1")] {
             let name = format!("net.ipv4.conf.{}.{setting}", sysctl_name(name));

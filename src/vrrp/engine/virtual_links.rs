@@ -72,7 +72,7 @@ pub(super) struct Wish {
     name: Option<String>,
     group: Option<u32>,
     /// It carries IPv4, IPv6.
-    pub(super) families: (bool, bool),
+    families: (bool, bool),
     /// Addresses of its own, beside the virtual ones.
     addresses: Vec<VirtualAddress>,
 }
@@ -269,8 +269,13 @@ impl Router {
 
     fn remove_virtual_link(&mut self, key: &Key) {
         let Some(held) = self.virtual_links.remove(key) else { return };
-        if let Some(link) = held.index.and_then(|index| self.links.get(&index)) {
-            self.outputs.push_back(Output::RemoveLink { index: link.index, name: link.name.clone() });
+        // Gone from now on: another one may take its name, which leaves the host before that one is made.
+        if let Some(link) = held.index.and_then(|index| self.links.remove(&index)) {
+            if self.names.get(&link.name) == Some(&link.index) {
+                self.names.remove(&link.name);
+            }
+            self.addresses.remove(&link.index);
+            self.outputs.push_back(Output::RemoveLink { index: link.index, name: link.name });
         }
     }
 
@@ -387,7 +392,7 @@ impl Router {
         self.outputs.push_back(Output::RaiseLink {
             index: link.index,
             name: link.name.clone(),
-            settings: settings(&link.name, wish.families),
+            settings: settings(&link.name, wish.kind, wish.families),
             group: wish.group,
         });
     }
@@ -487,6 +492,11 @@ impl Router {
 }
 
 impl Wish {
+    /// Whether two links of the host answer for addresses on one segment because of it, each of which must keep to its own.
+    pub(super) fn parts_ipv4(&self) -> bool {
+        self.families.0 && self.kind == LinkKind::Macvlan
+    }
+
     /// Whether a link is what is wished.
     fn fits(&self, link: &Link) -> bool {
         link.upon == Some(Upon { base: self.base.0, kind: self.kind })
@@ -525,10 +535,12 @@ pub(super) fn sysctl_name(link: &str) -> String {
 /// links with one address each are on one segment); the route back is through the base, which is not to count as a
 /// forgery; and removing the first address of a subnet leaves the others. IPv6: no address that nobody configured, neither
 /// made up by the kernel nor from a router's advertisement, which would be the same on every router of the group.
-fn settings(link: &str, families: (bool, bool)) -> Vec<(String, String)> {
+///
+/// An ipvlan has no address of the router's, and its base's MAC address: it needs none of the settings for IPv4.
+fn settings(link: &str, kind: LinkKind, families: (bool, bool)) -> Vec<(String, String)> {
     let name = sysctl_name(link);
     let mut settings = Vec::new();
-    if families.0 {
+    if families.0 && kind == LinkKind::Macvlan {
         for (setting, value) in
             [("arp_ignore", "1"), ("accept_local", "1"), ("rp_filter", "0"), ("promote_secondaries", "1")]
         {
@@ -542,7 +554,8 @@ fn settings(link: &str, families: (bool, bool)) -> Vec<(String, String)> {
         ("autoconf", "0"),
         ("router_solicitations", "0"),
     ];
-    let rest: &[(&str, &str)] = if families.1 { &quiet } else { &[("addr_gen_mode", "1"), ("disable_ipv6", "1")] };
+    let off = [("addr_gen_mode", "1"), ("disable_ipv6", "1")];
+    let rest: &[(&str, &str)] = if families.1 { &quiet } else { &off };
     for (setting, value) in rest {
         settings.push((format!("net.ipv6.conf.{name}.{setting}"), (*value).to_owned()));
     }

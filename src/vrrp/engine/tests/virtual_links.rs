@@ -283,6 +283,19 @@ fn a_reload_that_changes_its_group_or_what_it_carries_gives_it_new_settings() {
 }
 
 #[test]
+fn a_reload_that_changes_what_it_is_makes_another_of_the_same_name() {
+    let (mut bench, _) = started(with_vmac(51, Vmac::default()));
+    bench.pass(LONG);
+    let other = with_vmac(51, Vmac { mac: Some([2, 0, 0, 0, 0, 9]), ..Vmac::default() });
+    let words = without_events(bench.configure(vec![other], Vec::new(), Vec::new()));
+    let at = |word: &str| words.iter().position(|found| found == word).unwrap_or_else(|| panic!("{word} in {words:?}"));
+    assert!(at("remove link vrrp.51") < at("add link vrrp.51 on 2"));
+    assert!(at("raise vrrp.51") < at("add 10.0.0.51"));
+    assert_eq!(bench.vmac("vrrp.51").unwrap().mac, Some([2, 0, 0, 0, 0, 9]));
+    assert_eq!(bench.roles(), [Role::Active]);
+}
+
+#[test]
 fn addresses_elsewhere_have_links_there_if_asked_for() {
     let elsewhere = VirtualAddress { interface: Some("eth1".to_owned()), ..vip(52) };
     for for_addresses in [false, true] {
@@ -328,6 +341,7 @@ fn an_ipvlan_has_its_bases_mac_and_an_address_of_its_own() {
     assert!(words.contains(&"add 10.0.0.7".to_owned()), "{words:?}");
     let made = bench.vmac("vrrp.51").unwrap();
     assert_eq!(made.upon, Some(Upon { base: 2, kind: LinkKind::Ipvlan(IpvlanFlag::Vepa) }));
+    assert!(words.iter().all(|word| !word.contains("net.ipv4") && !word.starts_with("rp_filter")), "{words:?}");
     assert!(words.iter().all(|word| !word.starts_with("firewall")), "its reports carry no virtual MAC: {words:?}");
     assert_eq!(bench.router.source(&bench.router.instances[0]), Some(address.into()));
     bench.pass(LONG);
