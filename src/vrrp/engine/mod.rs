@@ -4,12 +4,14 @@
 //! time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before an address is put
 //! on, and the address is on before it is announced.
 //!
-//! Two things are *levels* here, worked out anew from the facts instead of being counted up and down:
+//! Some things are *levels* here, worked out anew from the facts instead of being counted up and down:
 //!
 //! - a router's health: every fault is looked for each time a fact changes, so none is forgotten
 //!   while another heals;
 //! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
-//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand.
+//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand;
+//! - the links that routers make for themselves (`virtual_links`), the kernel settings that those need (`sysctls`), and what
+//!   the packet filter drops (`accept`).
 //!
 //! One thing is left as it is found: addresses that a predecessor left behind when it was killed. Traffic flows through
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
