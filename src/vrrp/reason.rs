@@ -147,6 +147,15 @@ pub enum Fault {
     SourceNotLinkLocal(Ipv6Addr),
     /// It speaks to peers, and has none (`unicast_fault_no_peer`).
     NoPeers,
+    /// Its own link cannot be made.
+    VirtualLink {
+        /// The link.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// Its own link on this interface is not there yet.
+    VirtualLinkMissing(String),
 }
 
 impl fmt::Display for Reason {
@@ -243,6 +252,8 @@ impl fmt::Display for Fault {
                 write!(f, "IPv6 adverts are multicast from a link-local address, which {source} is not")
             }
             Self::NoPeers => f.write_str("it speaks to unicast peers, and has none"),
+            Self::VirtualLink { name, why } => write!(f, "its interface {name} cannot be made: {why}"),
+            Self::VirtualLinkMissing(base) => write!(f, "its own interface on {base} is not up yet"),
         }
     }
 }

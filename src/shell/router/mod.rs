@@ -2,21 +2,23 @@
 //!
 //! ```text
 //!   raw sockets --.                                                  .--> raw sockets (adverts)
-//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses)
+//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses, macvlans), nftables, sysctls
 //!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
 //!   inbox + eventfd ------'                                          `--> scripts thread
 //! ```
 //!
 //! The thread never waits for a file, a child process, a lookup of a user or a client of the API: scripts are started and
 //! reaped by a thread of their own (`scripts`), and everything else comes through the inbox. It waits for one thing beside
-//! epoll: the kernel's answer to adding or removing an address, for a second at most.
+//! epoll: the kernel's answer to adding or removing an address, a link or a rule, for a second at most.
 //!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.
 
 mod fifos;
 mod forwarding;
+mod links;
 mod netlink;
+mod nftables;
 mod scripts;
 mod sockets;
 mod turn;
@@ -24,6 +26,7 @@ mod view;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -32,6 +35,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::api::InstanceView;
 use crate::model::Config;
+use crate::shell::sysctl::{Change, LinkSettings};
 use crate::vrrp::engine::ScriptOutcome;
 use crate::vrrp::machine::Role;
 
@@ -149,6 +153,15 @@ impl RouterHandle {
 /// Where sockets, epoll, a timer or a thread cannot be had; without `CAP_NET_ADMIN` and `CAP_NET_RAW` where virtual
 /// routers are configured.
 pub fn spawn(options: Options) -> io::Result<RouterHandle> {
+    spawn_keeping(options, None)
+}
+
+/// As [`spawn`]; kernel settings of interfaces as they were before us are kept in the state directory, so that a daemon that
+/// was killed and is started again still knows them.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<RouterHandle> {
     if !options.config.instances.is_empty() {
         sockets::probe()?;
     }
@@ -160,7 +173,9 @@ pub fn spawn(options: Options) -> io::Result<RouterHandle> {
         scripts::spawn(move |run, outcome| mailbox.post(Message::ScriptDone { run, outcome }))?
     };
     let events = options.events.clone();
-    let mut turn = turn::Loop::new(options, inbox, knock, runner)?;
+    let (settings, changes) = LinkSettings::new(state_dir)?;
+    changes.iter().for_each(Change::log);
+    let mut turn = turn::Loop::new(options, inbox, knock, runner, settings)?;
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));
         drop(turn);

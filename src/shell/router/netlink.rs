@@ -217,7 +217,7 @@ impl Requests {
     }
 
     /// One change, acknowledged.
-    fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refused> {
+    pub(super) fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refused> {
         let sequence = self.send(message, NLM_F_ACK | flags)?;
         loop {
             let len = self.receive()?;
@@ -368,7 +368,14 @@ fn link(payload: &[u8]) -> Option<Link> {
     }
     let has = |flag: i32| flags & flag != 0;
     let speaks_arp = kind == libc::ARPHRD_ETHER && !has(libc::IFF_NOARP);
-    Some(Link { index, name: name?, up: has(libc::IFF_UP) && has(libc::IFF_RUNNING), mac: mac.filter(|_| speaks_arp) })
+    Some(Link {
+        index,
+        name: name?,
+        up: has(libc::IFF_UP) && has(libc::IFF_RUNNING),
+        mac: mac.filter(|_| speaks_arp),
+        enabled: has(libc::IFF_UP),
+        upon: super::links::upon(payload.get(IFINFO_LEN..)?),
+    })
 }
 
 /// The address itself: `IFA_LOCAL`, which differs from `IFA_ADDRESS` on point-to-point links.

@@ -19,10 +19,12 @@ use tracing::{error, info, warn};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::netlink::{Change, Monitor, Refused, Requests};
+use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::Config;
+use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output};
 
@@ -61,6 +63,8 @@ pub(super) struct Loop {
     listen_problem: Option<String>,
     runner: Runner,
     fifos: Fifos,
+    settings: LinkSettings,
+    filter: Filter,
     events: Sender<RouterEvent>,
     first: Option<Arc<Config>>,
     buffer: Vec<u8>,
@@ -75,6 +79,7 @@ impl Loop {
         inbox: Receiver<Message>,
         knock: Arc<EventFd>,
         runner: Runner,
+        settings: LinkSettings,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -103,6 +108,8 @@ impl Loop {
             listen_problem: None,
             runner,
             fifos: Fifos::default(),
+            settings,
+            filter: Filter::default(),
             events: options.events,
             first: Some(options.config),
             buffer: vec![0; 64 * 1024],
@@ -136,6 +143,7 @@ impl Loop {
             self.turn(&tokens);
         }
         self.fifos.stop();
+        self.settings.close().into_iter().for_each(log_setting);
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -301,6 +309,43 @@ impl Loop {
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,
                 Output::Fifo(line) => self.fifos.tell(&line),
+                Output::AddLink(link) => {
+                    let outcome = self.requests.add_link(&link);
+                    self.link_outcome(&link.name, outcome);
+                }
+                Output::RaiseLink { index, name, settings, group } => {
+                    settings.iter().filter_map(|(name, value)| self.settings.write(name, value)).for_each(log_setting);
+                    let outcome = self.requests.raise_link(index, group);
+                    self.link_outcome(&name, outcome);
+                }
+                Output::RemoveLink { index, name } => {
+                    match self.requests.remove_link(index) {
+                        Ok(()) | Err(Refused::Absent) => {}
+                        Err(error) => warn!("cannot remove interface {name}: {error}"),
+                    }
+                    self.read_monitor();
+                }
+                Output::Sysctl { name, value } => self.settings.hold(&name, &value).into_iter().for_each(log_setting),
+                Output::RestoreSysctl { name } => self.settings.restore(&name).into_iter().for_each(log_setting),
+                Output::ReversePathByLink(true) => self.settings.split_reverse_path().into_iter().for_each(log_setting),
+                Output::ReversePathByLink(false) => self.settings.join_reverse_path().into_iter().for_each(log_setting),
+                Output::Firewall(firewall) => {
+                    let outcome = self.filter.apply(&firewall).map_err(|error| error.to_string());
+                    self.router.handle(Input::Firewall(outcome), Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Hears what the kernel has to tell of a link, then what it had to say to a request for it.
+    fn link_outcome(&mut self, name: &str, outcome: Result<(), Refused>) {
+        self.read_monitor();
+        match outcome {
+            // A link that has just gone is told.
+            Ok(()) | Err(Refused::Absent) => {}
+            Err(error) => {
+                let (name, error) = (name.to_owned(), error.to_string());
+                self.router.handle(Input::LinkFailed { name, error }, Instant::now());
             }
         }
     }
@@ -425,4 +470,9 @@ impl Loop {
             }
         }
     }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the end of a chain of iterators")]
+fn log_setting(change: SettingChange) {
+    change.log();
 }

@@ -101,7 +101,8 @@ impl Loops {
 
     fn start_router(&mut self, config: &Arc<Config>, now: Instant) {
         let options = router::Options { config: Arc::clone(config), events: self.options.router_events.clone() };
-        self.router.started(router::spawn(options), "router", now);
+        let state_dir = Some(self.options.state_dir.as_path()).filter(|folder| !folder.as_os_str().is_empty());
+        self.router.started(router::spawn_keeping(options, state_dir), "router", now);
     }
 
     fn start_balancer(&mut self, config: &Arc<Config>, now: Instant) {

@@ -6,6 +6,7 @@
 //!
 //! `/proc/sys/net` is per network namespace; the file is opened by this thread and so is this thread's namespace's.
 
+mod links;
 mod needs;
 mod originals;
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::api::{SysctlState, SysctlView};
 use crate::model::{Config, Sysctl};
 
+pub use links::LinkSettings;
 pub use needs::needed;
 use originals::Originals;
 

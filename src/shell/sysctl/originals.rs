@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// Original values by name, and the file that keeps them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Originals {
     file: PathBuf,
     kept: Kept,
 }
 
 /// The file's contents.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Kept {
     stamp: String,
     settings: BTreeMap<String, Original>,
@@ -47,6 +47,11 @@ impl Originals {
         };
         let settings = if found.stamp == stamp { found.settings } else { BTreeMap::new() };
         (Self { file: file.to_owned(), kept: Kept { stamp: stamp.to_owned(), settings } }, problem)
+    }
+
+    /// Originals that no file keeps.
+    pub(super) fn nowhere(stamp: &str) -> Self {
+        Self { file: PathBuf::new(), kept: Kept { stamp: stamp.to_owned(), settings: BTreeMap::new() } }
     }
 
     /// Writes the file whole or not at all; removes it where there is nothing to keep.

@@ -31,10 +31,7 @@ impl Router {
 
     /// Where a virtual address belongs; `None` while its interface does not exist.
     pub(super) fn place(&self, entry: &Entry, address: &VirtualAddress) -> Option<HostAddress> {
-        let index = match &address.interface {
-            Some(name) => self.link(name)?.index,
-            None => self.home(entry)?.index,
-        };
+        let index = self.seat(entry, address)?.index;
         Some(HostAddress { index, address: address.address, prefix_len: address.prefix_len })
     }
 
@@ -72,6 +69,8 @@ impl Router {
             match self.place(entry, address) {
                 Some(place) if self.is_present(&place) => adopted.push(place),
                 Some(place) => missing.push((place, address.clone())),
+                // A link of our own is on its way.
+                None if self.link_is_coming(entry, address) => {}
                 None => {
                     let name = address.interface.as_deref().unwrap_or_else(|| entry.interface());
                     problem = Some(format!(

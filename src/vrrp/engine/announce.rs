@@ -168,7 +168,14 @@ impl Router {
             | Output::Notify(_)
             | Output::Event(_)
             | Output::Stopped
-            | Output::Fifo(_) => true,
+            | Output::Fifo(_)
+            | Output::AddLink(_)
+            | Output::RaiseLink { .. }
+            | Output::RemoveLink { .. }
+            | Output::Sysctl { .. }
+            | Output::RestoreSysctl { .. }
+            | Output::ReversePathByLink(_)
+            | Output::Firewall(_) => true,
         });
     }
 

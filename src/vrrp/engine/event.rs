@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{HostAddress, ScriptOutcome};
+use super::{HostAddress, Loss, ScriptOutcome};
 use crate::model::Watched;
 use crate::vrrp::machine::{Heard, Role};
 use crate::vrrp::reason::{Fault, Reason};
@@ -163,6 +163,47 @@ pub enum Event {
         /// How many there were.
         count: u64,
     },
+    /// A link of a router's own was made.
+    LinkMade {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// What it lies on.
+        base: String,
+    },
+    /// A link of a router's own was there already.
+    LinkFound {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// What it lies on.
+        base: String,
+    },
+    /// Somebody took away a link of a router's own; it was put back.
+    LinkPutBack {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// How it was taken away.
+        loss: Loss,
+    },
+    /// A link of a router's own could not be made or switched on; it is tried again.
+    LinkFailed {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// Its name.
+        link: String,
+        /// Why.
+        error: String,
+    },
+    /// Packets for addresses that must not be accepted cannot be dropped.
+    FirewallFailed {
+        /// Why.
+        error: String,
+    },
 }
 
 impl Event {
@@ -172,7 +213,11 @@ impl Event {
         match self {
             Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
-            Self::PriorityChanged { .. } | Self::AddressInherited { .. } | Self::UnknownVrid { .. } => false,
+            Self::PriorityChanged { .. }
+            | Self::AddressInherited { .. }
+            | Self::UnknownVrid { .. }
+            | Self::LinkMade { .. }
+            | Self::LinkFound { .. } => false,
             Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
@@ -183,7 +228,10 @@ impl Event {
             | Self::AddressesDiffer { .. }
             | Self::Faults { .. }
             | Self::OwnerConflict { .. }
-            | Self::Overslept { .. } => true,
+            | Self::Overslept { .. }
+            | Self::LinkPutBack { .. }
+            | Self::LinkFailed { .. }
+            | Self::FirewallFailed { .. } => true,
         }
     }
 }
@@ -267,6 +315,25 @@ impl fmt::Display for Event {
             Self::UnknownVrid { interface, vrid, packet, count } => write!(
                 f,
                 "{interface}: an advert of virtual router {vrid}, which is not configured here ({packet}); {count} so far"
+            ),
+            Self::LinkMade { instance, link, base } => write!(f, "{instance}: made interface {link} on {base}"),
+            Self::LinkFound { instance, link, base } => {
+                write!(f, "{instance}: interface {link} is on {base} already; using it")
+            }
+            Self::LinkPutBack { instance, link, loss: Loss::Deleted } => {
+                write!(f, "{instance}: somebody deleted interface {link}; it was made again")
+            }
+            Self::LinkPutBack { instance, link, loss: Loss::Down } => {
+                write!(f, "{instance}: somebody switched interface {link} off; it was switched on again")
+            }
+            Self::LinkFailed { instance, link, error } => {
+                write!(f, "{instance}: cannot make interface {link}: {error}; trying again every second")
+            }
+            Self::FirewallFailed { error } => write!(
+                f,
+                "packets for virtual addresses that this host should not accept (no_accept), or reports of group \
+                 membership that should not carry a virtual MAC address, cannot be dropped: {error}; routers run on \
+                 without"
             ),
         }
     }

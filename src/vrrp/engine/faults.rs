@@ -57,6 +57,9 @@ impl Router {
         if !up && entry.config.track_primary {
             faults.push(Fault::InterfaceDown(link.name.clone()));
         }
+        if let Some((name, why)) = self.link_problem(entry).filter(|_| up) {
+            faults.push(Fault::VirtualLink { name, why });
+        }
         match self.transport_fault(entry) {
             // The kernel takes IPv6 addresses off a link that is down: that is the link's fault, and counts when it does.
             Some(Fault::NoSourceAddress { .. }) if !link.up => {}

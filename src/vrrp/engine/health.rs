@@ -46,6 +46,11 @@ impl Router {
                 Health::Fail(faults)
             } else if !awaited.is_empty() {
                 Health::Wait(awaited)
+            } else if self.holds_for_link(entry) {
+                match entry.machine.role() {
+                    Role::Fault => Health::Fail(vec![Fault::VirtualLinkMissing(entry.interface().to_owned())]),
+                    Role::Initialize | Role::Backup | Role::Active => Health::Wait(Vec::new()),
+                }
             } else {
                 Health::Ready
             };

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::instance::Entry;
 use super::{Listener, Output, Router};
-use crate::model::{Authentication, Family, Transport, VrrpVersion};
+use crate::model::{Authentication, Family, Ipvlan, Transport, VirtualLink, VrrpVersion};
 use crate::vrrp::reason::Fault;
 
 /// The channel of sockets that are not bound to a device.
@@ -34,10 +34,9 @@ impl Router {
         let mut wanted: BTreeMap<(u32, Family, bool), Listener> = BTreeMap::new();
         let mut ears = BTreeMap::new();
         for (at, entry) in self.instances.iter().enumerate() {
-            let Some((index, interface)) = self.channel(entry) else { continue };
             let family = entry.config.id.family;
-            if entry.duplicate_of.is_none() {
-                ears.entry((index, family, entry.config.id.vrid.value())).or_insert(at);
+            if let Some(ear) = self.ear_channel(entry).filter(|_| entry.duplicate_of.is_none()) {
+                ears.entry((ear, family, entry.config.id.vrid.value())).or_insert(at);
             }
             let group = match &entry.config.transport {
                 Transport::Multicast { group, .. } => Some(*group),
@@ -45,7 +44,11 @@ impl Router {
             };
             // One that expects an authentication header hears adverts without one too, to say what is wrong with them.
             let headers: &[bool] = if entry.sends_header() { &[false, true] } else { &[false] };
-            for header in headers {
+            let channels = self.channels(entry);
+            for ((index, interface), header) in
+                channels.iter().flat_map(|at| headers.iter().map(move |header| (at, header)))
+            {
+                let (index, interface) = (*index, *interface);
                 let listener = wanted.entry((index, family, *header)).or_insert_with(|| Listener {
                     index,
                     interface: interface.to_owned(),
@@ -66,8 +69,24 @@ impl Router {
         }
     }
 
-    /// The device that a router's sockets are bound to, as number and name; [`UNBOUND`] and nothing where they are not.
-    /// `None` while the device does not exist.
+    /// The devices that a router's sockets are bound to: that which adverts leave through and that which they come in on.
+    fn channels(&self, entry: &Entry) -> Vec<(u32, &str)> {
+        match &entry.config.id.interface {
+            Some(_) => self.spoken(entry).into_iter().map(|link| (link.index, link.name.as_str())).collect(),
+            None => self.channel(entry).into_iter().collect(),
+        }
+    }
+
+    /// The channel that adverts of others come in on.
+    fn ear_channel(&self, entry: &Entry) -> Option<u32> {
+        match &entry.config.id.interface {
+            Some(_) => self.ear(entry).map(|link| link.index),
+            None => self.channel(entry).map(|(index, _)| index),
+        }
+    }
+
+    /// The device that a router's adverts leave through, as number and name; [`UNBOUND`] and nothing where sockets are not
+    /// bound. `None` while the device does not exist.
     pub(super) fn channel(&self, entry: &Entry) -> Option<(u32, &str)> {
         let link = match (&entry.config.id.interface, &entry.config.vrf) {
             (Some(_), _) => self.voice(entry)?,
@@ -87,6 +106,9 @@ impl Router {
     pub(super) fn source(&self, entry: &Entry) -> Option<IpAddr> {
         if let Some(source) = entry.configured_source() {
             return Some(source);
+        }
+        if let Some(VirtualLink::Ipvlan(Ipvlan { address: Some((address, _)), .. })) = &entry.config.virtual_link {
+            return Some(*address);
         }
         let index = self.base(entry)?.index;
         let family = entry.config.id.family;

@@ -4,12 +4,14 @@
 //! time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before an address is put
 //! on, and the address is on before it is announced.
 //!
-//! Two things are *levels* here, worked out anew from the facts instead of being counted up and down:
+//! Some things are *levels* here, worked out anew from the facts instead of being counted up and down:
 //!
 //! - a router's health: every fault is looked for each time a fact changes, so none is forgotten
 //!   while another heals;
 //! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
-//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand.
+//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand;
+//! - the links that routers make for themselves (`virtual_links`), the kernel settings that those need (`sysctls`), and what
+//!   the packet filter drops (`accept`).
 //!
 //! Who must be told of an address is told in bursts that the machines time, in frames that keep the distances which were asked
 //! for ([`announce`](self)).
@@ -18,6 +20,7 @@
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
 //! within one interval if there is one, or until we are the master ourselves; and go with a fault or a stop.
 
+mod accept;
 mod addresses;
 mod announce;
 mod configure;
@@ -34,7 +37,9 @@ mod packets;
 mod readiness;
 mod scripts;
 mod status;
+mod sysctls;
 mod tracking;
+mod virtual_links;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -46,16 +51,20 @@ use super::receive::Received;
 use super::track::{Lasting, Pace};
 use crate::model::{Command, Config, Family, RunAs, VirtualAddress, Watched};
 
+pub use accept::Firewall;
 pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
+pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use announce::Lanes;
 use facts::Reports;
 use groups::Group;
 use instance::Entry;
 use scripts::Script;
+use sysctls::Settings;
+use virtual_links::VirtualLinks;
 
 /// After a failed or contested addition of an address, the time until it is tried again.
 const ADDRESS_RETRY: Duration = Duration::from_secs(1);
@@ -71,6 +80,10 @@ pub struct Link {
     pub up: bool,
     /// Ethernet address, where it has one and speaks ARP.
     pub mac: Option<[u8; 6]>,
+    /// It is switched on, with a carrier or without.
+    pub enabled: bool,
+    /// What it lies on, if it is of a kind that routers make for themselves.
+    pub upon: Option<Upon>,
 }
 
 /// An address on an interface.
@@ -161,6 +174,15 @@ pub enum Input<'a> {
         /// It does.
         on: bool,
     },
+    /// A link that [`Output::AddLink`] or [`Output::RaiseLink`] asked for cannot be had.
+    LinkFailed {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: String,
+    },
+    /// What came of [`Output::Firewall`].
+    Firewall(Result<(), String>),
 }
 
 /// A socket that is needed.
@@ -252,6 +274,43 @@ pub enum Output {
     Stopped,
     /// A line for the named pipes; nobody waits for them.
     Fifo(String),
+    /// Make a link. The kernel tells when it is there; answered by [`Input::LinkFailed`] otherwise.
+    AddLink(NewLink),
+    /// Write a link's own settings, which go with it, then put it into a group and switch it on. Answered as `AddLink`.
+    RaiseLink {
+        /// Its number.
+        index: u32,
+        /// Its name.
+        name: String,
+        /// Names and values of `net.*` settings.
+        settings: Vec<(String, String)>,
+        /// Interface group.
+        group: Option<u32>,
+    },
+    /// Remove a link of our own.
+    RemoveLink {
+        /// Its number.
+        index: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Hold a kernel setting. What it was before us is put back by [`Output::RestoreSysctl`] and at the end.
+    Sysctl {
+        /// `net.ipv4.conf.eth0.arp_ignore`; a slash stands for a dot in an interface's name.
+        name: String,
+        /// The value.
+        value: String,
+    },
+    /// Put a setting back to what it was before us.
+    RestoreSysctl {
+        /// Its name.
+        name: String,
+    },
+    /// Whether `rp_filter` is to hold for each interface on its own, so that one can be without: `conf.all`'s, which is the
+    /// least for all, is moved into theirs; `false`: put back.
+    ReversePathByLink(bool),
+    /// Drop exactly this from now on; answered by [`Input::Firewall`].
+    Firewall(Firewall),
 }
 
 /// All virtual routers of a host.
@@ -294,6 +353,10 @@ pub struct Router {
     virtual_ones: BTreeSet<IpAddr>,
     /// Adverts that were nobody's.
     unknown_vrids: BTreeMap<(u32, Family, u8), u64>,
+    virtual_links: VirtualLinks,
+    settings: Settings,
+    firewall: Firewall,
+    firewall_problem: Option<String>,
     outputs: VecDeque<Output>,
     stopped: bool,
 }
@@ -322,6 +385,7 @@ impl Router {
         let reports = self.reports.poll_timeout();
         let links = self.believed.values().filter_map(Lasting::change_at);
         let announcement = self.next_announcement();
+        let links = links.chain(self.link_retries());
         machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
@@ -338,6 +402,7 @@ impl Router {
                 for link in links {
                     self.insert_link(link);
                 }
+                self.forget_asked_links();
                 self.settle(now);
             }
             Input::Link(link) => {
@@ -389,6 +454,8 @@ impl Router {
             Input::Uptime(uptime) => self.uptime = uptime,
             Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
             Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
+            Input::LinkFailed { name, error } => self.link_failed(&name, error, now),
+            Input::Firewall(outcome) => self.firewall_done(outcome),
         }
     }
 
@@ -407,6 +474,10 @@ impl Router {
     /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.
     fn settle(&mut self, now: Instant) {
         self.look_at_links(now);
+        let wishes = self.wishes();
+        self.update_sysctls(&wishes);
+        self.update_virtual_links(&wishes, now);
+        self.update_firewall();
         self.update_listeners();
         self.update_health(now);
         self.drain(now);
@@ -434,6 +505,9 @@ impl Router {
         self.drain(now);
         self.coordinate(now);
         self.start_scripts(now);
+        if self.retry_links(now) {
+            self.settle(now);
+        }
         if retry {
             self.reconcile(now);
         }
@@ -485,6 +559,9 @@ impl Router {
             self.notify_stopped(at);
         }
         self.notify_groups_stopped();
+        self.drop_firewall();
+        self.remove_virtual_links();
+        self.restore_sysctls();
         self.outputs.push_back(Output::Stopped);
         self.stopped = true;
     }

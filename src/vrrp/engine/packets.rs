@@ -20,7 +20,7 @@ impl Router {
     pub(super) fn advertise(&mut self, at: usize, priority: u8) {
         let Some(entry) = self.instances.get(at) else { return };
         // The last advert of a router whose link has just gone cannot leave any more.
-        if self.voice(entry).is_none_or(|link| !link.up) {
+        if self.open_voice(entry).is_none() {
             return;
         }
         let Some((index, _)) = self.channel(entry) else { return };

@@ -141,7 +141,8 @@ impl Router {
 
     fn instance_status(&self, entry: &Entry, now: Instant) -> InstanceStatus {
         let mut reason = entry.machine.reason().to_string();
-        for problem in entry.address_problem.iter().chain(&entry.send_problem) {
+        let open_door = self.firewall_problem.as_ref().filter(|_| Self::refuses(&entry.config));
+        for problem in entry.address_problem.iter().chain(&entry.send_problem).chain(open_door) {
             reason = format!("{reason}; {problem}");
         }
         let master = match entry.machine.state() {
@@ -213,7 +214,11 @@ impl Router {
             .virtual_addresses()
             .map(|address| AddressStatus {
                 address: format!("{}/{}", address.address, address.prefix_len),
-                interface: address.interface.clone().unwrap_or_else(|| entry.interface().to_owned()),
+                interface: self
+                    .seat(entry, address)
+                    .map(|link| link.name.clone())
+                    .or_else(|| address.interface.clone())
+                    .unwrap_or_else(|| entry.interface().to_owned()),
                 present: self.place(entry, address).is_some_and(|place| self.is_present(&place)),
             })
             .collect()

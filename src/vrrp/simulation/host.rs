@@ -89,7 +89,14 @@ impl Host {
 
     fn link(&self) -> Link {
         let last = u8::try_from(self.number).unwrap_or(u8::MAX);
-        Link { index: ETH0, name: "eth0".to_owned(), up: self.link_up, mac: Some([2, 0, 0, 0, 0, last]) }
+        Link {
+            index: ETH0,
+            name: "eth0".to_owned(),
+            up: self.link_up,
+            mac: Some([2, 0, 0, 0, 0, last]),
+            enabled: self.link_up,
+            upon: None,
+        }
     }
 
     pub(super) fn has(&self, address: IpAddr) -> bool {
@@ -296,7 +303,18 @@ impl Host {
                         self.inherits.remove(&*instance);
                     }
                 }
-                Output::Listen(_) | Output::Notify(_) | Output::Fifo(_) | Output::Event(_) | Output::Stopped => {}
+                Output::Firewall(_) => router.handle(Input::Firewall(Ok(())), now),
+                Output::Listen(_)
+                | Output::Notify(_)
+                | Output::Fifo(_)
+                | Output::Event(_)
+                | Output::Stopped
+                | Output::AddLink(_)
+                | Output::RaiseLink { .. }
+                | Output::RemoveLink { .. }
+                | Output::Sysctl { .. }
+                | Output::RestoreSysctl { .. }
+                | Output::ReversePathByLink(_) => {}
             }
         }
         match unproven.first() {

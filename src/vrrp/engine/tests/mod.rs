@@ -1,5 +1,6 @@
 mod notify;
 mod tracking;
+mod virtual_links;
 
 use super::*;
 use crate::model::{
@@ -56,7 +57,7 @@ fn script(name: &str) -> TrackScript {
 }
 
 fn link(index: u32, name: &str, up: bool) -> Link {
-    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]) }
+    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]), enabled: true, upon: None }
 }
 
 fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {
@@ -158,6 +159,19 @@ impl Bench {
                 Output::Event(event) => format!("! {event}"),
                 Output::Stopped => "stopped".to_owned(),
                 Output::Fifo(line) => format!("fifo {}", line.trim_end()),
+                Output::AddLink(link) => self.add_link(link),
+                Output::RaiseLink { index, name, .. } => self.raise_link(index, &name),
+                Output::RemoveLink { index, name } => {
+                    self.router.handle(Input::LinkGone { index }, self.now);
+                    format!("remove link {name}")
+                }
+                Output::Sysctl { name, value } => format!("{name}={value}"),
+                Output::RestoreSysctl { name } => format!("restore {name}"),
+                Output::ReversePathByLink(on) => format!("rp_filter by link: {on}"),
+                Output::Firewall(firewall) => {
+                    self.router.handle(Input::Firewall(Ok(())), self.now);
+                    format!("firewall {:?} {:?} {:?}", firewall.refused, firewall.refused_on, firewall.quiet)
+                }
             });
         }
         words

@@ -1,0 +1,195 @@
+//! Settings that the router loop holds: of interfaces, as they come and go.
+//!
+//! What was there before us is kept as for the daemon's other settings, in a file of its own. The loop must not wait for a
+//! disk, so a thread writes the file. The kernel is written meanwhile: a daemon that is killed in that instant leaves the
+//! value as it is.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use super::originals::Originals;
+use super::{Change, file, read, same, write};
+
+/// Interfaces for which `rp_filter` is not moved: they are none.
+const NO_INTERFACE: [&str; 2] = ["all", "lo"];
+
+/// Settings of interfaces that are held now.
+#[derive(Debug)]
+pub struct LinkSettings {
+    root: PathBuf,
+    originals: Originals,
+    /// `rp_filter` settings that we moved.
+    moved: Vec<String>,
+    keeper: Option<(Sender<Originals>, thread::JoinHandle<()>)>,
+}
+
+impl LinkSettings {
+    /// Nothing held yet. Originals are kept in the state directory, if there is one, and those that an earlier run may have
+    /// left there are known.
+    ///
+    /// # Errors
+    /// Where no thread can be had.
+    pub fn new(state_dir: Option<&Path>) -> io::Result<(Self, Vec<Change>)> {
+        Self::rooted(Path::new("/proc/sys"), state_dir, &crate::shell::here())
+    }
+
+    fn rooted(root: &Path, state_dir: Option<&Path>, here: &str) -> io::Result<(Self, Vec<Change>)> {
+        let file = state_dir.map(|folder| folder.join("sysctl-links.json")).unwrap_or_default();
+        let (originals, problem) = match state_dir {
+            Some(_) => Originals::read(&file, here),
+            None => (Originals::nowhere(here), None),
+        };
+        let keeper = match state_dir {
+            Some(_) => Some(keeper()?),
+            None => None,
+        };
+        let moved = originals.names().filter(|name| is_reverse_path(name)).cloned().collect();
+        let changes = problem.map(|problem| Change::NotKept { problem }).into_iter().collect();
+        Ok((Self { root: root.to_owned(), originals, moved, keeper }, changes))
+    }
+
+    /// Writes a setting whose original is of no interest: it goes with its interface.
+    pub fn write(&self, name: &str, value: &str) -> Option<Change> {
+        match read(&self.root, name) {
+            Ok(actual) if same(&actual, value) => None,
+            // A host without IPv6 has no settings of it, and needs none.
+            Err(_) if name.starts_with("net.ipv6.") => None,
+            Ok(_) | Err(_) => write(&self.root, name, value)
+                .err()
+                .map(|error| Change::Failed { name: name.to_owned(), problem: error.to_string() }),
+        }
+    }
+
+    /// Holds a setting.
+    pub fn hold(&mut self, name: &str, value: &str) -> Option<Change> {
+        let actual = match read(&self.root, name) {
+            Ok(actual) => actual,
+            Err(error) => return Some(Change::Failed { name: name.to_owned(), problem: error.to_string() }),
+        };
+        if same(&actual, value) {
+            return None;
+        }
+        self.originals.remember(name, &actual, value);
+        self.keep();
+        Some(match write(&self.root, name, value) {
+            Ok(()) => Change::Set { name: name.to_owned(), from: actual, to: value.to_owned() },
+            Err(error) => {
+                self.originals.forget(name);
+                self.keep();
+                Change::Failed { name: name.to_owned(), problem: format!("{error}; it stays {actual}") }
+            }
+        })
+    }
+
+    /// Puts a setting back to what it was before us, if it still is what we wrote. The interface may be gone.
+    pub fn restore(&mut self, name: &str) -> Option<Change> {
+        let (original, written) = self.originals.forget(name)?;
+        self.keep();
+        let actual = read(&self.root, name).ok()?;
+        if same(&actual, &original) {
+            return None;
+        }
+        if !same(&actual, &written) {
+            return Some(Change::LeftAlone { name: name.to_owned(), actual });
+        }
+        Some(match write(&self.root, name, &original) {
+            Ok(()) => Change::Restored { name: name.to_owned(), value: original },
+            Err(error) => Change::Failed {
+                name: name.to_owned(),
+                problem: format!("its original value {original} could not be put back: {error}"),
+            },
+        })
+    }
+
+    /// Moves `conf.all.rp_filter`, of which the kernel takes the greater one for each interface, into each interface's own.
+    /// Interfaces that come later have it from `conf.default`.
+    pub fn split_reverse_path(&mut self) -> Vec<Change> {
+        let all = setting("all");
+        let Ok(least) = read(&self.root, &all) else { return Vec::new() };
+        if least == "0" {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        for interface in self.interfaces() {
+            let name = setting(&interface);
+            let Ok(own) = read(&self.root, &name) else { continue };
+            if own.parse::<u8>().unwrap_or(0) < least.parse::<u8>().unwrap_or(0) {
+                changes.extend(self.hold(&name, &least));
+                self.moved.push(name);
+            }
+        }
+        changes.extend(self.hold(&all, "0"));
+        self.moved.push(all);
+        changes
+    }
+
+    /// Undoes that. `conf.all` comes first: no interface is without for a moment.
+    pub fn join_reverse_path(&mut self) -> Vec<Change> {
+        let mut moved = std::mem::take(&mut self.moved);
+        moved.sort_by_key(|name| *name != setting("all"));
+        moved.iter().filter_map(|name| self.restore(name)).collect()
+    }
+
+    /// Puts every original back, and waits until the file says so.
+    pub fn close(&mut self) -> Vec<Change> {
+        let mut changes = self.join_reverse_path();
+        let names: Vec<_> = self.originals.names().cloned().collect();
+        changes.extend(names.iter().filter_map(|name| self.restore(name)));
+        if let Some((sender, thread)) = self.keeper.take() {
+            drop(sender);
+            // It writes what it was given, and has no panic to tell of.
+            let _ = thread.join();
+        }
+        changes
+    }
+
+    fn interfaces(&self) -> Vec<String> {
+        let folder = file(&self.root, "net.ipv4.conf");
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| !NO_INTERFACE.contains(&name.as_str()))
+            .collect();
+        // The default first: an interface that comes meanwhile has it already.
+        names.sort_by_key(|name| name != "default");
+        names
+    }
+
+    fn keep(&self) {
+        if let Some((sender, _)) = &self.keeper {
+            // The thread ends when we do.
+            let _ = sender.send(self.originals.clone());
+        }
+    }
+}
+
+/// Writes what it is given; of several at once the last.
+fn keeper() -> io::Result<(Sender<Originals>, thread::JoinHandle<()>)> {
+    let (sender, receiver) = mpsc::channel::<Originals>();
+    let thread = thread::Builder::new().name("originals".to_owned()).spawn(move || {
+        while let Ok(mut originals) = receiver.recv() {
+            while let Ok(later) = receiver.try_recv() {
+                originals = later;
+            }
+            if let Err(problem) = originals.write() {
+                Change::NotKept { problem }.log();
+            }
+        }
+    })?;
+    Ok((sender, thread))
+}
+
+fn setting(interface: &str) -> String {
+    format!("net.ipv4.conf.{}.rp_filter", interface.replace('.', "/"))
+}
+
+fn is_reverse_path(name: &str) -> bool {
+    name.starts_with("net.ipv4.conf.") && name.ends_with(".rp_filter")
+}
+
+#[cfg(test)]
+mod tests;
