@@ -4,7 +4,10 @@
 //! - [`receive`]: whether a packet is an advert for it, in keepalived's order of checks, and if not, why not;
 //! - [`track`]: scripts that rise and fall, and the priority that weights add up to;
 //! - [`reason`]: why a router is in the state that it is in, as a closed list with a sentence for each;
-//! - [`engine`]: all virtual routers of a host, with their links, addresses, scripts and groups.
+//! - [`engine`]: all virtual routers of a host, with their links, addresses, scripts, groups and announcements.
+//!
+//! `simulation`, which only tests are built with, has random histories of some hosts on a bad network, and the laws that
+//! must hold in all of them.
 //!
 //! All of it is pure: packets, links and time come in, and what is to be done comes out, in order.
 //!

@@ -141,12 +141,12 @@ mod tests {
         assert_eq!(messages(&ipv4), []);
     }
 
-    /// The kernel's own answer: the loopback interface is one of those that it tells.
+    /// The kernel's own answer: the loopback interface is one of those that it tells, where there is IPv6 at all.
     #[test]
     fn the_kernel_answers() {
+        let Ok(expected) = std::fs::read_to_string("/proc/sys/net/ipv6/conf/lo/forwarding") else { return };
         let forwarding = Forwarding::open().unwrap();
         let found = forwarding.read(&mut vec![0; 64 * 1024]);
-        let expected = std::fs::read_to_string("/proc/sys/net/ipv6/conf/lo/forwarding").unwrap();
         assert!(found.contains(&(1, expected.trim() == "1")), "{found:?}");
     }
 }

@@ -84,6 +84,9 @@ impl Machine {
 
     /// Two routers say that the addresses are theirs, and the other's address is the lower one: it is to yield. Where it
     /// does not, because it does not hear us, two that answer for one address are worse than the wrong one.
+    ///
+    /// As newer versions of keepalived do. 2.2.7 was seen to fall to 254 at the first such advert, whoever has the higher
+    /// address; beside it we stay.
     fn contest(&mut self, active: Active, heard: Heard, now: Instant) {
         let patience = self.settings.interval.duration().max(heard.interval) * 6 / 5;
         let over_at = now + patience * 2;

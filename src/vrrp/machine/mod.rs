@@ -15,8 +15,8 @@
 //! An owner (priority 255) goes from Initialize and Fault to Active at once. A router that was told to start later stays in
 //! Initialize until then.
 //!
-//! One file for each state that does something: [`backup`](self) listens and takes over, [`active`](self) advertises and
-//! contends; [`state`](State) has their deadlines, [`settings`](Settings) the times that follow from the configuration.
+//! One file for each state that does something: `backup` listens and takes over, `active` advertises and contends;
+//! [`state`](State) has their deadlines, [`settings`](Settings) the times that follow from the configuration.
 //!
 //! Where the RFC leaves room, or keepalived differs, this does as keepalived 2.2.7 does, so that the two can share a
 //! virtual router. The differences are noted at their arms.
