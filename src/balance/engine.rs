@@ -28,8 +28,8 @@ use super::roster::{Roster, ServerStatus};
 use super::table::Table;
 use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
-use crate::check::Outcome;
-use crate::model::{CheckKind, Config, Connect, OnStop, Timeouts};
+use crate::check::{Outcome, Stage};
+use crate::model::{CheckKind, Config, OnStop, Timeouts};
 use kernel::{Kernel, Look};
 
 /// What the engine needs to know at its birth.
@@ -49,13 +49,6 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub(super) u64);
 
-#[cfg(test)]
-impl ProbeId {
-    pub(crate) fn for_test(number: u64) -> Self {
-        Self(number)
-    }
-}
-
 /// What the engine is told.
 #[derive(Debug)]
 pub enum Input {
@@ -74,6 +67,8 @@ pub enum Input {
     Applied(Vec<StepOutcome>),
     /// A probe came to its end.
     Probed(ProbeId, Outcome),
+    /// A probe has come so far.
+    Reached(ProbeId, Stage),
     /// [`Balancer::poll_timeout`] has passed.
     Wake,
     /// Come to a clean end.
@@ -83,7 +78,7 @@ pub enum Input {
 /// What the engine wants done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Begin a probe of [`Balancer::connect`].
+    /// Begin a probe, of [`Balancer::probe`].
     StartProbe(ProbeId),
     /// Drop a probe, without a word.
     CancelProbe(ProbeId),
@@ -215,13 +210,14 @@ impl Balancer {
             (Life::Running | Life::Stopping, Input::Unread { missing, reason }) => self.unread(missing, reason),
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
+            (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
             (Life::Running, Input::Wake) => {
                 self.wake_checks();
                 self.wake_kernel();
             }
             (Life::Stopping, Input::Wake) => self.wake_kernel(),
             (Life::Running, Input::Stop) => self.stop(),
-            (Life::Stopping, Input::Configure(_) | Input::Probed(..) | Input::Stop)
+            (Life::Stopping, Input::Configure(_) | Input::Probed(..) | Input::Reached(..) | Input::Stop)
             | (
                 Life::Stopped,
                 Input::Configure(_)
@@ -229,6 +225,7 @@ impl Balancer {
                 | Input::Unread { .. }
                 | Input::Applied(_)
                 | Input::Probed(..)
+                | Input::Reached(..)
                 | Input::Wake
                 | Input::Stop,
             ) => {}
@@ -314,12 +311,11 @@ impl Balancer {
         self.outputs.push_back(Output::Stopped);
     }
 
-    /// Whom a probe calls, while it runs.
+    /// What a probe tries, while it runs.
     #[must_use]
-    pub fn connect(&self, probe: ProbeId) -> Option<&Connect> {
+    pub fn probe(&self, probe: ProbeId) -> Option<&CheckKind> {
         let (_, _, check) = self.roster.check(*self.running.get(&probe.0)?)?;
-        let CheckKind::Tcp(connect) = &check.kind;
-        Some(connect)
+        Some(&check.kind)
     }
 
     /// The configuration in force.

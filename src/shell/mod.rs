@@ -7,6 +7,7 @@ pub mod control;
 pub mod files;
 pub mod kernel_view;
 pub mod log;
+mod probe;
 pub mod router;
 pub mod supervisor;
 pub mod sysctl;

@@ -8,8 +8,8 @@ use crate::balance::plan::Step;
 use crate::balance::table::{Service, TimeoutSeconds};
 use crate::check::Obstacle;
 use crate::model::{
-    Check, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey,
-    ServiceSettings, Weight,
+    Check, Connect, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
+    ServiceKey, ServiceSettings, Weight,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -160,7 +160,7 @@ impl World {
     /// Ends every probe that runs.
     fn answer(&mut self) {
         for probe in std::mem::take(&mut self.probes) {
-            let Some(target) = self.engine.connect(probe).map(|connect| connect.target) else { continue };
+            let Some(target) = self.engine.probe(probe).map(|connect| connect.connect().target) else { continue };
             let outcome = match self.obstacle {
                 Some(obstacle) => Outcome::NotTried(obstacle),
                 None if self.dead.contains(&target) => Outcome::Refused,
@@ -311,7 +311,7 @@ fn a_server_is_up_only_if_all_its_checks_say_so() {
     let mut world = World::new(empty());
     let mut two = server(1, true);
     let mut other = two.checks[0].clone();
-    let CheckKind::Tcp(connect) = &mut other.kind;
+    let CheckKind::Tcp(connect) = &mut other.kind else { panic!() };
     connect.target.set_port(81);
     two.checks.push(other);
     world.dead.insert("10.0.0.1:81".parse().unwrap());
@@ -451,7 +451,7 @@ fn a_probe_that_runs_survives_a_reload_and_that_of_a_server_that_went_does_not()
     assert_eq!(world.probes.len(), 2);
     configure(&mut world, config(1, &[server(2, true)]));
     assert_eq!(world.probes.len(), 1);
-    let target = world.engine.connect(*world.probes.first().unwrap()).unwrap().target;
+    let target = world.engine.probe(*world.probes.first().unwrap()).unwrap().connect().target;
     assert_eq!(target, "10.0.0.2:80".parse().unwrap());
     world.take_steps();
     world.answer();

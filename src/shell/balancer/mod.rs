@@ -13,7 +13,6 @@
 mod journal;
 mod kernel;
 mod ledger_file;
-mod probe;
 mod run;
 mod translate;
 mod view;

@@ -12,12 +12,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::journal::Journal;
 use super::kernel::{Connections, Kernel, Rows};
 use super::ledger_file::LedgerFile;
-use super::probe::Prober;
 use super::view::LoopState;
 use super::{BalancerEvent, ConfigureReply, Options, Request, view};
 use crate::api::PlannedStep;
-use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, StepOutcome};
+use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
 use crate::model::Config;
+use crate::shell::probe::{Prober, Progress};
 
 /// The token of the inbox; those of probes count up from 0.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -56,7 +56,7 @@ struct Loop {
     events: Sender<BalancerEvent>,
     balancer: Balancer,
     kernel: Kernel,
-    prober: Prober,
+    prober: Prober<ProbeId>,
     ledger: LedgerFile,
     journal: Journal,
     /// Those who wait for the end of a `Configure`, and what there is to tell them.
@@ -131,8 +131,10 @@ impl Loop {
             let mut taken = 0;
             for event in events.iter() {
                 taken += 1;
-                if let Some((probe, outcome)) = self.prober.ready(event.token()) {
-                    self.balancer.handle(Input::Probed(probe, outcome), now);
+                match self.prober.ready(event.token()) {
+                    Some((probe, Progress::Done(outcome))) => self.balancer.handle(Input::Probed(probe, outcome), now),
+                    Some((probe, Progress::Reached(stage))) => self.balancer.handle(Input::Reached(probe, stage), now),
+                    None => {}
                 }
             }
             if taken < EVENTS {
@@ -165,6 +167,7 @@ impl Loop {
         match request {
             Request::Configure(config, reply) => {
                 self.configuring.push(reply);
+                self.prober.reload();
                 self.balancer.handle(Input::Configure(config), now);
                 self.perform();
             }
@@ -207,8 +210,8 @@ impl Loop {
             let now = Instant::now();
             match output {
                 Output::StartProbe(id) => {
-                    if let Some(connect) = self.balancer.connect(id)
-                        && let Some(outcome) = self.prober.start(id, connect)
+                    if let Some(probe) = self.balancer.probe(id)
+                        && let Some(outcome) = self.prober.start(id, probe)
                     {
                         self.balancer.handle(Input::Probed(id, outcome), Instant::now());
                     }
