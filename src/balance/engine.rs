@@ -15,6 +15,7 @@
 
 mod checks;
 mod kernel;
+mod watched;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,8 +30,11 @@ use super::table::Table;
 use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
 use crate::check::{Outcome, Stage};
-use crate::model::{CheckKind, Config, OnStop, Timeouts};
+use crate::model::{CheckKind, Config, OnStop, ServiceKey, Timeouts};
 use kernel::{Kernel, Look};
+use watched::Watched;
+
+pub use watched::ServiceHealth;
 
 /// What the engine needs to know at its birth.
 #[derive(Debug, Clone)]
@@ -96,6 +100,9 @@ pub enum Output {
     Ready,
     /// The end.
     Stopped,
+    /// How a service stands that [`Config::watched_services`] names: at first, and whenever that changes. `None`: there is
+    /// no such service.
+    ServiceHealth(ServiceKey, Option<ServiceHealth>),
 }
 
 /// Counters since the start.
@@ -166,6 +173,7 @@ pub struct Balancer {
     /// People know that IPVS is missing.
     missing_told: bool,
     counts: Counts,
+    watched: Watched,
 }
 
 impl Balancer {
@@ -198,6 +206,7 @@ impl Balancer {
             ready: false,
             missing_told: false,
             counts: Counts::default(),
+            watched: Watched::default(),
         }
     }
 
@@ -206,8 +215,14 @@ impl Balancer {
         self.now = now;
         match (self.life, input) {
             (Life::Running, Input::Configure(config)) => self.configure(config),
-            (Life::Running | Life::Stopping, Input::Read(table)) => self.read(table),
-            (Life::Running | Life::Stopping, Input::Unread { missing, reason }) => self.unread(missing, reason),
+            (Life::Running | Life::Stopping, Input::Read(table)) => {
+                self.read(table);
+                self.stir();
+            }
+            (Life::Running | Life::Stopping, Input::Unread { missing, reason }) => {
+                self.unread(missing, reason);
+                self.stir();
+            }
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
             (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
@@ -235,6 +250,7 @@ impl Balancer {
     /// The next thing to do. When there is nothing more, what has gathered is compared and ordered.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
+            self.tell_services();
             self.settle();
         }
         self.outputs.pop_front()
@@ -254,6 +270,7 @@ impl Balancer {
         let claims = Ledger::of(&config);
         let roster = Roster::new(config, Some(&self.roster), &mut self.random, self.now);
         self.replace_roster(roster);
+        self.watch_services();
         self.troubles.clear();
         self.fights.clear();
         self.suspect = None;

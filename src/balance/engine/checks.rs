@@ -70,6 +70,7 @@ impl Balancer {
         if verdict.is_some()
             && let Some(health) = self.roster.verdict(check, self.now)
         {
+            self.stir();
             self.health_changed(check, health);
         }
     }

@@ -18,6 +18,7 @@ use crate::api::PlannedStep;
 use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
 use crate::model::Config;
 use crate::shell::probe::{Prober, Progress};
+use crate::shell::service_board::ServiceBoard;
 
 /// The token of the inbox; those of probes count up from 0.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -67,6 +68,7 @@ struct Loop {
     stopping: Vec<Sender<()>>,
     stopped: bool,
     state: LoopState,
+    services: Arc<ServiceBoard>,
 }
 
 impl Loop {
@@ -97,6 +99,7 @@ impl Loop {
             stopping: Vec::new(),
             stopped: false,
             state: LoopState::default(),
+            services: options.services,
         })
     }
 
@@ -168,6 +171,7 @@ impl Loop {
             Request::Configure(config, reply) => {
                 self.configuring.push(reply);
                 self.prober.reload();
+                self.services.keep(&config.watched_services);
                 self.balancer.handle(Input::Configure(config), now);
                 self.perform();
             }
@@ -242,6 +246,7 @@ impl Loop {
                     self.send(BalancerEvent::Ready);
                 }
                 Output::Stopped => self.stopped = true,
+                Output::ServiceHealth(key, health) => self.services.post(key, health),
             }
         }
     }

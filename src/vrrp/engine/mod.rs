@@ -18,6 +18,7 @@
 mod addresses;
 mod configure;
 mod event;
+mod facts;
 mod groups;
 mod health;
 mod instance;
@@ -35,6 +36,7 @@ use super::machine;
 use crate::model::{Command, Config, RunAs, VirtualAddress};
 
 pub use event::Event;
+pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, InstanceStatus, TrackStatus};
 
@@ -135,6 +137,8 @@ pub enum Input<'a> {
     Deadline,
     /// The end: leave every virtual router.
     Stop,
+    /// Something that is watched beside links and scripts.
+    Fact(Fact),
 }
 
 /// A socket that is needed.
@@ -320,6 +324,8 @@ impl Router {
             }
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
+            // No router of this engine watches any of it yet.
+            Input::Fact(_) => {}
         }
     }
 
