@@ -56,8 +56,12 @@ fn try_run(mail: &mut Mail, tell: &dyn Fn(Fact)) -> io::Result<()> {
     let prober = Prober::new(poll.registry().try_clone()?);
     let mut checks = Checks { slots: Vec::new(), prober, probes: 0, tell };
     let mut events = Events::with_capacity(EVENTS);
-    while !mail.ended {
-        if let Some(config) = mail.read() {
+    loop {
+        let config = mail.read();
+        if mail.ended {
+            return Ok(());
+        }
+        if let Some(config) = config {
             checks.configure(&config, Instant::now());
         }
         let next = checks.slots.iter().map(|slot| slot.machine.poll_timeout()).min();
@@ -71,7 +75,6 @@ fn try_run(mail: &mut Mail, tell: &dyn Fn(Fact)) -> io::Result<()> {
         let now = checks.answers(&mut poll, &mut events)?;
         checks.wake(now);
     }
-    Ok(())
 }
 
 impl Checks<'_> {

@@ -6,8 +6,8 @@
 //! two walks agree. All files are also read every ten seconds, for what inotify does not tell (other hosts of a
 //! network file system, mounts); where there is no inotify, every second, and the log says so once.
 //!
-//! A file that is just being written is empty for a moment. An empty or unfinished line counts when its writer has closed
-//! the file, or nothing more came for a tenth of a second.
+//! A file that is just being written is empty for a moment. An empty file or a line without an end counts when nothing
+//! more has come for a moment after its writer closed it, or for half a second.
 
 mod way;
 
@@ -33,8 +33,11 @@ use way::Way;
 const READ_INTERVAL: Duration = Duration::from_secs(10);
 /// ... where there is no inotify.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long an unfinished line may stay so before it counts.
-const UNFINISHED: Duration = Duration::from_millis(100);
+/// How long an empty file or a line without an end must stay so before it counts: its writer may be at work.
+const UNFINISHED: Duration = Duration::from_millis(500);
+/// ... where its writer has closed it. The kernel tells of a change a moment after it, so that what was read may be the work
+/// of the next writer.
+const CLOSED: Duration = Duration::from_millis(20);
 /// Bytes of a file that are read.
 const LONGEST_LINE: u64 = 128;
 /// Characters of a line that is no number that are told.
@@ -91,8 +94,12 @@ fn write_number(path: &str, value: i32, overwrite: bool) -> io::Result<()> {
 
 pub(super) fn run(mail: &mut Mail, tell: &dyn Fn(Fact), start: &mut Start) {
     let mut watch = Watch::default();
-    while !mail.ended {
-        if let Some(config) = mail.read() {
+    loop {
+        let config = mail.read();
+        if mail.ended {
+            return;
+        }
+        if let Some(config) = config {
             start.write(&config.files);
             watch.configure(&config);
         }
@@ -107,8 +114,8 @@ struct Watched {
     config: TrackFile,
     way: Way,
     told: Option<FileContent>,
-    /// When a line that is not finished counts as it is.
-    patience_until: Option<Instant>,
+    /// A line that was found without an end, and when it counts as it is if nothing happens till then.
+    unfinished: Option<(FileContent, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -132,12 +139,8 @@ enum Writer {
 
 impl Watch {
     fn configure(&mut self, config: &Config) {
-        let file = |config: &TrackFile| Watched {
-            config: config.clone(),
-            way: Way::default(),
-            told: None,
-            patience_until: None,
-        };
+        let file =
+            |config: &TrackFile| Watched { config: config.clone(), way: Way::default(), told: None, unfinished: None };
         self.files = config.files.iter().map(file).collect();
         self.folders.clear();
         self.inotify = None;
@@ -159,7 +162,7 @@ impl Watch {
     }
 
     fn next(&self) -> Option<Instant> {
-        self.files.iter().filter_map(|file| file.patience_until).chain(self.read_at).min()
+        self.files.iter().filter_map(|file| Some(file.unfinished.as_ref()?.1)).chain(self.read_at).min()
     }
 
     fn catch_up(&mut self, now: Instant, tell: &dyn Fn(Fact)) {
@@ -171,12 +174,9 @@ impl Watch {
             self.read_at = Some(now + interval);
         }
         for file in &mut self.files {
-            let waited = file.patience_until.is_some_and(|until| until <= now);
+            let waited = file.unfinished.as_ref().is_some_and(|(_, until)| *until <= now);
             if due || waited || changed.is_some() {
-                // Nobody knows who has written, at the first look and where inotify is silent.
-                let writer =
-                    if waited || file.told.is_none() { Writer::Done } else { changed.unwrap_or(Writer::Unknown) };
-                file.read(writer, now, tell);
+                file.read(changed, now, tell);
             }
         }
     }
@@ -200,10 +200,9 @@ impl Watch {
                     (Some(_), None) => false,
                 };
                 let finished = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_TO;
-                if of_interest && event.mask.intersects(finished) {
-                    changed = Some(Writer::Done);
-                } else if of_interest && changed.is_none() {
-                    changed = Some(Writer::Unknown);
+                if of_interest {
+                    // The last word counts: after one writer, the next may have begun.
+                    changed = Some(if event.mask.intersects(finished) { Writer::Done } else { Writer::Unknown });
                 }
             }
         }
@@ -261,20 +260,36 @@ fn flags() -> AddWatchFlags {
 }
 
 impl Watched {
-    fn read(&mut self, writer: Writer, now: Instant, tell: &dyn Fn(Fact)) {
+    fn read(&mut self, changed: Option<Writer>, now: Instant, tell: &dyn Fn(Fact)) {
         let (content, finished) = match &self.way.file {
             Some(path) => read(path),
             None => (FileContent::Missing, true),
         };
-        if !finished && writer == Writer::Unknown && self.told.as_ref() != Some(&content) {
-            self.patience_until.get_or_insert(now + UNFINISHED);
+        let before = self.unfinished.take();
+        if self.told.as_ref() == Some(&content) {
             return;
         }
-        self.patience_until = None;
-        if self.told.as_ref() != Some(&content) {
-            self.told = Some(content.clone());
-            tell(Fact::File { name: self.config.name.clone(), content });
+        // The first look takes what it finds.
+        if !finished && self.told.is_some() {
+            let patience = match changed {
+                Some(Writer::Unknown) => UNFINISHED,
+                Some(Writer::Done) | None => CLOSED,
+            };
+            match before {
+                Some((same, until)) if same == content && changed.is_none() => {
+                    if now < until {
+                        self.unfinished = Some((same, until));
+                        return;
+                    }
+                }
+                Some(_) | None => {
+                    self.unfinished = Some((content, now + patience));
+                    return;
+                }
+            }
         }
+        self.told = Some(content.clone());
+        tell(Fact::File { name: self.config.name.clone(), content });
     }
 }
 

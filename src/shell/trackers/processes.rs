@@ -35,8 +35,12 @@ const MOST_EVENTS: usize = 100_000;
 
 pub(super) fn run(mail: &mut Mail, tell: &dyn Fn(Fact)) {
     let mut watch = Watch::default();
-    while !mail.ended {
-        if let Some(config) = mail.read() {
+    loop {
+        let config = mail.read();
+        if mail.ended {
+            return;
+        }
+        if let Some(config) = config {
             watch.configure(&config);
         }
         watch.catch_up(Instant::now());

@@ -49,7 +49,9 @@ pub(super) fn read(pid: i32) -> Option<Process> {
 fn name_and_state(stat: &[u8]) -> Option<(&[u8], u8)> {
     let begin = stat.iter().position(|byte| *byte == b'(')?;
     let end = stat.iter().rposition(|byte| *byte == b')')?;
-    Some((stat.get(begin + 1..end)?, *stat.get(end + 2)?))
+    let name = stat.get(begin + 1..end)?;
+    // Who writes to /proc/PID/comm with `echo` names itself so.
+    Some((name.strip_suffix(b"\n").unwrap_or(name), *stat.get(end + 2)?))
 }
 
 fn bytes(path: &str, most: u64) -> Option<Vec<u8>> {
@@ -65,6 +67,7 @@ mod tests {
     #[test]
     fn a_name_may_hold_anything() {
         assert_eq!(name_and_state(b"12 (a) b) (c) S 1 2"), Some((&b"a) b) (c"[..], b'S')));
+        assert_eq!(name_and_state(b"12 (a\n) S"), Some((&b"a"[..], b'S')));
         assert_eq!(name_and_state(b"12 () Z"), Some((&b""[..], b'Z')));
         for bad in [&b""[..], b"12", b"12 (a", b"12 (a)", b") ("] {
             assert_eq!(name_and_state(bad), None);
