@@ -7,7 +7,7 @@
 //! network file system, mounts); where there is no inotify, every second, and the log says so once.
 //!
 //! A file that is just being written is empty for a moment. An empty file or a line without an end counts when nothing
-//! more has come for a moment after its writer closed it, or for half a second.
+//! more has come for half a second; a line, as soon as its writer has closed the file.
 
 mod way;
 
@@ -33,10 +33,10 @@ use way::Way;
 const READ_INTERVAL: Duration = Duration::from_secs(10);
 /// ... where there is no inotify.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long an empty file or a line without an end must stay so before it counts: its writer may be at work.
+/// How long an empty file or a line without an end must stay so before it counts: its writer may be at work. Even if one has
+/// just closed it: the next empties it a while before the kernel tells of that, while a disk is slow.
 const UNFINISHED: Duration = Duration::from_millis(500);
-/// ... where its writer has closed it. The kernel tells of a change a moment after it, so that what was read may be the work
-/// of the next writer.
+/// ... a line that is not empty, where its writer has closed the file.
 const CLOSED: Duration = Duration::from_millis(20);
 /// Bytes of a file that are read.
 const LONGEST_LINE: u64 = 128;
@@ -271,9 +271,10 @@ impl Watched {
         }
         // The first look takes what it finds.
         if !finished && self.told.is_some() {
+            let empty = content == FileContent::NotANumber(String::new());
             let patience = match changed {
-                Some(Writer::Unknown) => UNFINISHED,
-                Some(Writer::Done) | None => CLOSED,
+                Some(Writer::Done) | None if !empty => CLOSED,
+                Some(Writer::Unknown | Writer::Done) | None => UNFINISHED,
             };
             match before {
                 Some((same, until)) if same == content && changed.is_none() => {
