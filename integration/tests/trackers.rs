@@ -438,9 +438,9 @@ fn say(stream: &mut TcpStream, text: &str) {
     let _ = stream.write_all(text.as_bytes());
 }
 
-/// Until the other side closes.
+/// Until the other side closes. All is read: what is left unread would make the end a reset.
 fn stay(mut stream: TcpStream) {
-    let _ = stream.read(&mut [0; 16]);
+    while stream.read(&mut [0; 1024]).is_ok_and(|read| read > 0) {}
 }
 
 fn reset(stream: &TcpStream) {
