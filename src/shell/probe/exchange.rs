@@ -87,7 +87,8 @@ fn plain(
     let mut buffer = [0; PIECE];
     loop {
         match socket.read(&mut buffer) {
-            Ok(0) => return Err(Outcome::ClosedEarly),
+            // An error is told once: where writing met it, reading finds an end.
+            Ok(0) => return Err(broken.unwrap_or(Outcome::ClosedEarly)),
             Ok(count) => {
                 if let Some(outcome) = head.read(probe, buffer.get(..count).unwrap_or_default()) {
                     return Err(outcome);
@@ -110,6 +111,7 @@ fn encrypted(
     mut socket: &Socket,
 ) -> Result<(), Outcome> {
     let mut broken = None;
+    let mut ended = false;
     loop {
         while connection.wants_write() && broken.is_none() {
             match connection.write_tls(&mut socket) {
@@ -124,7 +126,10 @@ fn encrypted(
         }
         match connection.read_tls(&mut socket) {
             // Told below, after what came before it.
-            Ok(0) => broken = Some(Outcome::ClosedEarly),
+            Ok(0) => {
+                ended = true;
+                broken.get_or_insert(Outcome::ClosedEarly);
+            }
             Ok(count) => *received += count,
             Err(error) => match trouble(&error) {
                 Trouble::Again => continue,
@@ -140,8 +145,8 @@ fn encrypted(
         if let Some(outcome) = decrypted(probe, head, connection) {
             return Err(outcome);
         }
-        if broken == Some(Outcome::ClosedEarly) {
-            return Err(Outcome::ClosedEarly);
+        if let Some(outcome) = broken.filter(|_| ended) {
+            return Err(outcome);
         }
         if *received > MOST_TLS_BYTES {
             return Err(if connection.is_handshaking() {
