@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::{Code, Severity, brief, example, keepalived, only, toml};
 use crate::config::keepalived::keywords::{Place, Status, Takes};
-use crate::model::{
-    CheckKind, Config, Forwarding, ServiceKey, StartAs, Transport, Tunnel, TunnelChecksum, VrrpVersion,
-};
+use crate::model::{Config, Forwarding, ServiceKey, StartAs, Transport, Tunnel, TunnelChecksum, VrrpVersion};
 
 fn router(words: &str) -> String {
     format!(
@@ -158,7 +156,7 @@ fn services() {
     let server = &service.servers[0];
     assert!(server.inhibit_on_failure);
     let check = &server.checks[0];
-    let CheckKind::Tcp(connect) = &check.kind;
+    let connect = check.kind.connect();
     assert_eq!((check.interval, connect.timeout), (Duration::from_secs(6), Duration::from_secs(2)));
     assert_eq!((check.retry, check.retry_interval), (3, Duration::from_millis(500)));
     assert_eq!(check.warmup, Some(Duration::from_secs(1)));
@@ -216,7 +214,7 @@ fn defaults_are_keepalived_s() {
     let server = &config.services[0].servers[0];
     assert_eq!((server.settings.forwarding, server.key.port), (Forwarding::Masquerade, 8080));
     let check = &server.checks[0];
-    let CheckKind::Tcp(connect) = &check.kind;
+    let connect = check.kind.connect();
     assert_eq!((check.interval, check.retry, connect.timeout), (Duration::from_secs(60), 1, Duration::from_secs(5)));
     assert_eq!((check.retry_interval, check.warmup), (Duration::from_secs(1), None));
 }

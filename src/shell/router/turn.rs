@@ -24,9 +24,11 @@ use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::Config;
+use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
+use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
@@ -40,6 +42,8 @@ const PACKETS_A_TURN: usize = 64;
 /// Packets read from one socket before a deadline is believed: more than its buffer holds, so that an advert is found
 /// behind any flood.
 const PACKETS_BEFORE_A_DEADLINE: usize = 512;
+/// Facts taken from the trackers in one turn.
+const FACTS_A_TURN: usize = 64;
 /// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -65,12 +69,22 @@ pub(super) struct Loop {
     fifos: Fifos,
     settings: LinkSettings,
     filter: Filter,
+    eyes: Eyes,
+    services: Arc<ServiceBoard>,
+    /// All of them are to be read, not only what has changed.
+    all_services: bool,
     events: Sender<RouterEvent>,
     first: Option<Arc<Config>>,
     buffer: Vec<u8>,
     /// Whoever waits for the end.
     stopping: Vec<Sender<()>>,
     stopped: bool,
+}
+
+/// Those who watch what routers watch, and what they have told.
+pub(super) struct Eyes {
+    pub(super) trackers: Trackers,
+    pub(super) facts: Receiver<Fact>,
 }
 
 impl Loop {
@@ -80,6 +94,7 @@ impl Loop {
         knock: Arc<EventFd>,
         runner: Runner,
         settings: LinkSettings,
+        eyes: Eyes,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -110,6 +125,9 @@ impl Loop {
             fifos: Fifos::default(),
             settings,
             filter: Filter::default(),
+            eyes,
+            services: options.services,
+            all_services: true,
             events: options.events,
             first: Some(options.config),
             buffer: vec![0; 64 * 1024],
@@ -250,8 +268,32 @@ impl Loop {
                 Ok(Message::ScriptDone { run, outcome }) => {
                     self.router.handle(Input::ScriptDone { run, outcome }, Instant::now());
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
+        }
+        self.read_facts();
+        self.read_services();
+    }
+
+    /// Takes what the trackers have told, so much at a time that no deadline waits for it.
+    fn read_facts(&mut self) {
+        for _ in 0..FACTS_A_TURN {
+            let Ok(fact) = self.eyes.facts.try_recv() else { return };
+            self.router.handle(Input::Fact(fact), Instant::now());
+        }
+        // There may be more: in the next turn.
+        let _ = self.knock.write(1);
+    }
+
+    fn read_services(&mut self) {
+        match self.services.read(self.all_services) {
+            Some(facts) => {
+                let now = Instant::now();
+                self.all_services = false;
+                facts.into_iter().for_each(|fact| self.router.handle(Input::Fact(fact), now));
+            }
+            // The balancer writes there now: in the next turn.
+            None => drop(self.knock.write(1)),
         }
     }
 
@@ -259,7 +301,11 @@ impl Loop {
         let global = &config.global;
         self.runner.secure(global.script_security);
         self.fifos.configure(&config.router, global.script_user.as_ref(), global.script_security);
+        // Before the engine: what it asks to be watched is watched by then.
+        self.eyes.trackers.configure(&config);
         self.router.handle(Input::Configure(config), Instant::now());
+        self.all_services = true;
+        self.read_services();
     }
 
     /// Does what the router wants done, in its order.

@@ -18,7 +18,7 @@ fn connect(target: SocketAddr) -> Connect {
 
 struct Bench {
     poll: mio::Poll,
-    prober: Prober,
+    prober: Prober<u64>,
 }
 
 impl Bench {
@@ -30,17 +30,17 @@ impl Bench {
 
     /// Runs one probe to its end; the engine's deadline is a generous one.
     fn run(&mut self, connect: &Connect) -> Outcome {
-        self.prober.start(ProbeId::for_test(1), connect).unwrap_or_else(|| self.wait().1)
+        self.prober.start(1, &CheckKind::Tcp(connect.clone())).unwrap_or_else(|| self.wait().1)
     }
 
-    fn wait(&mut self) -> (ProbeId, Outcome) {
+    fn wait(&mut self) -> (u64, Outcome) {
         let end = Instant::now() + Duration::from_secs(30);
         let mut events = mio::Events::with_capacity(8);
         loop {
             self.poll.poll(&mut events, Some(Duration::from_secs(1))).unwrap();
             for event in &events {
-                if let Some(outcome) = self.prober.ready(event.token()) {
-                    return outcome;
+                if let Some((id, Progress::Done(outcome))) = self.prober.ready(event.token()) {
+                    return (id, outcome);
                 }
             }
             assert!(Instant::now() < end, "no outcome");
@@ -136,9 +136,8 @@ fn a_cancelled_probe_says_nothing_and_frees_its_place() {
     socket.listen(0).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let mut silent = None;
-    for n in 0..64 {
-        let id = ProbeId::for_test(n);
-        if bench.prober.start(id, &connect(address)).is_none() && bench.poll_once().is_none() {
+    for id in 0..64 {
+        if bench.prober.start(id, &CheckKind::Tcp(connect(address))).is_none() && bench.poll_once().is_none() {
             silent = Some(id);
             break;
         }
@@ -152,7 +151,7 @@ fn a_cancelled_probe_says_nothing_and_frees_its_place() {
 
 impl Bench {
     /// What is there after a moment, if anything.
-    fn poll_once(&mut self) -> Option<(ProbeId, Outcome)> {
+    fn poll_once(&mut self) -> Option<(u64, Progress)> {
         let mut events = mio::Events::with_capacity(8);
         self.poll.poll(&mut events, Some(Duration::from_millis(50))).unwrap();
         events.iter().find_map(|event| self.prober.ready(event.token()))

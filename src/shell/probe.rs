@@ -1,9 +1,16 @@
-//! The sockets of the checks: non-blocking connects, one event each, closed without a trace.
+//! The sockets of the checks, for whichever thread runs checks: non-blocking, each with a place in that thread's epoll.
+//!
+//! A TCP check is one event. One over HTTP goes on from there: [`exchange`] moves bytes between the socket, TLS where it is
+//! wanted ([`tls`]), and [`crate::check::http`], which judges them.
 //!
 //! A connection that was accepted is closed with zero linger: a reset leaves no TIME_WAIT here and frees the server at once.
-//! How long a connect may take is the engine's business; a probe whose time is up is simply dropped.
+//! How long a probe may take is the business of the check's machine; a probe whose time is up is simply dropped.
+
+mod exchange;
+mod tls;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -16,83 +23,131 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::balance::ProbeId;
-use crate::check::{Obstacle, Outcome};
-use crate::model::Connect;
+use crate::check::{Obstacle, Outcome, Stage};
+use crate::model::{CheckKind, Connect};
+use exchange::Exchange;
+
+/// News of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It has come so far, and goes on.
+    Reached(Stage),
+    /// It is over.
+    Done(Outcome),
+}
 
 #[derive(Debug)]
-struct Running {
-    id: ProbeId,
+struct Running<Id> {
+    id: Id,
     socket: Socket,
+    stage: Stage,
+    /// What there is to say once somebody has accepted.
+    exchange: Option<Box<Exchange>>,
 }
 
 /// The probes that run. A probe's token is its place.
 #[derive(Debug)]
-pub(super) struct Prober {
+pub(super) struct Prober<Id> {
     registry: Registry,
-    places: Vec<Option<Running>>,
+    places: Vec<Option<Running<Id>>>,
     free: Vec<usize>,
-    by_id: HashMap<ProbeId, usize>,
+    by_id: HashMap<Id, usize>,
+    tls: tls::Settings,
 }
 
-impl Prober {
+impl<Id: Copy + Eq + Hash> Prober<Id> {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, places: Vec::new(), free: Vec::new(), by_id: HashMap::new() }
+        Self { registry, places: Vec::new(), free: Vec::new(), by_id: HashMap::new(), tls: tls::Settings::default() }
+    }
+
+    /// A new configuration: files that belong to checks are read anew when they are next needed.
+    pub(super) fn reload(&mut self) {
+        self.tls = tls::Settings::default();
     }
 
     /// Begins a probe. An outcome that is known at once is given back.
-    pub(super) fn start(&mut self, id: ProbeId, connect: &Connect) -> Option<Outcome> {
-        let socket = match open(connect) {
-            Ok(socket) => socket,
-            Err(obstacle) => return Some(Outcome::NotTried(obstacle)),
+    pub(super) fn start(&mut self, id: Id, kind: &CheckKind) -> Option<Outcome> {
+        self.try_start(id, kind).err()
+    }
+
+    fn try_start(&mut self, id: Id, kind: &CheckKind) -> Result<(), Outcome> {
+        let exchange = match kind {
+            CheckKind::Tcp(_) => None,
+            CheckKind::Http(probe) => Some(Box::new(Exchange::new(probe, &mut self.tls).map_err(Outcome::NotTried)?)),
         };
+        let connect = kind.connect();
+        let socket = open(connect).map_err(Outcome::NotTried)?;
         match socket.connect(&connect.target.into()) {
-            Ok(()) => return Some(accepted(&socket)),
+            Ok(()) if exchange.is_none() => return Err(accepted(&socket)),
+            Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-            Err(error) => return Some(connect_error(&error)),
+            Err(error) => return Err(connect_error(&error)),
         }
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             self.places.len() - 1
         });
+        let interest = if exchange.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
         let fd = socket.as_raw_fd();
-        if let Err(error) = self.registry.register(&mut SourceFd(&fd), Token(place), Interest::WRITABLE) {
+        if let Err(error) = self.registry.register(&mut SourceFd(&fd), Token(place), interest) {
             self.free.push(place);
-            return Some(Outcome::NotTried(obstacle(&error, Obstacle::Ports)));
+            return Err(Outcome::NotTried(obstacle(&error, Obstacle::Ports)));
         }
         if let Some(entry) = self.places.get_mut(place) {
-            *entry = Some(Running { id, socket });
+            *entry = Some(Running { id, socket, stage: Stage::Connecting, exchange });
             self.by_id.insert(id, place);
         }
-        None
+        Ok(())
     }
 
     /// Drops a probe if it runs.
-    pub(super) fn cancel(&mut self, id: ProbeId) {
+    pub(super) fn cancel(&mut self, id: Id) {
         if let Some(place) = self.by_id.remove(&id) {
             self.clear(place);
         }
     }
 
     /// Something happened to the socket in this place.
-    pub(super) fn ready(&mut self, token: Token) -> Option<(ProbeId, Outcome)> {
-        let Running { id, socket } = self.places.get(token.0)?.as_ref()?;
-        let id = *id;
-        let outcome = match socket.take_error() {
-            Ok(Some(error)) | Err(error) => connect_error(&error),
-            // Woken for nothing: still on the way.
-            Ok(None) if socket.peer_addr().is_err() => return None,
-            Ok(None) => accepted(socket),
-        };
-        self.by_id.remove(&id);
-        self.clear(token.0);
-        Some((id, outcome))
+    pub(super) fn ready(&mut self, token: Token) -> Option<(Id, Progress)> {
+        let running = self.places.get_mut(token.0)?.as_mut()?;
+        let id = running.id;
+        let progress = running.go_on()?;
+        if let Progress::Done(_) = progress {
+            self.by_id.remove(&id);
+            self.clear(token.0);
+        }
+        Some((id, progress))
     }
 
     /// Closing takes it out of the epoll too.
     fn clear(&mut self, place: usize) {
         if self.places.get_mut(place).and_then(Option::take).is_some() {
             self.free.push(place);
+        }
+    }
+}
+
+impl<Id> Running<Id> {
+    fn go_on(&mut self) -> Option<Progress> {
+        if self.stage == Stage::Connecting {
+            match self.socket.take_error() {
+                Ok(Some(error)) | Err(error) => return Some(Progress::Done(connect_error(&error))),
+                // Woken for nothing: still on the way.
+                Ok(None) if self.socket.peer_addr().is_err() => return None,
+                Ok(None) => {}
+            }
+            let accepted = accepted(&self.socket);
+            if self.exchange.is_none() || accepted != Outcome::Ok {
+                return Some(Progress::Done(accepted));
+            }
+        }
+        match self.exchange.as_mut()?.go_on(&self.socket) {
+            Err(outcome) => Some(Progress::Done(outcome)),
+            Ok(stage) if stage == self.stage => None,
+            Ok(stage) => {
+                self.stage = stage;
+                Some(Progress::Reached(stage))
+            }
         }
     }
 }
