@@ -594,6 +594,21 @@ fn all_faults_are_known_and_each_change_is_one_line() {
 }
 
 #[test]
+fn the_change_of_state_is_told_before_all_the_faults() {
+    let mut bench = Bench::bare();
+    let tracks = vec![watched(Watched::Interface("eth1".to_owned()), 0)];
+    let words = bench.configure(vec![Instance { tracks, ..instance("a", 51) }], vec![], vec![]);
+    let missing = "interface eth0 does not exist; waiting for it to appear";
+    assert_eq!(
+        words,
+        [
+            format!("! a: INIT -> FAULT: {missing}"),
+            format!("! a: cannot run: {missing}; tracked interface eth1 does not exist"),
+        ]
+    );
+}
+
+#[test]
 fn a_members_own_faults_come_before_those_of_others() {
     let config = Config {
         instances: vec![
