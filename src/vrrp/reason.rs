@@ -119,10 +119,10 @@ pub enum Fault {
         /// The interface.
         interface: String,
     },
-    /// It names no interface, and no interface has its source address.
-    SourceNowhere(IpAddr),
-    /// It speaks to peers one by one, and has none (`unicast_fault_no_peer`).
-    NoPeer,
+    /// It names no interface, and no interface has its source address; `None`: it names that neither.
+    SourceMissing(Option<IpAddr>),
+    /// It speaks to peers, and has none (`unicast_fault_no_peer`).
+    NoPeers,
 }
 
 impl fmt::Display for Reason {
@@ -195,8 +195,11 @@ impl fmt::Display for Fault {
             Self::SourceLost { source, interface } => {
                 write!(f, "source address {source} is not on interface {interface}")
             }
-            Self::SourceNowhere(source) => write!(f, "no interface has the source address {source}"),
-            Self::NoPeer => f.write_str("it has no unicast_peer to speak to"),
+            Self::SourceMissing(Some(source)) => {
+                write!(f, "no interface has its source address {source}; waiting for it to appear")
+            }
+            Self::SourceMissing(None) => f.write_str("it names neither an interface nor a source address"),
+            Self::NoPeers => f.write_str("it speaks to unicast peers, and has none"),
         }
     }
 }

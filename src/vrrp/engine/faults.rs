@@ -27,7 +27,7 @@ impl Router {
         if let Transport::Unicast { peers, .. } = &entry.config.transport
             && peers.is_empty()
         {
-            faults.push(Fault::NoPeer);
+            faults.push(Fault::NoPeers);
         }
         for (tracked, effect) in effects {
             if *effect == Effect::Fault {
@@ -53,11 +53,10 @@ impl Router {
     /// Its own interface and source address. With `dont_track_primary` an interface that is down is no fault, though
     /// nothing can be sent through it; one that is not there is.
     fn interface_faults(&self, entry: &Entry, faults: &mut Vec<Fault>) {
-        let interface = entry.interface();
         let Some(link) = self.base(entry) else {
-            faults.push(match (entry.configured_source(), interface) {
-                (Some(source), "") => Fault::SourceNowhere(source),
-                _ => Fault::InterfaceMissing(interface.to_owned()),
+            faults.push(match &entry.config.id.interface {
+                Some(interface) => Fault::InterfaceMissing(interface.clone()),
+                None => Fault::SourceMissing(entry.configured_source()),
             });
             return;
         };
