@@ -2,7 +2,7 @@
 //!
 //! - [`machine`]: one virtual router as RFC 9568 section 6 draws it, with keepalived's FAULT as a fourth state;
 //! - [`receive`]: whether a packet is an advert for it, in keepalived's order of checks, and if not, why not;
-//! - [`track`]: scripts that rise and fall, and the priority that weights add up to;
+//! - [`track`]: verdicts that rise, fall and must last, and what weights make of all that is watched;
 //! - [`reason`]: why a router is in the state that it is in, as a closed list with a sentence for each;
 //! - [`engine`]: all virtual routers of a host, with their links, addresses, scripts, groups and announcements.
 //!
@@ -12,7 +12,7 @@
 //! All of it is pure: packets, links and time come in, and what is to be done comes out, in order.
 //!
 //! ```text
-//!            link, address, script                   advert            deadline
+//!          link, address, script, fact               advert            deadline
 //!                     |                                 |                  |
 //!               engine: health  ----Ready/Wait/Fail---> machine <----------'
 //!                     ^                                 |

@@ -163,6 +163,10 @@ fn instances(page: &mut Page, instances: &[InstanceView], wide: bool) {
         let broken = !matches!(instance.state.as_str(), "MASTER" | "BACKUP");
         if broken {
             page.problem(2, &instance.reason, state_tone(&instance.state));
+            // The reason is one of them, or what came with it.
+            for fault in instance.faults.iter().filter(|fault| !instance.reason.starts_with(fault.as_str())) {
+                page.problem(2, fault, state_tone(&instance.state));
+            }
         } else if wide {
             page.text(2, &instance.reason, Tone::Dim);
         }
@@ -223,6 +227,8 @@ pub(in crate::ctl) fn effect(track: &TrackView) -> String {
     match (track.weight, track.reverse) {
         (0, false) if track.kind == "file" => "fault unless 0".to_owned(),
         (0, true) if track.kind == "file" => "fault when 0".to_owned(),
+        (0, false) if track.kind == "interface" => "fault when down".to_owned(),
+        (0, true) if track.kind == "interface" => "fault when up".to_owned(),
         (0, false) => "fault when it fails".to_owned(),
         (0, true) => "fault when it is well".to_owned(),
         (weight, false) => format!("weight {weight:+}"),
@@ -236,7 +242,8 @@ pub(in crate::ctl) fn verdict(track: &TrackView) -> (&'static str, Tone) {
     match track.ok {
         None => ("not known yet", Tone::Warn),
         Some(_) if track.fault => (well, Tone::Bad),
-        Some(ok) if ok != track.reverse || track.kind == "file" => (well, Tone::Dim),
+        // A file's number may be any; only one that cannot be read is amiss.
+        Some(ok) if ok != (track.reverse && track.kind != "file") => (well, Tone::Dim),
         Some(_) => (well, Tone::Warn),
     }
 }
@@ -306,5 +313,43 @@ pub(in crate::ctl) fn state_tone(state: &str) -> Tone {
         "BACKUP" => Tone::Plain,
         "FAULT" => Tone::Bad,
         _ => Tone::Warn,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_weight_means_and_how_it_went() {
+        for (kind, weight, reverse, ok, fault, says, tone) in [
+            ("interface", 0, false, Some(true), false, "fault when down", Tone::Dim),
+            ("interface", 0, true, Some(true), true, "fault when up", Tone::Bad),
+            ("interface", 0, true, Some(false), false, "fault when up", Tone::Dim),
+            ("script", 0, false, Some(false), true, "fault when it fails", Tone::Bad),
+            ("script", 0, true, Some(true), true, "fault when it is well", Tone::Bad),
+            ("check", -5, false, Some(false), false, "weight -5", Tone::Warn),
+            ("check", 5, true, Some(true), false, "weight +5 reverse", Tone::Warn),
+            ("check", 5, true, Some(false), false, "weight +5 reverse", Tone::Dim),
+            ("file", 2, true, Some(true), false, "weight +2 reverse", Tone::Dim),
+            ("file", 0, false, Some(true), true, "fault unless 0", Tone::Bad),
+            ("file", 0, true, Some(true), true, "fault when 0", Tone::Bad),
+            ("file", 1, false, Some(false), false, "weight +1", Tone::Warn),
+            ("service", -5, false, None, false, "weight -5", Tone::Warn),
+        ] {
+            let track = TrackView {
+                what: format!("{kind} x"),
+                kind: kind.to_owned(),
+                name: "x".to_owned(),
+                ok,
+                weight,
+                reverse,
+                adds: 0,
+                fault,
+                group: None,
+                detail: String::new(),
+            };
+            assert_eq!((effect(&track).as_str(), verdict(&track).1), (says, tone), "{track:?}");
+        }
     }
 }

@@ -123,7 +123,7 @@ impl File {
             }
             Some(FileContent::NotANumber(text)) => {
                 let shown: String = text.chars().take(SHOWN).collect();
-                Standing { ok: Some(false), value: Some(0), detail: format!("holds {shown:?}, no number; counts as 0") }
+                Standing { ok: Some(false), value: Some(0), detail: format!("has no number ({shown:?}); counts as 0") }
             }
         }
     }

@@ -45,11 +45,10 @@ impl Router {
     /// Its own interface and source address. With `dont_track_primary` an interface that is down is no fault, though
     /// nothing can be sent through it; one that is not there is.
     fn interface_faults(&self, entry: &Entry, faults: &mut Vec<Fault>) {
-        let interface = entry.interface();
         let Some(link) = self.base(entry) else {
-            faults.push(match (entry.configured_source(), interface) {
-                (source, "") => Fault::SourceMissing(source),
-                (_, _) => Fault::InterfaceMissing(interface.to_owned()),
+            faults.push(match &entry.config.id.interface {
+                Some(interface) => Fault::InterfaceMissing(interface.clone()),
+                None => Fault::SourceMissing(entry.configured_source()),
             });
             return;
         };

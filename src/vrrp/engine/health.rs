@@ -94,7 +94,12 @@ impl Router {
         entry.machine.handle(health.input(), now);
         let Health::Fail(faults) = health else { return };
         // One fault that is new is the reason of the change of state, and is told with it.
-        if (was_fault || faults.len() > 1)
+        if !was_fault && faults.len() < 2 {
+            return;
+        }
+        // The change of state is told first.
+        self.drain_one(at, now);
+        if let Some(entry) = self.instances.get_mut(at)
             && let Some(untold) = entry.fault_pace.tell(now)
         {
             let instance = Arc::clone(&entry.name);

@@ -1,8 +1,8 @@
-//! All virtual routers of a host, and what they stand on: links, addresses, scripts and sync groups.
+//! All virtual routers of a host, and what they stand on: links, addresses, all that is watched, and sync groups.
 //!
 //! Facts come in ([`Input`]): a configuration, links and addresses as the kernel tells them, packets, outcomes of scripts,
-//! time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before an address is put
-//! on, and the address is on before it is announced.
+//! reports of trackers, time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before
+//! an address is put on, and the address is on before it is announced.
 //!
 //! Some things are *levels* here, worked out anew from the facts instead of being counted up and down:
 //!

@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{
     Check, CheckKind, Connect, InterfaceDelay, NextHop, ProcessArguments, Protocol, RouterSettings, Rule, RuleAction,
     ServiceCondition, ServiceKey, StaticState, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackService,
+    VirtualRouterId,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -295,7 +296,7 @@ fn a_files_number() {
         (
             FileContent::NotANumber("ten\x1b\n".to_owned()),
             100,
-            "! file x holds \"ten\\u{1b}\\n\", no number; counts as 0",
+            "! file x has no number (\"ten\\u{1b}\\n\"); counts as 0",
         ),
         (FileContent::Number(1_000_000), 254, "! file x holds 1000000"),
     ] {
@@ -443,11 +444,15 @@ fn a_source_address_that_is_tracked_must_be_there() {
     }
     // A unicast router may speak from an address of another interface.
     let on_lo = || Input::Address(host(1, Ipv4Addr::new(10, 0, 0, 9), 32));
-    for (transport, runs) in [(multicast, false), (unicast, true)] {
+    for (transport, runs) in [(multicast, false), (unicast.clone(), true)] {
         let mut bench = Bench::new(vec![router(transport, true)]);
         bench.input(on_lo());
         assert_eq!(bench.roles() == [Role::Backup], runs);
     }
+    let nowhere =
+        Instance { id: VirtualRouterId { interface: None, ..instance("a", 51).id }, ..router(unicast, false) };
+    let bench = Bench::new(vec![nowhere]);
+    assert_eq!(bench.reason(0), "no interface has its source address 10.0.0.9; waiting for it to appear");
     let nobody = Transport::Unicast { source: None, peers: Vec::new(), ttl: 255, check_source: false };
     let bench = Bench::new(vec![Instance { transport: nobody, ..instance("a", 51) }]);
     assert_eq!(bench.reason(0), "it speaks to unicast peers, and has none");
@@ -591,6 +596,21 @@ fn all_faults_are_known_and_each_change_is_one_line() {
     assert_eq!(bench.faults(0), faults[..1]);
     let words = bench.input(Input::Link(link(2, "eth0", true)));
     assert_eq!(words, ["! a: FAULT -> BACKUP: what had failed is well again, listening for a master"]);
+}
+
+#[test]
+fn the_change_of_state_is_told_before_all_the_faults() {
+    let mut bench = Bench::bare();
+    let tracks = vec![watched(Watched::Interface("eth1".to_owned()), 0)];
+    let words = bench.configure(vec![Instance { tracks, ..instance("a", 51) }], vec![], vec![]);
+    let missing = "interface eth0 does not exist; waiting for it to appear";
+    assert_eq!(
+        words,
+        [
+            format!("! a: INIT -> FAULT: {missing}"),
+            format!("! a: cannot run: {missing}; tracked interface eth1 does not exist"),
+        ]
+    );
 }
 
 #[test]
