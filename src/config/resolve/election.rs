@@ -109,21 +109,22 @@ impl Resolver<'_> {
         let (rounded, why) = match version {
             VrrpVersion::V2 => (
                 (centiseconds.saturating_add(50) / 100 * 100).clamp(100, 25_500),
-                "version 2 counts whole seconds, up to 255",
+                "version 2 counts whole seconds, up to 255; for hundredths, let all hosts use version 3",
             ),
             VrrpVersion::V3 => (centiseconds.clamp(1, 4_095), "version 3 counts hundredths of a second, up to 40.95"),
         };
         let interval = AdvertInterval::from_centiseconds(rounded).unwrap_or(AdvertInterval::DEFAULT);
         if interval.duration() != written.value {
-            self.say(
-                Diagnostic::warning(
-                    Code::BadValue,
-                    written.span,
-                    format!("adverts cannot go out every {}", shown(written.value)),
-                )
+            let nearest = shown(interval.duration());
+            let help = match self.language {
+                Language::Keepalived => format!("taken as {nearest}{}", self.words.there),
+                Language::Toml => format!("the nearest is {nearest}; all hosts of a router need the same"),
+            };
+            let diagnostic = self
+                .slip(Code::BadValue, written.span, format!("adverts cannot go out every {}", shown(written.value)))
                 .mark(why)
-                .help(format!("taken as {}{}", shown(interval.duration()), self.words.there)),
-            );
+                .help(help);
+            self.say(diagnostic);
         }
         interval
     }
