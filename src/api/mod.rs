@@ -16,5 +16,5 @@ mod snapshot;
 pub use reply::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
 pub use snapshot::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, InstanceView, KernelView, LoopView,
-    ServerHealth, ServerView, ServiceView, Snapshot, SysctlState, SysctlView, TrackView,
+    ServerHealth, ServerView, ServiceView, Snapshot, SteeringView, SysctlState, SysctlView, TrackView,
 };

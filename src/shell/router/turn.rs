@@ -13,7 +13,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tracing::{error, info, warn};
 
-use super::netlink::{Change, Monitor, Refused, Requests};
+use super::netlink::{Change, Monitor, Refused, Requests, SteeringMonitor};
 use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -21,11 +21,12 @@ use super::{Message, Options, RouterEvent, view};
 use crate::model::Config;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output};
+use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output, SteeringWatch};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
 const MONITOR: u64 = 2;
+const STEERING: u64 = 3;
 /// Tokens from here on are sockets: this and the interface's number.
 const SOCKETS: u64 = 1 << 32;
 
@@ -47,6 +48,8 @@ pub(super) struct Loop {
     knock: Arc<EventFd>,
     monitor: Monitor,
     requests: Requests,
+    /// Hears of routes and rules, where there are any.
+    steering: Option<SteeringMonitor>,
     sockets: Sockets,
     listeners: Vec<Listener>,
     listen_again_at: Option<Instant>,
@@ -87,6 +90,7 @@ impl Loop {
             knock,
             monitor,
             requests,
+            steering: None,
             sockets: Sockets::default(),
             listeners: Vec::new(),
             listen_again_at: None,
@@ -133,6 +137,9 @@ impl Loop {
         // Links before packets: a packet on an interface that has just gone is nobody's.
         if tokens.contains(&MONITOR) {
             self.read_monitor();
+        }
+        if tokens.contains(&STEERING) {
+            self.read_steering();
         }
         for token in tokens {
             if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
@@ -286,6 +293,20 @@ impl Loop {
                 Output::Notify(notice) => self.runner.notify(notice),
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,
+                Output::UpdateAddress { index, address } => {
+                    if let Err(error) = self.requests.update_address(index, &address) {
+                        warn!("cannot change {}/{}: {error}", address.address, address.prefix_len);
+                    }
+                }
+                Output::WatchSteering(watch) => self.watch_steering(&watch),
+                Output::AddSteering { id, what, links } => {
+                    let outcome = self.requests.add_steering(&what, &links);
+                    self.router.handle(Input::Steered { id, outcome }, Instant::now());
+                }
+                Output::RemoveSteering { what, links } => match self.requests.remove_steering(&what, &links) {
+                    Ok(()) | Err(Refused::Absent) => {}
+                    Err(error) => warn!("cannot remove {what}: {error}"),
+                },
                 Output::AddLink(link) => {
                     let outcome = self.requests.add_link(&link);
                     self.link_outcome(&link.name, outcome);
@@ -403,6 +424,47 @@ impl Loop {
         }
     }
 
+    /// Listens for news of routes and rules, through a filter that fits those that are ours.
+    fn watch_steering(&mut self, watch: &SteeringWatch) {
+        if let Some(old) = self.steering.take() {
+            let _ = self.epoll.delete(old.as_fd());
+        }
+        if *watch == SteeringWatch::default() {
+            return;
+        }
+        let opened = SteeringMonitor::open(watch).and_then(|monitor| {
+            self.epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, STEERING))?;
+            Ok(monitor)
+        });
+        match opened {
+            Ok(monitor) => self.steering = Some(monitor),
+            Err(error) => {
+                error!("cannot listen for changes of routes and rules ({error}); one that is removed is not put back");
+            }
+        }
+    }
+
+    fn read_steering(&mut self) {
+        while let Some(monitor) = &self.steering {
+            let input = match monitor.read(&mut self.buffer) {
+                Ok(None) => return,
+                Ok(Some(news)) => {
+                    let now = Instant::now();
+                    for news in news {
+                        self.router.handle(Input::SteeringNews(news), now);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    warn!("news of routes and rules were lost ({error}); asking for each of ours again");
+                    Input::SteeringNewsLost
+                }
+            };
+            self.router.handle(input, Instant::now());
+            return;
+        }
+    }
+
     /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
     fn resync(&mut self) {
         let now = Instant::now();
@@ -411,6 +473,7 @@ impl Loop {
             Ok((links, addresses)) => {
                 self.router.handle(Input::Links(links), now);
                 self.router.handle(Input::Addresses(addresses), now);
+                self.router.handle(Input::SteeringNewsLost, now);
             }
             Err(error) => {
                 error!("cannot read the host's links and addresses: {error}; trying again in a second");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::api::{AddressView, InstanceView, TrackView};
+use crate::api::{AddressView, InstanceView, SteeringView, TrackView};
 use crate::vrrp::Router;
 use crate::vrrp::engine::InstanceStatus;
 use crate::wire::vrrp;
@@ -51,6 +51,11 @@ fn view(status: InstanceStatus) -> InstanceView {
         became_master: status.became_master,
         adverts_sent: status.sent,
         adverts_received: status.received,
+        steering: status
+            .steering
+            .into_iter()
+            .map(|steering| SteeringView { text: steering.text, present: steering.present, problem: steering.problem })
+            .collect(),
         adverts_dropped: status.dropped.into_iter().map(|(drop, count)| (drop.to_string(), count)).collect(),
     }
 }

@@ -1,6 +1,6 @@
 //! Virtual addresses: what is on the host, what is to be on it, and who must be told.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +47,7 @@ impl Router {
 
     /// Makes the host's addresses follow from the machines' states.
     pub(super) fn reconcile(&mut self, now: Instant) {
+        self.reconcile_statics();
         for at in 0..self.instances.len() {
             if self.instances.get(at).is_some_and(Entry::is_active) {
                 let added = self.add_missing(at, now);
@@ -63,17 +64,18 @@ impl Router {
 
     /// Adds what an active router lacks, and says what that was.
     pub(super) fn add_missing(&mut self, at: usize, now: Instant) -> Vec<HostAddress> {
-        let Some(entry) = self.instances.get(at) else { return Vec::new() };
-        if entry.retry_at.is_some() {
-            return Vec::new();
+        if let Some(entry) = self.instances.get_mut(at).filter(|entry| entry.retry_at.is_none()) {
+            entry.waiting.clear();
         }
+        let Some(entry) = self.instances.get(at) else { return Vec::new() };
         let mut missing = Vec::new();
         let mut adopted = Vec::new();
         let mut problem = None;
         for address in entry.virtual_addresses() {
             match self.place(entry, address) {
                 Some(place) if self.is_present(&place) => adopted.push(place),
-                Some(place) => missing.push((place, address.clone())),
+                Some(place) if entry.waiting.contains(&place) => {}
+                Some(place) => missing.push((place, virtual_form(address))),
                 // A link of our own is on its way.
                 None if self.link_is_coming(entry, address) => {}
                 None => {
@@ -113,9 +115,11 @@ impl Router {
         if entry.inherits {
             return;
         }
-        let places: BTreeSet<HostAddress> = self
+        // The last first: the kernel takes all addresses of a subnet along with the first of them.
+        let places: Vec<HostAddress> = self
             .places(entry)
             .into_iter()
+            .rev()
             .filter(|place| self.is_present(place))
             .filter(|place| !entry.is_owner() || entry.added.contains(place))
             .filter(|place| !self.is_wished(place, at))
@@ -124,16 +128,19 @@ impl Router {
             entry.added.clear();
         }
         for place in places {
-            self.remove(place);
+            if self.is_present(&place) {
+                self.remove(place);
+            }
         }
     }
 
     /// Lets go of what a killed predecessor left: somebody else is master, or we leave.
-    pub(super) fn disinherit(&mut self, at: usize) {
+    pub(super) fn disinherit(&mut self, at: usize, now: Instant) {
         if let Some(entry) = self.instances.get_mut(at)
             && entry.inherits
         {
             entry.inherits = false;
+            self.steer(Some(at), now);
             self.remove_present(at);
         }
     }
@@ -150,12 +157,55 @@ impl Router {
         self.outputs.extend(found);
     }
 
-    /// Whether a router other than the one given wants this address on: it is active, or inherits it.
+    /// Whether a router other than the one given wants this address on (it is active, or inherits it), or the host does.
     pub(super) fn is_wished(&self, place: &HostAddress, but: usize) -> bool {
-        self.instances
-            .iter()
-            .enumerate()
-            .any(|(at, entry)| at != but && (entry.is_active() || entry.inherits) && self.places(entry).contains(place))
+        self.is_static(place)
+            || self.instances.iter().enumerate().any(|(at, entry)| {
+                at != but && (entry.is_active() || entry.inherits) && self.places(entry).contains(place)
+            })
+    }
+
+    /// What each address of ours on the host was put on with.
+    pub(super) fn forms(&self) -> BTreeMap<HostAddress, VirtualAddress> {
+        let mut forms = BTreeMap::new();
+        for entry in self.instances.iter().filter(|entry| entry.is_active()) {
+            for address in entry.virtual_addresses() {
+                if let Some(place) = self.place(entry, address).filter(|place| entry.added.contains(place)) {
+                    forms.insert(place, virtual_form(address));
+                }
+            }
+        }
+        forms
+    }
+
+    /// Changes addresses that stay, but are to be another way than `before`. IPv6 does that in place, unless it is the
+    /// prefix length: an address is on a link once. IPv4 has an address beside itself with another prefix length, but
+    /// changes nothing in place, so it goes and comes back at once.
+    pub(super) fn reform(&mut self, before: &BTreeMap<HostAddress, VirtualAddress>) {
+        let mut gone = Vec::new();
+        let mut updates = Vec::new();
+        for entry in self.instances.iter().filter(|entry| entry.is_active()) {
+            for address in entry.virtual_addresses() {
+                let Some(place) = self.place(entry, address) else { continue };
+                let address = virtual_form(address);
+                let v6 = address.address.is_ipv6();
+                match before.get(&place) {
+                    Some(old) if alike(old, &address) => {}
+                    Some(_) if v6 => updates.push(Output::UpdateAddress { index: place.index, address }),
+                    Some(_) => gone.push(place),
+                    None if v6 => gone.extend(
+                        before.keys().filter(|old| old.index == place.index && old.address == place.address).copied(),
+                    ),
+                    None => {}
+                }
+            }
+        }
+        self.outputs.extend(updates);
+        for place in gone {
+            if self.is_present(&place) {
+                self.remove(place);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, place: HostAddress) {
@@ -181,6 +231,7 @@ impl Router {
             return;
         }
         self.forget_address(&address);
+        self.steering_address_gone(address.address);
         let owners: Vec<usize> = (0..self.instances.len())
             .filter(|at| {
                 self.instances.get(*at).is_some_and(|entry| entry.is_active() && self.places(entry).contains(&address))
@@ -188,6 +239,7 @@ impl Router {
             .collect();
         // A link that goes takes its addresses along; that is a fault of its own, told and handled as such.
         let link_is_up = self.links.get(&address.index).is_some_and(|link| link.up);
+        self.static_gone(&address, link_is_up, now);
         for at in owners {
             let Some(entry) = self.instances.get_mut(at) else { continue };
             if !link_is_up {
@@ -197,6 +249,7 @@ impl Router {
             let before = entry.put_back.insert(address, now);
             let contested = before.is_some_and(|last| now < last + ADDRESS_RETRY);
             if contested {
+                entry.waiting.insert(address);
                 entry.retry_at = Some(now + ADDRESS_RETRY);
             } else {
                 let instance = Arc::clone(&entry.name);
@@ -211,15 +264,18 @@ impl Router {
         for entry in self.instances.iter_mut().filter(|entry| entry.retry_at.is_none()) {
             if entry.added.contains(address) {
                 entry.address_problem = None;
+                entry.told.clear();
             }
         }
     }
 
     pub(super) fn add_failed(&mut self, instance: &str, address: &HostAddress, error: String, now: Instant) {
         self.forget_address(address);
+        self.static_failed(address, &error, now);
         let Some(at) = self.instances.iter().position(|entry| *entry.name == *instance) else { return };
         if let Some(entry) = self.instances.get_mut(at) {
             entry.added.remove(address);
+            entry.waiting.insert(*address);
         }
         let error = format!("cannot add {}/{}: {error}", address.address, address.prefix_len);
         self.address_trouble(at, error, now);
@@ -229,8 +285,8 @@ impl Router {
     fn address_trouble(&mut self, at: usize, error: String, now: Instant) {
         let Some(entry) = self.instances.get_mut(at) else { return };
         entry.retry_at = Some(now + ADDRESS_RETRY);
-        if entry.address_problem.as_ref() != Some(&error) {
-            entry.address_problem = Some(error.clone());
+        entry.address_problem = Some(error.clone());
+        if entry.told.insert(error.clone()) {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::AddFailed { instance, error }));
         }
@@ -254,4 +310,21 @@ impl Router {
             }
         }
     }
+}
+
+/// A virtual address as it goes on: it was somebody else's a moment ago, so the detection of duplicates would keep it
+/// unusable for a second, or for good.
+fn virtual_form(address: &VirtualAddress) -> VirtualAddress {
+    let mut address = address.clone();
+    address.options.no_dad |= address.address.is_ipv6();
+    address
+}
+
+/// Nothing that the kernel keeps differs.
+fn alike(one: &VirtualAddress, two: &VirtualAddress) -> bool {
+    let kept = |address: &VirtualAddress| {
+        let VirtualAddress { label, broadcast, scope, peer, preferred, options, .. } = address.clone();
+        (label, broadcast, scope, peer, preferred, options)
+    };
+    kept(one) == kept(two)
 }

@@ -109,6 +109,29 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// A route, a rule or a static address could not be added. Told once; it is tried again.
+    SteeringFailed {
+        /// Virtual router, or the static block.
+        owner: Arc<str>,
+        /// What.
+        what: String,
+        /// Why.
+        error: String,
+    },
+    /// Somebody took off a route, a rule or a static address that is wished; it was put back.
+    SteeringPutBack {
+        /// Virtual router, or the static block.
+        owner: Arc<str>,
+        /// What.
+        what: String,
+    },
+    /// A route or a rule that could not be added is on now.
+    SteeringOn {
+        /// Virtual router, or the static block.
+        owner: Arc<str>,
+        /// What.
+        what: String,
+    },
     /// A link of a router's own was made.
     LinkMade {
         /// Virtual router.
@@ -161,11 +184,14 @@ impl Event {
             Self::ScriptChanged { ok, .. } => !*ok,
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
+            | Self::SteeringOn { .. }
             | Self::LinkMade { .. }
             | Self::LinkFound { .. } => false,
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
+            | Self::SteeringFailed { .. }
+            | Self::SteeringPutBack { .. }
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
@@ -205,6 +231,11 @@ impl fmt::Display for Event {
                 address.address, address.prefix_len
             ),
             Self::AddFailed { instance, error } => write!(f, "{instance}: {error}; trying again every second"),
+            Self::SteeringFailed { owner, what, error } => {
+                write!(f, "{owner}: cannot add {what}: {error}; trying again until it works")
+            }
+            Self::SteeringPutBack { owner, what } => write!(f, "{owner}: somebody removed {what}; it was put back"),
+            Self::SteeringOn { owner, what } => write!(f, "{owner}: {what} is on now"),
             Self::RemoveFailed { address, error } => {
                 write!(f, "cannot remove {}/{}: {error}", address.address, address.prefix_len)
             }

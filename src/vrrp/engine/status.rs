@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::Router;
 use super::instance::{Entry, Kind};
+use super::{Router, SteeringStatus};
 use crate::model::Instance;
 use crate::vrrp::machine::{Heard, Role, State};
 use crate::vrrp::receive::Drop;
@@ -38,6 +38,8 @@ pub struct InstanceStatus {
     pub received: u64,
     /// Adverts dropped, by reason.
     pub dropped: Vec<(Drop, u64)>,
+    /// Routes and rules that move with it.
+    pub steering: Vec<SteeringStatus>,
 }
 
 /// A virtual address at one moment.
@@ -77,6 +79,12 @@ impl Router {
         for problem in entry.address_problem.iter().chain(&entry.send_problem).chain(open_door) {
             reason = format!("{reason}; {problem}");
         }
+        let steering = self.steering_status(entry);
+        for status in &steering {
+            if let Some(problem) = &status.problem {
+                reason = format!("{reason}; cannot add {}: {problem}", status.text);
+            }
+        }
         let master = match entry.machine.state() {
             State::Backup(backup) => backup.master.filter(|heard| heard.priority != 0).map(|heard| heard.source),
             State::Initialize | State::Active(_) | State::Fault => None,
@@ -94,6 +102,7 @@ impl Router {
             sent: entry.sent,
             received: entry.received,
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
+            steering,
             config: entry.config.clone(),
         }
     }
