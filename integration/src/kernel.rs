@@ -1,6 +1,6 @@
 //! Where a test runs: on this machine's kernel, or in a guest of `scripts/lab`.
 //!
-//! Two needs exist. *Namespaces* need root and any kernel; *IPVS* needs a kernel that
+//! Two needs are common. *Namespaces* need root and any kernel; *IPVS* needs a kernel that
 //! has it, in namespaces too. A test that finds its need unmet runs its own test binary
 //! again, for exactly this one test, through `scripts/lab`, and passes on what it said
 //! and how it ended. Both kinds are ordinary tests:
@@ -15,6 +15,9 @@
 //!     fn the_vip_answers() { ... }
 //! }
 //! ```
+//!
+//! A third kind, [`guest_test!`], does to its kernel what nobody may do to this machine's, such as setting its clock: it
+//! always runs in a guest.
 //!
 //! Inside a guest `IPVSD_LAB` is set (`uml`, `qemu` or `host`) and both run in place.
 //! So a whole test binary can also be run in one guest, which saves starting one for
@@ -37,6 +40,8 @@ pub enum Need {
     Namespaces,
     /// Namespaces, and IPVS in them.
     Ipvs,
+    /// A kernel of the test's own, with IPVS.
+    Guest,
 }
 
 /// Declares tests that need namespaces; they run natively under root, else in a guest.
@@ -67,6 +72,20 @@ macro_rules! lab_test {
     };
 }
 
+/// Declares tests that need a kernel of their own.
+#[macro_export]
+macro_rules! guest_test {
+    ($($(#[$attribute:meta])* fn $name:ident() $body:block)+) => {
+        $($(#[$attribute])* #[test] fn $name() {
+            $crate::kernel::run(
+                $crate::kernel::Need::Guest,
+                concat!(module_path!(), "::", stringify!($name)),
+                || $body,
+            );
+        })+
+    };
+}
+
 /// Runs a test's body where its need is met. `path` is the test's full path, the name
 /// of the crate included. The macros call this.
 ///
@@ -77,7 +96,7 @@ pub fn run(need: Need, path: &str, body: impl FnOnce()) {
     if is_met(need) {
         body();
     } else {
-        run_in_guest(path);
+        run_in_guest(path, need);
     }
 }
 
@@ -88,6 +107,7 @@ pub fn is_met(need: Need) -> bool {
     match need {
         Need::Namespaces => may_unshare(),
         Need::Ipvs => may_unshare() && has_ipvs(),
+        Need::Guest => std::env::var("IPVSD_LAB").is_ok_and(|kind| kind == "uml" || kind == "qemu"),
     }
 }
 
@@ -127,7 +147,7 @@ fn has_ipvs() -> bool {
 }
 
 /// Runs one test of the current binary through `scripts/lab`.
-fn run_in_guest(path: &str) {
+fn run_in_guest(path: &str, need: Need) {
     assert!(
         std::env::var_os("IPVSD_LAB").is_none(),
         "{path}: this is a guest of scripts/lab already, and it lacks what the test needs"
@@ -139,6 +159,10 @@ fn run_in_guest(path: &str) {
         .arg(std::env::current_exe().expect("the test knows its own file"))
         .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
         .stdin(Stdio::null());
+    if need == Need::Guest && std::env::var_os("LAB").is_none_or(|kind| kind != "qemu") {
+        // Left to choose, it might choose this machine's own kernel.
+        command.env("LAB", "uml");
+    }
     if std::env::var_os("LAB_TIMEOUT").is_none() {
         command.env("LAB_TIMEOUT", GUEST_SECONDS);
     }

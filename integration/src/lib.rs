@@ -34,6 +34,9 @@
 //! - [`command`] and [`daemon`] run programs in nodes, for a moment or for long.
 //! - [`peers`] starts Debian's keepalived and haproxy; [`web`] serves and asks;
 //!   [`traffic`] keeps connections open and notices when one breaks.
+//! - [`contender`] runs a virtual router by either program, for those that compare them;
+//!   [`tap`] has what was on the wire and when, [`sight`] reads it, [`watch`] times
+//!   addresses as they come and go, [`inject`] puts frames on the wire that nobody should send.
 //! - [`waiting`] is how a test waits: on a condition, never for a while.
 //!
 //! The network namespaces are entered by threads of the test itself, so that a socket
@@ -50,26 +53,34 @@
 
 pub mod bench;
 pub mod command;
+pub mod contender;
 pub mod daemon;
 pub mod demo;
+pub mod inject;
 pub mod kernel;
 pub mod nat;
 pub mod node;
 pub mod peers;
 pub mod programs;
 pub mod segment;
+pub mod sight;
 pub mod subject;
+pub mod tap;
 pub mod topology;
 pub mod traffic;
 pub mod waiting;
+pub mod watch;
 pub mod web;
 
 pub use command::{NodeCommand, Output};
+pub use contender::{Contender, Program};
 pub use daemon::Daemon;
 pub use kernel::skip;
 pub use node::Node;
 pub use programs::bin;
 pub use segment::Segment;
 pub use subject::Ipvsd;
+pub use tap::Tap;
 pub use topology::Topology;
 pub use waiting::{wait_for, wait_until};
+pub use watch::AddressWatch;

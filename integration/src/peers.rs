@@ -18,9 +18,21 @@ pub const HAPROXY_CFG: &str = "/etc/haproxy/haproxy.cfg";
 #[track_caller]
 #[must_use]
 pub fn keepalived(node: &Node, configuration: &str) -> Daemon {
+    keepalived_with(node, configuration, &[])
+}
+
+/// The same with more options: `--vrrp` leaves its checkers out, which end all of it where there is no IPVS.
+///
+/// # Panics
+///
+/// When it is not installed.
+#[track_caller]
+#[must_use]
+pub fn keepalived_with(node: &Node, configuration: &str, options: &[&str]) -> Daemon {
     node.write(KEEPALIVED_CONF, configuration);
     node.command("keepalived")
         .args(["--dont-fork", "--log-console", "--log-detail", "--use-file", KEEPALIVED_CONF])
+        .args(options)
         .spawn("keepalived")
 }
 

@@ -75,7 +75,13 @@ struct Running {
 impl Running {
     fn start(node: &Node, state_dir: &Path, config: Config) -> Self {
         let (events, told) = channel();
-        let options = Options { config: Arc::new(config), state_dir: state_dir.to_owned(), events, seed: 7 };
+        let options = Options {
+            config: Arc::new(config),
+            state_dir: state_dir.to_owned(),
+            events,
+            seed: 7,
+            services: Arc::default(),
+        };
         let handle = node.enter(|| spawn(options)).unwrap();
         assert_eq!(told.recv_timeout(LONG), Ok(BalancerEvent::Ready));
         Self { handle, told }

@@ -6,10 +6,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use integration::inject::{Forged, Injector};
 use integration::traffic::{Conversations, EchoServer};
 use integration::waiting::holds_for;
 use integration::web::{Behaviour, WebClient, WebServer};
-use integration::{Topology, lab_test, native_test, peers, wait_for, wait_until};
+use integration::{AddressWatch, Tap, Topology, lab_test, native_test, peers, wait_for, wait_until};
 
 /// Generous: what takes this long on the slowest machine is broken.
 const LONG: Duration = Duration::from_secs(30);
@@ -36,6 +37,60 @@ native_test! {
             }
         }
         assert!(!lab.nodes()[0].reaches(ip("10.1.2.3"), LONG), "there is no route to it");
+    }
+
+    fn a_tap_sees_what_was_sent_and_when() {
+        let mut lab = Topology::new("tap");
+        let lan = lab.segment("lan");
+        let (one, two) = (lab.node("one"), lab.node("two"));
+        lan.attach(&one, "em1", &["192.168.10.1/24"]);
+        lan.attach(&two, "em1", &["192.168.10.2/24"]);
+        let (sending, receiving) = (Tap::start(&one, "em1"), Tap::start(&two, "em1"));
+        let (deaf, hearing) = (Tap::start_from(&two, "em1", [2, 0, 0, 0, 0xff, 2]), [2, 0, 0, 0, 0xff, 1]);
+        for (source, vip) in [("192.168.10.1", "192.168.10.99"), ("fe80::1", "fd00::99")] {
+            let forged = Forged::v3(ip(source), 7, 42, 250, &[ip(vip)]);
+            let marks = [sending.mark(), receiving.mark()];
+            let before = Instant::now();
+            Injector::open(&one, "em1").send(&forged.frame());
+            let after = Instant::now();
+            for (tap, mark) in [&sending, &receiving].into_iter().zip(marks) {
+                let (at, advert) = tap.wait_advert(LONG, "the advert", mark, |_| true);
+                // The kernel's stamp is moved from one clock to the other, which has an error of its own.
+                let error = Duration::from_millis(5);
+                assert!(before < at + error && at < after + error, "{before:?} {at:?} {after:?}");
+                assert_eq!((advert.mac, advert.source, advert.ttl), (hearing, ip(source), 255));
+                assert_eq!((advert.version, advert.vrid, advert.priority, advert.count), (3, 7, 42, 1));
+                assert_eq!((advert.interval, advert.header_authenticated), (Duration::from_millis(2500), false));
+            }
+        }
+        assert!(sending.frames().iter().all(|frame| frame.outgoing || frame.advert().is_none()));
+        assert!(receiving.frames().iter().all(|frame| !frame.outgoing || frame.advert().is_none()));
+        assert_eq!(deaf.adverts_from(0), []);
+        // tcpdump, which had no part in it, reads the capture and finds nothing wrong.
+        let adverts: Vec<_> = receiving.frames().into_iter().filter(|frame| frame.advert().is_some()).collect();
+        let file = two.folder().join("seen.pcap");
+        std::fs::write(&file, Tap::pcap(&adverts)).unwrap();
+        let text = two.command("tcpdump").args(["-n", "-vv", "-r"]).arg(&file).ok();
+        assert_eq!(text.matches("VRRPv3, Advertisement, vrid 7, prio 42").count(), 2, "{text}");
+        assert!(!text.contains("bad"), "{text}");
+    }
+
+    fn a_watch_times_addresses() {
+        let mut lab = Topology::new("watch");
+        let lan = lab.segment("lan");
+        let node = lab.node("one");
+        lan.attach(&node, "em1", &[]);
+        let watch = AddressWatch::start(&node);
+        for (text, address) in [("192.168.10.99/32", ip("192.168.10.99")), ("fd00::99/128", ip("fd00::99"))] {
+            let (mark, before) = (watch.mark(), Instant::now());
+            node.add_address("em1", text);
+            let came = watch.wait_came(LONG, mark, address);
+            assert!(before <= came && came <= Instant::now());
+            node.remove_address("em1", text);
+            assert!(watch.wait_went(LONG, mark, address) >= came);
+            // The kernel tells of an IPv6 address again when it has become usable.
+            assert!((1..=2).contains(&watch.came_from(mark, address)));
+        }
     }
 
     fn nodes_have_their_own_names_files_and_processes() {

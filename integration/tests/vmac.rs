@@ -53,7 +53,12 @@ impl Ours {
     fn start(node: &Node, instance: Instance) -> Self {
         let (tell, events) = mpsc::channel();
         let config = Arc::new(Config { instances: vec![instance], ..Config::default() });
-        Self { handle: node.enter(|| router::spawn(Options { config, events: tell }).unwrap()), events }
+        Self {
+            handle: node.enter(|| {
+                router::spawn(Options { config, events: tell, services: Arc::default(), fresh: true }).unwrap()
+            }),
+            events,
+        }
     }
 
     fn configure(&self, instances: Vec<Instance>) {

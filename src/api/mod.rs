@@ -15,6 +15,7 @@ mod snapshot;
 
 pub use reply::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
 pub use snapshot::{
-    AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, InstanceView, KernelView, LoopView,
-    ServerHealth, ServerView, ServiceView, Snapshot, SteeringView, SysctlState, SysctlView, TrackView,
+    AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, InstanceView,
+    KernelView, LoopView, PeerView, ServerHealth, ServerView, ServiceView, Snapshot, SteeringView, SysctlState,
+    SysctlView, TrackView, TransitionView,
 };

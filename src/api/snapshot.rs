@@ -80,10 +80,24 @@ pub struct InstanceView {
     pub priority: u8,
     /// With weights.
     pub effective_priority: u8,
+    /// What all that it watches adds to its priority; the sum is clamped to 1..254, and an owner (255) ignores it.
+    pub priority_sum: i32,
+    /// Everything that keeps it from running, as sentences.
+    pub faults: Vec<String>,
+    /// What must answer once before it may start: `script check_haproxy`.
+    pub awaited: Vec<String>,
+    /// What must succeed once before it may take over, where the configuration wants that.
+    pub unproven: Vec<String>,
+    /// Its sync group.
+    pub group: Option<GroupView>,
     /// Seconds between adverts.
     pub advert_interval_secs: f64,
     /// Source address and priority of the last advert from somebody else, and seconds since.
     pub last_advert: Option<String>,
+    /// The last advert from somebody else, in parts.
+    pub peer: Option<PeerView>,
+    /// Address that its own adverts leave from, where there is one.
+    pub source: Option<String>,
     /// Address of the router that is active, where it is somebody else.
     pub master: Option<String>,
     /// Addresses.
@@ -101,6 +115,58 @@ pub struct InstanceView {
     /// Routes and rules that move with it.
     #[serde(default)]
     pub steering: Vec<SteeringView>,
+    /// What happens next if nothing else does, soonest first.
+    pub deadlines: Vec<DeadlineView>,
+    /// The last changes of its state, the newest first.
+    pub history: Vec<TransitionView>,
+}
+
+/// A sync group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its name.
+    pub name: String,
+    /// Weights change its members' priorities.
+    pub weighted: bool,
+    /// Its members and their states, the router itself too.
+    pub members: Vec<(String, String)>,
+}
+
+/// Another router of the same number, as its last advert shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Its address.
+    pub address: String,
+    /// Its priority; 0: it said that it leaves.
+    pub priority: u8,
+    /// Seconds between its adverts.
+    pub interval_secs: f64,
+    /// Seconds since.
+    pub ago_secs: f64,
+    /// It would win an election: its priority is higher than ours, or the same and its address is higher.
+    pub outranks: bool,
+}
+
+/// Something that happens next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadlineView {
+    /// `down`: the master counts as gone; `advert`: ours leaves; `announce`, `refresh`: the addresses are announced.
+    pub what: String,
+    /// Seconds until then.
+    pub in_secs: f64,
+}
+
+/// A change of state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionView {
+    /// From.
+    pub from: String,
+    /// To.
+    pub to: String,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// Seconds since.
+    pub ago_secs: f64,
 }
 
 /// A route or a rule that moves with a virtual router.
@@ -130,10 +196,22 @@ pub struct AddressView {
 pub struct TrackView {
     /// `interface eth0`, `script check_haproxy`.
     pub what: String,
+    /// `interface`, `script`, `process`, `file`, `service`, `check` or `BFD session`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
     /// `None`: not known yet.
     pub ok: Option<bool>,
     /// Its weight; 0: a failure is a fault.
     pub weight: i32,
+    /// Its sense is reversed.
+    pub reverse: bool,
+    /// What it adds to the priority now.
+    pub adds: i32,
+    /// It keeps the router from running.
+    pub fault: bool,
+    /// The sync group that it is watched for; `None`: the router's own.
+    pub group: Option<String>,
     /// What was seen, as a sentence.
     pub detail: String,
 }

@@ -15,6 +15,7 @@
 
 mod checks;
 mod kernel;
+mod watched;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,9 +29,12 @@ use super::roster::{Roster, ServerStatus};
 use super::table::Table;
 use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
-use crate::check::Outcome;
-use crate::model::{CheckKind, Config, Connect, OnStop, Timeouts};
+use crate::check::{Outcome, Stage};
+use crate::model::{CheckKind, Config, OnStop, ServiceKey, Timeouts};
 use kernel::{Kernel, Look};
+use watched::Watched;
+
+pub use watched::ServiceHealth;
 
 /// What the engine needs to know at its birth.
 #[derive(Debug, Clone)]
@@ -48,13 +52,6 @@ pub struct Options {
 /// One probe, from its start to its outcome. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub(super) u64);
-
-#[cfg(test)]
-impl ProbeId {
-    pub(crate) fn for_test(number: u64) -> Self {
-        Self(number)
-    }
-}
 
 /// What the engine is told.
 #[derive(Debug)]
@@ -74,6 +71,8 @@ pub enum Input {
     Applied(Vec<StepOutcome>),
     /// A probe came to its end.
     Probed(ProbeId, Outcome),
+    /// A probe has come so far.
+    Reached(ProbeId, Stage),
     /// [`Balancer::poll_timeout`] has passed.
     Wake,
     /// Come to a clean end.
@@ -83,7 +82,7 @@ pub enum Input {
 /// What the engine wants done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Begin a probe of [`Balancer::connect`].
+    /// Begin a probe, of [`Balancer::probe`].
     StartProbe(ProbeId),
     /// Drop a probe, without a word.
     CancelProbe(ProbeId),
@@ -101,6 +100,9 @@ pub enum Output {
     Ready,
     /// The end.
     Stopped,
+    /// How a service stands that [`Config::watched_services`] names: at first, and whenever that changes. `None`: there is
+    /// no such service.
+    ServiceHealth(ServiceKey, Option<ServiceHealth>),
 }
 
 /// Counters since the start.
@@ -171,6 +173,7 @@ pub struct Balancer {
     /// People know that IPVS is missing.
     missing_told: bool,
     counts: Counts,
+    watched: Watched,
 }
 
 impl Balancer {
@@ -203,6 +206,7 @@ impl Balancer {
             ready: false,
             missing_told: false,
             counts: Counts::default(),
+            watched: Watched::default(),
         }
     }
 
@@ -211,17 +215,24 @@ impl Balancer {
         self.now = now;
         match (self.life, input) {
             (Life::Running, Input::Configure(config)) => self.configure(config),
-            (Life::Running | Life::Stopping, Input::Read(table)) => self.read(table),
-            (Life::Running | Life::Stopping, Input::Unread { missing, reason }) => self.unread(missing, reason),
+            (Life::Running | Life::Stopping, Input::Read(table)) => {
+                self.read(table);
+                self.stir();
+            }
+            (Life::Running | Life::Stopping, Input::Unread { missing, reason }) => {
+                self.unread(missing, reason);
+                self.stir();
+            }
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
+            (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
             (Life::Running, Input::Wake) => {
                 self.wake_checks();
                 self.wake_kernel();
             }
             (Life::Stopping, Input::Wake) => self.wake_kernel(),
             (Life::Running, Input::Stop) => self.stop(),
-            (Life::Stopping, Input::Configure(_) | Input::Probed(..) | Input::Stop)
+            (Life::Stopping, Input::Configure(_) | Input::Probed(..) | Input::Reached(..) | Input::Stop)
             | (
                 Life::Stopped,
                 Input::Configure(_)
@@ -229,6 +240,7 @@ impl Balancer {
                 | Input::Unread { .. }
                 | Input::Applied(_)
                 | Input::Probed(..)
+                | Input::Reached(..)
                 | Input::Wake
                 | Input::Stop,
             ) => {}
@@ -238,6 +250,7 @@ impl Balancer {
     /// The next thing to do. When there is nothing more, what has gathered is compared and ordered.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
+            self.tell_services();
             self.settle();
         }
         self.outputs.pop_front()
@@ -257,6 +270,7 @@ impl Balancer {
         let claims = Ledger::of(&config);
         let roster = Roster::new(config, Some(&self.roster), &mut self.random, self.now);
         self.replace_roster(roster);
+        self.watch_services();
         self.troubles.clear();
         self.fights.clear();
         self.suspect = None;
@@ -314,12 +328,11 @@ impl Balancer {
         self.outputs.push_back(Output::Stopped);
     }
 
-    /// Whom a probe calls, while it runs.
+    /// What a probe tries, while it runs.
     #[must_use]
-    pub fn connect(&self, probe: ProbeId) -> Option<&Connect> {
+    pub fn probe(&self, probe: ProbeId) -> Option<&CheckKind> {
         let (_, _, check) = self.roster.check(*self.running.get(&probe.0)?)?;
-        let CheckKind::Tcp(connect) = &check.kind;
-        Some(connect)
+        Some(&check.kind)
     }
 
     /// The configuration in force.

@@ -23,7 +23,7 @@ mod timers;
 mod trouble;
 
 pub use desired::{Health, wish};
-pub use engine::{Balancer, Counts, Input, KernelState, Options, Output, ProbeId};
+pub use engine::{Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
 pub use event::{Event, Gravity};
 pub use ledger::{InvalidLedger, Ledger, Stamp};
 pub use plan::{Plan, Planner, Step, StepOutcome, diff};

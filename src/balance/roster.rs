@@ -233,6 +233,11 @@ impl Roster {
         place.is_some()
     }
 
+    /// Where a service stands in the file.
+    pub(super) fn place(&self, service: ServiceKey) -> Option<u32> {
+        self.index.get(&service).copied()
+    }
+
     pub(super) fn has_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Outcome;
-use crate::model::{Check, CheckKind};
+use super::{Outcome, Stage};
+use crate::model::{Check, CheckKind, Connect};
 
 /// After an obstacle of our own the next try comes this soon, or sooner where the check itself is more eager.
 const OBSTACLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -18,6 +18,13 @@ macro_rules! failure {
             | Outcome::NetworkUnreachable
             | Outcome::ProtocolUnreachable
             | Outcome::Other(_)
+            | Outcome::Status(_)
+            | Outcome::NotHttp
+            | Outcome::ClosedEarly
+            | Outcome::Silent
+            | Outcome::Slow
+            | Outcome::HeadTooLong
+            | Outcome::Tls(_)
     };
 }
 /// What a check says of its server.
@@ -36,6 +43,8 @@ pub enum Input {
     Wake,
     /// The probe that was ordered came to this.
     Probed(Outcome),
+    /// It has come so far: the better for telling why, should its time end.
+    Reached(Stage),
 }
 
 /// What a machine wants done.
@@ -59,7 +68,7 @@ pub struct Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Waiting { due_at: Instant },
-    Probing { started_at: Instant, give_up_at: Instant },
+    Probing { started_at: Instant, give_up_at: Instant, stage: Stage },
 }
 
 /// One check: when the next probe is due, and what the last ones said. The same [`Check`] must be lent at every turn, or a
@@ -99,14 +108,18 @@ impl Machine {
             (Phase::Waiting { due_at }, Input::Wake) if now < due_at => Turn::default(),
             (Phase::Waiting { .. }, Input::Wake) => {
                 let give_up_at = now + timeout(&check.kind);
-                self.phase = Phase::Probing { started_at: now, give_up_at };
+                self.phase = Phase::Probing { started_at: now, give_up_at, stage: Stage::Connecting };
                 Turn { order: Some(Order::Start), verdict: None }
             }
             // The probe was dropped, and its outcome was on the way already.
-            (Phase::Waiting { .. }, Input::Probed(_)) => Turn::default(),
+            (Phase::Waiting { .. }, Input::Probed(_) | Input::Reached(_)) => Turn::default(),
+            (Phase::Probing { started_at, give_up_at, .. }, Input::Reached(stage)) => {
+                self.phase = Phase::Probing { started_at, give_up_at, stage };
+                Turn::default()
+            }
             (Phase::Probing { give_up_at, .. }, Input::Wake) if now < give_up_at => Turn::default(),
-            (Phase::Probing { started_at, .. }, Input::Wake) => {
-                let verdict = self.conclude(check, Outcome::Timeout, started_at, now);
+            (Phase::Probing { started_at, stage, .. }, Input::Wake) => {
+                let verdict = self.conclude(check, stage.timeout(), started_at, now);
                 Turn { order: Some(Order::Cancel), verdict }
             }
             (Phase::Probing { started_at, .. }, Input::Probed(outcome)) => {
@@ -203,23 +216,32 @@ impl Machine {
 }
 
 fn timeout(kind: &CheckKind) -> Duration {
-    match kind {
-        CheckKind::Tcp(connect) => connect.timeout,
-    }
+    kind.connect().timeout
 }
 
 /// Two checks ask the same question, though perhaps at other times: what one has found out holds for the other.
 #[must_use]
 pub fn same_probe(one: &Check, other: &Check) -> bool {
-    match (&one.kind, &other.kind) {
-        (CheckKind::Tcp(a), CheckKind::Tcp(b)) => {
-            a.target == b.target
-                && a.source_address == b.source_address
-                && a.source_port == b.source_port
-                && a.interface == b.interface
-                && a.mark == b.mark
+    same_connection(one.kind.connect(), other.kind.connect())
+        && match (&one.kind, &other.kind) {
+            (CheckKind::Tcp(_), CheckKind::Tcp(_)) => true,
+            (CheckKind::Http(a), CheckKind::Http(b)) => {
+                a.tls == b.tls
+                    && a.host == b.host
+                    && a.path == b.path
+                    && a.version == b.version
+                    && a.statuses == b.statuses
+            }
+            (CheckKind::Tcp(_), CheckKind::Http(_)) | (CheckKind::Http(_), CheckKind::Tcp(_)) => false,
         }
-    }
+}
+
+fn same_connection(a: &Connect, b: &Connect) -> bool {
+    a.target == b.target
+        && a.source_address == b.source_address
+        && a.source_port == b.source_port
+        && a.interface == b.interface
+        && a.mark == b.mark
 }
 
 #[cfg(test)]

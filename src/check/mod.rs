@@ -13,9 +13,12 @@
 //! An [`Outcome`] is what a probe came to, told apart finely enough to be of use to a person who reads the log at night.
 //! One distinction decides more than the others: [`Outcome::NotTried`] says that *this host* could not even try, which is
 //! no news about the server and never takes it out.
+//!
+//! What a probe says and hears is a file per protocol ([`http`]), which knows bytes and no socket.
 
+pub mod http;
 mod machine;
 mod outcome;
 
 pub use machine::{Input, Machine, Order, Turn, Verdict, same_probe};
-pub use outcome::{Obstacle, Outcome};
+pub use outcome::{Obstacle, Outcome, Stage, TlsProblem};

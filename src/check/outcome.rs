@@ -5,7 +5,7 @@ use std::fmt;
 /// What a probe came to. `Display` is a sentence without its subject: "refuses the connection".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The connection was accepted.
+    /// The connection was accepted, or the answer was as expected.
     Ok,
     /// A reset answered the SYN (`ECONNREFUSED`): nobody listens.
     Refused,
@@ -21,8 +21,90 @@ pub enum Outcome {
     ProtocolUnreachable,
     /// Another error of the connection, by its number.
     Other(i32),
+    /// The web server answers with a status that is not among the expected ones.
+    Status(u16),
+    /// What comes back is not HTTP, or breaks its rules (RFC 9112).
+    NotHttp,
+    /// The connection was closed before the answer's head had ended.
+    ClosedEarly,
+    /// The connection was accepted, and not a byte came back in time.
+    Silent,
+    /// An answer began, and its head did not end in time.
+    Slow,
+    /// The answer's head is longer than [`super::http::LONGEST_HEAD`].
+    HeadTooLong,
+    /// TLS did not come about.
+    Tls(TlsProblem),
     /// This host could not try. No news about the server.
     NotTried(Obstacle),
+}
+
+/// Why TLS did not come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsProblem {
+    /// The certificate's time is over.
+    Expired,
+    /// The certificate's time has not begun, or this host's clock is wrong.
+    NotYetValid,
+    /// The certificate is from nobody whom we trust.
+    UnknownIssuer,
+    /// The certificate is for another name.
+    WrongName,
+    /// The certificate has another fault.
+    Certificate,
+    /// It does not speak TLS.
+    NotTls,
+    /// It refuses us with this alert (RFC 8446, section 6).
+    Alert(u8),
+    /// No version or cipher is known to both.
+    NothingInCommon,
+    /// The handshake did not end in time.
+    Silent,
+    /// It breaks the protocol's rules.
+    Broken,
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "its certificate has expired",
+            Self::NotYetValid => "its certificate is not valid yet (or this host's clock is wrong)",
+            Self::UnknownIssuer => "its certificate is from no authority that is trusted here",
+            Self::WrongName => "its certificate is for another name",
+            Self::Certificate => "its certificate is not valid",
+            Self::NotTls => "does not speak TLS",
+            Self::Alert(alert) => return write!(f, "refuses TLS with alert {alert}"),
+            Self::NothingInCommon => "knows no version or cipher of TLS that we know",
+            Self::Silent => "accepts the connection and does not finish the TLS handshake in time",
+            Self::Broken => "breaks the rules of TLS",
+        })
+    }
+}
+
+/// How far a probe that goes on has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Nobody has accepted yet.
+    Connecting,
+    /// TLS is being negotiated.
+    Handshake,
+    /// The server has the floor and has said nothing.
+    Waiting,
+    /// The server has begun to answer.
+    Answering,
+}
+
+impl Stage {
+    /// What it means when the time ends here.
+    #[must_use]
+    pub fn timeout(self) -> Outcome {
+        match self {
+            Self::Connecting => Outcome::Timeout,
+            Self::Handshake => Outcome::Tls(TlsProblem::Silent),
+            Self::Waiting => Outcome::Silent,
+            Self::Answering => Outcome::Slow,
+        }
+    }
 }
 
 /// Why this host could not try.
@@ -50,6 +132,10 @@ pub enum Obstacle {
     Firewall,
     /// `EAFNOSUPPORT`: this kernel does not speak the address family.
     Family,
+    /// The certificates of the trusted authorities cannot be read, or there are none.
+    Authorities,
+    /// The name that the server is to prove is none.
+    ServerName,
     /// Anything else, by its number.
     Other(i32),
 }
@@ -79,6 +165,13 @@ impl fmt::Display for Outcome {
             Self::NetworkUnreachable => f.write_str("no route to it"),
             Self::ProtocolUnreachable => f.write_str("protocol or port unreachable"),
             Self::Other(errno) => write!(f, "connection failed with error {errno}"),
+            Self::Status(status) => write!(f, "answers with status {status}"),
+            Self::NotHttp => f.write_str("does not answer in HTTP"),
+            Self::ClosedEarly => f.write_str("closes the connection before it has answered"),
+            Self::Silent => f.write_str("accepts the connection and does not answer in time"),
+            Self::Slow => f.write_str("begins to answer and does not come to an end in time"),
+            Self::HeadTooLong => f.write_str("answers with endless headers"),
+            Self::Tls(problem) => problem.fmt(f),
             Self::NotTried(obstacle) => write!(f, "not checked: {obstacle}"),
         }
     }
@@ -98,6 +191,8 @@ impl fmt::Display for Obstacle {
             Self::Permission => "not permitted (CAP_NET_ADMIN for fwmark, CAP_NET_RAW for bind_if)",
             Self::Firewall => "a firewall rule of this host forbids the connection",
             Self::Family => "this kernel does not speak the address family",
+            Self::Authorities => "the certificates of trusted authorities cannot be read, or there are none",
+            Self::ServerName => "the server name for TLS is not a name",
             Self::Other(errno) => return write!(f, "the socket could not be made, error {errno}"),
         })
     }

@@ -123,6 +123,8 @@ codes! {
     ServerPort = "C511",
     /// A combination that VRRP or IPVS does not have.
     Combination = "C512",
+    /// What strict mode does not allow.
+    Strict = "C513",
 }
 
 impl fmt::Display for Code {

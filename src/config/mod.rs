@@ -19,12 +19,14 @@
 mod decode;
 mod diagnostic;
 mod draft;
+mod ip;
 mod keepalived;
 mod report;
 mod resolve;
 mod source;
 mod suggest;
 mod toml;
+mod url;
 
 use std::path::Path;
 
@@ -123,7 +125,7 @@ fn resolved(
     };
     let draft = match language {
         Language::Keepalived => keepalived::draft(path, id, sources, context, report),
-        Language::Toml => toml::draft(id, report),
+        Language::Toml => toml::draft(id, sources, report),
     };
     let config = resolve::config(draft, language, report);
     if config.instances.is_empty() && config.services.is_empty() && report.worst() != Some(Severity::Error) {

@@ -11,6 +11,7 @@ mod render;
 mod show;
 mod status;
 mod steps;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -43,6 +44,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Show(show::Show),
+    Why(why::Why),
     Check(check::Check),
     Plan(plan::Plan),
     Reload(reload::Reload),
@@ -73,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let client = Client::new(socket).patience(cli.timeout);
     let outcome = match cli.verb {
         Verb::Show(show) => show.run(&client),
+        Verb::Why(why) => why.run(&client),
         Verb::Check(check) => check.run(),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),

@@ -1,5 +1,6 @@
 //! A health check of one server: what to try, how often, and how much patience to have.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -24,6 +25,31 @@ pub struct Check {
 pub enum CheckKind {
     /// `TCP_CHECK`: the connection is accepted.
     Tcp(Connect),
+    /// `HTTP_GET`, `SSL_GET`: a web server answers a request with an expected status.
+    Http(HttpProbe),
+}
+
+impl CheckKind {
+    /// Whom it calls, and how.
+    #[must_use]
+    pub fn connect(&self) -> &Connect {
+        match self {
+            Self::Tcp(connect) => connect,
+            Self::Http(probe) => &probe.connect,
+        }
+    }
+}
+
+impl fmt::Display for CheckKind {
+    /// `TCP 10.0.0.1:80`, `HTTPS 10.0.0.1:443/health`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = self.connect().target;
+        match self {
+            Self::Tcp(_) => write!(f, "TCP {target}"),
+            Self::Http(HttpProbe { tls: None, path, .. }) => write!(f, "HTTP {target}{path}"),
+            Self::Http(HttpProbe { tls: Some(_), path, .. }) => write!(f, "HTTPS {target}{path}"),
+        }
+    }
 }
 
 /// Where and how a connection is tried.
@@ -39,6 +65,66 @@ pub struct Connect {
     pub interface: Option<String>,
     /// `fwmark` of the probe's own packets.
     pub mark: Option<u32>,
-    /// `connect_timeout`: how long the connection may take.
+    /// `connect_timeout`: how long the connection may take; with HTTP, the whole exchange up to the end of the answer's
+    /// head.
     pub timeout: Duration,
+}
+
+/// One request to a web server, and the answers that count as well.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HttpProbe {
+    /// Whom to call.
+    pub connect: Connect,
+    /// Speak TLS first.
+    pub tls: Option<Tls>,
+    /// `virtualhost`: the `Host` field; the target's address and port unless said otherwise.
+    pub host: Option<String>,
+    /// `path`: the request's target, with its query.
+    pub path: String,
+    /// `http_protocol`.
+    pub version: HttpVersion,
+    /// `status_code`: statuses that count as well, inclusive ranges; never empty.
+    pub statuses: Vec<(u16, u16)>,
+}
+
+impl HttpProbe {
+    /// `GET /` over HTTP/1.1, well with any status from 200 to 299.
+    #[must_use]
+    pub fn new(connect: Connect) -> Self {
+        Self {
+            connect,
+            tls: None,
+            host: None,
+            path: "/".to_owned(),
+            version: HttpVersion::V1_1,
+            statuses: vec![(200, 299)],
+        }
+    }
+
+    /// A status counts as well.
+    #[must_use]
+    pub fn expects(&self, status: u16) -> bool {
+        self.statuses.iter().any(|(least, most)| (*least..=*most).contains(&status))
+    }
+}
+
+/// The version that a request speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HttpVersion {
+    /// `1.0`, `1.0C`.
+    V1_0,
+    /// `1.1`.
+    V1_1,
+}
+
+/// TLS as a client: versions 1.2 and 1.3.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Tls {
+    /// `enable_sni`, `sni_name`: the server's name, told to it and, with `verify`, looked for in its certificate. `None`:
+    /// no name is told, and the certificate must be for the target's address.
+    pub server_name: Option<String>,
+    /// The certificate must be valid. Without it any server that speaks TLS will do, as with keepalived.
+    pub verify: bool,
+    /// A PEM file with the authorities that count, in place of the host's own.
+    pub authorities: Option<String>,
 }

@@ -13,7 +13,7 @@ mod router;
 mod server;
 mod service;
 
-pub use check::{Check, CheckKind, Connect};
+pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Tls};
 pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
 pub use router::{
     AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Fifo, FileStart,

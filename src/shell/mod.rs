@@ -7,9 +7,12 @@ pub mod control;
 pub mod files;
 pub mod kernel_view;
 pub mod log;
+mod probe;
 pub mod router;
+pub mod service_board;
 pub mod supervisor;
 pub mod sysctl;
+pub mod trackers;
 
 /// This boot and the network namespace of this thread, as one line of text: what is written down about the kernel's state holds
 /// there and nowhere else.

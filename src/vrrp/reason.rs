@@ -1,15 +1,17 @@
 //! Why a virtual router is in the state that it is in. Logs, `show` and notifications all read it from here.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
+
+use crate::model::{Family, Watched};
 
 /// Why a virtual router came into its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// It has not been started yet.
     NotStarted,
-    /// Scripts that decide whether it may run have not answered yet.
+    /// Scripts and other checks that decide whether it may run have not answered yet.
     AwaitingScripts,
     /// It has just started, and listens.
     Started,
@@ -57,6 +59,25 @@ pub enum Reason {
     Fault(Fault),
     /// It was told to stop.
     Stopped,
+    /// All that it needs is there; it was told to start later.
+    StartupDelay,
+    /// Its advert was so late that another router has taken over meanwhile.
+    Overslept {
+        /// How late.
+        late: Duration,
+    },
+    /// A member of its sync group listens to another master.
+    GroupFollows {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+    },
+    /// Another router owns the addresses too, and does not yield.
+    OwnerConflict {
+        /// Who.
+        by: IpAddr,
+    },
 }
 
 /// What a virtual router cannot run without.
@@ -66,8 +87,13 @@ pub enum Fault {
     InterfaceMissing(String),
     /// The interface is down or has no carrier.
     InterfaceDown(String),
-    /// The interface has no IPv4 address to send from.
-    NoSourceAddress(String),
+    /// The interface has no address to send from.
+    NoSourceAddress {
+        /// Interface.
+        interface: String,
+        /// Family of the adverts.
+        family: Family,
+    },
     /// A tracked interface without weight is missing.
     TrackedInterfaceMissing(String),
     /// A tracked interface without weight is down.
@@ -81,8 +107,6 @@ pub enum Fault {
         /// That router's name.
         other: String,
     },
-    /// It advertises IPv6 addresses, which this version does not.
-    Ipv6,
     /// A member of its sync group has a fault.
     Group {
         /// The group.
@@ -90,6 +114,39 @@ pub enum Fault {
         /// The member.
         member: String,
     },
+    /// Something else that it watches without weight fails.
+    Watched(Watched),
+    /// Something that it watches with its sense reversed is well.
+    Reversed(Watched),
+    /// The configuration names something that it does not define.
+    Undefined(Watched),
+    /// A link that something of the router's stands on is down.
+    FootingDown {
+        /// The link.
+        interface: String,
+        /// What stands on it: `virtual address 10.0.0.1/24`.
+        what: String,
+    },
+    /// A link that something of the router's stands on is missing.
+    FootingMissing {
+        /// The link.
+        interface: String,
+        /// What stands on it.
+        what: String,
+    },
+    /// The source address that it is configured with is not on its interface any more (`track_src_ip`).
+    SourceLost {
+        /// The address.
+        source: IpAddr,
+        /// The interface.
+        interface: String,
+    },
+    /// It names no interface, and no interface has its source address; `None`: it names that neither.
+    SourceMissing(Option<IpAddr>),
+    /// A source address that IPv6 adverts must not be multicast from.
+    SourceNotLinkLocal(Ipv6Addr),
+    /// It speaks to peers, and has none (`unicast_fault_no_peer`).
+    NoPeers,
     /// Its own link cannot be made.
     VirtualLink {
         /// The link.
@@ -105,7 +162,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotStarted => f.write_str("not started yet"),
-            Self::AwaitingScripts => f.write_str("waiting for its scripts to answer for the first time"),
+            Self::AwaitingScripts => f.write_str("waiting for what it watches to answer for the first time"),
             Self::Started => f.write_str("just started, listening for a master"),
             Self::Recovered => f.write_str("what had failed is well again, listening for a master"),
             Self::Owner => f.write_str("priority 255: it owns the addresses"),
@@ -129,6 +186,20 @@ impl fmt::Display for Reason {
             Self::GroupLeft { group, member } => write!(f, "{member} of sync group {group} is no longer master"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Stopped => f.write_str("stopped"),
+            Self::GroupFollows { group, member } => {
+                write!(f, "{member} of sync group {group} listens to another master")
+            }
+            Self::StartupDelay => f.write_str("waiting for the startup delay to pass"),
+            Self::Overslept { late } => write!(
+                f,
+                "this process was held up, and its advert {:.2} s late: another router may be master by now",
+                late.as_secs_f64()
+            ),
+            Self::OwnerConflict { by } => write!(
+                f,
+                "{by} advertises priority 255 as we do, and goes on although it should yield; there can be one owner \
+                 of the addresses only, lower the priority of one of them"
+            ),
         }
     }
 }
@@ -138,8 +209,11 @@ impl fmt::Display for Fault {
         match self {
             Self::InterfaceMissing(name) => write!(f, "interface {name} does not exist; waiting for it to appear"),
             Self::InterfaceDown(name) => write!(f, "interface {name} is down or has no carrier"),
-            Self::NoSourceAddress(name) => {
-                write!(f, "interface {name} has no IPv4 address of its own to send adverts from")
+            Self::NoSourceAddress { interface, family: Family::V4 } => {
+                write!(f, "interface {interface} has no IPv4 address of its own to send adverts from")
+            }
+            Self::NoSourceAddress { interface, family: Family::V6 } => {
+                write!(f, "interface {interface} has no link-local IPv6 address of its own to send adverts from")
             }
             Self::TrackedInterfaceMissing(name) => write!(f, "tracked interface {name} does not exist"),
             Self::TrackedInterfaceDown(name) => write!(f, "tracked interface {name} is down or has no carrier"),
@@ -151,8 +225,33 @@ impl fmt::Display for Fault {
                     "{other} has the same virtual_router_id on the same interface; give one of them another number"
                 )
             }
-            Self::Ipv6 => f.write_str("its addresses are IPv6, which is not supported yet"),
             Self::Group { group, member } => write!(f, "{member} of sync group {group} has a fault"),
+            Self::Watched(what) => match what {
+                Watched::Process(name) => write!(f, "process {name} does not run as it should"),
+                Watched::File(name) => write!(f, "the number in file {name} says that the router must not run"),
+                Watched::Service(name) => write!(f, "service {name} has too few servers"),
+                Watched::Check(name) => write!(f, "check {name} fails"),
+                Watched::Interface(_) | Watched::Script(_) | Watched::Bfd(_) => write!(f, "{what} fails"),
+            },
+            Self::Reversed(what) => write!(f, "{what} is well, and is not to be (reverse)"),
+            Self::Undefined(what) => write!(f, "the configuration defines no {what}"),
+            Self::FootingDown { interface, what } => {
+                write!(f, "interface {interface} is down or has no carrier; {what} needs it")
+            }
+            Self::FootingMissing { interface, what } => {
+                write!(f, "interface {interface} does not exist; {what} needs it")
+            }
+            Self::SourceLost { source, interface } => {
+                write!(f, "source address {source} is not on interface {interface}")
+            }
+            Self::SourceMissing(Some(source)) => {
+                write!(f, "no interface has its source address {source}; waiting for it to appear")
+            }
+            Self::SourceMissing(None) => f.write_str("it names neither an interface nor a source address"),
+            Self::SourceNotLinkLocal(source) => {
+                write!(f, "IPv6 adverts are multicast from a link-local address, which {source} is not")
+            }
+            Self::NoPeers => f.write_str("it speaks to unicast peers, and has none"),
             Self::VirtualLink { name, why } => write!(f, "its interface {name} cannot be made: {why}"),
             Self::VirtualLinkMissing(base) => write!(f, "its own interface on {base} is not up yet"),
         }

@@ -1,18 +1,31 @@
-//! What a virtual router watches: scripts that rise and fall, and what weights do to a priority.
+//! What a virtual router watches: verdicts that rise and fall, and what weights do to a priority.
+//!
+//! One arithmetic for every kind. A weight above 0 is added while the thing is well, one below 0 is added while it is not
+//! (so it is subtracted), `reverse` flips the sign of what is added, and with weight 0 a failure is a fault (reversed: being
+//! well is). A file's number is multiplied by the weight; at -254 and below that is a fault too. Whatever has not answered
+//! yet adds nothing. The sum is clamped once, at the end, and an owner ignores it.
 
-use crate::model::Priority;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-/// A script's verdict, out of its runs.
+use crate::model::{Priority, Tracked, Watched};
+
+/// A file's number times its weight counts as a fault from here down (keepalived).
+const FILE_FAULT: i64 = -254;
+/// ... and adds no more than this.
+const FILE_MOST: i64 = 253;
+
+/// The verdict on a script or check, out of its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScriptVerdict {
+pub struct Verdict {
     /// `None`: has not run yet.
     ok: Option<bool>,
     /// Runs in a row that contradict the verdict.
     against: u32,
 }
 
-impl ScriptVerdict {
-    /// A script that has not run. With `init_fail` it counts as failing until it has succeeded `rise` times.
+impl Verdict {
+    /// Of something that has not run. With `init_fail` it counts as failing until it has succeeded `rise` times.
     #[must_use]
     pub const fn new(init_fail: bool) -> Self {
         Self { ok: if init_fail { Some(false) } else { None }, against: 0 }
@@ -22,6 +35,12 @@ impl ScriptVerdict {
     #[must_use]
     pub const fn ok(&self) -> Option<bool> {
         self.ok
+    }
+
+    /// Runs in a row that contradict the verdict.
+    #[must_use]
+    pub const fn against(&self) -> u32 {
+        self.against
     }
 
     /// Counts a run; `true` if the verdict changed. The first run decides at once.
@@ -44,15 +63,117 @@ impl ScriptVerdict {
     }
 }
 
-/// What a watched thing adds to the priority: a positive weight while it is well, a negative one while it is not, and
-/// nothing while it is not known.
-#[must_use]
-pub const fn contribution(weight: i16, ok: Option<bool>) -> i32 {
-    match ok {
-        Some(true) if weight > 0 => weight as i32,
-        Some(false) if weight < 0 => weight as i32,
-        Some(_) | None => 0,
+/// A verdict that changes only after the contrary has lasted for some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lasting {
+    ok: Option<bool>,
+    change_at: Option<Instant>,
+}
+
+impl Lasting {
+    /// The verdict; `None` before the first look.
+    #[must_use]
+    pub const fn ok(&self) -> Option<bool> {
+        self.ok
     }
+
+    /// When the contrary counts, if it goes on.
+    #[must_use]
+    pub const fn change_at(&self) -> Option<Instant> {
+        self.change_at
+    }
+
+    /// Takes what is seen now; `true` if the verdict changed. The first look decides at once; later, what contradicts the
+    /// verdict must last for `delay`, counted from when it was first seen.
+    pub fn see(&mut self, seen: bool, delay: Duration, now: Instant) -> bool {
+        if self.ok == Some(seen) {
+            self.change_at = None;
+            return false;
+        }
+        if self.ok.is_some() {
+            let at = *self.change_at.get_or_insert(now + delay);
+            if now < at {
+                return false;
+            }
+        }
+        self.decide(seen);
+        true
+    }
+
+    /// Decides, whatever was seen before.
+    pub const fn decide(&mut self, ok: bool) {
+        *self = Self { ok: Some(ok), change_at: None };
+    }
+}
+
+/// How something that is watched stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// It is well. `None`: not known yet.
+    pub ok: Option<bool>,
+    /// The number in a file.
+    pub value: Option<i64>,
+    /// What was seen, as part of a sentence: `2 run`, `it exited with status 1`.
+    pub detail: String,
+}
+
+/// What something that is watched does to a router now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It has not answered yet.
+    Unknown,
+    /// It adds this to the priority.
+    Adds(i32),
+    /// The router cannot run.
+    Fault,
+}
+
+impl Effect {
+    /// What it adds to the priority.
+    #[must_use]
+    pub const fn adds(self) -> i32 {
+        match self {
+            Self::Adds(sum) => sum,
+            Self::Unknown | Self::Fault => 0,
+        }
+    }
+}
+
+/// What something that is watched does.
+#[must_use]
+pub fn effect(tracked: &Tracked, standing: &Standing) -> Effect {
+    match &tracked.what {
+        Watched::File(_) => standing.value.map_or(Effect::Unknown, |value| file_effect(tracked, value)),
+        Watched::Interface(_)
+        | Watched::Script(_)
+        | Watched::Process(_)
+        | Watched::Service(_)
+        | Watched::Check(_)
+        | Watched::Bfd(_) => standing.ok.map_or(Effect::Unknown, |ok| verdict_effect(tracked, ok)),
+    }
+}
+
+fn verdict_effect(tracked: &Tracked, ok: bool) -> Effect {
+    let counts = match tracked.weight {
+        0 if ok == tracked.reverse => return Effect::Fault,
+        0 => 0,
+        weight if (weight > 0) == ok => i32::from(weight),
+        _ => 0,
+    };
+    Effect::Adds(if tracked.reverse { -counts } else { counts })
+}
+
+/// Without a weight a number other than 0 is a fault; reversed, 0 is.
+fn file_effect(tracked: &Tracked, value: i64) -> Effect {
+    if tracked.weight == 0 {
+        return if (value == 0) == tracked.reverse { Effect::Fault } else { Effect::Adds(0) };
+    }
+    let weight = i64::from(tracked.weight) * if tracked.reverse { -1 } else { 1 };
+    let product = value.saturating_mul(weight);
+    if product <= FILE_FAULT {
+        return Effect::Fault;
+    }
+    Effect::Adds(i32::try_from(product.min(FILE_MOST)).unwrap_or_default())
 }
 
 /// A priority with all that is watched, added up first and clamped once.
@@ -61,61 +182,32 @@ pub fn effective(base: Priority, contributions: impl IntoIterator<Item = i32>) -
     base.weighted(contributions.into_iter().fold(0, i32::saturating_add))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Keeps the log readable while something flaps: so many lines in a while, and how many were left out.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    told: VecDeque<Instant>,
+    untold: u64,
+}
 
-    fn runs(verdict: &mut ScriptVerdict, results: &str, rise: u32, fall: u32) -> String {
-        results
-            .chars()
-            .map(|result| {
-                verdict.run(result == '+', rise, fall);
-                if verdict.ok() == Some(true) { 'U' } else { 'D' }
-            })
-            .collect()
-    }
+impl Pace {
+    /// Lines in one [`WHILE`](Self::WHILE).
+    const MOST: usize = 10;
+    /// The while.
+    const WHILE: Duration = Duration::from_secs(60);
 
-    #[test]
-    fn scripts_rise_and_fall() {
-        assert_eq!(runs(&mut ScriptVerdict::new(false), "+--+--", 1, 2), "UUDUUD");
-        assert_eq!(runs(&mut ScriptVerdict::new(false), "-+++--+-", 3, 1), "DDDUDDDD");
-        // A success in between starts the count anew.
-        assert_eq!(runs(&mut ScriptVerdict::new(false), "+--+---", 2, 3), "UUUUUUD");
-    }
-
-    #[test]
-    fn the_first_run_decides_at_once_unless_it_starts_failed() {
-        let mut verdict = ScriptVerdict::new(false);
-        assert_eq!(verdict.ok(), None);
-        assert!(verdict.run(false, 1, 5));
-        assert_eq!(verdict.ok(), Some(false));
-        let mut verdict = ScriptVerdict::new(true);
-        assert_eq!(runs(&mut verdict, "++", 2, 1), "DU");
-    }
-
-    #[test]
-    fn weights() {
-        for (weight, ok, adds) in [
-            (10, Some(true), 10),
-            (10, Some(false), 0),
-            (10, None, 0),
-            (-5, Some(true), 0),
-            (-5, Some(false), -5),
-            (-5, None, 0),
-            (0, Some(true), 0),
-            (0, Some(false), 0),
-        ] {
-            assert_eq!(contribution(weight, ok), adds, "{weight} {ok:?}");
+    /// Whether this may be told, with the number of those left out before it.
+    pub fn tell(&mut self, now: Instant) -> Option<u64> {
+        while self.told.front().is_some_and(|at| *at + Self::WHILE <= now) {
+            self.told.pop_front();
         }
-    }
-
-    #[test]
-    fn sums_are_clamped_once_and_owners_ignore_them() {
-        let priority = |n| Priority::new(n).unwrap();
-        assert_eq!(effective(priority(100), [-5]), priority(95));
-        assert_eq!(effective(priority(100), [-253, 250]), priority(97));
-        assert_eq!(effective(priority(100), [-253]), priority(1));
-        assert_eq!(effective(priority(100), [253]), priority(254));
-        assert_eq!(effective(Priority::OWNER, [-100]), Priority::OWNER);
+        if self.told.len() >= Self::MOST {
+            self.untold = self.untold.saturating_add(1);
+            return None;
+        }
+        self.told.push_back(now);
+        Some(std::mem::take(&mut self.untold))
     }
 }
+
+#[cfg(test)]
+mod tests;

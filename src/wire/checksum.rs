@@ -1,6 +1,6 @@
 //! The Internet checksum (RFC 1071): the one's complement of the one's complement sum of 16-bit words.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A sum in progress. Every piece but the last must have an even number of bytes, which all headers here have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,10 +18,19 @@ impl Sum {
         Self(total)
     }
 
-    /// Adds the IPv4 pseudo header that version 3 of VRRP sums before its own bytes (RFC 5798 section 5.2.8).
+    /// Adds the pseudo header that version 3 of VRRP sums before its own bytes (RFC 5798 section 5.2.8): that of RFC 8200
+    /// section 8.1 for IPv6, and for IPv4 the like of RFC 768. The two have their fields in another order and width, which
+    /// makes no difference to a sum.
     #[must_use]
-    pub fn pseudo_header(self, source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, length: u16) -> Self {
-        self.bytes(&source.octets()).bytes(&destination.octets()).bytes(&[0, protocol]).bytes(&length.to_be_bytes())
+    pub fn pseudo_header(self, source: IpAddr, destination: IpAddr, protocol: u8, length: u16) -> Self {
+        self.address(source).address(destination).bytes(&[0, protocol]).bytes(&length.to_be_bytes())
+    }
+
+    fn address(self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.bytes(&address.octets()),
+            IpAddr::V6(address) => self.bytes(&address.octets()),
+        }
     }
 
     /// The checksum: what belongs into the field when it was summed as zero, and 0 when a correct field was summed too.

@@ -13,8 +13,10 @@ pub const HEADER_LEN: usize = 20;
 pub const TTL: u8 = 255;
 /// Precedence "internetwork control", which VRRP packets carry.
 pub const TOS_INTERNET_CONTROL: u8 = 0xc0;
-/// VRRP's protocol number (RFC 9568 section 5.1.1.4).
+/// VRRP's protocol number (RFC 9568 sections 5.1.1.4 and 5.1.2.4).
 pub const PROTOCOL_VRRP: u8 = 112;
+/// The authentication header's protocol number (RFC 4302 section 2).
+pub const PROTOCOL_AH: u8 = 51;
 
 /// A received packet whose header is whole, and which is as long as it says. Bytes behind its end (Ethernet padding) are
 /// not part of it.
@@ -73,6 +75,12 @@ impl<'a> Packet<'a> {
         self.bytes.get(9).copied().unwrap_or(0)
     }
 
+    /// The header with its options, as it came.
+    #[must_use]
+    pub fn header(&self) -> &'a [u8] {
+        self.bytes.get(..self.header_len).unwrap_or_default()
+    }
+
     /// The header's checksum is right.
     #[must_use]
     pub fn checksum_is_right(&self) -> bool {
@@ -97,10 +105,12 @@ pub struct Header {
     pub id: u16,
     /// Protocol of the payload.
     pub protocol: u8,
+    /// Time to live: 255 but for what is sent to peers with `unicast_ttl`.
+    pub ttl: u8,
 }
 
 impl Header {
-    /// The header followed by its payload, time to live 255 and precedence "internetwork control".
+    /// The header followed by its payload, with precedence "internetwork control".
     ///
     /// # Errors
     /// [`Malformed::Length`] for a payload that no IPv4 packet can hold.
@@ -110,7 +120,7 @@ impl Header {
         packet.extend([0x45, TOS_INTERNET_CONTROL]);
         packet.extend(total.to_be_bytes());
         packet.extend(self.id.to_be_bytes());
-        packet.extend([0, 0, TTL, self.protocol, 0, 0]);
+        packet.extend([0, 0, self.ttl, self.protocol, 0, 0]);
         packet.extend(self.source.octets());
         packet.extend(self.destination.octets());
         let checksum = Sum::default().bytes(&packet).finish();
@@ -148,6 +158,7 @@ mod tests {
             destination: Ipv4Addr::new(224, 0, 0, 18),
             id: 1,
             protocol: PROTOCOL_VRRP,
+            ttl: TTL,
         };
         // As keepalived 2.2.7 sends it, captured with tcpdump.
         let packet = header.emit(&[0; 20]).unwrap();
@@ -164,8 +175,8 @@ mod tests {
 
     #[test]
     fn padding_is_not_payload_and_lies_are_refused() {
-        let header =
-            Header { source: Ipv4Addr::LOCALHOST, destination: Ipv4Addr::LOCALHOST, id: 7, protocol: PROTOCOL_VRRP };
+        let localhost = Ipv4Addr::LOCALHOST;
+        let header = Header { source: localhost, destination: localhost, id: 7, protocol: PROTOCOL_VRRP, ttl: TTL };
         let mut packet = header.emit(&[1, 2, 3]).unwrap();
         packet.extend([0; 20]);
         assert_eq!(Packet::new_checked(&packet).unwrap().payload(), [1, 2, 3]);
@@ -184,21 +195,23 @@ mod tests {
         #[test]
         fn round_trip(
             source in any::<[u8; 4]>(), destination in any::<[u8; 4]>(), id in any::<u16>(), protocol in any::<u8>(),
-            payload in prop::collection::vec(any::<u8>(), 0..300),
+            ttl in any::<u8>(), payload in prop::collection::vec(any::<u8>(), 0..300),
         ) {
-            let header = Header { source: source.into(), destination: destination.into(), id, protocol };
+            let header = Header { source: source.into(), destination: destination.into(), id, protocol, ttl };
             let bytes = header.emit(&payload).unwrap();
             let view = Packet::new_checked(&bytes).unwrap();
             prop_assert!(view.checksum_is_right());
             prop_assert_eq!(view.source(), header.source);
             prop_assert_eq!(view.destination(), header.destination);
             prop_assert_eq!(view.protocol(), protocol);
+            prop_assert_eq!(view.ttl(), ttl);
             prop_assert_eq!(view.payload(), &payload[..]);
+            prop_assert_eq!(view.header(), &bytes[..HEADER_LEN]);
             let (other, rest) = etherparse::Ipv4Header::from_slice(&bytes).unwrap();
             prop_assert_eq!(other.source, source);
             prop_assert_eq!(other.destination, destination);
             prop_assert_eq!(other.identification, id);
-            prop_assert_eq!(other.time_to_live, TTL);
+            prop_assert_eq!(other.time_to_live, ttl);
             prop_assert_eq!(other.protocol.0, protocol);
             prop_assert_eq!(other.header_checksum, other.calc_header_checksum());
             prop_assert_eq!(rest, &payload[..]);

@@ -5,13 +5,19 @@
 //! that a packet claims, or knows a socket. `Display` is one line as tcpdump would print it.
 //!
 //! - [`ipv4`]: the 20 bytes that we write ourselves (`IP_HDRINCL`), and the header in front of what a raw socket receives;
+//! - [`ipv6`]: the 40 bytes that we write ourselves (`IPV6_HDRINCL`);
+//! - [`ah`]: the authentication header between IPv4 and an advert of version 2;
 //! - [`vrrp`]: adverts of versions 2 and 3;
 //! - [`arp`]: gratuitous requests;
-//! - [`checksum`]: the Internet checksum that the first two share.
+//! - [`ndp`]: unsolicited neighbour advertisements;
+//! - [`checksum`]: the Internet checksum of the IPv4 header, of adverts and of neighbour advertisements.
 
+pub mod ah;
 pub mod arp;
 pub mod checksum;
 pub mod ipv4;
+pub mod ipv6;
+pub mod ndp;
 pub mod vrrp;
 
 use std::fmt;

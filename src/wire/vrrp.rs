@@ -1,4 +1,4 @@
-//! Adverts of VRRP, versions 2 (RFC 3768) and 3 (RFC 5798, RFC 9568), over IPv4.
+//! Adverts of VRRP, versions 2 (RFC 3768) and 3 (RFC 5798, RFC 9568), over IPv4 and, in version 3, IPv6.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -9,7 +9,7 @@
 //! | 2: auth type  | interval in s |           checksum            |
 //! | 3: 0  |  interval in 1/100 s  |                               |
 //! +---------------+---------------+-------------------------------+
-//! |                  count IPv4 addresses                         |
+//! |          count addresses of 4 bytes, or of 16                 |
 //! +---------------------------------------------------------------+
 //! |  version 2: eight bytes of authentication data, always there  |
 //! +---------------------------------------------------------------+
@@ -19,42 +19,63 @@
 //! what keepalived sends and enforces, though RFC 9568 and some vendors leave it out over IPv4.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::checksum::Sum;
 use super::ipv4::PROTOCOL_VRRP;
-use super::{Malformed, address, be16};
-use crate::model::{Password, Vrid, VrrpVersion};
+use super::{Malformed, address, be16, ipv6};
+use crate::model::{Family, Password, Vrid, VrrpVersion};
 
-/// The group that adverts go to (RFC 9568 section 5.1.1.2).
+/// The group that adverts go to over IPv4 (RFC 9568 section 5.1.1.2).
 pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// The group that adverts go to over IPv6 (RFC 9568 section 5.1.2.2).
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// Bytes before the addresses.
 pub const HEADER_LEN: usize = 8;
 /// Bytes of authentication data at the end of version 2.
 pub const AUTH_LEN: usize = 8;
-/// Addresses that the count field can number. What does not fit is not advertised; it moves all the same.
-pub const MAX_ADDRESSES: usize = 255;
 /// The only packet type there is (RFC 9568 section 5.2.2).
 pub const TYPE_ADVERT: u8 = 1;
 /// No authentication, and the value of the field in every advert of RFC 3768.
 pub const AUTH_NONE: u8 = 0;
 /// A password in the clear (RFC 2338 section 5.3.6).
 pub const AUTH_PASS: u8 = 1;
+/// An authentication header in front (RFC 2338 section 5.3.6).
+pub const AUTH_HEADER: u8 = 2;
+
+/// Addresses that an advert can carry: 255 are all that the count can number, and 90 of IPv6 are all that 1,500 bytes hold
+/// beside the headers. What does not fit is not advertised; it moves all the same.
+#[must_use]
+pub const fn max_addresses(family: Family) -> usize {
+    match family {
+        Family::V4 => 255,
+        Family::V6 => 90,
+    }
+}
+
+/// Bytes of an address.
+const fn width(family: Family) -> usize {
+    match family {
+        Family::V4 => 4,
+        Family::V6 => 16,
+    }
+}
 
 /// Received bytes of which the eight fixed ones are there. Nothing else is known about them yet: a receiver checks the rest
 /// in an order of its own, to say precisely what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
     bytes: &'a [u8],
+    family: Family,
 }
 
 impl<'a> Packet<'a> {
-    /// Looks at the payload of an IP packet.
+    /// Looks at the payload of an IP packet of this family, which decides how long its addresses are.
     ///
     /// # Errors
     /// [`Malformed::Truncated`] below eight bytes.
-    pub fn new_checked(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        if bytes.len() < HEADER_LEN { Err(Malformed::Truncated) } else { Ok(Self { bytes }) }
+    pub const fn new_checked(bytes: &'a [u8], family: Family) -> Result<Self, Malformed> {
+        if bytes.len() < HEADER_LEN { Err(Malformed::Truncated) } else { Ok(Self { bytes, family }) }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -116,7 +137,7 @@ impl<'a> Packet<'a> {
             VrrpVersion::V2 => AUTH_LEN,
             VrrpVersion::V3 => 0,
         };
-        HEADER_LEN + usize::from(self.count()) * 4 + auth
+        HEADER_LEN + usize::from(self.count()) * width(self.family) + auth
     }
 
     /// Bytes there are.
@@ -132,29 +153,50 @@ impl<'a> Packet<'a> {
     }
 
     /// The addresses that it claims and has.
-    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + use<'a> {
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
+        let family = self.family;
         self.bytes
             .get(HEADER_LEN..)
             .unwrap_or_default()
-            .chunks_exact(4)
+            .chunks_exact(width(family))
             .take(usize::from(self.count()))
-            .map(|chunk| address(chunk, 0))
+            .map(move |chunk| match family {
+                Family::V4 => IpAddr::V4(address(chunk, 0)),
+                Family::V6 => IpAddr::V6(ipv6::address(chunk, 0)),
+            })
     }
 
     /// The authentication data behind the addresses (version 2).
     #[must_use]
     pub fn auth_data(&self) -> Option<[u8; AUTH_LEN]> {
-        let at = HEADER_LEN + usize::from(self.count()) * 4;
+        let at = HEADER_LEN + usize::from(self.count()) * width(self.family);
         self.bytes.get(at..at + AUTH_LEN).and_then(|data| data.try_into().ok())
     }
 
-    /// The checksum is right for this version, over the bytes that the count claims.
+    /// The checksum is right for this version, over the bytes that the count claims; in version 3 with the pseudo header.
     #[must_use]
-    pub fn checksum_is_right(&self, version: VrrpVersion, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
+    pub fn checksum_is_right(&self, version: VrrpVersion, source: IpAddr, destination: IpAddr) -> bool {
         self.bytes
             .get(..self.claimed_len(version))
             .is_some_and(|bytes| checksum(bytes, version, source, destination) == 0)
     }
+
+    /// The checksum is right over nothing but the bytes that the count claims (`v3_checksum_as_v2`).
+    #[must_use]
+    pub fn bare_checksum_is_right(&self, version: VrrpVersion) -> bool {
+        self.bytes.get(..self.claimed_len(version)).is_some_and(|bytes| Sum::default().bytes(bytes).finish() == 0)
+    }
+}
+
+/// What version 2 says of how it is authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// `auth_type PASS`: the password is in the advert.
+    Password(Password),
+    /// `auth_type AH`: a header of [`ah`](super::ah) is in front of the advert.
+    Header,
 }
 
 /// What tells the versions apart.
@@ -164,8 +206,8 @@ pub enum Form {
     V2 {
         /// Seconds between adverts.
         interval_secs: u8,
-        /// `auth_type PASS`.
-        password: Option<Password>,
+        /// `auth_type`.
+        auth: Auth,
     },
     /// RFC 5798 and RFC 9568.
     V3 {
@@ -183,8 +225,8 @@ pub struct Advert {
     pub priority: u8,
     /// Version, and what goes with it.
     pub form: Form,
-    /// Addresses; the first [`MAX_ADDRESSES`] travel.
-    pub addresses: Vec<Ipv4Addr>,
+    /// Addresses, all of one family; the first [`max_addresses`] travel.
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Advert {
@@ -199,33 +241,62 @@ impl Advert {
 
     /// The payload of an IP packet from `source` to `destination` (version 3 sums both).
     #[must_use]
-    pub fn emit(&self, source: Ipv4Addr, destination: Ipv4Addr) -> Vec<u8> {
-        let count = u8::try_from(self.addresses.len()).unwrap_or(u8::MAX);
-        let mut bytes = Vec::with_capacity(HEADER_LEN + usize::from(count) * 4 + AUTH_LEN);
+    pub fn emit(&self, source: impl Into<IpAddr>, destination: impl Into<IpAddr>) -> Vec<u8> {
+        let bytes = self.unsummed();
+        let sum = checksum(&bytes, self.version(), source.into(), destination.into());
+        summed(bytes, sum)
+    }
+
+    /// The payload with a checksum over nothing but itself, which version 3 has with `v3_checksum_as_v2` over IPv4.
+    #[must_use]
+    pub fn emit_bare(&self) -> Vec<u8> {
+        let bytes = self.unsummed();
+        let sum = Sum::default().bytes(&bytes).finish();
+        summed(bytes, sum)
+    }
+
+    fn unsummed(&self) -> Vec<u8> {
+        let family = match self.addresses.first() {
+            Some(IpAddr::V6(_)) => Family::V6,
+            Some(IpAddr::V4(_)) | None => Family::V4,
+        };
+        let count = u8::try_from(self.addresses.len().min(max_addresses(family))).unwrap_or(u8::MAX);
+        let mut bytes = Vec::with_capacity(HEADER_LEN + usize::from(count) * width(family) + AUTH_LEN);
         let version = self.version();
         bytes.push(number(version) << 4 | TYPE_ADVERT);
         bytes.extend([self.vrid.value(), self.priority, count]);
         match self.form {
-            Form::V2 { interval_secs, password } => {
-                bytes.push(if password.is_some() { AUTH_PASS } else { AUTH_NONE });
+            Form::V2 { interval_secs, auth } => {
+                bytes.push(match auth {
+                    Auth::None => AUTH_NONE,
+                    Auth::Password(_) => AUTH_PASS,
+                    Auth::Header => AUTH_HEADER,
+                });
                 bytes.push(interval_secs);
             }
             Form::V3 { interval_centiseconds } => bytes.extend((interval_centiseconds & 0x0fff).to_be_bytes()),
         }
         bytes.extend([0, 0]);
         for address in self.addresses.iter().take(usize::from(count)) {
-            bytes.extend(address.octets());
+            match address {
+                IpAddr::V4(address) => bytes.extend(address.octets()),
+                IpAddr::V6(address) => bytes.extend(address.octets()),
+            }
         }
         match self.form {
-            Form::V2 { password, .. } => bytes.extend(password.map_or([0; AUTH_LEN], |password| *password.bytes())),
+            Form::V2 { auth: Auth::Password(password), .. } => bytes.extend(password.bytes()),
+            Form::V2 { auth: Auth::None | Auth::Header, .. } => bytes.extend([0; AUTH_LEN]),
             Form::V3 { .. } => {}
-        }
-        let sum = checksum(&bytes, version, source, destination);
-        for (slot, byte) in bytes.iter_mut().skip(6).zip(sum.to_be_bytes()) {
-            *slot = byte;
         }
         bytes
     }
+}
+
+fn summed(mut bytes: Vec<u8>, sum: u16) -> Vec<u8> {
+    for (slot, byte) in bytes.iter_mut().skip(6).zip(sum.to_be_bytes()) {
+        *slot = byte;
+    }
+    bytes
 }
 
 /// The version's number on the wire.
@@ -237,7 +308,7 @@ pub const fn number(version: VrrpVersion) -> u8 {
     }
 }
 
-fn checksum(bytes: &[u8], version: VrrpVersion, source: Ipv4Addr, destination: Ipv4Addr) -> u16 {
+fn checksum(bytes: &[u8], version: VrrpVersion, source: IpAddr, destination: IpAddr) -> u16 {
     let sum = match version {
         VrrpVersion::V2 => Sum::default(),
         VrrpVersion::V3 => {
@@ -262,6 +333,7 @@ impl fmt::Display for Packet<'_> {
                 match self.auth_type() {
                     AUTH_NONE => f.write_str(", authtype none")?,
                     AUTH_PASS => f.write_str(", authtype simple")?,
+                    AUTH_HEADER => f.write_str(", authtype ah")?,
                     other => write!(f, ", authtype {other}")?,
                 }
                 write!(f, ", intvl {}s", self.interval_secs())?;

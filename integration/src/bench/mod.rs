@@ -4,6 +4,7 @@
 //! Contenders run in turn within one round, and rounds repeat, so that a machine whose speed drifts slows all alike; what
 //! counts are ratios of medians from one run.
 
+pub mod failover;
 pub mod floor;
 pub mod program;
 
@@ -34,9 +35,11 @@ pub struct Row {
     pub median: f64,
     /// Least.
     pub min: f64,
+    /// Of a hundred runs, 99 were no more than this (nearest rank; with fewer than a hundred runs, the most).
+    pub p99: f64,
     /// Most.
     pub max: f64,
-    /// Unit of the three.
+    /// Unit of these.
     pub unit: String,
     /// Number of runs.
     pub runs: usize,
@@ -66,6 +69,7 @@ impl Report {
             metric: metric.to_owned(),
             median,
             min: samples[0],
+            p99: samples[(samples.len() * 99).div_ceil(100) - 1],
             max: samples[samples.len() - 1],
             unit: unit.to_owned(),
             runs: samples.len(),
@@ -82,6 +86,7 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!("{} on {}\n", self.bench, self.machine);
+        let width = self.rows.iter().map(|row| row.who.len()).max().unwrap_or(0).max(28);
         let mut metrics: Vec<&str> = Vec::new();
         for row in &self.rows {
             if !metrics.contains(&row.metric.as_str()) {
@@ -94,16 +99,16 @@ impl Report {
             writeln!(text, "\n{metric}").unwrap();
             writeln!(
                 text,
-                "  {:<28} {:>10} {:>10} {:>10} {:<6} {:>7} {:>5}",
-                "", "median", "min", "max", "unit", "ratio", "runs"
+                "  {:<width$} {:>10} {:>10} {:>10} {:>10} {:<6} {:>7} {:>5}",
+                "", "median", "min", "p99", "max", "unit", "ratio", "runs"
             )
             .unwrap();
             for row in rows {
                 let ratio = if least > 0.0 { format!("{:.1}x", row.median / least) } else { "-".to_owned() };
                 writeln!(
                     text,
-                    "  {:<28} {:>10.4} {:>10.4} {:>10.4} {:<6} {:>7} {:>5}",
-                    row.who, row.median, row.min, row.max, row.unit, ratio, row.runs
+                    "  {:<width$} {:>10.4} {:>10.4} {:>10.4} {:>10.4} {:<6} {:>7} {:>5}",
+                    row.who, row.median, row.min, row.p99, row.max, row.unit, ratio, row.runs
                 )
                 .unwrap();
             }

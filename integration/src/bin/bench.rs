@@ -1,35 +1,52 @@
-//! Benchmarks, run inside a lab guest by `scripts/bench`.
+//! Benchmarks, run by `scripts/bench` where each finds the kernel that it needs.
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot run says so by panicking")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use integration::bench::program::{Places, Size, run, write_json};
+use integration::bench::Report;
+use integration::bench::failover::{self, Extent};
+use integration::bench::program::{self, Places, Size, write_json};
 use integration::bin;
 
 const FULL: [Size; 2] =
     [Size { services: 1_000, servers: 10, rounds: 5 }, Size { services: 10_000, servers: 10, rounds: 1 }];
 const QUICK: [Size; 1] = [Size { services: 1_000, servers: 10, rounds: 1 }];
+const PARTS: [&str; 4] = ["duel", "calm", "crowd", "handover"];
+
+const USAGE: &str =
+    "usage: bench program [--quick]            (scripts/bench starts it where there is a kernel with IPVS)
+       bench failover [--quick] [PART...]   (a PART is duel, calm, crowd or handover)";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let sizes: &[Size] = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["program"] => &FULL,
-        ["program", "--quick"] => &QUICK,
-        _ => {
-            eprintln!("usage: bench program [--quick]    (scripts/bench starts it where there is a kernel with IPVS)");
-            return ExitCode::from(2);
-        }
-    };
-    let temporary = tempfile::tempdir().expect("a folder for files");
-    let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
-    let reports = run(sizes, &places);
-    for report in &reports {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let quick = words.iter().any(|word| word == "--quick");
+    words.retain(|word| word != "--quick");
+    let Some((name, parts)) = words.split_first() else { return wrong() };
+    let mut reports = Vec::new();
+    let mut done = |report: Report| {
         println!("{}", report.table());
+        reports.push(report);
+    };
+    match name.as_str() {
+        "program" if parts.is_empty() => {
+            let temporary = tempfile::tempdir().expect("a folder for files");
+            let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
+            program::run(if quick { &QUICK } else { &FULL }, &places).into_iter().for_each(done);
+        }
+        "failover" if parts.iter().all(|part| PARTS.contains(&part.as_str())) => {
+            failover::run(if quick { Extent::QUICK } else { Extent::FULL }, parts, &mut done);
+        }
+        _ => return wrong(),
     }
     if let Some(results) = std::env::var_os("LAB_OUT").map(PathBuf::from) {
-        write_json(&reports, &results.join("program.json")).expect("LAB_OUT can be written");
+        write_json(&reports, &results.join(format!("{name}.json"))).expect("LAB_OUT can be written");
     }
     ExitCode::SUCCESS
+}
+
+fn wrong() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }

@@ -56,8 +56,15 @@ fn instance(name: &str, state: &str) -> InstanceView {
         version: 2,
         priority: 101,
         effective_priority: 101,
+        priority_sum: 0,
+        faults: Vec::new(),
+        awaited: Vec::new(),
+        unproven: Vec::new(),
+        group: None,
         advert_interval_secs: 1.0,
         last_advert: None,
+        peer: None,
+        source: Some("10.0.0.2".to_owned()),
         master: None,
         addresses: vec![address("192.168.10.100/24", state == "MASTER")],
         tracks: Vec::new(),
@@ -66,6 +73,8 @@ fn instance(name: &str, state: &str) -> InstanceView {
         adverts_received: 0,
         adverts_dropped: vec![("wrong TTL".to_owned(), 0)],
         steering: Vec::new(),
+        deadlines: Vec::new(),
+        history: Vec::new(),
     }
 }
 
@@ -74,7 +83,19 @@ fn address(address: &str, present: bool) -> AddressView {
 }
 
 fn track(what: &str, ok: Option<bool>, weight: i32, detail: &str) -> TrackView {
-    TrackView { what: what.to_owned(), ok, weight, detail: detail.to_owned() }
+    let (kind, name) = what.rsplit_once(' ').unwrap();
+    TrackView {
+        what: what.to_owned(),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        ok,
+        weight,
+        reverse: false,
+        adds: if ok == Some(weight > 0) { weight } else { 0 },
+        fault: weight == 0 && ok == Some(false),
+        group: None,
+        detail: detail.to_owned(),
+    }
 }
 
 fn counters(connections: u64) -> Option<CountersView> {

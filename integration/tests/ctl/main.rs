@@ -7,6 +7,7 @@ mod check;
 mod failures;
 mod show;
 mod verbs;
+mod why;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};

@@ -5,8 +5,7 @@ use crate::balance::Health;
 use crate::balance::event::Event;
 use crate::balance::roster::Roster;
 use crate::balance::timers::Timers;
-use crate::check::{Input as CheckInput, Order, Outcome, Turn};
-use crate::model::CheckKind;
+use crate::check::{Input as CheckInput, Order, Outcome, Stage, Turn};
 
 impl Balancer {
     pub(super) fn wake_checks(&mut self) {
@@ -20,6 +19,12 @@ impl Balancer {
         let Some(check) = self.running.remove(&probe.0) else { return };
         self.turn(check, CheckInput::Probed(outcome));
         self.fill();
+    }
+
+    pub(super) fn reached(&mut self, probe: ProbeId, stage: Stage) {
+        if let Some(check) = self.running.get(&probe.0).copied() {
+            self.turn(check, CheckInput::Reached(stage));
+        }
     }
 
     /// Free probes go to those that wait.
@@ -65,6 +70,7 @@ impl Balancer {
         if verdict.is_some()
             && let Some(health) = self.roster.verdict(check, self.now)
         {
+            self.stir();
             self.health_changed(check, health);
         }
     }
@@ -78,10 +84,11 @@ impl Balancer {
     fn health_changed(&mut self, check: u32, health: Health) {
         let last = self.roster.last(check);
         let Some((service, server, config)) = self.roster.check(check) else { return };
-        let CheckKind::Tcp(connect) = &config.kind;
         let event = match (health, last) {
             (Health::Up, _) => Event::ServerUp { service, server },
-            (Health::Down, Some(outcome)) => Event::ServerDown { service, server, target: connect.target, outcome },
+            (Health::Down, Some(outcome)) => {
+                Event::ServerDown { service, server, target: config.kind.connect().target, outcome }
+            }
             (Health::Down, None) | (Health::Unknown | Health::Unchecked, _) => return,
         };
         self.outputs.push_back(Output::Event(event));

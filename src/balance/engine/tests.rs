@@ -8,8 +8,8 @@ use crate::balance::plan::Step;
 use crate::balance::table::{Service, TimeoutSeconds};
 use crate::check::Obstacle;
 use crate::model::{
-    Check, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey,
-    ServiceSettings, Weight,
+    Check, Connect, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceCondition,
+    ServiceConfig, ServiceKey, ServiceSettings, TrackService, Weight,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -39,6 +39,7 @@ struct World {
     ready: u32,
     stopped: bool,
     probes: BTreeSet<ProbeId>,
+    healths: Vec<(ServiceKey, Option<ServiceHealth>)>,
     most_probes: usize,
 }
 
@@ -67,6 +68,7 @@ impl World {
             ready: 0,
             stopped: false,
             probes: BTreeSet::new(),
+            healths: Vec::new(),
             most_probes: 0,
         }
     }
@@ -104,6 +106,7 @@ impl World {
                 Output::Settled => self.settled += 1,
                 Output::Ready => self.ready += 1,
                 Output::Stopped => self.stopped = true,
+                Output::ServiceHealth(key, health) => self.healths.push((key, health)),
             }
         }
     }
@@ -160,7 +163,7 @@ impl World {
     /// Ends every probe that runs.
     fn answer(&mut self) {
         for probe in std::mem::take(&mut self.probes) {
-            let Some(target) = self.engine.connect(probe).map(|connect| connect.target) else { continue };
+            let Some(target) = self.engine.probe(probe).map(|connect| connect.connect().target) else { continue };
             let outcome = match self.obstacle {
                 Some(obstacle) => Outcome::NotTried(obstacle),
                 None if self.dead.contains(&target) => Outcome::Refused,
@@ -311,7 +314,7 @@ fn a_server_is_up_only_if_all_its_checks_say_so() {
     let mut world = World::new(empty());
     let mut two = server(1, true);
     let mut other = two.checks[0].clone();
-    let CheckKind::Tcp(connect) = &mut other.kind;
+    let CheckKind::Tcp(connect) = &mut other.kind else { panic!() };
     connect.target.set_port(81);
     two.checks.push(other);
     world.dead.insert("10.0.0.1:81".parse().unwrap());
@@ -451,7 +454,7 @@ fn a_probe_that_runs_survives_a_reload_and_that_of_a_server_that_went_does_not()
     assert_eq!(world.probes.len(), 2);
     configure(&mut world, config(1, &[server(2, true)]));
     assert_eq!(world.probes.len(), 1);
-    let target = world.engine.connect(*world.probes.first().unwrap()).unwrap().target;
+    let target = world.engine.probe(*world.probes.first().unwrap()).unwrap().connect().target;
     assert_eq!(target, "10.0.0.2:80".parse().unwrap());
     world.take_steps();
     world.answer();
@@ -666,6 +669,68 @@ fn a_clean_stop_removes_what_is_ours_or_keeps_it() {
         }
         assert_eq!(world.engine.poll_timeout(), None);
     }
+}
+
+fn watching(config: Config, keys: &[u8]) -> Config {
+    let watch = |n: &u8| TrackService { name: n.to_string(), service: key(*n), condition: ServiceCondition::AnyUp };
+    Config { watched_services: keys.iter().map(watch).collect(), ..config }
+}
+
+impl World {
+    /// What was told since the last time: up, of how many, and their weight.
+    fn take_healths(&mut self) -> Vec<Option<(u32, u32, u64)>> {
+        let told = std::mem::take(&mut self.healths).into_iter();
+        told.map(|(_, health)| health.map(|health| (health.up, health.servers, health.weight_up))).collect()
+    }
+}
+
+#[test]
+fn who_watches_a_service_hears_of_its_servers_and_of_nothing_else() {
+    let mut world = World::new(empty());
+    let heavy = ServerConfig { settings: weight(5), ..server(2, true) };
+    let servers = [server(1, true), heavy, server(3, false)];
+    configure(&mut world, watching(config(2, &servers), &[1]));
+    assert_eq!(world.take_healths(), [Some((1, 3, 1))], "the one without checks");
+    world.pass(S);
+    assert_eq!(world.take_healths().last(), Some(&Some((3, 3, 7))));
+    world.pass(60 * S);
+    assert!(world.take_healths().is_empty(), "no change, no word");
+    world.dead.insert("10.0.0.2:80".parse().unwrap());
+    world.pass(8 * S);
+    assert_eq!(world.take_healths(), [Some((2, 3, 2))]);
+    // The other service comes, which is as the first is; a third is not there.
+    configure(&mut world, watching(config(2, &servers), &[1, 2, 3]));
+    assert_eq!(world.take_healths(), [Some((2, 3, 2)), None]);
+    // Nobody watches any more, and then somebody does again.
+    configure(&mut world, config(2, &servers));
+    assert!(world.take_healths().is_empty());
+    configure(&mut world, watching(Config { services: Vec::new(), ..config(0, &[]) }, &[1]));
+    assert_eq!(world.take_healths(), [None]);
+    configure(&mut world, watching(config(1, &servers[..1]), &[1]));
+    world.pass(S);
+    assert_eq!(world.take_healths(), [Some((0, 1, 0)), Some((1, 1, 1))]);
+    world.tell(Input::Stop);
+    assert!(world.take_healths().is_empty(), "a stop is no outage");
+}
+
+#[test]
+fn beside_live_traffic_nobody_hears_of_an_outage_that_is_none() {
+    // In the table, in the table at weight 0, and not there.
+    let mut world = World::new(found(1, &[(1, 1), (2, 0)]));
+    world.dead.insert("10.0.0.3:80".parse().unwrap());
+    configure(&mut world, watching(config(1, &[server(1, true), server(2, true), server(3, true)]), &[1]));
+    assert_eq!(world.take_healths(), [Some((1, 3, 1))]);
+    world.pass(S);
+    assert_eq!(world.take_healths(), [Some((2, 3, 2))]);
+}
+
+#[test]
+fn without_ipvs_checks_alone_say_how_a_service_stands() {
+    let mut world = World::new(None);
+    configure(&mut world, watching(config(1, &[server(1, true)]), &[1]));
+    assert_eq!(world.take_healths(), [Some((0, 1, 0))]);
+    world.pass(S);
+    assert_eq!(world.take_healths(), [Some((1, 1, 1))]);
 }
 
 #[test]

@@ -149,3 +149,26 @@ fn a_new_schedule_keeps_the_verdict_and_brings_the_next_probe_forward() {
 fn a_machine_is_small() {
     assert!(size_of::<Machine>() <= 96, "{}", size_of::<Machine>());
 }
+
+#[test]
+fn when_its_time_ends_the_reason_says_how_far_it_came() {
+    for (stages, outcome) in [
+        (&[][..], Outcome::Timeout),
+        (&[Stage::Handshake], Outcome::Tls(crate::check::TlsProblem::Silent)),
+        (&[Stage::Handshake, Stage::Waiting], Outcome::Silent),
+        (&[Stage::Waiting, Stage::Answering], Outcome::Slow),
+    ] {
+        let check = check(1);
+        let mut machine = Machine::new(Duration::ZERO, Instant::now());
+        let due = machine.poll_timeout();
+        assert_eq!(machine.handle(&check, Input::Reached(Stage::Answering), due), Turn::default(), "nothing runs yet");
+        machine.handle(&check, Input::Wake, due);
+        for stage in stages {
+            assert_eq!(machine.handle(&check, Input::Reached(*stage), due + S), Turn::default());
+        }
+        assert_eq!(machine.poll_timeout(), due + 3 * S, "progress buys no time");
+        let turn = machine.handle(&check, Input::Wake, due + 3 * S);
+        assert_eq!((turn.order, turn.verdict), (Some(Order::Cancel), Some(Verdict::Down)));
+        assert_eq!(machine.last(), Some(outcome));
+    }
+}

@@ -8,24 +8,31 @@ use super::super::source::Spanned;
 use super::tree::{Children, Statement, Value};
 use super::values::{Instead, placeholder};
 use super::walk::Walk;
-use crate::model::VirtualAddress;
+use crate::config::ip::SCOPES;
+use crate::model::{Preferred, VirtualAddress};
 
 /// A bad address costs itself alone.
 const SKIPPED: Instead = Instead("this address is left out, as in keepalived; the others are set");
 const LEFT_OUT: Instead = Instead("the word is ignored; the address is set without it");
 
-/// Words that are understood by keepalived and not yet here, and whether a value follows.
-const NOT_YET: [(&str, bool); 10] = [
-    ("peer", true),
-    ("home", false),
-    ("-nodad", false),
-    ("mngtmpaddr", false),
-    ("noprefixroute", false),
-    ("autojoin", false),
-    ("preferred_lft", true),
-    ("no_track", false),
-    ("track_group", true),
-    ("use_vmac", false),
+/// Words after an address.
+const WORDS: [&str; 16] = [
+    "dev",
+    "label",
+    "brd",
+    "broadcast",
+    "scope",
+    "peer",
+    "home",
+    "-nodad",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "preferred_lft",
+    "no_track",
+    "track_group",
+    "use_vmac",
+    "nodad",
 ];
 
 /// The addresses of a block.
@@ -41,53 +48,93 @@ fn one(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Spanned<VirtualA
         );
     }
     let first = statement.word(0)?;
-    let mut address = parse(walk, first)?;
-    let mut words = statement.arguments().peekable();
+    let mut address = parse(walk, first, SKIPPED)?;
+    let mut words = statement.arguments();
     while let Some(word) = words.next() {
         let option = word.text;
-        if let Some((_, valued)) = NOT_YET.iter().find(|(name, _)| *name == option) {
-            let value = if *valued { words.next() } else { None };
-            let span = value.map_or(word.span, |value| word.span.to(value.span));
-            walk.say(
-                Diagnostic::warning(Code::NotYet, span, format!("`{option}` is not done yet"))
-                    .help("the address is set without it"),
-            );
-            continue;
-        }
-        if !["dev", "label", "brd", "broadcast", "scope"].contains(&option) {
-            stray(walk, word);
-            continue;
-        }
-        let Some(value) = words.next() else {
-            walk.say(
-                Diagnostic::warning(Code::MissingValue, word.span, format!("`{option}` lacks its value"))
-                    .help(LEFT_OUT.0),
-            );
-            break;
-        };
         match option {
-            "dev" => {
-                address.interface = match walk.interface(value, SKIPPED) {
-                    Some(interface) => Some(interface),
-                    None => return None,
+            "home" => address.options.home = v6(walk, word, &address),
+            "-nodad" | "nodad" => address.options.no_dad = v6(walk, word, &address),
+            "mngtmpaddr" => address.options.manage_temporary = v6(walk, word, &address),
+            "noprefixroute" => address.options.no_prefix_route = true,
+            "autojoin" => address.options.auto_join = true,
+            "no_track" => address.track = false,
+            "use_vmac" => address.on_virtual_link = true,
+            _ if !WORDS.contains(&option) => stray(walk, word),
+            _ => {
+                if !valued(walk, &mut address, word, words.next())? {
+                    break;
                 }
             }
-            "label" => address.label = label(walk, value, address.address),
-            "scope" => address.scope = scope(walk, value),
-            _ => address.broadcast = broadcast(walk, value, &address),
         }
     }
     Some(Spanned::new(address, statement.line().unwrap_or(first.span)))
 }
 
+/// A word with a value. None: the address is left out; false: the line is at its end.
+fn valued(
+    walk: &mut Walk<'_>,
+    address: &mut VirtualAddress,
+    word: Value<'_>,
+    value: Option<Value<'_>>,
+) -> Option<bool> {
+    let option = word.text;
+    let Some(value) = value else {
+        walk.say(
+            Diagnostic::warning(Code::MissingValue, word.span, format!("`{option}` lacks its value")).help(LEFT_OUT.0),
+        );
+        return Some(false);
+    };
+    match option {
+        "dev" => address.interface = Some(walk.interface(value, SKIPPED)?),
+        "label" => address.label = label(walk, value, address.address),
+        "scope" => address.scope = scope(walk, value),
+        "peer" => peer(walk, value, address),
+        "preferred_lft" => address.preferred = preferred(walk, value, address),
+        "track_group" => address.track_group = Some(value.text.to_owned()),
+        _ => address.broadcast = broadcast(walk, value, address),
+    }
+    Some(true)
+}
+
+/// A flag that IPv6 alone has.
+fn v6(walk: &mut Walk<'_>, word: Value<'_>, address: &VirtualAddress) -> bool {
+    if address.address.is_ipv4() {
+        let message = format!("`{}` is for IPv6 addresses", word.text);
+        walk.say(Diagnostic::warning(Code::Combination, word.span, message).help(LEFT_OUT.0));
+    }
+    address.address.is_ipv6()
+}
+
+/// The other end of the link, whose prefix length is that of the address.
+fn peer(walk: &mut Walk<'_>, value: Value<'_>, address: &mut VirtualAddress) {
+    let Some(other) = parse(walk, value, LEFT_OUT) else { return };
+    if other.address.is_ipv4() != address.address.is_ipv4() {
+        walk.bad(value, "a peer of the address's family", LEFT_OUT);
+        return;
+    }
+    address.peer = Some(other.address);
+    address.prefix_len = other.prefix_len;
+}
+
+fn preferred(walk: &mut Walk<'_>, value: Value<'_>, address: &VirtualAddress) -> Option<Preferred> {
+    if !v6(walk, value, address) {
+        return None;
+    }
+    if value.text == "forever" {
+        return Some(Preferred::Forever);
+    }
+    walk.fits(value, 0..=i64::from(u32::MAX - 1), "a time in seconds, or `forever`", LEFT_OUT).map(Preferred::Secs)
+}
+
 /// `IP[/len]`.
-fn parse(walk: &mut Walk<'_>, value: Value<'_>) -> Option<VirtualAddress> {
+fn parse(walk: &mut Walk<'_>, value: Value<'_>, instead: Instead) -> Option<VirtualAddress> {
     let (text, prefix) = match value.text.split_once('/') {
         Some((text, prefix)) => (text, Some(prefix)),
         None => (value.text, None),
     };
     let Ok(address) = IpAddr::from_str(text) else {
-        walk.bad(value, "an IP address", SKIPPED);
+        walk.bad(value, "an IP address", instead);
         return None;
     };
     let longest = if address.is_ipv4() { 32 } else { 128 };
@@ -117,10 +164,7 @@ fn stray(walk: &mut Walk<'_>, word: Value<'_>) {
     } else {
         walk.say(
             Diagnostic::warning(Code::UnknownWord, word.span, format!("unknown word `{shown}` after an address"))
-                .help_if(super::super::suggest::did_you_mean(
-                    word.text,
-                    ["dev", "label", "brd", "broadcast", "scope", "peer"],
-                ))
+                .help_if(super::super::suggest::did_you_mean(word.text, WORDS))
                 .help(LEFT_OUT.0),
         );
     }
@@ -139,10 +183,9 @@ fn label(walk: &mut Walk<'_>, value: Value<'_>, address: IpAddr) -> Option<Strin
 }
 
 fn scope(walk: &mut Walk<'_>, value: Value<'_>) -> u8 {
-    const NAMES: [(&str, u8); 5] = [("global", 0), ("nowhere", 255), ("host", 254), ("link", 253), ("site", 200)];
     match u8::from_str(value.text) {
         Ok(number) => number,
-        Err(_) => walk.choice(value, &NAMES, Instead("the scope is global")).unwrap_or(0),
+        Err(_) => walk.choice(value, &SCOPES, Instead("the scope is global")).unwrap_or(0),
     }
 }
 

@@ -1,12 +1,13 @@
 //! `global_defs`.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::AnnouncementsDraft;
 use super::tree::Statement;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
+use super::{announce, surroundings};
 use crate::model::VrrpVersion;
 
 /// The kernel keeps timeouts up to 31 days.
@@ -16,12 +17,6 @@ const VERSIONS: [(&str, VrrpVersion); 2] = [("2", VrrpVersion::V2), ("3", VrrpVe
 /// One word of `global_defs`.
 pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
     let name = statement.name();
-    if let Some(announcement) = name.strip_prefix("vrrp_").filter(|name| name.starts_with("garp_master_")) {
-        let mut defaults = walk.draft.defaults.announcements;
-        let known = announcements(walk, &mut defaults, announcement, statement);
-        walk.draft.defaults.announcements = defaults;
-        return known;
-    }
     let value = statement.word(1);
     match name {
         "router_id" => walk.draft.global.router_id = value.map(|value| value.text.to_owned()),
@@ -34,11 +29,43 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
                 walk.draft.defaults.version = version;
             }
         }
-        "vrrp_mcast_group4" => {
-            walk.draft.defaults.group =
-                value.and_then(|value| walk.address_v4(value, "an IPv4 multicast address", IGNORED));
+        "vrrp_mcast_group4" | "vrrp_mcast_group6" => {
+            let Some(value) = value else { return true };
+            match (walk.multicast(value), name) {
+                (Some(IpAddr::V4(group)), "vrrp_mcast_group4") => walk.draft.defaults.group_v4 = Some(group),
+                (Some(IpAddr::V6(group)), "vrrp_mcast_group6") => walk.draft.defaults.group_v6 = Some(group),
+                (Some(_), _) => walk.bad(value, "a multicast address of this family", IGNORED),
+                (None, _) => {}
+            }
         }
-        _ => return false,
+        "vrrp_notify_priority_changes" => {
+            walk.draft.defaults.priority_changes = walk.flag(statement).unwrap_or(false);
+        }
+        // A name that is too long for the kernel once the number is behind it is no use.
+        "vmac_prefix" => {
+            walk.draft.defaults.vmac_prefix = value
+                .and_then(|value| walk.interface(value, Instead("taken as `vrrp`")))
+                .filter(|prefix| prefix != "vrrp");
+        }
+        "vrrp_strict" => walk.draft.defaults.strict = true,
+        "vrrp_skip_check_adv_addr" => walk.draft.defaults.skip_address_check = true,
+        "vrrp_check_unicast_src" => walk.draft.defaults.check_source = true,
+        "v3_checksum_as_v2" => walk.draft.defaults.without_pseudo_header = walk.flag(statement).unwrap_or(false),
+        _ => {
+            if surroundings::word(walk, statement) {
+                return true;
+            }
+            let mut announcements = walk.draft.defaults.announcements;
+            let known = announce::word(walk, &mut announcements, statement);
+            walk.draft.defaults.announcements = announcements;
+            if known {
+                return true;
+            }
+            let mut defaults = walk.draft.defaults.election;
+            let known = super::instance::election(walk, &mut defaults, statement);
+            walk.draft.defaults.election = defaults;
+            return known;
+        }
     }
     true
 }
@@ -46,28 +73,6 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
 /// The version of VRRP.
 pub(super) fn version(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<VrrpVersion> {
     statement.word(1).and_then(|value| walk.choice(value, &VERSIONS, Instead("the version of `global_defs` holds")))
-}
-
-/// `garp_master_*`, of the whole daemon or of one router.
-pub(super) fn announcements(
-    walk: &mut Walk<'_>,
-    into: &mut AnnouncementsDraft,
-    name: &str,
-    statement: Statement<'_>,
-) -> bool {
-    let Some(value) = statement.word(1) else { return true };
-    match name {
-        "garp_master_delay" => into.delay = walk.seconds(value, 0.0..=86_400.0, "a delay", IGNORED).or(into.delay),
-        "garp_master_repeat" => {
-            into.repeat = walk.fits(value, 1..=1_000, "a count", Instead("taken as 1, as in keepalived")).or(Some(1));
-        }
-        "garp_master_refresh" => into.refresh = walk.seconds(value, 0.0..=86_400.0, "a time", IGNORED).or(into.refresh),
-        "garp_master_refresh_repeat" => {
-            into.refresh_repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.refresh_repeat);
-        }
-        _ => return false,
-    }
-    true
 }
 
 fn timeouts(walk: &mut Walk<'_>, statement: Statement<'_>) {

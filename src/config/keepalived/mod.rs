@@ -9,6 +9,7 @@
 //! warning too, and says what holds instead; it is an error only where a router or a service cannot be without it.
 
 mod addresses;
+mod announce;
 mod expand;
 mod global;
 mod instance;
@@ -16,8 +17,10 @@ pub(super) mod keywords;
 mod lexer;
 mod nesting;
 mod read;
-mod script;
+mod routes;
 mod service;
+mod surroundings;
+mod trackers;
 mod tree;
 mod values;
 mod walk;
@@ -25,7 +28,7 @@ mod walk;
 use std::path::Path;
 
 use super::diagnostic::{Code, Diagnostic, Severity};
-use super::draft::{Draft, GroupDraft, InstanceDraft, ScriptDraft};
+use super::draft::{Definition, Draft, GroupDraft, InstanceDraft};
 use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
@@ -50,7 +53,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
                 .help("check that the right file was named; a TOML file must end in `.toml`"),
         );
     }
-    let mut walk = Walk { report, draft: Draft::default() };
+    let mut walk = Walk { report, sources, draft: Draft::default() };
     walk.block(tree.root(), Place::Root, &mut (), root);
     walk.draft
 }
@@ -68,11 +71,32 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
         }
         // Done while the file was read.
         (include, _) if include.starts_with("include") => {}
+        _ if surroundings::block(walk, statement) => {}
         (_, None) => {}
         ("vrrp_script", Some(name)) => {
-            let mut script = ScriptDraft::new(name);
-            walk.block(children, Place::Script, &mut script, script::word);
-            walk.draft.scripts.push(script);
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::Script, &mut draft, trackers::script);
+            walk.draft.trackers.scripts.push(draft);
+        }
+        ("vrrp_track_process", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackProcess, &mut draft, trackers::process);
+            walk.draft.trackers.processes.push(draft);
+        }
+        ("track_file" | "vrrp_track_file", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackFile, &mut draft, trackers::file);
+            walk.draft.trackers.files.push(draft);
+        }
+        ("vrrp_track_service", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackService, &mut draft, trackers::service);
+            walk.draft.trackers.services.push(draft);
+        }
+        ("vrrp_track_check", Some(name)) => {
+            let mut draft = Definition::new(name);
+            walk.block(children, Place::TrackCheck, &mut draft, trackers::check);
+            walk.draft.trackers.checks.push(draft);
         }
         ("vrrp_instance", Some(name)) => {
             let mut instance = InstanceDraft::new(name);
@@ -80,7 +104,7 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
             walk.draft.instances.push(instance);
         }
         ("vrrp_sync_group", Some(name)) => {
-            let mut group = GroupDraft { name, members: Vec::new(), notify: Default::default() };
+            let mut group = GroupDraft::new(name);
             walk.block(children, Place::SyncGroup, &mut group, instance::group_word);
             walk.draft.groups.push(group);
         }

@@ -120,6 +120,7 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "ip_family" => {
             service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
         }
+        "quorum" => service.quorum = walk.fits(value, 1..=i64::from(i32::MAX), "a sum of weights", IGNORED),
         "weight" => {
             let weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", IGNORED);
             service.default_weight = weight.or(service.default_weight);

@@ -119,15 +119,24 @@ impl Walk<'_> {
         parsed
     }
 
-    /// An IPv4 address.
+    /// An address of one family.
     pub(super) fn address_v4(&mut self, value: Value<'_>, what: &str, instead: Instead) -> Option<Ipv4Addr> {
         let parsed = Ipv4Addr::from_str(value.text).ok();
         if parsed.is_none() {
-            let v6 = value.text.contains(':') && IpAddr::from_str(value.text).is_ok();
-            let expected = if v6 { "an IPv4 address (VRRP over IPv6 is not done yet)" } else { what };
-            self.bad(value, expected, instead);
+            self.bad(value, what, instead);
         }
         parsed
+    }
+
+    /// A group that adverts go to.
+    pub(super) fn multicast(&mut self, value: Value<'_>) -> Option<IpAddr> {
+        const WHAT: &str = "a multicast address";
+        let parsed = self.address(value, WHAT, IGNORED)?;
+        if parsed.is_multicast() {
+            return Some(parsed);
+        }
+        self.bad(value, WHAT, IGNORED);
+        None
     }
 
     /// A port.

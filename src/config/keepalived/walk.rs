@@ -4,13 +4,15 @@
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::Draft;
 use super::super::report::Report;
-use super::super::source::Span;
+use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Place, Status, Takes};
 use super::tree::{Children, Statement};
 
 /// What the walk writes to.
 pub(super) struct Walk<'o> {
     pub(super) report: &'o mut Report,
+    /// Where names of tables and protocols are looked up.
+    pub(super) sources: &'o dyn Sources,
     pub(super) draft: Draft,
 }
 
@@ -81,6 +83,10 @@ impl Walk<'_> {
     fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
         let name = keyword.name;
         let (least, most, what, block) = match keyword.takes {
+            // One of the two is there.
+            Takes::Either(what) => {
+                (usize::from(statement.block().is_none()), usize::MAX, what, statement.block().is_some())
+            }
             Takes::Nothing => (0, 0, "", false),
             Takes::One(what) => (1, 1, what, false),
             Takes::Optional => (0, 1, "", false),

@@ -1,50 +1,135 @@
-//! One virtual router.
+//! One virtual router, put together.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use super::Resolver;
-use super::track::{Scripts, Weighing};
+use super::track::Weighing;
+use super::trackers::Trackers;
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{AnnouncementsDraft, Authentication, Field, InstanceDraft, RouterDefaults};
+use crate::config::draft::{Field, InstanceDraft, RouterDefaults};
 use crate::config::source::{Span, Spanned};
-use crate::model::{
-    self, AdvertInterval, Announcements, Burst, Election, Family, Instance, Password, Peer, Priority, StartAs,
-    Transport, VirtualAddress, VirtualRouterId, Vrid, VrrpVersion,
-};
+use crate::model::{Family, Instance, Priority, Route, Rule, StartAs, Transport, VirtualRouterId, Vrid, VrrpVersion};
 
-/// Where adverts go unless told otherwise (RFC 9568 section 5.1.1.2).
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-/// As many addresses as the count of an advert can say (RFC 9568 section 5.2.5).
-const MOST_ADDRESSES: usize = 255;
 /// Nobody hears adverts on it.
 const LOOPBACK: &str = "lo";
-/// A password's length on the wire (RFC 2338 section 5.3.6).
-const PASSWORD: usize = 8;
+
+/// What is known of a router before the rest of it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Basics {
+    pub(super) family: Family,
+    pub(super) version: VrrpVersion,
+    pub(super) priority: Priority,
+    pub(super) start_as: StartAs,
+    /// Where the router, or the whole file, asks to be held to the letter.
+    pub(super) strict: bool,
+}
 
 /// The router cannot run; why has been said.
-struct Unable;
+pub(super) struct Unable;
 
 impl Resolver<'_> {
     pub(super) fn instance(
         &mut self,
         mut draft: InstanceDraft,
         defaults: &RouterDefaults,
-        scripts: &Scripts,
+        trackers: &Trackers,
         grouped: &HashMap<String, Span>,
     ) -> Option<Instance> {
         let name = draft.name.value.clone();
-        let at = draft.name.span;
         let mut unusable = Vec::new();
-        let id = self.identity(&mut draft, &mut unusable);
-        let version = std::mem::take(&mut draft.version).value().unwrap_or(defaults.version);
-        let start_as = std::mem::take(&mut draft.start_as).value().unwrap_or_default();
+        let mut basics = self.basics(&mut draft, defaults);
+        let transport = self.transport(&mut draft, defaults, basics);
+        let id = self.identity(&mut draft, &transport, basics.family, &mut unusable);
+        let authentication = self.authentication(&mut draft, &mut basics);
+        let start_as = basics.start_as;
+        let election = self.election(draft.election, &defaults.election, basics);
+        let no_preempt = draft.election.no_preempt.filter(|_| !election.preempt);
+        let track_primary = !draft.dont_track_primary;
+        let own = id.as_ref().and_then(|id| id.interface.as_deref()).filter(|_| track_primary);
+        let weighing = Weighing { priority: basics.priority, no_preempt, grouped: grouped.get(&name).copied(), own };
+        let tracks = self.tracks(std::mem::take(&mut draft.tracks), trackers, weighing);
+        let track_source = self.track_source(draft.track_source, &transport);
+        let advert_interval = self.advert_interval(&mut draft, basics.version);
+        let accept = self.accept(draft.accept, basics);
+        let checksum = crate::model::Checksum {
+            without_pseudo_header: draft.transport.without_pseudo_header.unwrap_or(defaults.without_pseudo_header),
+            never_old_unicast: draft.transport.never_old_unicast,
+        };
+        let vrf = self.vrf(&mut draft, id.as_ref());
+        let addresses = self.addresses(&mut draft, basics);
+        if matches!(addresses, Err(Unable)) {
+            unusable.push(self.words.addresses);
+        }
+        self.unusable(&draft.name, &unusable);
+        let (id, Ok((addresses, excluded_addresses)), Ok(authentication)) = (id?, addresses, authentication) else {
+            return None;
+        };
+        let link_vrid = Some(id.vrid);
+        let prefix = defaults.vmac_prefix.as_deref();
+        let virtual_link = self.virtual_link(&mut draft, prefix, link_vrid, &transport, basics);
+        let announcements = self.announcements(draft.announcements, &defaults.announcements, basics.strict);
+        let (routes, rules) = self.routes_and_rules(&mut draft);
+        let mut notify = std::mem::take(&mut draft.notify);
+        notify.priority_changes = draft.priority_changes.unwrap_or(defaults.priority_changes);
+        if basics.strict && !self.strict_addresses(&draft.name, &addresses, &transport, basics.family) {
+            return None;
+        }
+        let (vrid, family) = (id.vrid, id.family);
+        Some(Instance {
+            id,
+            version: basics.version,
+            start_as,
+            priority: basics.priority,
+            advert_interval,
+            election,
+            transport,
+            authentication,
+            checksum,
+            skip_address_check: draft.skip_address_check.unwrap_or(defaults.skip_address_check),
+            strict: basics.strict,
+            accept,
+            addresses,
+            excluded_addresses,
+            vrf,
+            track_primary,
+            track_source,
+            tracks,
+            announcements,
+            receive_buffer: draft.receive_buffer.or(defaults.receive_buffer),
+            routes,
+            rules,
+            promote_secondaries: draft.promote_secondaries,
+            virtual_link,
+            notify,
+            ..Instance::new(&name, "", vrid, family)
+        })
+    }
+
+    /// Family, version, priority and start: what the rest hangs on.
+    fn basics(&mut self, draft: &mut InstanceDraft, defaults: &RouterDefaults) -> Basics {
+        let at = draft.name.span;
+        let name = &draft.name.value;
+        let family = family(draft);
+        let strict = draft.strict.map_or(defaults.strict, |strict| strict.value);
+        let written = std::mem::take(&mut draft.version);
+        let version = match (family, written) {
+            (Family::V4, written) => written.value().unwrap_or(defaults.version),
+            (Family::V6, Field::Set(Spanned { value: VrrpVersion::V2, span })) => {
+                self.say(
+                    Diagnostic::warning(Code::Combination, span, "IPv6 needs version 3 of VRRP")
+                        .help("taken as 3: version 2 has no IPv6 (RFC 3768)"),
+                );
+                VrrpVersion::V3
+            }
+            (Family::V6, Field::Set(_) | Field::Absent | Field::Bad) => VrrpVersion::V3,
+        };
+        let written_start = std::mem::take(&mut draft.start_as).value();
         let priority = match std::mem::take(&mut draft.priority) {
             Field::Set(priority) => priority.value,
-            Field::Absent if start_as == StartAs::Master && self.language == Language::Keepalived => {
-                self.say(
+            Field::Absent if written_start == Some(StartAs::Master) && self.language == Language::Keepalived => {
+                self.report.add(
                     Diagnostic::note(Code::Defaulted, at, format!("`{name}` has `state MASTER` and no priority"))
                         .help("taken as 255, the owner of the addresses, as in keepalived; write the priority"),
                 );
@@ -52,63 +137,80 @@ impl Resolver<'_> {
             }
             Field::Absent | Field::Bad => Priority::DEFAULT,
         };
-        let no_preempt = self.no_preempt(&draft, start_as, priority);
-        let weighing = Weighing { priority, no_preempt, grouped: grouped.get(&name).copied() };
-        let track_scripts = self.tracked_scripts(&mut draft, scripts, weighing);
-        let own = id.as_ref().and_then(|id| id.interface.as_deref()).unwrap_or_default();
-        let tracks = std::mem::take(&mut draft.track_interfaces);
-        let track_interfaces = self.tracked_interfaces(tracks, own, weighing);
-        let advert_interval = self.advert_interval(&mut draft, version);
-        let password = self.password(&mut draft, version);
-        let transport = self.transport(&mut draft, defaults);
-        let addresses = self.addresses(&mut draft);
-        if addresses.is_none() {
-            unusable.push(self.words.addresses);
-        }
-        self.unusable(&draft.name, &unusable);
-        let (id, addresses, Ok(password)) = (id?, addresses?, password) else { return None };
-        let (addresses, overflow) = match addresses.split_at_checked(MOST_ADDRESSES) {
-            Some((first, rest)) if !rest.is_empty() => (first.to_vec(), rest.to_vec()),
-            Some(_) | None => (addresses, Vec::new()),
+        // An owner that does not say how it starts is active at once, as in keepalived.
+        let natural = if priority == Priority::OWNER { StartAs::Master } else { StartAs::Backup };
+        let start_as = match written_start {
+            Some(start_as) if strict && start_as != natural => {
+                let message = format!("in strict mode only an owner (priority 255) starts as master, and `{name}` ");
+                let (is, taken) = match natural {
+                    StartAs::Backup => ("is none", "starts as backup"),
+                    StartAs::Master => ("is one", "starts as master"),
+                };
+                self.report.add(
+                    Diagnostic::warning(Code::Strict, at, message + is).help(format!("{taken}{}", self.words.there)),
+                );
+                natural
+            }
+            Some(start_as) => start_as,
+            None => natural,
         };
-        let excluded = draft.excluded.into_iter().map(|address| address.value);
-        let vrid = id.vrid;
-        let election = Election { preempt: no_preempt.is_none(), ..Election::default() };
-        Some(Instance {
-            id,
-            version,
-            start_as,
-            priority,
-            advert_interval,
-            election,
-            transport,
-            authentication: password.map_or(model::Authentication::None, model::Authentication::Password),
-            addresses,
-            excluded_addresses: overflow.into_iter().chain(excluded).collect(),
-            tracks: track_interfaces.into_iter().chain(track_scripts).collect(),
-            announcements: announcements(draft.announcements, defaults.announcements),
-            notify: draft.notify,
-            ..Instance::new(&name, "", vrid, Family::V4)
-        })
+        Basics { family, version, priority, start_as, strict }
     }
 
-    /// Interface and number: without both there is no router.
-    fn identity(&mut self, draft: &mut InstanceDraft, unusable: &mut Vec<&'static str>) -> Option<VirtualRouterId> {
-        let (interface, vrid) = (self.words.interface, self.words.vrid);
-        let interface = self.required(std::mem::take(&mut draft.interface), &draft.name, interface, unusable);
-        let vrid: Option<Vrid> = self.required(std::mem::take(&mut draft.vrid), &draft.name, vrid, unusable);
-        if interface.as_deref() == Some(LOOPBACK) {
+    /// Interface and number: without both there is no router, but for one that speaks to peers from an address of its own.
+    fn identity(
+        &mut self,
+        draft: &mut InstanceDraft,
+        transport: &Transport,
+        family: Family,
+        unusable: &mut Vec<&'static str>,
+    ) -> Option<VirtualRouterId> {
+        let (key, vrid) = (self.words.interface, self.words.vrid);
+        let name = draft.name.clone();
+        let written = std::mem::take(&mut draft.interface);
+        let interface = match (written, transport) {
+            (Field::Absent, Transport::Unicast { source: Some(source), .. }) => self.on_no_interface(*source, &name),
+            (Field::Absent, Transport::Unicast { source: None, .. }) => {
+                let message =
+                    format!("router `{}` has neither `{key}` nor `{}`", name.value, self.words.unicast_source);
+                self.say(
+                    Diagnostic::error(Code::Required, name.span, message)
+                        .mark("add one of them to it")
+                        .help("without it nobody knows where its adverts come from, and it cannot run"),
+                );
+                None
+            }
+            (written, _) => self.required(written, &name, key, unusable).map(Some),
+        };
+        let vrid: Option<Vrid> = self.required(std::mem::take(&mut draft.vrid), &name, vrid, unusable);
+        if interface.as_ref().is_some_and(|interface| interface.as_deref() == Some(LOOPBACK)) {
             self.say(
                 Diagnostic::error(
                     Code::Combination,
-                    draft.name.span,
-                    format!("router `{}` cannot run on the loopback interface", draft.name.value),
+                    name.span,
+                    format!("router `{}` cannot run on the loopback interface", name.value),
                 )
                 .help("adverts need an interface that other hosts hear; addresses may be put on it with `dev lo`"),
             );
             return None;
         }
-        Some(VirtualRouterId { interface: Some(interface?), vrid: vrid?, family: Family::V4 })
+        Some(VirtualRouterId { interface: interface?, vrid: vrid?, family })
+    }
+
+    /// A router without an interface of its own.
+    fn on_no_interface(&mut self, source: IpAddr, name: &Spanned<String>) -> Option<Option<String>> {
+        let link_local = matches!(source, IpAddr::V6(source) if source.is_unicast_link_local());
+        if !link_local {
+            return Some(None);
+        }
+        let key = self.words.interface;
+        let message = format!("router `{}` speaks from a link-local address and names no `{key}`", name.value);
+        self.say(
+            Diagnostic::error(Code::Required, name.span, message)
+                .mark(format!("add `{key}` to it"))
+                .help("every link has such addresses: this one does not tell which link is meant"),
+        );
+        None
     }
 
     fn required<T>(
@@ -144,193 +246,55 @@ impl Resolver<'_> {
         );
     }
 
-    fn no_preempt(&mut self, draft: &InstanceDraft, start_as: StartAs, priority: Priority) -> Option<Span> {
-        let span = draft.no_preempt?;
-        let nopreempt = self.words.nopreempt;
-        let why = match (start_as, priority) {
-            (StartAs::Backup, Priority::OWNER) => "an owner (priority 255) always takes over".to_owned(),
-            (StartAs::Backup, _) => return Some(span),
-            (StartAs::Master, _) => format!("`{}` stands against it", self.words.master),
-        };
-        self.say(
-            Diagnostic::warning(Code::PreemptCancelled, span, format!("`{nopreempt}` does not hold: {why}"))
-                .help(format!("ignored{}: the router takes over from lower ones. For `{nopreempt}`, let all its hosts start as backup with a priority below 255", self.words.there)),
-        );
-        None
-    }
-
-    fn advert_interval(&mut self, draft: &mut InstanceDraft, version: VrrpVersion) -> AdvertInterval {
-        let Field::Set(written) = std::mem::take(&mut draft.advert_interval) else { return AdvertInterval::DEFAULT };
-        let centiseconds = u16::try_from(written.value.as_millis().div_ceil(10)).unwrap_or(u16::MAX);
-        let (rounded, why) = match version {
-            VrrpVersion::V2 => (
-                (centiseconds.saturating_add(50) / 100 * 100).clamp(100, 25_500),
-                "version 2 counts whole seconds, up to 255",
-            ),
-            VrrpVersion::V3 => (centiseconds.clamp(1, 4_095), "version 3 counts hundredths of a second, up to 40.95"),
-        };
-        let interval = AdvertInterval::from_centiseconds(rounded).unwrap_or(AdvertInterval::DEFAULT);
-        if interval.duration() != written.value {
-            self.say(
-                Diagnostic::warning(
-                    Code::BadValue,
-                    written.span,
-                    format!("adverts cannot go out every {}", shown(written.value)),
-                )
-                .mark(why)
-                .help(format!("taken as {}{}", shown(interval.duration()), self.words.there)),
-            );
+    /// What moves beside addresses.
+    fn routes_and_rules(&mut self, draft: &mut InstanceDraft) -> (Vec<Route>, Vec<Rule>) {
+        let mut routes = Vec::new();
+        for Spanned { value: mut route, span } in std::mem::take(&mut draft.routes) {
+            self.only_static(route.track_group.take().as_ref(), span);
+            routes.push(route);
         }
-        interval
+        let mut drafts = std::mem::take(&mut draft.rules);
+        for rule in &mut drafts {
+            let group = rule.rule.track_group.take();
+            self.only_static(group.as_ref(), rule.span);
+        }
+        (routes, self.rules(drafts))
     }
 
-    /// The password that adverts carry; an error where another proof was asked for, since its peers would not hear the
-    /// router.
-    fn password(&mut self, draft: &mut InstanceDraft, version: VrrpVersion) -> Result<Option<Password>, Unable> {
-        let key = self.words.password;
-        let kind = std::mem::take(&mut draft.authentication);
-        let password = match (kind, std::mem::take(&mut draft.password)) {
-            (Field::Set(kind), Field::Absent) => {
-                self.say(
-                    Diagnostic::warning(Code::Required, kind.span, format!("there is no `{key}` to go with it"))
-                        .help(format!("adverts carry no password{}", self.words.there)),
-                );
-                return Ok(None);
-            }
-            (Field::Set(kind), Field::Set(password)) => match kind.value {
-                Authentication::Password => password,
-                Authentication::Header => {
-                    self.say(
-                        Diagnostic::error(Code::NotYet, kind.span, "authentication headers (AH) are not done yet")
-                            .help(
-                                "without them the router's peers would not hear it, and both would hold the addresses: \
-                                 use `auth_type PASS` on all of them, or none",
-                            ),
-                    );
-                    return Err(Unable);
-                }
-            },
-            (Field::Absent, Field::Set(password)) => {
+    /// Whether the host takes packets for the addresses.
+    fn accept(&mut self, written: Option<Spanned<bool>>, basics: Basics) -> bool {
+        let owner = basics.priority == Priority::OWNER;
+        match written {
+            None => owner || !basics.strict,
+            Some(accept) if accept.value && basics.strict && !owner && basics.version == VrrpVersion::V2 => {
                 self.say(
                     Diagnostic::warning(
-                        Code::Idle,
-                        password.span,
-                        format!("`{key}` does nothing without `auth_type PASS`"),
+                        Code::Strict,
+                        accept.span,
+                        "version 2 has no accept mode, and strict mode holds it to that",
                     )
-                    .help(format!("adverts carry no password{}", self.words.there)),
+                    .help(format!("taken as `no_accept`{}: use version 3, or leave strict mode", self.words.there)),
                 );
-                return Ok(None);
+                false
             }
-            (Field::Bad, _) | (_, Field::Bad) | (Field::Absent, Field::Absent) => return Ok(None),
-        };
-        if version == VrrpVersion::V3 {
-            self.say(
-                Diagnostic::note(
-                    Code::PasswordVersion,
-                    password.span,
-                    format!("`{key}` has no effect in VRRP version 3"),
-                )
-                .help("RFC 5798 took passwords out of the protocol; remove it, or use version 2 on all hosts"),
-            );
-            return Ok(None);
-        }
-        let length = password.value.len();
-        if length > PASSWORD {
-            self.say(
-                Diagnostic::warning(
-                    Code::LongPassword,
-                    password.span,
-                    format!("`{key}` has {length} bytes, and {PASSWORD} travel"),
-                )
-                .mark("only the first 8 bytes count")
-                .help(format!("cut off{}: routers with the same file agree; write 8 at most", self.words.there)),
-            );
-        }
-        Ok(Some(Password::new(&password.value)))
-    }
-
-    fn transport(&mut self, draft: &mut InstanceDraft, defaults: &RouterDefaults) -> Transport {
-        let unicast = std::mem::take(&mut draft.unicast_source);
-        let multicast = std::mem::take(&mut draft.multicast_source);
-        let peers: Vec<Peer> =
-            std::mem::take(&mut draft.peers).into_iter().map(|peer| Peer::new(IpAddr::V4(peer.value))).collect();
-        let unicast_at = draft.unicast.or(unicast.get().map(|source| source.span));
-        if !peers.is_empty() {
-            return Transport::Unicast {
-                source: unicast.value().or(multicast.value()).map(IpAddr::V4),
-                peers,
-                ttl: u8::MAX,
-                check_source: false,
-            };
-        }
-        if let Some(span) = unicast_at {
-            self.say(
-                Diagnostic::warning(Code::Idle, span, format!("`{}` names no peer to speak to", self.words.peers))
-                    .help(format!("adverts are multicast{}", self.words.there)),
-            );
-        }
-        let group = std::mem::take(&mut draft.group).value().or(defaults.group).unwrap_or(GROUP);
-        Transport::Multicast { source: multicast.value().or(unicast.value()).map(IpAddr::V4), group: IpAddr::V4(group) }
-    }
-
-    /// The addresses of a router; none when all that were asked for are unusable.
-    fn addresses(&mut self, draft: &mut InstanceDraft) -> Option<Vec<VirtualAddress>> {
-        let key = self.words.addresses;
-        let name = &draft.name;
-        let mut addresses: Vec<VirtualAddress> = Vec::new();
-        let mut places: Vec<Span> = Vec::new();
-        let mut doubled = Vec::new();
-        for Spanned { value, span } in std::mem::take(&mut draft.addresses) {
-            let before =
-                addresses.iter().position(|other| other.address == value.address && other.interface == value.interface);
-            match before.and_then(|index| places.get(index)) {
-                Some(before) => doubled.push((value.address, span, *before)),
-                None => {
-                    addresses.push(value);
-                    places.push(span);
-                }
+            Some(accept) if !accept.value && owner => {
+                self.say(
+                    Diagnostic::note(Code::Idle, accept.span, "an owner (priority 255) always accepts traffic")
+                        .help("the addresses are its own; give the router a priority below 255"),
+                );
+                true
             }
+            Some(accept) => accept.value,
         }
-        let empty = addresses.is_empty() && draft.excluded.is_empty();
-        if empty && draft.addresses_at.is_some() {
-            return None;
-        }
-        if empty {
-            self.say(
-                Diagnostic::warning(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
-                    .help(format!("it elects a master and moves nothing{}", self.words.there)),
-            );
-        }
-        for (address, span, before) in doubled {
-            self.say(
-                Diagnostic::warning(Code::Duplicate, span, format!("{address} is listed twice"))
-                    .and(before, "here")
-                    .help("the second is ignored"),
-            );
-        }
-        Some(addresses)
     }
 }
 
-fn announcements(own: AnnouncementsDraft, defaults: AnnouncementsDraft) -> Announcements {
-    let base = Announcements::default();
-    let timer = |own: Option<Duration>, default: Option<Duration>, base: Option<Duration>| {
-        own.or(default).map_or(base, |duration| (!duration.is_zero()).then_some(duration))
-    };
-    let burst = Burst {
-        repeat: own.repeat.or(defaults.repeat).unwrap_or(base.master.repeat),
-        delay: timer(own.delay, defaults.delay, base.master.delay),
-    };
-    Announcements {
-        master: burst,
-        lower_priority: burst,
-        refresh: timer(own.refresh, defaults.refresh, base.refresh),
-        refresh_repeat: own.refresh_repeat.or(defaults.refresh_repeat).unwrap_or(base.refresh_repeat),
-        ..base
-    }
-}
-
-/// `1 s`, `0.25 s`.
-fn shown(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
+/// The family of a router: that of its addresses, or else of whatever else names one.
+fn family(draft: &InstanceDraft) -> Family {
+    let transport = &draft.transport;
+    let first = draft.addresses.first().map(|address| address.value.address);
+    let source = transport.unicast_source.get().or(transport.multicast_source.get()).map(|source| source.value);
+    let peer = transport.peers.first().map(|peer| peer.value.address);
+    let group = transport.group.get().map(|group| group.value);
+    first.or(source).or(peer).or(group).map_or(Family::V4, Family::of)
 }

@@ -3,15 +3,23 @@
 //! Both languages end here, so both have the same meaning. Where a remark names a key, it is named in the language of the
 //! file: see [`Words`].
 
+mod addresses;
+mod announce;
+mod authentication;
+mod election;
 mod instance;
+mod link;
 mod service;
+mod surroundings;
 mod track;
+mod trackers;
+mod transport;
 
 use std::collections::HashMap;
 
 use super::Language;
 use super::diagnostic::{Code, Diagnostic};
-use super::draft::{Draft, GroupDraft, InstanceDraft};
+use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
 use crate::model::{Config, SyncGroup, VirtualRouterId};
@@ -26,18 +34,38 @@ pub(super) struct Words {
     pub(super) nopreempt: &'static str,
     pub(super) master: &'static str,
     pub(super) addresses: &'static str,
+    pub(super) excluded: &'static str,
+    pub(super) unicast_source: &'static str,
     pub(super) password: &'static str,
     pub(super) forwarding: &'static str,
     pub(super) protocol: &'static str,
     pub(super) persistence: &'static str,
     pub(super) instance: &'static str,
     pub(super) script: &'static str,
+    pub(super) process: &'static str,
+    pub(super) file: &'static str,
+    pub(super) watched_service: &'static str,
+    pub(super) watched_check: &'static str,
     pub(super) peers: &'static str,
+    pub(super) vmac: &'static str,
+    pub(super) from_base: &'static str,
     /// Why a default is what it is, where it is keepalived's.
     pub(super) there: &'static str,
 }
 
 impl Words {
+    /// What defines something to watch.
+    pub(super) const fn tracker(self, kind: TrackKind) -> &'static str {
+        match kind {
+            TrackKind::Interface => self.interface,
+            TrackKind::Script => self.script,
+            TrackKind::Process => self.process,
+            TrackKind::File => self.file,
+            TrackKind::Service => self.watched_service,
+            TrackKind::Check => self.watched_check,
+        }
+    }
+
     /// Those of a language.
     pub(super) const fn of(language: Language) -> Self {
         match language {
@@ -47,13 +75,21 @@ impl Words {
                 nopreempt: "nopreempt",
                 master: "state MASTER",
                 addresses: "virtual_ipaddress",
+                excluded: "virtual_ipaddress_excluded",
+                unicast_source: "unicast_src_ip",
                 password: "auth_pass",
                 forwarding: "lvs_method",
                 protocol: "protocol",
                 persistence: "persistence_timeout",
                 instance: "vrrp_instance",
                 script: "vrrp_script",
+                process: "vrrp_track_process",
+                file: "track_file",
+                watched_service: "vrrp_track_service",
+                watched_check: "vrrp_track_check",
                 peers: "unicast_peer",
+                vmac: "use_vmac",
+                from_base: "vmac_xmit_base",
                 there: ", as in keepalived",
             },
             Language::Toml => Self {
@@ -62,13 +98,21 @@ impl Words {
                 nopreempt: "preempt = false",
                 master: "start = \"master\"",
                 addresses: "addresses",
+                excluded: "excluded-addresses",
+                unicast_source: "source",
                 password: "password",
                 forwarding: "forward",
                 protocol: "protocol",
                 persistence: "persistence",
                 instance: "instance",
                 script: "script",
+                process: "process",
+                file: "file",
+                watched_service: "watch",
+                watched_check: "check",
                 peers: "peers",
+                vmac: "vmac",
+                from_base: "send-from-base",
                 there: "",
             },
         }
@@ -80,11 +124,21 @@ struct Resolver<'r> {
     words: Words,
     language: Language,
     report: &'r mut Report,
+    /// How many rules had no priority so far.
+    rules_placed: u32,
 }
 
 impl Resolver<'_> {
     fn say(&mut self, diagnostic: Diagnostic) {
         self.report.add(diagnostic);
+    }
+
+    /// A mistake that costs something: keepalived goes on without it, and so do we with its files; our own language is strict.
+    fn slip(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        match self.language {
+            Language::Keepalived => Diagnostic::warning(code, span, message),
+            Language::Toml => Diagnostic::error(code, span, message),
+        }
     }
 
     /// Where a thing of a name first stood, and a remark about the second; true: it is the first.
@@ -95,37 +149,60 @@ impl Resolver<'_> {
                 true
             }
             Some(before) => {
-                let before = *before;
-                self.say(
-                    Diagnostic::error(Code::Duplicate, span, format!("a second {what} `{name}`"))
-                        .mark("left out")
-                        .and(before, "the first stands here")
-                        .help("give it a name of its own"),
-                );
+                self.doubled(name, span, *before, what);
                 false
             }
         }
     }
 }
 
+impl Resolver<'_> {
+    /// Says that a name is taken.
+    fn doubled(&mut self, name: &str, span: Span, before: Span, what: &str) {
+        self.say(
+            Diagnostic::error(Code::Duplicate, span, format!("a second {what} `{name}`"))
+                .mark("left out")
+                .and(before, "the first stands here")
+                .help("give it a name of its own"),
+        );
+    }
+}
+
 /// The whole configuration.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> Config {
-    let Draft { global, defaults, scripts, instances, groups, services, sysctls } = draft;
-    let mut resolver = Resolver { words: Words::of(language), language, report };
-    let scripts = resolver.scripts(scripts);
-    let grouped: HashMap<String, Span> =
-        groups.iter().flat_map(|group| &group.members).map(|member| (member.value.clone(), member.span)).collect();
+    let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls } = draft;
+    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
+    let trackers = resolver.trackers(trackers, &services);
+    let grouped: HashMap<String, Span> = groups
+        .iter()
+        .filter(|group| !group.weighted)
+        .flat_map(|group| &group.members)
+        .map(|member| (member.value.clone(), member.span))
+        .collect();
+    // A router that does not say whether its priority's changes are told does as its group does.
+    for group in &groups {
+        let told = group.priority_changes;
+        for member in instances.iter_mut().filter(|it| group.members.iter().any(|name| name.value == it.name.value)) {
+            member.priority_changes = member.priority_changes.or(told);
+        }
+    }
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
-    let instances = resolver.instances(instances, &defaults, &scripts, &grouped);
-    let sync_groups = resolver.groups(groups, &names, &instances);
+    let instances = resolver.instances(instances, &defaults, &trackers, &grouped);
+    let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
+    let (router, sync_daemon) = resolver.surroundings(surroundings, &instances, &names);
+    global.sync_daemon = sync_daemon;
     Config {
         global,
-        scripts: scripts.into_values(),
+        router,
+        scripts: trackers.scripts,
+        processes: trackers.processes,
+        files: trackers.files,
+        watched_services: trackers.services,
+        checks: trackers.checks,
         instances,
         sync_groups,
         services: services.services,
         sysctls,
-        ..Config::default()
     }
 }
 
@@ -134,7 +211,7 @@ impl Resolver<'_> {
         &mut self,
         drafts: Vec<InstanceDraft>,
         defaults: &super::draft::RouterDefaults,
-        scripts: &track::Scripts,
+        trackers: &trackers::Trackers,
         grouped: &HashMap<String, Span>,
     ) -> Vec<crate::model::Instance> {
         let mut names = HashMap::new();
@@ -146,7 +223,7 @@ impl Resolver<'_> {
                 continue;
             }
             let vrid_span = draft.vrid.get().map_or(span, |vrid| vrid.span);
-            let Some(instance) = self.instance(draft, defaults, scripts, grouped) else { continue };
+            let Some(instance) = self.instance(draft, defaults, trackers, grouped) else { continue };
             match ids.get(&instance.id) {
                 None => {
                     ids.insert(instance.id.clone(), (name, vrid_span));
@@ -183,6 +260,7 @@ impl Resolver<'_> {
         drafts: Vec<GroupDraft>,
         names: &[String],
         instances: &[crate::model::Instance],
+        trackers: &trackers::Trackers,
     ) -> Vec<SyncGroup> {
         let mut seen = HashMap::new();
         let mut taken: HashMap<String, Span> = HashMap::new();
@@ -245,13 +323,10 @@ impl Resolver<'_> {
                     .help("it moves by itself with or without a group"),
                 );
             }
-            groups.push(SyncGroup {
-                name: draft.name.value,
-                members,
-                tracks: Vec::new(),
-                weighted: false,
-                notify: draft.notify,
-            });
+            let mut notify = draft.notify;
+            notify.priority_changes = draft.priority_changes.unwrap_or(false);
+            let tracks = self.tracks(draft.tracks, trackers, track::Weighing::FREE);
+            groups.push(SyncGroup { name: draft.name.value, members, tracks, weighted: draft.weighted, notify });
         }
         groups
     }

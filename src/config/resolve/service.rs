@@ -47,7 +47,7 @@ pub(in crate::config) fn service(
     table: &mut ServiceTable,
     report: &mut Report,
 ) {
-    let mut resolver = Resolver { words: Words::of(language), language, report };
+    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
     let Some((config, span)) = resolver.service(draft) else { return };
     match table.places.get(&config.key) {
         None => {
@@ -130,7 +130,7 @@ impl Resolver<'_> {
         }
         let settings =
             ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags: draft.flags, persistence };
-        Some((ServiceConfig { key, settings, quorum: 1, servers }, header))
+        Some((ServiceConfig { key, settings, quorum: draft.quorum.unwrap_or(1), servers }, header))
     }
 
     fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {

@@ -1,127 +1,108 @@
-//! What routers watch: scripts by name, interfaces, and what their weights can and cannot do.
-
-use std::collections::HashMap;
-use std::time::Duration;
+//! What routers and groups watch, and what their weights can and cannot do.
 
 use super::Resolver;
+use super::trackers::{Known, Trackers};
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{Field, InstanceDraft, ScriptDraft, TrackDraft};
+use crate::config::draft::{TrackDraft, TrackKind};
 use crate::config::source::Span;
 use crate::config::{Language, suggest};
-use crate::model::{Priority, TrackScript, Tracked, Watched};
-
-/// The scripts that there are.
-#[derive(Debug, Default)]
-pub(super) struct Scripts {
-    found: Vec<(TrackScript, ScriptPlace)>,
-    /// Those that were left out for an error of their own.
-    broken: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct ScriptPlace {
-    name: Span,
-    weight: i16,
-    weight_span: Option<Span>,
-}
-
-impl Scripts {
-    pub(super) fn into_values(self) -> Vec<TrackScript> {
-        self.found.into_iter().map(|(script, _)| script).collect()
-    }
-
-    fn place(&self, name: &str) -> Option<ScriptPlace> {
-        self.found.iter().find(|(script, _)| script.name == name).map(|(_, place)| *place)
-    }
-}
+use crate::model::{Priority, Tracked};
 
 /// What may become of a weight in a router.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Weighing {
+pub(super) struct Weighing<'r> {
     pub(super) priority: Priority,
     /// Where `nopreempt` stands, if it holds.
     pub(super) no_preempt: Option<Span>,
-    /// Where a group names the router, if one does.
+    /// Where a group names the router, if one does whose members have no weights.
     pub(super) grouped: Option<Span>,
+    /// Its own interface, if that is watched anyway.
+    pub(super) own: Option<&'r str>,
+}
+
+impl Weighing<'_> {
+    /// In a group: nothing stands against a weight.
+    pub(super) const FREE: Self = Self { priority: Priority::DEFAULT, no_preempt: None, grouped: None, own: None };
+}
+
+/// A weight as it will be.
+#[derive(Debug, Clone, Copy)]
+struct Weight {
+    weight: i16,
+    reverse: bool,
+    span: Span,
 }
 
 impl Resolver<'_> {
-    pub(super) fn scripts(&mut self, drafts: Vec<ScriptDraft>) -> Scripts {
-        let mut seen = HashMap::new();
-        let mut scripts = Scripts::default();
-        for draft in drafts {
-            let (name, span) = (draft.name.value, draft.name.span);
-            if !self.first(&mut seen, &name, span, self.words.script) {
-                continue;
-            }
-            let said = self.language == Language::Toml && matches!(draft.command, Field::Bad);
-            let Some(command) = draft.command.value() else {
-                if !said {
-                    self.say(
-                        Diagnostic::error(Code::Required, span, format!("the script `{name}` has no usable command"))
-                            .help("routers that watch it go without it"),
-                    );
-                }
-                scripts.broken.push(name);
-                continue;
-            };
-            let interval = draft.interval.unwrap_or(Duration::from_secs(1));
-            let place = ScriptPlace { name: span, weight: draft.weight, weight_span: draft.weight_span };
-            let script = TrackScript {
-                name,
-                command,
-                interval,
-                timeout: draft.timeout.unwrap_or(interval),
-                rise: draft.rise,
-                fall: draft.fall,
-                user: draft.user,
-                init_fail: draft.init_fail,
-            };
-            scripts.found.push((script, place));
-        }
-        scripts
-    }
-
-    /// The scripts that a router watches.
-    pub(super) fn tracked_scripts(
+    /// What a router or a group watches.
+    pub(super) fn tracks(
         &mut self,
-        instance: &mut InstanceDraft,
-        scripts: &Scripts,
-        weighing: Weighing,
+        drafts: Vec<TrackDraft>,
+        trackers: &Trackers,
+        weighing: Weighing<'_>,
     ) -> Vec<Tracked> {
         let mut tracked: Vec<Tracked> = Vec::new();
-        for track in std::mem::take(&mut instance.track_scripts) {
+        for track in drafts {
+            let used = track.name.span;
             let name = track.name.value;
-            let Some(place) = scripts.place(&name) else {
-                if !scripts.broken.contains(&name) {
-                    let names = scripts.found.iter().map(|(script, _)| script.name.as_str());
-                    let near = suggest::did_you_mean(&name, names);
-                    self.say(
-                        Diagnostic::warning(
-                            Code::UnknownName,
-                            track.name.span,
-                            format!("there is no {} `{name}`", self.words.script),
-                        )
-                        .help_if(near)
-                        .help("nobody watches it: its failure changes nothing"),
-                    );
-                }
-                continue;
+            let own = track.weight;
+            let mut weight = Weight {
+                weight: own.weight.map_or(0, |weight| weight.value),
+                reverse: own.reverse.unwrap_or(false),
+                span: own.weight.map_or(used, |weight| weight.span),
             };
-            if self.early(track.name.span, place.name, &name) || tracked.iter().any(|other| other.what.name() == name) {
+            if track.kind == TrackKind::Interface {
+                if weighing.own == Some(name.as_str()) {
+                    self.say(
+                        Diagnostic::note(Code::OwnInterface, used, format!("`{name}` is the router's own interface"))
+                            .help("it is watched anyway: while it is down the router is in FAULT"),
+                    );
+                    continue;
+                }
+            } else {
+                let place = match trackers.find(track.kind, &name) {
+                    Known::Well(place) => place,
+                    Known::Broken => continue,
+                    Known::Not => {
+                        self.unknown(track.kind, &name, used, trackers);
+                        continue;
+                    }
+                };
+                // Our own words keepalived does not know wherever they stand.
+                let ours = matches!(track.kind, TrackKind::Service | TrackKind::Check);
+                if !place.inline && !ours {
+                    self.early(used, place.name, &name);
+                }
+                if own.weight.is_none() {
+                    // A file is there for its number: it counts unless told otherwise.
+                    let usual = i16::from(track.kind == TrackKind::File);
+                    weight.weight = place.weight.weight.map_or(usual, |weight| weight.value);
+                    weight.span = place.weight.weight.map_or(used, |weight| weight.span);
+                }
+                weight.reverse = own.reverse.or(place.weight.reverse).unwrap_or(false);
+            }
+            let what = track.kind.named(name);
+            if tracked.iter().any(|other| other.what == what) {
                 continue;
             }
-            let (weight, span) =
-                track.weight.map_or((place.weight, place.weight_span), |own| (own.value, Some(own.span)));
-            if self.weight_counts(weight, span.unwrap_or(track.name.span), track.name.span, weighing) {
-                tracked.push(Tracked { what: Watched::Script(name), weight, reverse: false });
+            if self.weight_counts(weight, used, track.kind, weighing) {
+                tracked.push(Tracked { what, weight: weight.weight, reverse: weight.reverse });
             }
         }
         tracked
     }
 
+    fn unknown(&mut self, kind: TrackKind, name: &str, used: Span, trackers: &Trackers) {
+        let near = suggest::did_you_mean(name, trackers.names(kind));
+        self.say(
+            Diagnostic::warning(Code::UnknownName, used, format!("there is no {} `{name}`", self.words.tracker(kind)))
+                .help_if(near)
+                .help("nobody watches it: its failure changes nothing"),
+        );
+    }
+
     /// keepalived looks names up as it reads: a script that is defined further down does not exist for it.
-    fn early(&mut self, used: Span, defined: Span, name: &str) -> bool {
+    fn early(&mut self, used: Span, defined: Span, name: &str) {
         if self.language == Language::Keepalived && used.file == defined.file && used.start < defined.start {
             self.say(
                 Diagnostic::note(Code::UnknownName, used, format!("`{name}` is defined further down"))
@@ -129,43 +110,11 @@ impl Resolver<'_> {
                     .help("it is watched here; keepalived would ignore it with an error, so put the script first"),
             );
         }
-        false
-    }
-
-    /// The interfaces that a router watches beside its own.
-    pub(super) fn tracked_interfaces(
-        &mut self,
-        tracks: Vec<TrackDraft>,
-        own: &str,
-        weighing: Weighing,
-    ) -> Vec<Tracked> {
-        let mut tracked: Vec<Tracked> = Vec::new();
-        for track in tracks {
-            let name = track.name.value;
-            if name == own {
-                self.say(
-                    Diagnostic::note(
-                        Code::OwnInterface,
-                        track.name.span,
-                        format!("`{name}` is the router's own interface"),
-                    )
-                    .help("it is watched anyway: while it is down the router is in FAULT"),
-                );
-                continue;
-            }
-            if tracked.iter().any(|other| other.what.name() == name) {
-                continue;
-            }
-            let (weight, span) = track.weight.map_or((0, track.name.span), |own| (own.value, own.span));
-            if self.weight_counts(weight, span, track.name.span, weighing) {
-                tracked.push(Tracked { what: Watched::Interface(name), weight, reverse: false });
-            }
-        }
-        tracked
     }
 
     /// Whether something with a weight is watched at all, and a remark where the weight cannot do what it is there for.
-    fn weight_counts(&mut self, weight: i16, span: Span, used: Span, weighing: Weighing) -> bool {
+    fn weight_counts(&mut self, weight: Weight, used: Span, kind: TrackKind, weighing: Weighing<'_>) -> bool {
+        let Weight { weight, reverse, span } = weight;
         if weight == 0 {
             return true;
         }
@@ -188,15 +137,14 @@ impl Resolver<'_> {
             return true;
         }
         if let Some(no_preempt) = weighing.no_preempt {
-            let lowered = i32::from(weight).min(0);
-            let change = if weight < 0 {
-                format!(
-                    "a failure lowers the priority from {} to {}",
-                    weighing.priority,
-                    weighing.priority.weighted(lowered)
-                )
+            let event = if reverse { "a success" } else { "a failure" };
+            let change = if kind == TrackKind::File {
+                format!("its number times {weight} is added to the priority {}", weighing.priority)
+            } else if weight < 0 {
+                let lowered = weighing.priority.weighted(i32::from(weight));
+                format!("{event} lowers the priority from {} to {lowered}", weighing.priority)
             } else {
-                format!("a failure takes the extra {weight} away again")
+                format!("{event} takes the extra {weight} away again")
             };
             self.say(
                 Diagnostic::note(

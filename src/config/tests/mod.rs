@@ -4,7 +4,10 @@ mod bad;
 mod files;
 mod fuzz;
 mod language;
+mod routers;
 mod seeds;
+mod surroundings;
+mod trackers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

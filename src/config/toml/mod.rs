@@ -6,22 +6,25 @@
 
 mod instance;
 mod read;
+mod routes;
 mod service;
+mod surroundings;
 mod top;
+mod trackers;
 
 use ::toml::de::DeTable;
 
 use super::diagnostic::{Code, Diagnostic};
 use super::draft::Draft;
 use super::report::Report;
-use super::source::{FileId, Span};
+use super::source::{FileId, Sources, Span};
 use read::Reader;
 
 /// Everything that a document says.
-pub(super) fn draft(file: FileId, report: &mut Report) -> Draft {
+pub(super) fn draft(file: FileId, sources: &dyn Sources, report: &mut Report) -> Draft {
     let text = report.files().shared(file);
     let (document, errors) = DeTable::parse_recoverable(&text);
-    let mut reader = Reader { report, file, draft: Draft::default() };
+    let mut reader = Reader { report, sources, file, draft: Draft::default() };
     if !errors.is_empty() {
         for error in errors {
             let span = error.span().unwrap_or(0..0);

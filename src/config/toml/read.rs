@@ -10,12 +10,14 @@ use ::toml::de::{DeTable, DeValue};
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::Draft;
 use super::super::report::Report;
-use super::super::source::{FileId, Span};
+use super::super::source::{FileId, Sources, Span};
 use super::super::suggest;
 
 /// Reads one document.
 pub(super) struct Reader<'o> {
     pub(super) report: &'o mut Report,
+    /// Where names of tables and protocols are looked up.
+    pub(super) sources: &'o dyn Sources,
     pub(super) file: FileId,
     pub(super) draft: Draft,
 }
@@ -128,6 +130,15 @@ impl<'t> Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A file's whole path.
+    pub(super) fn path(&mut self, entry: Entry<'t>) -> Option<String> {
+        let path = entry.value.as_str().filter(|path| path.starts_with('/'));
+        if path.is_none() {
+            self.bad(entry, "a file's whole path, from / on, in quotes");
+        }
+        path.map(str::to_owned)
     }
 
     pub(super) fn flag(&mut self, entry: Entry<'_>) -> Option<bool> {

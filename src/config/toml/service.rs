@@ -12,7 +12,7 @@ use super::super::{Language, resolve};
 use super::read::{Entry, Reader};
 use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 
-const SERVICE: [&str; 11] = [
+const SERVICE: [&str; 12] = [
     "address",
     "fwmark",
     "family",
@@ -22,6 +22,7 @@ const SERVICE: [&str; 11] = [
     "persistence",
     "forward",
     "inhibit-on-failure",
+    "quorum",
     "check",
     "server",
 ];
@@ -76,6 +77,7 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             "flags" => draft.flags = flags(reader, entry),
             "persistence" => draft.persistence = persistence(reader, entry),
             "forward" => draft.forwarding = Field::from(forward(reader, entry), span),
+            "quorum" => draft.quorum = reader.number(entry, 1..=i64::from(i32::MAX), "a sum of weights"),
             "inhibit-on-failure" => draft.inhibit_on_failure = reader.flag(entry).unwrap_or(false),
             "check" => check = checks(reader, entry),
             _ => servers = reader.tables(entry),

@@ -6,20 +6,41 @@ use std::time::Duration;
 use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{Field, GroupDraft, ScriptDraft};
+use super::super::draft::{GroupDraft, TrackKind};
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
-use super::{instance, service};
+use super::{instance, service, surroundings, trackers};
 use crate::model::{IpvsMissing, OnStop, RunAs, Sysctl, VrrpVersion};
 
-const TOP: [&str; 6] = ["global", "sysctl", "script", "instance", "sync-group", "service"];
-const GLOBAL: [&str; 8] =
-    ["router-id", "exclusive", "on-stop", "ipvs-missing", "timeouts", "script-user", "script-security", "keep-sysctls"];
-const SCRIPT: [&str; 9] = ["name", "command", "interval", "timeout", "weight", "rise", "fall", "user", "init-fail"];
-const GROUP: [&str; 3] = ["name", "members", "notify"];
+const TOP: [&str; 13] = [
+    "global",
+    "router",
+    "static",
+    "track-group",
+    "sysctl",
+    "script",
+    "track-process",
+    "track-file",
+    "track-service",
+    "track-check",
+    "instance",
+    "sync-group",
+    "service",
+];
+const GLOBAL: [&str; 9] = [
+    "router-id",
+    "exclusive",
+    "on-stop",
+    "ipvs-missing",
+    "timeouts",
+    "script-user",
+    "script-security",
+    "keep-sysctls",
+    "sync-daemon",
+];
+const GROUP: [&str; 4] = ["name", "members", "weighted", "notify"];
 const DAY: Duration = Duration::from_secs(86_400);
 const SECOND: Duration = Duration::from_secs(1);
-const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The whole document.
 pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
@@ -28,12 +49,19 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
     for entry in reader.entries(table, &TOP, "outside all tables") {
         match entry.key {
             "global" => global(reader, entry),
-            "sysctl" => sysctls(reader, entry),
-            "script" => {
+            "router" => surroundings::router(reader, entry),
+            "static" => surroundings::statics(reader, entry),
+            "track-group" => {
                 for (table, span) in reader.tables(entry) {
-                    script(reader, table, span);
+                    surroundings::track_group(reader, table, span);
                 }
             }
+            "sysctl" => sysctls(reader, entry),
+            "script" => define(reader, entry, TrackKind::Script),
+            "track-process" => define(reader, entry, TrackKind::Process),
+            "track-file" => define(reader, entry, TrackKind::File),
+            "track-service" => define(reader, entry, TrackKind::Service),
+            "track-check" => define(reader, entry, TrackKind::Check),
             "instance" => {
                 for (table, span) in reader.tables(entry) {
                     instance::instance(reader, table, span);
@@ -53,6 +81,12 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
     }
 }
 
+fn define(reader: &mut Reader<'_>, entry: Entry<'_>, kind: TrackKind) {
+    for (table, span) in reader.tables(entry) {
+        trackers::definition(reader, kind, table, span);
+    }
+}
+
 fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
     let Some(table) = reader.table(entry) else { return };
     for entry in reader.entries(table, &GLOBAL, "in [global]") {
@@ -68,6 +102,7 @@ fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
                     [("keep-routing", IpvsMissing::KeepRouting), ("fail", IpvsMissing::Fail)];
                 reader.draft.global.ipvs_missing = reader.choice(entry, &CHOICES).unwrap_or_default();
             }
+            "sync-daemon" => surroundings::sync_daemon(reader, entry),
             "timeouts" => timeouts(reader, entry),
             "script-user" => reader.draft.global.script_user = run_as(reader, entry),
             "script-security" => reader.draft.global.script_security = reader.flag(entry).unwrap_or(false),
@@ -91,7 +126,7 @@ fn timeouts(reader: &mut Reader<'_>, entry: Entry<'_>) {
 }
 
 /// `"user"` or `"user:group"`.
-fn run_as(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<RunAs> {
+pub(super) fn run_as(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<RunAs> {
     let text = reader.text(entry, "a user, or user:group")?;
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group.to_owned())),
@@ -132,34 +167,10 @@ fn sysctls(reader: &mut Reader<'_>, entry: Entry<'_>) {
     }
 }
 
-fn script(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
-    let entries = reader.entries(table, &SCRIPT, "in [[script]]");
-    let Some(name) = name(reader, &entries, at, "this script") else { return };
-    let mut script = ScriptDraft::new(name);
-    for entry in entries {
-        let long = MILLISECOND..=DAY;
-        match entry.key {
-            "name" => {}
-            "command" => script.command = Field::from(reader.command(entry), entry.span),
-            "interval" => script.interval = reader.duration(entry, long, "a time"),
-            "timeout" => script.timeout = reader.duration(entry, long, "a time"),
-            "weight" => {
-                script.weight = reader.number(entry, -253..=253, "a weight").unwrap_or(0);
-                script.weight_span = Some(entry.span);
-            }
-            "rise" => script.rise = reader.number(entry, 1..=1_000_000, "a count").unwrap_or(1),
-            "fall" => script.fall = reader.number(entry, 1..=1_000_000, "a count").unwrap_or(1),
-            "user" => script.user = run_as(reader, entry),
-            _ => script.init_fail = reader.flag(entry).unwrap_or(false),
-        }
-    }
-    reader.draft.scripts.push(script);
-}
-
 fn group(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
-    let entries = reader.entries(table, &GROUP, "in [[sync-group]]");
+    let entries = reader.entries(table, &[&GROUP[..], &instance::TRACKS].concat(), "in [[sync-group]]");
     let Some(name) = name(reader, &entries, at, "this group") else { return };
-    let mut group = GroupDraft { name, members: Vec::new(), notify: Default::default() };
+    let mut group = GroupDraft::new(name);
     for entry in entries {
         match entry.key {
             "name" => {}
@@ -169,7 +180,9 @@ fn group(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                     group.members.extend(member.map(|member| Spanned::new(member.to_owned(), element.span)));
                 }
             }
-            _ => group.notify = instance::notify(reader, entry),
+            "weighted" => group.weighted = reader.flag(entry).unwrap_or(false),
+            "notify" => (group.notify, group.priority_changes) = instance::notify(reader, entry),
+            _ => group.tracks.extend(instance::tracks(reader, entry)),
         }
     }
     reader.draft.groups.push(group);

@@ -2,7 +2,7 @@
 
 mod ipvsadm;
 mod services;
-mod table;
+pub(super) mod table;
 
 use std::io;
 
@@ -74,7 +74,7 @@ impl Show {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<String, Failure> {
+pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure { status: Status::System, message: format!("cannot write JSON: {error}") })?;
     text.push('\n');

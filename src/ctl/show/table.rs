@@ -4,7 +4,9 @@
 //! the parts. Wide has the same parts with more columns and lines; it hides nothing and moves nothing.
 
 use super::services;
-use crate::api::{AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView};
+use crate::api::{
+    AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView, TrackView,
+};
 use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
 /// Addresses of a virtual router that a table names; wide names all.
@@ -161,6 +163,10 @@ fn instances(page: &mut Page, instances: &[InstanceView], wide: bool) {
         let broken = !matches!(instance.state.as_str(), "MASTER" | "BACKUP");
         if broken {
             page.problem(2, &instance.reason, state_tone(&instance.state));
+            // The reason is one of them, or what came with it.
+            for fault in instance.faults.iter().filter(|fault| !instance.reason.starts_with(fault.as_str())) {
+                page.problem(2, fault, state_tone(&instance.state));
+            }
         } else if wide {
             page.text(2, &instance.reason, Tone::Dim);
         }
@@ -204,24 +210,48 @@ fn misplaced(page: &mut Page, instance: &InstanceView) {
 
 fn tracks(page: &mut Page, instance: &InstanceView, wide: bool) {
     for track in &instance.tracks {
-        let effect = match track.weight {
-            0 => "fault when it fails".to_owned(),
-            weight => format!("weight {weight:+}"),
-        };
-        let (verdict, tone) = match track.ok {
-            Some(true) => ("ok", Tone::Dim),
-            Some(false) if track.weight == 0 => ("FAILED", Tone::Bad),
-            Some(false) => ("FAILED", Tone::Warn),
-            None => ("not known yet", Tone::Warn),
-        };
+        let (verdict, tone) = verdict(track);
+        let effect = effect(track);
         let detail = if track.detail.is_empty() { String::new() } else { format!(": {}", track.detail) };
         let text = format!("{} {verdict} ({effect}){detail}", track.what);
-        if track.ok != Some(true) {
+        if tone != Tone::Dim {
             page.problem(2, text, tone);
         } else if wide {
             page.text(2, text, tone);
         }
     }
+}
+
+/// What a weight means.
+pub(in crate::ctl) fn effect(track: &TrackView) -> String {
+    match (track.weight, track.reverse) {
+        (0, false) if track.kind == "file" => "fault unless 0".to_owned(),
+        (0, true) if track.kind == "file" => "fault when 0".to_owned(),
+        (0, false) if track.kind == "interface" => "fault when down".to_owned(),
+        (0, true) if track.kind == "interface" => "fault when up".to_owned(),
+        (0, false) => "fault when it fails".to_owned(),
+        (0, true) => "fault when it is well".to_owned(),
+        (weight, false) => format!("weight {weight:+}"),
+        (weight, true) => format!("weight {weight:+} reverse"),
+    }
+}
+
+/// How something watched is, in a word.
+pub(in crate::ctl) fn verdict(track: &TrackView) -> (&'static str, Tone) {
+    let well = if track.ok == Some(true) { "ok" } else { "FAILED" };
+    match track.ok {
+        None => ("not known yet", Tone::Warn),
+        Some(_) if track.fault => (well, Tone::Bad),
+        // A file's number may be any; only one that cannot be read is amiss.
+        Some(ok) if ok != (track.reverse && track.kind != "file") => (well, Tone::Dim),
+        Some(_) => (well, Tone::Warn),
+    }
+}
+
+/// The adverts that were dropped, by reason.
+pub(in crate::ctl) fn dropped(instance: &InstanceView) -> Vec<String> {
+    let told = instance.adverts_dropped.iter().filter(|(_, count)| *count > 0);
+    told.map(|(why, count)| format!("{count} {why}")).collect()
 }
 
 fn adverts(page: &mut Page, instance: &InstanceView) {
@@ -233,12 +263,7 @@ fn adverts(page: &mut Page, instance: &InstanceView) {
         instance.adverts_sent,
         instance.adverts_received
     );
-    let dropped: Vec<_> = instance
-        .adverts_dropped
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(why, count)| format!("{count} {why}"))
-        .collect();
+    let dropped = dropped(instance);
     if !dropped.is_empty() {
         text.push_str(&format!("; dropped: {}", dropped.join(", ")));
     }
@@ -282,11 +307,49 @@ fn sysctl_tone(state: SysctlState) -> Tone {
     }
 }
 
-fn state_tone(state: &str) -> Tone {
+pub(in crate::ctl) fn state_tone(state: &str) -> Tone {
     match state {
         "MASTER" => Tone::Good,
         "BACKUP" => Tone::Plain,
         "FAULT" => Tone::Bad,
         _ => Tone::Warn,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_weight_means_and_how_it_went() {
+        for (kind, weight, reverse, ok, fault, says, tone) in [
+            ("interface", 0, false, Some(true), false, "fault when down", Tone::Dim),
+            ("interface", 0, true, Some(true), true, "fault when up", Tone::Bad),
+            ("interface", 0, true, Some(false), false, "fault when up", Tone::Dim),
+            ("script", 0, false, Some(false), true, "fault when it fails", Tone::Bad),
+            ("script", 0, true, Some(true), true, "fault when it is well", Tone::Bad),
+            ("check", -5, false, Some(false), false, "weight -5", Tone::Warn),
+            ("check", 5, true, Some(true), false, "weight +5 reverse", Tone::Warn),
+            ("check", 5, true, Some(false), false, "weight +5 reverse", Tone::Dim),
+            ("file", 2, true, Some(true), false, "weight +2 reverse", Tone::Dim),
+            ("file", 0, false, Some(true), true, "fault unless 0", Tone::Bad),
+            ("file", 0, true, Some(true), true, "fault when 0", Tone::Bad),
+            ("file", 1, false, Some(false), false, "weight +1", Tone::Warn),
+            ("service", -5, false, None, false, "weight -5", Tone::Warn),
+        ] {
+            let track = TrackView {
+                what: format!("{kind} x"),
+                kind: kind.to_owned(),
+                name: "x".to_owned(),
+                ok,
+                weight,
+                reverse,
+                adds: 0,
+                fault,
+                group: None,
+                detail: String::new(),
+            };
+            assert_eq!((effect(&track).as_str(), verdict(&track).1), (says, tone), "{track:?}");
+        }
     }
 }

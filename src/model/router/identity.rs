@@ -63,6 +63,8 @@ impl std::error::Error for InvalidPriority {}
 impl Priority {
     /// The default, 100.
     pub const DEFAULT: Self = Self(NonZeroU8::MIN.saturating_add(99));
+    /// The highest that is not the owner's, 254.
+    pub const HIGHEST_BUT_OWNER: Self = Self(NonZeroU8::MIN.saturating_add(253));
     /// The owner of the addresses, 255.
     pub const OWNER: Self = Self(NonZeroU8::MAX);
 

@@ -93,8 +93,8 @@ pub struct Election {
     pub higher_priority_send_advert: bool,
     /// `owner_ignore_adverts`: priority 255 drops adverts of others.
     pub owner_ignores_adverts: bool,
-    /// `timer_expired_backup`: a loop that was this late does not trust what it did not hear, and goes to backup first.
-    /// `None`: not written. keepalived lets one give it a priority to use for it.
+    /// `timer_expired_backup`: a master whose advert is so late that a router of this priority has taken over meanwhile
+    /// goes to backup instead of contending with it (254 where the file names none). `None`: not written.
     pub timer_expired_backup: Option<u8>,
     /// Take over only after every check of its own has succeeded once.
     pub wait_for_checks: bool,
@@ -163,7 +163,8 @@ pub struct SyncGroup {
     pub members: Vec<String>,
     /// What the group watches: each counts for every member.
     pub tracks: Vec<Tracked>,
-    /// `sync_group_tracking_weight`: weights change the members' priorities, which are then to be the same for all.
+    /// `sync_group_tracking_weight`: weights change the members' priorities, each by what it watches itself and
+    /// what the group watches.
     pub weighted: bool,
     /// Scripts called at a change of the group's state.
     pub notify: Notify,

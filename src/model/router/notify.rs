@@ -22,13 +22,16 @@ pub struct Notify {
     pub fault: Option<Command>,
     /// `notify_stop`.
     pub stop: Option<Command>,
-    /// `notify_deleted`: a reload took the router away; `notify_stop`'s if none.
+    /// `notify_deleted`'s script: a reload took the router away.
     pub deleted: Option<Command>,
+    /// `notify_deleted` is written, with a script or without: a router that a reload takes away is told as `DELETED`.
+    /// Otherwise it is told as `FAULT`.
+    pub tell_deleted: bool,
     /// `notify_master_rx_lower_pri`.
     pub lower_priority: Option<Command>,
     /// `notify`: called for every change with `INSTANCE|GROUP`, name, state, priority.
     pub any: Option<Command>,
-    /// `notify_priority_changes`: `notify` and the FIFOs are told of a changed effective priority too.
+    /// `notify_priority_changes`: the FIFOs are told of a changed effective priority too.
     pub priority_changes: bool,
 }
 

@@ -15,7 +15,7 @@ pub struct RouterSettings {
     pub delay_after_boot: Duration,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
-    /// `disable_local_igmp`: do not join the group; a switch that snoops is told by others.
+    /// `disable_local_igmp`: the kernel does not report which groups of 224.0.0.0/24 are joined.
     pub no_igmp: bool,
     /// `interface_up_down_delays`.
     pub interface_delays: Vec<InterfaceDelay>,

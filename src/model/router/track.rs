@@ -11,7 +11,7 @@ pub struct Tracked {
     pub what: Watched,
     /// 0: a failure is a fault. Above: added while well. Below: subtracted while not. A file's number is multiplied by it.
     pub weight: i16,
-    /// `reverse`: well counts as failed, and failed as well.
+    /// `reverse`: what is added is subtracted, and the other way round; with weight 0, being well is a fault.
     pub reverse: bool,
 }
 
@@ -48,12 +48,11 @@ impl Watched {
             | Self::Bfd(name) => name,
         }
     }
-}
 
-impl std::fmt::Display for Watched {
-    /// `interface eth0`, `script check_haproxy`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match self {
+    /// What kind of thing it is, in a word or two.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
             Self::Interface(_) => "interface",
             Self::Script(_) => "script",
             Self::Process(_) => "process",
@@ -61,8 +60,14 @@ impl std::fmt::Display for Watched {
             Self::Service(_) => "service",
             Self::Check(_) => "check",
             Self::Bfd(_) => "BFD session",
-        };
-        write!(f, "{kind} {}", self.name())
+        }
+    }
+}
+
+impl std::fmt::Display for Watched {
+    /// `interface eth0`, `script check_haproxy`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind(), self.name())
     }
 }
 

@@ -13,7 +13,6 @@
 mod journal;
 mod kernel;
 mod ledger_file;
-mod probe;
 mod run;
 mod translate;
 mod view;
@@ -26,6 +25,7 @@ use std::thread::JoinHandle;
 
 use crate::api::{BalancerView, PlannedStep};
 use crate::model::Config;
+use crate::shell::service_board::ServiceBoard;
 
 /// Requests that may wait. More means that the loop is stuck, and then a refusal is the better answer.
 const INBOX: usize = 64;
@@ -41,6 +41,8 @@ pub struct Options {
     pub events: Sender<BalancerEvent>,
     /// What the dice of the first checks start from.
     pub seed: u64,
+    /// Where it is written how the services stand that routers watch.
+    pub services: Arc<ServiceBoard>,
 }
 
 /// What the supervisor should know.

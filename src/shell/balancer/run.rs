@@ -12,12 +12,13 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::journal::Journal;
 use super::kernel::{Connections, Kernel, Rows};
 use super::ledger_file::LedgerFile;
-use super::probe::Prober;
 use super::view::LoopState;
 use super::{BalancerEvent, ConfigureReply, Options, Request, view};
 use crate::api::PlannedStep;
-use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, StepOutcome};
+use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
 use crate::model::Config;
+use crate::shell::probe::{Prober, Progress};
+use crate::shell::service_board::ServiceBoard;
 
 /// The token of the inbox; those of probes count up from 0.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -56,7 +57,7 @@ struct Loop {
     events: Sender<BalancerEvent>,
     balancer: Balancer,
     kernel: Kernel,
-    prober: Prober,
+    prober: Prober<ProbeId>,
     ledger: LedgerFile,
     journal: Journal,
     /// Those who wait for the end of a `Configure`, and what there is to tell them.
@@ -67,6 +68,7 @@ struct Loop {
     stopping: Vec<Sender<()>>,
     stopped: bool,
     state: LoopState,
+    services: Arc<ServiceBoard>,
 }
 
 impl Loop {
@@ -97,6 +99,7 @@ impl Loop {
             stopping: Vec::new(),
             stopped: false,
             state: LoopState::default(),
+            services: options.services,
         })
     }
 
@@ -131,8 +134,10 @@ impl Loop {
             let mut taken = 0;
             for event in events.iter() {
                 taken += 1;
-                if let Some((probe, outcome)) = self.prober.ready(event.token()) {
-                    self.balancer.handle(Input::Probed(probe, outcome), now);
+                match self.prober.ready(event.token()) {
+                    Some((probe, Progress::Done(outcome))) => self.balancer.handle(Input::Probed(probe, outcome), now),
+                    Some((probe, Progress::Reached(stage))) => self.balancer.handle(Input::Reached(probe, stage), now),
+                    None => {}
                 }
             }
             if taken < EVENTS {
@@ -165,6 +170,8 @@ impl Loop {
         match request {
             Request::Configure(config, reply) => {
                 self.configuring.push(reply);
+                self.prober.reload();
+                self.services.keep(&config.watched_services);
                 self.balancer.handle(Input::Configure(config), now);
                 self.perform();
             }
@@ -207,8 +214,8 @@ impl Loop {
             let now = Instant::now();
             match output {
                 Output::StartProbe(id) => {
-                    if let Some(connect) = self.balancer.connect(id)
-                        && let Some(outcome) = self.prober.start(id, connect)
+                    if let Some(probe) = self.balancer.probe(id)
+                        && let Some(outcome) = self.prober.start(id, probe)
                     {
                         self.balancer.handle(Input::Probed(id, outcome), Instant::now());
                     }
@@ -239,6 +246,7 @@ impl Loop {
                     self.send(BalancerEvent::Ready);
                 }
                 Output::Stopped => self.stopped = true,
+                Output::ServiceHealth(key, health) => self.services.post(key, health),
             }
         }
     }

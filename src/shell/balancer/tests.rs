@@ -9,7 +9,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn start() -> (BalancerHandle, Receiver<BalancerEvent>, tempfile::TempDir) {
     let state = tempfile::tempdir().unwrap();
     let (events, told) = channel();
-    let options = Options { config: Arc::default(), state_dir: state.path().to_owned(), events, seed: 1 };
+    let options = Options {
+        config: Arc::default(),
+        state_dir: state.path().to_owned(),
+        events,
+        seed: 1,
+        services: Arc::default(),
+    };
     (spawn(options).unwrap(), told, state)
 }
 

@@ -10,7 +10,7 @@ use super::translate;
 use crate::api::{BalancerView, CheckView, KernelView, ServerHealth, ServerView, ServiceView};
 use crate::balance::{Balancer, Health, KernelState, ServerStatus, Subject};
 use crate::check::{Outcome, Verdict};
-use crate::model::{CheckKind, Config, Forwarding, Scheduler, SchedulerFlags, ServerKey, ServiceConfig, ServiceKey};
+use crate::model::{Config, Forwarding, Scheduler, SchedulerFlags, ServerKey, ServiceConfig, ServiceKey};
 use crate::shell::kernel_view;
 
 /// A service of the kernel's listing with its servers, all numbered by their place in it.
@@ -245,11 +245,10 @@ fn absent(status: &ServerStatus<'_>) -> ServerView {
 }
 
 fn check(status: &crate::balance::CheckStatus<'_>) -> CheckView {
-    let CheckKind::Tcp(connect) = &status.config.kind;
     let machine = status.machine;
     let (runs, failures, not_tried) = machine.counts();
     CheckView {
-        what: format!("TCP {}", connect.target),
+        what: status.config.kind.to_string(),
         ok: machine.verdict().map(|verdict| verdict == Verdict::Up),
         reason: machine.last().map_or_else(|| "not checked yet".to_owned(), |outcome: Outcome| outcome.to_string()),
         runs,

@@ -5,15 +5,19 @@
 //!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses, macvlans), nftables, sysctls
 //!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
 //!   inbox + eventfd ------'                                          `--> scripts thread
+//!     ^-- trackers' threads, balancer loop
 //! ```
 //!
 //! The thread never waits for a file, a child process, a lookup of a user or a client of the API: scripts are started and
-//! reaped by a thread of their own (`scripts`), and everything else comes through the inbox. It waits for one thing beside
+//! reaped by a thread of their own (`scripts`), processes, files and checks are watched by others
+//! ([`trackers`](crate::shell::trackers)), and everything else comes through the inbox. It waits for one thing beside
 //! epoll: the kernel's answer to adding or removing an address, a link or a rule, for a second at most.
 //!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.
 
+mod fifos;
+mod forwarding;
 mod links;
 mod netlink;
 mod nftables;
@@ -33,9 +37,14 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::api::InstanceView;
 use crate::model::Config;
+use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change, LinkSettings};
-use crate::vrrp::engine::ScriptOutcome;
+use crate::shell::trackers::Trackers;
+use crate::vrrp::engine::{Fact, ScriptOutcome};
 use crate::vrrp::machine::Role;
+
+/// Facts that may wait for the loop. Who has another one waits too.
+const MOST_FACTS: usize = 1024;
 
 /// What the loop starts with.
 #[derive(Debug)]
@@ -44,6 +53,10 @@ pub struct Options {
     pub config: Arc<Config>,
     /// Where it tells what happens. Never waited for.
     pub events: Sender<RouterEvent>,
+    /// Where it reads how the services stand that routers watch.
+    pub services: Arc<ServiceBoard>,
+    /// The daemon starts: tracked files get their initial values. Not so where the loop is started again.
+    pub fresh: bool,
 }
 
 /// What the supervisor is told.
@@ -170,10 +183,24 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
         let mailbox = mailbox.clone();
         scripts::spawn(move |run, outcome| mailbox.post(Message::ScriptDone { run, outcome }))?
     };
+    let (tell, facts) = mpsc::sync_channel::<Fact>(MOST_FACTS);
+    let trackers = {
+        let knock = Arc::clone(&knock);
+        Trackers::spawn(
+            move |fact| {
+                // It waits where the loop has not read the ones before; a loop that is gone reads nothing more.
+                if tell.send(fact).is_ok() {
+                    let _ = knock.write(1);
+                }
+            },
+            options.fresh,
+        )?
+    };
+    options.services.attach(Arc::clone(&knock));
     let events = options.events.clone();
     let (settings, changes) = LinkSettings::new(state_dir)?;
     changes.iter().for_each(Change::log);
-    let mut turn = turn::Loop::new(options, inbox, knock, runner, settings)?;
+    let mut turn = turn::Loop::new(options, inbox, knock, runner, settings, turn::Eyes { trackers, facts })?;
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));
         drop(turn);

@@ -480,12 +480,19 @@ fn link(payload: &[u8]) -> Option<Link> {
 fn host_address(message: &AddressMessage) -> Option<HostAddress> {
     let mut plain = None;
     let mut local = None;
+    let mut flags = AddressFlags::empty();
     for attribute in &message.attributes {
         if let AddressAttribute::Local(address) = attribute {
             local = Some(*address);
         } else if let AddressAttribute::Address(address) = attribute {
             plain = Some(*address);
+        } else if let AddressAttribute::Flags(all) = attribute {
+            flags = *all;
         }
+    }
+    // Not to be sent from yet (RFC 4862 section 5.4), or ever if somebody else has it. When it may be, it is told again.
+    if flags.contains(AddressFlags::Tentative) && !flags.contains(AddressFlags::Optimistic) {
+        return None;
     }
     let address = local.or(plain)?;
     Some(HostAddress { index: message.header.index, address, prefix_len: message.header.prefix_len })

@@ -10,7 +10,7 @@
 //! Notices with the same subject run one after the other, in order. A notice script that runs for longer than
 //! [`NOTICE_PATIENCE`] is ended like any other.
 
-mod child;
+pub(super) mod child;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -1,37 +1,62 @@
-//! Raw sockets for adverts and packet sockets for gratuitous ARP, a pair for each interface.
+//! Raw sockets for adverts and packet sockets for announcements.
 //!
-//! A raw socket is bound to its device and joins its groups by the device's number; it does not hear what it sends
-//! (`IP_MULTICAST_LOOP` off) and hears no group that another process joined (`IP_MULTICAST_ALL` off). Both kinds are
-//! opened as soon as a configuration names the interface, so that nothing has to be opened at the moment of a takeover.
+//! A channel (an interface; or nothing, for routers that name none) has *ears*, which are one raw socket for each family and
+//! protocol, and *voices*, one for each family. Ears are bound to their device and join its groups by its number; they hear
+//! no group that another process joined (`IP_MULTICAST_ALL` off). Voices write whole packets, IP header and all, and hear
+//! nothing: their protocol is 255, of which nothing ever comes. So a checksum of IPv6 is checked by us and counted when it is
+//! wrong, where a socket that writes its headers would have the kernel drop such packets in silence; and no socket hears
+//! itself (`IP_MULTICAST_LOOP` is off too).
+//!
+//! All of them are opened as soon as a configuration names the interface, so that nothing has to be opened at the moment of
+//! a takeover.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::io::{self, IoSliceMut, Read};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 
+use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
-use nix::sys::socket::{LinkAddr, bind};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bind, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
+use crate::model::Family;
 use crate::vrrp::engine::Listener;
-use crate::wire::ipv4::PROTOCOL_VRRP;
+use crate::vrrp::receive::Received;
+use crate::wire::Malformed;
+use crate::wire::ipv4::{PROTOCOL_AH, PROTOCOL_VRRP};
 
-/// The sockets of one interface.
+/// `IPPROTO_RAW`.
+const PROTOCOL_RAW: u8 = 255;
+
+/// A socket that listens.
 #[derive(Debug)]
-struct Pair {
-    interface: String,
-    adverts: Socket,
-    groups: BTreeSet<Ipv4Addr>,
-    frames: Socket,
+struct Ear {
+    listener: Listener,
+    socket: Socket,
+    groups: BTreeSet<IpAddr>,
 }
 
-/// All sockets, by the interface's number.
+/// What speaks on a channel.
+#[derive(Debug)]
+struct Voice {
+    interface: String,
+    socket: Socket,
+}
+
+/// All sockets.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
-    pairs: BTreeMap<u32, Pair>,
+    /// By a number of ours, never used twice: epoll may still tell of one that is closed.
+    ears: BTreeMap<u32, Ear>,
+    last_ear: u32,
+    voices: BTreeMap<(u32, Family), Voice>,
+    /// By the interface's number.
+    frames: BTreeMap<u32, Socket>,
 }
 
 /// Finds out whether this process may have raw sockets at all.
@@ -39,7 +64,7 @@ pub(super) struct Sockets {
 /// # Errors
 /// If it may not, in words that say what is missing.
 pub(super) fn probe() -> io::Result<()> {
-    match open_raw() {
+    match open_raw(Family::V4, PROTOCOL_VRRP, "") {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(io::Error::new(
             error.kind(),
@@ -50,101 +75,203 @@ pub(super) fn probe() -> io::Result<()> {
     }
 }
 
-fn open_raw() -> io::Result<Socket> {
-    Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(i32::from(PROTOCOL_VRRP))))
+/// A raw socket, bound to a device where one is named.
+fn open_raw(family: Family, protocol: u8, interface: &str) -> io::Result<Socket> {
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(i32::from(protocol))))?;
+    socket.set_nonblocking(true)?;
+    if !interface.is_empty() {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    Ok(socket)
 }
 
 impl Sockets {
-    /// Makes the sockets be those that are wanted. One that stays is not touched, but for its groups.
+    /// Makes the sockets be those that are wanted. One that stays is not touched, but for its groups and its buffer.
     ///
     /// # Errors
     /// What failed, as a sentence; everything else is done.
     pub(super) fn sync(&mut self, wanted: &[Listener], epoll: &Epoll, token: u64) -> Result<(), String> {
-        self.pairs.retain(|index, pair| {
-            let stays = wanted.iter().any(|listener| listener.index == *index && listener.interface == pair.interface);
+        self.ears.retain(|_, ear| {
+            let stays = wanted.iter().any(|listener| ear.serves(listener));
             if !stays {
                 // Closing it would take it out too.
-                let _ = epoll.delete(&pair.adverts);
+                let _ = epoll.delete(&ear.socket);
             }
             stays
         });
+        self.voices.retain(|(index, family), voice| {
+            wanted.iter().any(|one| (one.index, one.family, &one.interface) == (*index, *family, &voice.interface))
+        });
+        self.frames.retain(|index, _| wanted.iter().any(|listener| listener.index == *index));
         let mut problems = String::new();
         for listener in wanted {
             if let Err(error) = self.sync_one(listener, epoll, token) {
                 let separator = if problems.is_empty() { "" } else { "; " };
-                let _ = write!(problems, "{separator}cannot listen for adverts on {}: {error}", listener.interface);
+                let place = if listener.interface.is_empty() { "any interface" } else { &listener.interface };
+                let _ = write!(problems, "{separator}cannot listen for adverts on {place}: {error}");
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     fn sync_one(&mut self, listener: &Listener, epoll: &Epoll, token: u64) -> io::Result<()> {
-        let pair = match self.pairs.entry(listener.index) {
-            Entry::Occupied(pair) => pair.into_mut(),
-            Entry::Vacant(slot) => {
-                let pair = Pair::open(listener)?;
-                let event = EpollEvent::new(EpollFlags::EPOLLIN, token + u64::from(listener.index));
-                epoll.add(&pair.adverts, event)?;
-                slot.insert(pair)
-            }
-        };
-        pair.join(listener)
+        if let Entry::Vacant(slot) = self.voices.entry((listener.index, listener.family)) {
+            let socket = open_voice(listener)?;
+            slot.insert(Voice { interface: listener.interface.clone(), socket });
+        }
+        if listener.index != 0
+            && let Entry::Vacant(slot) = self.frames.entry(listener.index)
+        {
+            let number = usize::try_from(listener.index).unwrap_or(0);
+            slot.insert(open_frames(|index| index == number)?);
+        }
+        if let Some(ear) = self.ears.values_mut().find(|ear| ear.serves(listener)) {
+            return ear.adapt(listener);
+        }
+        let mut ear = Ear::open(listener)?;
+        ear.adapt(listener)?;
+        self.last_ear += 1;
+        epoll.add(&ear.socket, EpollEvent::new(EpollFlags::EPOLLIN, token + u64::from(self.last_ear)))?;
+        self.ears.insert(self.last_ear, ear);
+        Ok(())
     }
 
     /// Sends a packet whose IP header is ready.
-    pub(super) fn send(&self, index: u32, destination: Ipv4Addr, packet: &[u8]) -> io::Result<()> {
-        let pair = self.pair(index)?;
-        pair.adverts.send_to(packet, &SocketAddrV4::new(destination, 0).into()).map(drop)
+    pub(super) fn send(&self, index: u32, destination: IpAddr, packet: &[u8]) -> io::Result<()> {
+        let (family, to) = match destination {
+            IpAddr::V4(to) => (Family::V4, SocketAddr::V4(SocketAddrV4::new(to, 0))),
+            // Only a link-local address needs to be told the link; the socket is bound to the same one.
+            IpAddr::V6(to) => (Family::V6, SocketAddr::V6(SocketAddrV6::new(to, 0, 0, index))),
+        };
+        let voice = self.voices.get(&(index, family)).ok_or_else(not_open)?;
+        voice.socket.send_to(packet, &to.into()).map(drop)
     }
 
     /// Sends an Ethernet frame.
     pub(super) fn send_frame(&mut self, index: u32, frame: &[u8]) -> io::Result<()> {
-        if let Some(pair) = self.pairs.get(&index) {
-            return pair.frames.send(frame).map(drop);
+        if let Some(socket) = self.frames.get(&index) {
+            return socket.send(frame).map(drop);
         }
         // A virtual address on an interface (`dev`) that no router speaks on.
         open_frames(|found| found == usize::try_from(index).unwrap_or(0))?.send(frame).map(drop)
     }
 
-    /// Reads one packet; `None` if there is none.
-    pub(super) fn receive(&self, index: u32, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        match (&self.pair(index)?.adverts).read(buffer) {
-            Ok(len) => Ok(Some(len)),
+    /// Reads one packet, and tells it with the interface that its socket is bound to; `None` if there is none. One that
+    /// is not whole, or holds something else than an advert, is told as such.
+    pub(super) fn receive<'a>(
+        &self,
+        ear: u32,
+        buffer: &'a mut [u8],
+    ) -> io::Result<Option<(u32, Result<Received<'a>, Malformed>)>> {
+        let ear = self.ears.get(&ear).ok_or_else(not_open)?;
+        let received = match ear.listener.family {
+            Family::V4 => (&ear.socket).read(buffer).map(|len| Received::ipv4(buffer.get(..len).unwrap_or_default())),
+            Family::V6 => receive_v6(&ear.socket, buffer).map_err(io::Error::from),
+        };
+        match received {
+            Ok(received) => Ok(Some((ear.listener.index, received))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
     }
-
-    fn pair(&self, index: u32) -> io::Result<&Pair> {
-        self.pairs
-            .get(&index)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "the interface's socket is not open"))
-    }
 }
 
-impl Pair {
+fn not_open() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the interface's socket is not open")
+}
+
+/// A socket that writes whole packets.
+fn open_voice(listener: &Listener) -> io::Result<Socket> {
+    let socket = open_raw(listener.family, PROTOCOL_RAW, &listener.interface)?;
+    match listener.family {
+        Family::V4 => {
+            socket.set_header_included_v4(true)?;
+            socket.set_multicast_loop_v4(false)?;
+        }
+        Family::V6 => {
+            socket.set_header_included_v6(true)?;
+            socket.set_multicast_loop_v6(false)?;
+        }
+    }
+    Ok(socket)
+}
+
+/// What is behind an IPv6 header, and what the header said (RFC 3542 sections 6.1 and 6.3).
+fn receive_v6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> Result<Result<Received<'a>, Malformed>, Errno> {
+    let mut beside = cmsg_space!(libc::in6_pktinfo, libc::c_int);
+    let mut destination = None;
+    let mut hop_limit = None;
+    let (source, len) = {
+        let mut pieces = [IoSliceMut::new(buffer)];
+        let message = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut pieces, Some(&mut beside), MsgFlags::empty())?;
+        for told in message.cmsgs()? {
+            if let ControlMessageOwned::Ipv6PacketInfo(info) = told {
+                destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
+            } else if let ControlMessageOwned::Ipv6HopLimit(limit) = told {
+                hop_limit = u8::try_from(limit).ok();
+            }
+        }
+        (message.address.map(|address| address.ip()), message.bytes)
+    };
+    let payload = buffer.get(..len).unwrap_or_default();
+    Ok(match (source, destination, hop_limit) {
+        (Some(source), Some(destination), Some(hop_limit)) => {
+            Ok(Received::ipv6(source, destination, hop_limit, payload))
+        }
+        _ => Err(Malformed::Truncated),
+    })
+}
+
+impl Ear {
     fn open(listener: &Listener) -> io::Result<Self> {
-        let adverts = open_raw()?;
-        adverts.set_nonblocking(true)?;
-        adverts.bind_device(Some(listener.interface.as_bytes()))?;
-        adverts.set_header_included_v4(true)?;
-        adverts.set_multicast_loop_v4(false)?;
-        adverts.set_multicast_all_v4(false)?;
-        let number = usize::try_from(listener.index).unwrap_or(0);
-        let frames = open_frames(|index| index == number)?;
-        Ok(Self { interface: listener.interface.clone(), adverts, groups: BTreeSet::new(), frames })
+        let protocol = if listener.header { PROTOCOL_AH } else { PROTOCOL_VRRP };
+        let socket = open_raw(listener.family, protocol, &listener.interface)?;
+        match listener.family {
+            Family::V4 => socket.set_multicast_all_v4(false)?,
+            Family::V6 => {
+                setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+                socket.set_recv_hoplimit_v6(true)?;
+                // Linux 4.20. Before it, groups that others joined are heard; the checks say what is wrong with those.
+                let _ = socket.set_multicast_all_v6(false);
+            }
+        }
+        Ok(Self { listener: listener.clone(), socket, groups: BTreeSet::new() })
     }
 
-    fn join(&mut self, listener: &Listener) -> io::Result<()> {
+    /// It is the socket for this, whatever its groups and buffer are now.
+    fn serves(&self, listener: &Listener) -> bool {
+        let key = |one: &Listener| (one.index, one.family, one.header);
+        key(&self.listener) == key(listener) && self.listener.interface == listener.interface
+    }
+
+    fn adapt(&mut self, listener: &Listener) -> io::Result<()> {
+        if let Some(bytes) = listener.receive_buffer {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            // Without the capability the limit of the system holds.
+            if setsockopt(&self.socket, sockopt::RcvBufForce, &bytes).is_err() {
+                setsockopt(&self.socket, sockopt::RcvBuf, &bytes)?;
+            }
+        }
         let device = InterfaceIndexOrAddress::Index(listener.index);
         for group in self.groups.difference(&listener.groups).copied().collect::<Vec<_>>() {
-            self.adverts.leave_multicast_v4_n(&group, &device)?;
+            match group {
+                IpAddr::V4(group) => self.socket.leave_multicast_v4_n(&group, &device)?,
+                IpAddr::V6(group) => self.socket.leave_multicast_v6(&group, listener.index)?,
+            }
             self.groups.remove(&group);
         }
         for group in listener.groups.difference(&self.groups).copied().collect::<Vec<_>>() {
-            self.adverts.join_multicast_v4_n(&group, &device)?;
+            match group {
+                IpAddr::V4(group) => self.socket.join_multicast_v4_n(&group, &device)?,
+                IpAddr::V6(group) => self.socket.join_multicast_v6(&group, listener.index)?,
+            }
             self.groups.insert(group);
         }
+        self.listener = listener.clone();
         Ok(())
     }
 }

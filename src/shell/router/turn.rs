@@ -1,6 +1,8 @@
 //! The loop itself.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -11,23 +13,29 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
+use super::fifos::Fifos;
+use super::forwarding::Forwarding;
 use super::netlink::{Change, Monitor, Refused, Requests, SteeringMonitor};
 use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::Config;
+use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
+use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, HostAddress, Input, Listener, Output, SteeringWatch};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, SteeringWatch};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
 const MONITOR: u64 = 2;
-const STEERING: u64 = 3;
-/// Tokens from here on are sockets: this and the interface's number.
+const STEERING: u64 = 4;
+const FORWARDING: u64 = 3;
+/// Tokens from here on are sockets: this and the socket's number.
 const SOCKETS: u64 = 1 << 32;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
@@ -35,6 +43,8 @@ const PACKETS_A_TURN: usize = 64;
 /// Packets read from one socket before a deadline is believed: more than its buffer holds, so that an advert is found
 /// behind any flood.
 const PACKETS_BEFORE_A_DEADLINE: usize = 512;
+/// Facts taken from the trackers in one turn.
+const FACTS_A_TURN: usize = 64;
 /// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -47,6 +57,9 @@ pub(super) struct Loop {
     inbox: Receiver<Message>,
     knock: Arc<EventFd>,
     monitor: Monitor,
+    forwarding: Forwarding,
+    /// What was told of each link on which a frame could not be sent.
+    frame_problems: BTreeMap<u32, String>,
     requests: Requests,
     /// Hears of routes and rules, where there are any.
     steering: Option<SteeringMonitor>,
@@ -56,14 +69,25 @@ pub(super) struct Loop {
     resync_at: Option<Instant>,
     listen_problem: Option<String>,
     runner: Runner,
+    fifos: Fifos,
     settings: LinkSettings,
     filter: Filter,
+    eyes: Eyes,
+    services: Arc<ServiceBoard>,
+    /// All of them are to be read, not only what has changed.
+    all_services: bool,
     events: Sender<RouterEvent>,
     first: Option<Arc<Config>>,
     buffer: Vec<u8>,
     /// Whoever waits for the end.
     stopping: Vec<Sender<()>>,
     stopped: bool,
+}
+
+/// Those who watch what routers watch, and what they have told.
+pub(super) struct Eyes {
+    pub(super) trackers: Trackers,
+    pub(super) facts: Receiver<Fact>,
 }
 
 impl Loop {
@@ -73,14 +97,17 @@ impl Loop {
         knock: Arc<EventFd>,
         runner: Runner,
         settings: LinkSettings,
+        eyes: Eyes,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
         let monitor = Monitor::open()?;
         let requests = Requests::open()?;
+        let forwarding = Forwarding::open()?;
         epoll.add(&*knock, EpollEvent::new(EpollFlags::EPOLLIN, KNOCK))?;
         epoll.add(timer.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, MONITOR))?;
+        epoll.add(forwarding.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, FORWARDING))?;
         Ok(Self {
             router: Router::new(),
             epoll,
@@ -89,6 +116,8 @@ impl Loop {
             inbox,
             knock,
             monitor,
+            forwarding,
+            frame_problems: BTreeMap::new(),
             requests,
             steering: None,
             sockets: Sockets::default(),
@@ -97,8 +126,12 @@ impl Loop {
             resync_at: None,
             listen_problem: None,
             runner,
+            fifos: Fifos::default(),
             settings,
             filter: Filter::default(),
+            eyes,
+            services: options.services,
+            all_services: true,
             events: options.events,
             first: Some(options.config),
             buffer: vec![0; 64 * 1024],
@@ -110,6 +143,8 @@ impl Loop {
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
         self.resync();
+        self.read_forwarding();
+        self.tell_uptime();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -129,6 +164,7 @@ impl Loop {
             let tokens: Vec<u64> = ready.iter().take(count).map(EpollEvent::data).collect();
             self.turn(&tokens);
         }
+        self.fifos.stop();
         self.settings.close().into_iter().for_each(log_setting);
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
@@ -141,9 +177,12 @@ impl Loop {
         if tokens.contains(&STEERING) {
             self.read_steering();
         }
+        if tokens.contains(&FORWARDING) {
+            self.read_forwarding();
+        }
         for token in tokens {
-            if let Some(index) = token.checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
-                self.read_packets(index, PACKETS_A_TURN);
+            if let Some(ear) = token.checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
+                self.read_packets(ear, PACKETS_A_TURN);
             }
         }
         if tokens.contains(&TIMER) {
@@ -182,8 +221,8 @@ impl Loop {
         let mut ready = [EpollEvent::empty(); 64];
         let count = self.epoll.wait(&mut ready, EpollTimeout::ZERO).unwrap_or(0);
         for event in ready.iter().take(count) {
-            if let Some(index) = event.data().checked_sub(SOCKETS).and_then(|index| u32::try_from(index).ok()) {
-                self.read_packets(index, PACKETS_BEFORE_A_DEADLINE);
+            if let Some(ear) = event.data().checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
+                self.read_packets(ear, PACKETS_BEFORE_A_DEADLINE);
             }
         }
     }
@@ -236,14 +275,44 @@ impl Loop {
                 Ok(Message::ScriptDone { run, outcome }) => {
                     self.router.handle(Input::ScriptDone { run, outcome }, Instant::now());
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
+        }
+        self.read_facts();
+        self.read_services();
+    }
+
+    /// Takes what the trackers have told, so much at a time that no deadline waits for it.
+    fn read_facts(&mut self) {
+        for _ in 0..FACTS_A_TURN {
+            let Ok(fact) = self.eyes.facts.try_recv() else { return };
+            self.router.handle(Input::Fact(fact), Instant::now());
+        }
+        // There may be more: in the next turn.
+        let _ = self.knock.write(1);
+    }
+
+    fn read_services(&mut self) {
+        match self.services.read(self.all_services) {
+            Some(facts) => {
+                let now = Instant::now();
+                self.all_services = false;
+                facts.into_iter().for_each(|fact| self.router.handle(Input::Fact(fact), now));
+            }
+            // The balancer writes there now: in the next turn.
+            None => drop(self.knock.write(1)),
         }
     }
 
     fn configure(&mut self, config: Arc<Config>) {
-        self.runner.secure(config.global.script_security);
+        let global = &config.global;
+        self.runner.secure(global.script_security);
+        self.fifos.configure(&config.router, global.script_user.as_ref(), global.script_security);
+        // Before the engine: what it asks to be watched is watched by then.
+        self.eyes.trackers.configure(&config);
         self.router.handle(Input::Configure(config), Instant::now());
+        self.all_services = true;
+        self.read_services();
     }
 
     /// Does what the router wants done, in its order.
@@ -284,10 +353,9 @@ impl Loop {
                     }
                     self.read_monitor();
                 }
-                Output::Frame { index, frame } => {
-                    if let Err(error) = self.sockets.send_frame(index, &frame) {
-                        warn!(index, "cannot announce an address: {error}");
-                    }
+                Output::Frame { index, address, frame } => {
+                    let outcome = self.sockets.send_frame(index, &frame);
+                    self.frame_sent(index, address, outcome);
                 }
                 Output::RunScript(run) => self.runner.run(run),
                 Output::Notify(notice) => self.runner.notify(notice),
@@ -307,6 +375,7 @@ impl Loop {
                     Ok(()) | Err(Refused::Absent) => {}
                     Err(error) => warn!("cannot remove {what}: {error}"),
                 },
+                Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => {
                     let outcome = self.requests.add_link(&link);
                     self.link_outcome(&link.name, outcome);
@@ -348,6 +417,34 @@ impl Loop {
         }
     }
 
+    /// An announcement has left, or could not: told once for each link and error.
+    fn frame_sent(&mut self, index: u32, address: IpAddr, outcome: io::Result<()>) {
+        match outcome {
+            Ok(()) => drop(self.frame_problems.remove(&index)),
+            Err(error) => {
+                let error = error.to_string();
+                if self.frame_problems.get(&index) != Some(&error) {
+                    warn!(index, "cannot announce {address}, and perhaps others, on this interface: {error}");
+                    self.frame_problems.insert(index, error);
+                }
+            }
+        }
+    }
+
+    /// Tells how long the host has been running. A clock that cannot be read counts as a host that has just started.
+    fn tell_uptime(&mut self) {
+        let uptime = clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+        self.router.handle(Input::Uptime(uptime), Instant::now());
+    }
+
+    /// Reads which interfaces forward IPv6 packets.
+    fn read_forwarding(&mut self) {
+        let now = Instant::now();
+        for (index, on) in self.forwarding.read(&mut self.buffer) {
+            self.router.handle(Input::Forwarding { index, on }, now);
+        }
+    }
+
     fn log(&self, event: Event) {
         if event.is_warning() {
             warn!("{event}");
@@ -384,13 +481,14 @@ impl Loop {
         }
     }
 
-    fn read_packets(&mut self, index: u32, most: usize) {
+    fn read_packets(&mut self, ear: u32, most: usize) {
         for _ in 0..most {
-            match self.sockets.receive(index, &mut self.buffer) {
-                Ok(Some(len)) => {
-                    let bytes = self.buffer.get(..len).unwrap_or_default();
-                    self.router.handle(Input::Packet { index, bytes }, Instant::now());
+            match self.sockets.receive(ear, &mut self.buffer) {
+                Ok(Some((index, Ok(received)))) => {
+                    self.router.handle(Input::Packet { index, received }, Instant::now());
                 }
+                // No advert: of another protocol behind an authentication header, say.
+                Ok(Some((_, Err(_)))) => {}
                 // Empty; or an error of the link (it went down), which rtnetlink tells too.
                 Ok(None) | Err(_) => return,
             }

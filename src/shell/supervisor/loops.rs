@@ -12,6 +12,7 @@ use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
 use crate::model::Config;
 use crate::shell::balancer::{self, BalancerEvent, BalancerHandle};
 use crate::shell::router::{self, RouterEvent, RouterHandle};
+use crate::shell::service_board::ServiceBoard;
 
 /// How long an answer may take. Long for a person, short for a service manager's watchdog.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ pub(super) struct Loops {
     options: Options,
     router: Keep<RouterHandle>,
     balancer: Keep<BalancerHandle>,
+    /// What the balancer tells the router, whichever of them is started again.
+    services: Arc<ServiceBoard>,
 }
 
 /// One loop's handle, and what happened to it.
@@ -93,14 +96,19 @@ impl<H> Keep<H> {
 impl Loops {
     /// Starts both.
     pub(super) fn start(options: Options, config: &Arc<Config>, now: Instant) -> Self {
-        let mut loops = Self { options, router: Keep::new(), balancer: Keep::new() };
+        let mut loops = Self { options, router: Keep::new(), balancer: Keep::new(), services: Arc::default() };
         loops.start_router(config, now);
         loops.start_balancer(config, now);
         loops
     }
 
     fn start_router(&mut self, config: &Arc<Config>, now: Instant) {
-        let options = router::Options { config: Arc::clone(config), events: self.options.router_events.clone() };
+        let options = router::Options {
+            config: Arc::clone(config),
+            events: self.options.router_events.clone(),
+            services: Arc::clone(&self.services),
+            fresh: self.router.view.restarts == 0,
+        };
         let state_dir = Some(self.options.state_dir.as_path()).filter(|folder| !folder.as_os_str().is_empty());
         self.router.started(router::spawn_keeping(options, state_dir), "router", now);
     }
@@ -111,6 +119,7 @@ impl Loops {
             state_dir: self.options.state_dir.clone(),
             events: self.options.balancer_events.clone(),
             seed: seed(),
+            services: Arc::clone(&self.services),
         };
         self.balancer.started(balancer::spawn(options), "balancer", now);
     }

@@ -9,6 +9,8 @@ use crate::model::{Config, Family, Forwarding, Sysctl};
 ///   host into a router.
 /// - `net.ipv4.ip_nonlocal_bind` (for IPv6 `net.ipv6.ip_nonlocal_bind`): a proxy that listens on a virtual address must be
 ///   able to start on the host that does not own the address yet.
+/// - `net.ipv4.igmp_link_local_mcast_reports` off, where `disable_local_igmp` asks for it: the group is joined all the same,
+///   but nobody is told (Linux 4.3; RFC 4541 section 2.1.2 has switches forward it everywhere anyway).
 #[must_use]
 pub fn needed(config: &Config) -> Vec<Sysctl> {
     let mut wanted = config.sysctls.clone();
@@ -28,14 +30,15 @@ pub fn needed(config: &Config) -> Vec<Sysctl> {
             .any(|address| Family::of(address.address) == family)
     };
     let derived = [
-        (masquerades(Family::V4), "net.ipv4.ip_forward"),
-        (masquerades(Family::V6), "net.ipv6.conf.all.forwarding"),
-        (moves(Family::V4), "net.ipv4.ip_nonlocal_bind"),
-        (moves(Family::V6), "net.ipv6.ip_nonlocal_bind"),
+        (masquerades(Family::V4), "net.ipv4.ip_forward", "1"),
+        (masquerades(Family::V6), "net.ipv6.conf.all.forwarding", "1"),
+        (moves(Family::V4), "net.ipv4.ip_nonlocal_bind", "1"),
+        (moves(Family::V6), "net.ipv6.ip_nonlocal_bind", "1"),
+        (config.router.no_igmp, "net.ipv4.igmp_link_local_mcast_reports", "0"),
     ];
-    for (_, name) in derived.into_iter().filter(|(needed, _)| *needed) {
+    for (_, name, value) in derived.into_iter().filter(|(needed, _, _)| *needed) {
         if !wanted.iter().any(|sysctl| sysctl.name == name) {
-            wanted.push(Sysctl { name: name.to_owned(), value: "1".to_owned() });
+            wanted.push(Sysctl { name: name.to_owned(), value: value.to_owned() });
         }
     }
     wanted

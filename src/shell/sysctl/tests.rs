@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{Change, Sysctls};
 use crate::api::SysctlState;
-use crate::model::{Config, Sysctl};
+use crate::model::{Config, RouterSettings, Sysctl};
 
 struct Host {
     folder: TempDir,
@@ -47,6 +47,14 @@ fn naming(settings: &[(&str, &str)]) -> Config {
 }
 
 const FORWARD: &str = "net.ipv4.ip_forward";
+
+#[test]
+fn reports_of_local_groups_are_off_where_that_is_asked_for() {
+    assert_eq!(super::needed(&Config::default()), []);
+    let router = RouterSettings { no_igmp: true, ..RouterSettings::default() };
+    let wanted = naming(&[("net.ipv4.igmp_link_local_mcast_reports", "0")]).sysctls;
+    assert_eq!(super::needed(&Config { router, ..Config::default() }), wanted);
+}
 
 #[test]
 fn a_value_is_set_and_put_back() {

@@ -1,17 +1,12 @@
 //! Virtual addresses: what is on the host, what is to be on it, and who must be told.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::instance::Entry;
 use super::{ADDRESS_RETRY, Event, HostAddress, Output, Router};
 use crate::model::VirtualAddress;
-use crate::wire::arp::Gratuitous;
-
-/// Announcements of one address in one burst, whatever the configuration says: a burst is sent in one go.
-const MOST_REPEATS: u32 = 100;
 
 impl Router {
     pub(super) fn insert_address(&mut self, address: HostAddress) {
@@ -272,6 +267,7 @@ impl Router {
     pub(super) fn add_failed(&mut self, instance: &str, address: &HostAddress, error: String, now: Instant) {
         self.forget_address(address);
         self.static_failed(address, &error, now);
+        self.silence(address);
         let Some(at) = self.instances.iter().position(|entry| *entry.name == *instance) else { return };
         if let Some(entry) = self.instances.get_mut(at) {
             entry.added.remove(address);
@@ -289,25 +285,6 @@ impl Router {
         if entry.told.insert(error.clone()) {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::AddFailed { instance, error }));
-        }
-    }
-
-    /// Announces the router's IPv4 addresses, or only some, in turn: a receiver that loses packets in a row still hears
-    /// of each.
-    pub(super) fn announce(&mut self, at: usize, repeat: u32, only: Option<&[HostAddress]>) {
-        let Some(entry) = self.instances.get(at) else { return };
-        let mut frames = Vec::new();
-        for place in self.places(entry) {
-            let (IpAddr::V4(address), Some(link)) = (place.address, self.links.get(&place.index)) else { continue };
-            let Some(mac) = link.mac else { continue };
-            if only.is_none_or(|only| only.contains(&place)) {
-                frames.push((place.index, Gratuitous { mac, address }.emit()));
-            }
-        }
-        for _ in 0..repeat.min(MOST_REPEATS) {
-            for (index, frame) in &frames {
-                self.outputs.push_back(Output::Frame { index: *index, frame: frame.clone() });
-            }
         }
     }
 }

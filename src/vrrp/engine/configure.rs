@@ -20,6 +20,9 @@ impl Router {
         let others = self.forms();
         self.leave_those_gone(&config, now);
         self.config = Arc::clone(&config);
+        if !self.configured {
+            self.delay_start(now);
+        }
 
         let mut before = std::mem::take(&mut self.instances);
         for wanted in &config.instances {
@@ -38,6 +41,9 @@ impl Router {
         }
         self.join_groups();
         self.adopt_scripts(now);
+        self.adopt_reports(now);
+        self.forget_undefined();
+        self.index_instances();
         self.update_listeners();
         // Scripts leave first: an instance that waits for one waits no longer than it must.
         self.start_scripts(now);
@@ -47,6 +53,9 @@ impl Router {
         self.settle(now);
         self.discard_steering();
         self.remove_orphans(held);
+        if self.configured {
+            self.repeat_states();
+        }
         if !self.configured {
             self.configured = true;
             self.tell_inheritance();
@@ -63,7 +72,7 @@ impl Router {
             entry.machine.handle(Input::Shutdown, now);
             self.drain_one(at, now);
             self.disinherit(at, now);
-            self.notify_stopped(at);
+            self.notify_deleted(at);
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{HostAddress, Loss, ScriptOutcome};
+use crate::model::Watched;
 use crate::vrrp::machine::{Heard, Role};
-use crate::vrrp::reason::Reason;
+use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
 
 /// Something to tell people.
@@ -37,6 +39,10 @@ pub enum Event {
         from: u8,
         /// To.
         to: u8,
+        /// What changed: `script check fails (-5)`. Empty where the configuration did.
+        because: String,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
     },
     /// A script's verdict changed.
     ScriptChanged {
@@ -46,6 +52,8 @@ pub enum Event {
         ok: bool,
         /// The run that decided.
         outcome: ScriptOutcome,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
     },
     /// While we are active, another router of lower priority advertises. Told at the 1st, 10th, 100th, ... advert.
     LowerPriority {
@@ -132,6 +140,52 @@ pub enum Event {
         /// What.
         what: String,
     },
+    /// Something that is watched changed.
+    TrackerChanged {
+        /// What.
+        what: Watched,
+        /// It is well. `None`: not known.
+        ok: Option<bool>,
+        /// What was seen.
+        detail: String,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
+    },
+    /// A router that cannot run has several faults, or others than before.
+    Faults {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// All there are now.
+        faults: Vec<Fault>,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
+    },
+    /// We own the addresses, and another router says that it does.
+    OwnerConflict {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The other's advert.
+        heard: Heard,
+    },
+    /// The process was held up for so long that it cannot know whether a master was silent.
+    Overslept {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// How late it looked.
+        late: Duration,
+    },
+    /// An advert of a virtual router that is not configured here (`log_unknown_vrids`). Told at the 1st, 10th, 100th, ... of
+    /// an interface and a number.
+    UnknownVrid {
+        /// Interface that it came in on.
+        interface: String,
+        /// The number.
+        vrid: u8,
+        /// The packet in one line.
+        packet: String,
+        /// How many there were.
+        count: u64,
+    },
     /// A link of a router's own was made.
     LinkMade {
         /// Virtual router.
@@ -185,8 +239,10 @@ impl Event {
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
             | Self::SteeringOn { .. }
+            | Self::UnknownVrid { .. }
             | Self::LinkMade { .. }
             | Self::LinkFound { .. } => false,
+            Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
@@ -196,6 +252,9 @@ impl Event {
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
             | Self::AddressesDiffer { .. }
+            | Self::Faults { .. }
+            | Self::OwnerConflict { .. }
+            | Self::Overslept { .. }
             | Self::LinkPutBack { .. }
             | Self::LinkFailed { .. }
             | Self::FirewallFailed { .. } => true,
@@ -208,11 +267,17 @@ impl fmt::Display for Event {
         match self {
             Self::StateChanged { instance, from, to, reason } => write!(f, "{instance}: {from} -> {to}: {reason}"),
             Self::GroupChanged { group, to } => write!(f, "sync group {group} is {to}"),
-            Self::PriorityChanged { instance, from, to } => {
-                write!(f, "{instance}: effective priority {from} -> {to}")
+            Self::PriorityChanged { instance, from, to, because, untold } => {
+                write!(f, "{instance}: effective priority {from} -> {to}")?;
+                if !because.is_empty() {
+                    write!(f, ": {because}")?;
+                }
+                left_out(f, *untold)
             }
-            Self::ScriptChanged { script, ok: true, outcome } => write!(f, "script {script} is well: {outcome}"),
-            Self::ScriptChanged { script, ok: false, outcome } => write!(f, "script {script} fails: {outcome}"),
+            Self::ScriptChanged { script, ok, outcome, untold } => {
+                write!(f, "script {script} {}: {outcome}", if *ok { "is well" } else { "fails" })?;
+                left_out(f, *untold)
+            }
             Self::LowerPriority { instance, heard, count } => {
                 write!(f, "{instance}: {} advertises priority {} while we are master; ", heard.source, heard.priority)?;
                 match count {
@@ -248,6 +313,40 @@ impl fmt::Display for Event {
                 "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
                 heard.source
             ),
+            Self::TrackerChanged { what, ok, detail, untold } => {
+                match (what, ok) {
+                    (Watched::File(_), _) => write!(f, "{what} {detail}")?,
+                    (_, Some(true)) => write!(f, "{what} is well: {detail}")?,
+                    (_, Some(false)) => write!(f, "{what} fails: {detail}")?,
+                    (_, None) => write!(f, "{what} is not known: {detail}")?,
+                }
+                left_out(f, *untold)
+            }
+            Self::Faults { instance, faults, untold } => {
+                write!(f, "{instance}: cannot run: ")?;
+                for (number, fault) in faults.iter().enumerate() {
+                    if number > 0 {
+                        f.write_str("; ")?;
+                    }
+                    write!(f, "{fault}")?;
+                }
+                left_out(f, *untold)
+            }
+            Self::OwnerConflict { instance, heard } => write!(
+                f,
+                "{instance}: {} advertises priority 255 as we do: one router only can own the addresses; lower the \
+                 priority of one of them",
+                heard.source
+            ),
+            Self::Overslept { instance, late } => write!(
+                f,
+                "{instance}: this process was held up for {:.2} s; listening for a master anew before taking over",
+                late.as_secs_f64()
+            ),
+            Self::UnknownVrid { interface, vrid, packet, count } => write!(
+                f,
+                "{interface}: an advert of virtual router {vrid}, which is not configured here ({packet}); {count} so far"
+            ),
             Self::LinkMade { instance, link, base } => write!(f, "{instance}: made interface {link} on {base}"),
             Self::LinkFound { instance, link, base } => {
                 write!(f, "{instance}: interface {link} is on {base} already; using it")
@@ -269,4 +368,9 @@ impl fmt::Display for Event {
             ),
         }
     }
+}
+
+/// That lines like this one were left out, if any were.
+fn left_out(f: &mut fmt::Formatter<'_>, untold: u64) -> fmt::Result {
+    if untold > 0 { write!(f, " (and {untold} changes before that were not logged)") } else { Ok(()) }
 }

@@ -1,12 +1,12 @@
 //! Sync groups: members are active together or not at all.
 //!
 //! A member's fault is every member's ([`health`](super::health)). A member whose down timer runs out waits until all
-//! have; then all become active at once. A member that stops being active takes the others along.
+//! have; then all become active at once. A member that stops being active takes the others along, and so does one that
+//! joined a group that is active, and finds a master of its own.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::{commands, stop_commands};
 use super::{Event, Output, Router};
 use crate::model::{Notify, SyncGroup};
 use crate::vrrp::machine::{Input, Role, State};
@@ -23,6 +23,19 @@ pub(super) struct Group {
     pub(super) left: Option<String>,
     /// What was told last.
     pub(super) role: Role,
+}
+
+/// What a group's members are to do.
+enum Step {
+    /// Nothing.
+    None,
+    /// Become active.
+    Promote,
+    /// Stop being active.
+    Demote {
+        /// The member that listens to another master.
+        member: String,
+    },
 }
 
 impl Group {
@@ -48,18 +61,11 @@ impl Router {
         let input = if let Some(member) = left {
             Input::Demote(Reason::GroupLeft { group: name, member })
         } else {
-            let states =
-                || members.iter().filter_map(|member| self.instances.get(*member)).map(|entry| *entry.machine.state());
-            let expired = |state: State| match state {
-                State::Backup(backup) => backup.expired,
-                State::Initialize | State::Active(_) | State::Fault => false,
-            };
-            let active = states().any(|state| state.role() == Role::Active);
-            let all = states().all(expired);
-            if !states().any(expired) || !(active || all) {
-                return;
+            match self.next_step(&members) {
+                Step::None => return,
+                Step::Promote => Input::Promote(Reason::GroupActive(name)),
+                Step::Demote { member } => Input::Demote(Reason::GroupFollows { group: name, member }),
             }
-            Input::Promote(Reason::GroupActive(name))
         };
         for member in members {
             let Some(entry) = self.instances.get_mut(member) else { continue };
@@ -69,6 +75,33 @@ impl Router {
         // Those that were just taken along need not take anybody along.
         if let Some(group) = self.groups.get_mut(at) {
             group.left = None;
+        }
+    }
+
+    /// What members that are not all in one state are to do: they become active when those that are not active all want it,
+    /// and stop being active when one listens to another master.
+    fn next_step(&self, members: &[usize]) -> Step {
+        let mut any_active = false;
+        let mut any_expired = false;
+        let mut any_reluctant = false;
+        let mut follower = None;
+        for entry in members.iter().filter_map(|member| self.instances.get(*member)) {
+            match entry.machine.state() {
+                State::Active(_) => any_active = true,
+                State::Backup(backup) if backup.expired => any_expired = true,
+                State::Backup(backup) => {
+                    any_reluctant = true;
+                    if backup.follows {
+                        follower = Some(entry.name.to_string());
+                    }
+                }
+                State::Initialize { .. } | State::Fault => any_reluctant = true,
+            }
+        }
+        match follower {
+            Some(member) if any_active => Step::Demote { member },
+            Some(_) | None if any_expired && !any_reluctant => Step::Promote,
+            Some(_) | None => Step::None,
         }
     }
 
@@ -91,35 +124,14 @@ impl Router {
         if roles.any(|role| role != first) {
             return;
         }
-        let priority = self.group_priority(&members);
         let Some(group) = self.groups.get_mut(at) else { return };
         if group.role == first {
             return;
         }
         group.role = first;
         let name = group.name.clone();
-        let commands = commands(&group.notify, first, "GROUP", &name, priority);
-        self.outputs.push_back(Output::Event(Event::GroupChanged { group: name.clone(), to: first }));
-        self.notify(format!("GROUP {name}"), commands);
-    }
-
-    pub(super) fn notify_groups_stopped(&mut self) {
-        for at in 0..self.groups.len() {
-            let members = self.running_members(at);
-            let priority = self.group_priority(&members);
-            let Some(group) = self.groups.get(at) else { continue };
-            let commands = stop_commands(&group.notify, "GROUP", &group.name, priority);
-            let subject = format!("GROUP {}", group.name);
-            self.notify(subject, commands);
-        }
-    }
-
-    /// A group has no priority; its scripts get that of the first member.
-    fn group_priority(&self, members: &[usize]) -> u8 {
-        members
-            .first()
-            .and_then(|member| self.instances.get(*member))
-            .map_or(0, |entry| entry.machine.settings().priority.value())
+        self.outputs.push_back(Output::Event(Event::GroupChanged { group: name, to: first }));
+        self.notify_group(at, first);
     }
 
     /// Names of the groups' members, as places in the list.

@@ -1,194 +1,109 @@
 //! Whether a virtual router may run, worked out from scratch each time a fact changes.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::{Entry, Kind, settings};
-use super::{Event, Listener, Output, Router};
-use crate::model::{Ipvlan, Priority, Transport, VirtualLink};
-use crate::vrrp::machine::{Input, Role};
+use super::instance::settings;
+use super::{Event, Output, Router};
+use crate::model::Watched;
+use crate::vrrp::machine::{Input, Role, Settings};
 use crate::vrrp::reason::Fault;
-use crate::vrrp::track;
 
 /// Whether a virtual router may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Health {
     /// It may.
     Ready,
-    /// A script that decides has not answered yet.
-    Wait,
-    /// It cannot.
-    Fail(Fault),
+    /// Something that decides has not answered yet.
+    Wait(Vec<Watched>),
+    /// It cannot, for all of these reasons.
+    Fail(Vec<Fault>),
+}
+
+impl Health {
+    /// What the machine makes of it: it needs one reason.
+    fn input(&self) -> Input {
+        match self {
+            Self::Ready => Input::Ready,
+            Self::Wait(_) => Input::Wait,
+            Self::Fail(faults) => faults.first().map_or(Input::Ready, |fault| Input::Fail(fault.clone())),
+        }
+    }
 }
 
 impl Router {
     /// Tells the machines what has changed for them.
     pub(super) fn update_health(&mut self, now: Instant) {
-        let own: Vec<Health> = self.instances.iter().map(|entry| self.own_health(entry)).collect();
-        for at in 0..self.instances.len() {
+        let effects: Vec<_> = self.instances.iter().map(|entry| self.effects(entry)).collect();
+        let own: Vec<_> =
+            self.instances.iter().zip(&effects).map(|(entry, effects)| self.own_faults(entry, effects)).collect();
+        for (at, effects) in effects.into_iter().enumerate() {
             let Some(entry) = self.instances.get(at) else { continue };
-            let health = match own.get(at) {
-                Some(Health::Fail(fault)) => Health::Fail(fault.clone()),
-                Some(health) => self.group_fault(at, &own).map_or_else(|| health.clone(), Health::Fail),
-                None => continue,
+            let mut faults = own.get(at).cloned().unwrap_or_default();
+            faults.extend(self.group_faults(at, &own));
+            let awaited = Self::awaited(&effects);
+            let health = if !faults.is_empty() {
+                Health::Fail(faults)
+            } else if !awaited.is_empty() {
+                Health::Wait(awaited)
+            } else if self.holds_for_link(entry) {
+                match entry.machine.role() {
+                    Role::Fault => Health::Fail(vec![Fault::VirtualLinkMissing(entry.interface().to_owned())]),
+                    Role::Initialize | Role::Backup | Role::Active => Health::Wait(Vec::new()),
+                }
+            } else {
+                Health::Ready
             };
-            let priority = self.effective_priority(entry);
+            let priority = Self::effective_priority(entry, &effects);
             let source = self.source(entry).unwrap_or_else(|| entry.machine.settings().source);
-            let settings = settings(&entry.config, priority, source, entry.group.is_some());
+            let settings = Settings {
+                ready_to_lead: self.is_ready_to_lead(entry),
+                not_before: self.not_before,
+                ..settings(&entry.config, priority, source, entry.group.is_some())
+            };
             let before = entry.machine.settings().priority;
+            let mut changed = false;
+            let because = if before == priority { String::new() } else { self.causes(&entry.effects, &effects) };
             let Some(entry) = self.instances.get_mut(at) else { continue };
+            entry.effects = effects;
             if settings != *entry.machine.settings() {
                 entry.machine.handle(Input::Configure(settings), now);
-                // A reload of the priority itself is not news; a weight is.
-                if before != priority && entry.machine.role() != Role::Initialize {
+                changed = before != priority && entry.machine.role() != Role::Initialize;
+                if changed && let Some(untold) = entry.priority_pace.tell(now) {
                     let instance = Arc::clone(&entry.name);
                     let (from, to) = (before.value(), priority.value());
-                    self.outputs.push_back(Output::Event(Event::PriorityChanged { instance, from, to }));
+                    let event = Event::PriorityChanged { instance, from, to, because, untold };
+                    self.outputs.push_back(Output::Event(event));
                 }
             }
-            if entry.health.as_ref() != Some(&health) {
-                entry.health = Some(health.clone());
-                entry.machine.handle(
-                    match health {
-                        Health::Ready => Input::Ready,
-                        Health::Wait => Input::Wait,
-                        Health::Fail(fault) => Input::Fail(fault),
-                    },
-                    now,
-                );
+            self.take_health(at, health, now);
+            if changed {
+                self.notify_priority(at);
             }
         }
     }
 
-    /// Health without regard to the group.
-    fn own_health(&self, entry: &Entry) -> Health {
-        match self.own_fault(entry) {
-            Some(fault) => Health::Fail(fault),
-            None if self.awaits_script(entry) => Health::Wait,
-            None if self.holds_for_link(entry) => match entry.machine.role() {
-                Role::Fault => Health::Fail(Fault::VirtualLinkMissing(entry.interface().to_owned())),
-                Role::Initialize | Role::Backup | Role::Active => Health::Wait,
-            },
-            None => Health::Ready,
+    /// Hands the machine what is new to it. That there are other faults than those that were told is told, too.
+    fn take_health(&mut self, at: usize, health: Health, now: Instant) {
+        let Some(entry) = self.instances.get_mut(at) else { return };
+        let before = entry.health.replace(health.clone());
+        if before.as_ref() == Some(&health) {
+            return;
         }
-    }
-
-    fn own_fault(&self, entry: &Entry) -> Option<Fault> {
-        if let Some(other) = &entry.duplicate_of {
-            return Some(Fault::Duplicate { other: other.clone() });
+        let was_fault = entry.machine.role() == Role::Fault;
+        entry.machine.handle(health.input(), now);
+        let Health::Fail(faults) = health else { return };
+        // One fault that is new is the reason of the change of state, and is told with it.
+        if !was_fault && faults.len() < 2 {
+            return;
         }
-        if entry.config.addresses.iter().any(|address| address.address.is_ipv6()) {
-            return Some(Fault::Ipv6);
-        }
-        let interface = entry.interface();
-        let Some(link) = self.base(entry) else {
-            return Some(Fault::InterfaceMissing(interface.to_owned()));
-        };
-        if !link.up {
-            return Some(Fault::InterfaceDown(interface.to_owned()));
-        }
-        if let Some((name, why)) = self.link_problem(entry) {
-            return Some(Fault::VirtualLink { name, why });
-        }
-        if self.source(entry).is_none() {
-            return Some(Fault::NoSourceAddress(interface.to_owned()));
-        }
-        for (name, _) in entry.tracks(Kind::Interface).filter(|(_, weight)| *weight == 0) {
-            match self.link(name) {
-                None => return Some(Fault::TrackedInterfaceMissing(name.to_owned())),
-                Some(link) if !link.up => return Some(Fault::TrackedInterfaceDown(name.to_owned())),
-                Some(_) => {}
-            }
-        }
-        for (name, _) in entry.tracks(Kind::Script).filter(|(_, weight)| *weight == 0) {
-            match self.script(name) {
-                None => return Some(Fault::ScriptUnknown(name.to_owned())),
-                Some(script) if script.verdict.ok() == Some(false) => {
-                    return Some(Fault::Script(name.to_owned()));
-                }
-                Some(_) => {}
-            }
-        }
-        None
-    }
-
-    fn awaits_script(&self, entry: &Entry) -> bool {
-        entry
-            .tracks(Kind::Script)
-            .filter(|(_, weight)| *weight == 0)
-            .any(|(name, _)| self.script(name).is_some_and(|script| script.verdict.ok().is_none()))
-    }
-
-    /// The fault of another member. A member that can never run, because its number is taken, does not hold the others
-    /// down for ever.
-    fn group_fault(&self, at: usize, own: &[Health]) -> Option<Fault> {
-        let group = self.groups.get(self.instances.get(at)?.group?)?;
-        let member = group.members.iter().filter(|member| **member != at).find(|member| match own.get(**member) {
-            Some(Health::Fail(Fault::Duplicate { .. }) | Health::Ready | Health::Wait) | None => false,
-            Some(Health::Fail(_)) => true,
-        })?;
-        let member = self.instances.get(*member)?.name.to_string();
-        Some(Fault::Group { group: group.name.clone(), member })
-    }
-
-    /// Priority with weights. Members of a sync group have none: one member's priority must not fall alone.
-    pub(super) fn effective_priority(&self, entry: &Entry) -> Priority {
-        if entry.group.is_some() {
-            return entry.config.priority;
-        }
-        let interfaces = entry
-            .tracks(Kind::Interface)
-            .map(|(name, weight)| track::contribution(weight, Some(self.link(name).is_some_and(|link| link.up))));
-        let scripts = entry.tracks(Kind::Script).map(|(name, weight)| {
-            track::contribution(weight, self.script(name).and_then(|script| script.verdict.ok()))
-        });
-        track::effective(entry.config.priority, interfaces.chain(scripts))
-    }
-
-    /// The address that adverts leave from: as configured, or the interface's first that is nobody's virtual address. An
-    /// owner's virtual address is its own, and good enough.
-    pub(super) fn source(&self, entry: &Entry) -> Option<IpAddr> {
-        if let Some(source) = entry.configured_source() {
-            return Some(source);
-        }
-        if let Some(VirtualLink::Ipvlan(Ipvlan { address: Some((address, _)), .. })) = &entry.config.virtual_link {
-            return Some(*address);
-        }
-        let index = self.base(entry)?.index;
-        let mut own =
-            self.addresses.get(&index)?.iter().filter_map(|(address, _)| address.is_ipv4().then_some(*address));
-        let first = own.clone().find(|address| !self.is_virtual(*address));
-        if entry.is_owner() { first.or_else(|| own.next()) } else { first }
-    }
-
-    fn is_virtual(&self, address: IpAddr) -> bool {
-        self.instances.iter().any(|entry| entry.virtual_addresses().any(|virtual_one| virtual_one.address == address))
-    }
-
-    /// Works out which sockets are needed: one an interface, with the groups of all that speak on it.
-    pub(super) fn update_listeners(&mut self) {
-        let mut listeners: Vec<Listener> = Vec::new();
-        for (entry, link) in
-            self.instances.iter().flat_map(|entry| self.spoken(entry).into_iter().map(move |link| (entry, link)))
+        // The change of state is told first.
+        self.drain_one(at, now);
+        if let Some(entry) = self.instances.get_mut(at)
+            && let Some(untold) = entry.fault_pace.tell(now)
         {
-            let at = match listeners.iter().position(|listener| listener.index == link.index) {
-                Some(at) => at,
-                None => {
-                    let groups = std::collections::BTreeSet::new();
-                    listeners.push(Listener { index: link.index, interface: link.name.clone(), groups });
-                    listeners.len() - 1
-                }
-            };
-            if let (Some(listener), Transport::Multicast { group: IpAddr::V4(group), .. }) =
-                (listeners.get_mut(at), &entry.config.transport)
-            {
-                listener.groups.insert(*group);
-            }
-        }
-        if listeners != self.listeners {
-            self.listeners.clone_from(&listeners);
-            self.outputs.push_back(Output::Listen(listeners));
+            let instance = Arc::clone(&entry.name);
+            self.outputs.push_back(Output::Event(Event::Faults { instance, faults, untold }));
         }
     }
 }

@@ -1,24 +1,29 @@
 //! One virtual router in the engine: its machine, and what is counted and remembered beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::health::Health;
-use super::{Event, HostAddress, Notice, Output, Router};
-use crate::model::{
-    Authentication, Command, Instance, Notify, Password, Priority, RunAs, StartAs, Transport, VirtualAddress, Watched,
-};
+use super::{Event, HostAddress, Output, Router};
+use crate::model::{Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::Drop;
+use crate::vrrp::track::{Effect, Pace};
+use crate::wire::vrrp;
 
-/// Kinds of what is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Interface,
-    Script,
+/// Changes of state that a router remembers.
+const HISTORY: usize = 16;
+
+/// A change of state.
+#[derive(Debug)]
+pub(super) struct Transition {
+    pub(super) from: Role,
+    pub(super) to: Role,
+    pub(super) reason: Reason,
+    pub(super) at: Instant,
 }
 
 /// One virtual router.
@@ -33,8 +38,14 @@ pub(super) struct Entry {
     pub(super) group: Option<usize>,
     /// What the machine was told last.
     pub(super) health: Option<Health>,
-    /// IPv4 addresses that adverts carry.
-    pub(super) advertised: Vec<Ipv4Addr>,
+    /// What all that it watches did when health was worked out last.
+    pub(super) effects: Vec<(Tracked, Effect)>,
+    pub(super) priority_pace: Pace,
+    pub(super) fault_pace: Pace,
+    /// The last changes of state, the oldest first.
+    pub(super) history: VecDeque<Transition>,
+    /// Addresses that adverts carry: those of its family, as many as fit.
+    pub(super) advertised: Vec<IpAddr>,
     /// Nothing is known yet of who is master: addresses that are on the host may be a killed predecessor's, and stay.
     pub(super) inherits: bool,
     /// Addresses that are ours to take off: those that we put on, and for all but an owner those that were there.
@@ -50,8 +61,15 @@ pub(super) struct Entry {
     pub(super) send_problem: Option<String>,
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
     pub(super) packet_id: u16,
+    /// The highest sequence number of an authentication header, whether sent or received.
+    pub(super) sequence: u32,
+    /// Peers that sum the multicast address into a unicast advert's checksum, and want the same of us.
+    pub(super) old_checksums: BTreeSet<IpAddr>,
     pub(super) last_heard: Option<(Heard, Instant)>,
-    pub(super) differs: Option<IpAddr>,
+    /// Senders of whom it was told that their addresses differ from ours.
+    pub(super) differs: BTreeSet<IpAddr>,
+    /// Adverts that carried other addresses than ours.
+    pub(super) differing: u64,
     /// Adverts of lower priority since we became active.
     pub(super) lower: u64,
     pub(super) became_master: u64,
@@ -69,6 +87,10 @@ impl Entry {
             duplicate_of: None,
             group: None,
             health: None,
+            effects: Vec::new(),
+            priority_pace: Pace::default(),
+            fault_pace: Pace::default(),
+            history: VecDeque::new(),
             advertised: Vec::new(),
             inherits: false,
             added: BTreeSet::new(),
@@ -79,8 +101,11 @@ impl Entry {
             told: BTreeSet::new(),
             send_problem: None,
             packet_id: 0,
+            sequence: 0,
+            old_checksums: BTreeSet::new(),
             last_heard: None,
-            differs: None,
+            differs: BTreeSet::new(),
+            differing: 0,
             lower: 0,
             became_master: 0,
             sent: 0,
@@ -97,15 +122,15 @@ impl Entry {
         self.config = config.clone();
         self.duplicate_of = None;
         self.group = None;
-        self.differs = None;
+        self.differs.clear();
         self.put_back.clear();
+        self.old_checksums.clear();
         self.advertised = config
             .addresses
             .iter()
-            .filter_map(|address| match address.address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            })
+            .map(|address| address.address)
+            .filter(|address| address.is_ipv6() == (config.id.family == Family::V6))
+            .take(vrrp::max_addresses(config.id.family))
             .collect();
     }
 
@@ -117,33 +142,6 @@ impl Entry {
     /// The interface that it is configured with; empty where it names none.
     pub(super) fn interface(&self) -> &str {
         self.config.id.interface.as_deref().unwrap_or_default()
-    }
-
-    /// Names and weights of what it watches of one kind.
-    pub(super) fn tracks(&self, kind: Kind) -> impl Iterator<Item = (&str, i16)> {
-        self.config.tracks.iter().filter_map(move |tracked| match (&tracked.what, kind) {
-            (Watched::Interface(name), Kind::Interface) | (Watched::Script(name), Kind::Script) => {
-                Some((name.as_str(), tracked.weight))
-            }
-            (
-                Watched::Interface(_)
-                | Watched::Script(_)
-                | Watched::Process(_)
-                | Watched::File(_)
-                | Watched::Service(_)
-                | Watched::Check(_)
-                | Watched::Bfd(_),
-                Kind::Interface | Kind::Script,
-            ) => None,
-        })
-    }
-
-    /// `auth_type PASS`.
-    pub(super) const fn password(&self) -> Option<&Password> {
-        match &self.config.authentication {
-            Authentication::Password(password) => Some(password),
-            Authentication::None | Authentication::Header(_) => None,
-        }
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -171,22 +169,43 @@ impl Entry {
     }
 }
 
-/// The machine's settings.
+/// The machine's settings. What cancels what is settled here: `state MASTER` and priority 255 cancel `nopreempt`;
+/// `state MASTER`, `nopreempt` and `strict_mode` cancel `preempt_delay`; and `strict_mode` has the RFC's behaviour where
+/// keepalived's differs.
 pub(super) fn settings(config: &Instance, priority: Priority, source: IpAddr, grouped: bool) -> Settings {
+    let mut election = config.election;
+    let mut announcements = config.announcements.clone();
+    let told_master = config.start_as == StartAs::Master;
+    election.preempt |= told_master || config.priority == Priority::OWNER;
+    if told_master || !election.preempt || config.strict {
+        election.preempt_delay = Duration::ZERO;
+    }
+    if config.strict {
+        election.lower_priority_no_advert = true;
+        election.owner_ignores_adverts = true;
+        announcements.lower_priority.repeat = 0;
+    }
     Settings {
         version: config.version,
         priority,
         interval: config.advert_interval,
-        preempt: config.election.preempt || config.start_as == StartAs::Master || config.priority == Priority::OWNER,
+        election,
         source,
-        announcements: config.announcements.clone(),
+        announcements,
         grouped,
+        eager: told_master && grouped,
+        ready_to_lead: true,
+        not_before: None,
     }
 }
 
 impl Router {
-    pub(super) fn state_changed(&mut self, at: usize, from: Role, to: Role, reason: Reason) {
+    pub(super) fn state_changed(&mut self, at: usize, from: Role, to: Role, reason: Reason, now: Instant) {
         let Some(entry) = self.instances.get_mut(at) else { return };
+        while entry.history.len() >= HISTORY {
+            entry.history.pop_front();
+        }
+        entry.history.push_back(Transition { from, to, reason: reason.clone(), at: now });
         if to == Role::Active {
             entry.became_master += 1;
             entry.lower = 0;
@@ -200,6 +219,9 @@ impl Router {
         }
         let instance = Arc::clone(&entry.name);
         let group = entry.group;
+        if from == Role::Fault {
+            self.announce_source(at);
+        }
         if from == Role::Active
             && to == Role::Backup
             && let Some(group) = group.and_then(|group| self.groups.get_mut(group))
@@ -207,63 +229,6 @@ impl Router {
             group.left = Some(instance.to_string());
         }
         self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason }));
-        self.notify_instance(at, to);
+        self.notify_state(at, to);
     }
-
-    fn notify_instance(&mut self, at: usize, role: Role) {
-        let Some(entry) = self.instances.get(at) else { return };
-        let priority = entry.machine.settings().priority.value();
-        let commands = commands(&entry.config.notify, role, "INSTANCE", &entry.name, priority);
-        let subject = format!("INSTANCE {}", entry.name);
-        self.notify(subject, commands);
-    }
-
-    pub(super) fn notify_stopped(&mut self, at: usize) {
-        let Some(entry) = self.instances.get(at) else { return };
-        let priority = entry.machine.settings().priority.value();
-        let commands = stop_commands(&entry.config.notify, "INSTANCE", &entry.name, priority);
-        let subject = format!("INSTANCE {}", entry.name);
-        self.notify(subject, commands);
-    }
-
-    pub(super) fn notify(&mut self, subject: String, commands: Vec<Command>) {
-        if !commands.is_empty() {
-            let user: Option<RunAs> = self.config.global.script_user.clone();
-            self.outputs.push_back(Output::Notify(Notice { subject, commands, user }));
-        }
-    }
-}
-
-/// The scripts for a state: its own, then the general one with four words more.
-pub(super) fn commands(notify: &Notify, role: Role, kind: &str, name: &str, priority: u8) -> Vec<Command> {
-    let own = match role {
-        Role::Initialize => return Vec::new(),
-        Role::Backup => notify.backup.as_ref(),
-        Role::Active => notify.master.as_ref(),
-        Role::Fault => notify.fault.as_ref(),
-    };
-    with_general(own, notify, kind, name, &role.to_string(), priority)
-}
-
-/// The scripts for the end.
-pub(super) fn stop_commands(notify: &Notify, kind: &str, name: &str, priority: u8) -> Vec<Command> {
-    with_general(notify.stop.as_ref(), notify, kind, name, "STOP", priority)
-}
-
-fn with_general(
-    own: Option<&Command>,
-    notify: &Notify,
-    kind: &str,
-    name: &str,
-    state: &str,
-    priority: u8,
-) -> Vec<Command> {
-    let mut commands = Vec::new();
-    commands.extend(own.cloned());
-    if let Some(any) = &notify.any {
-        let mut command = any.clone();
-        command.words.extend([kind.to_owned(), name.to_owned(), state.to_owned(), priority.to_string()]);
-        commands.push(command);
-    }
-    commands
 }

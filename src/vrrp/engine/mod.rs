@@ -1,15 +1,20 @@
-//! All virtual routers of a host, and what they stand on: links, addresses, scripts and sync groups.
+//! All virtual routers of a host, and what they stand on: links, addresses, all that is watched, and sync groups.
 //!
 //! Facts come in ([`Input`]): a configuration, links and addresses as the kernel tells them, packets, outcomes of scripts,
-//! time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before an address is put
-//! on, and the address is on before it is announced.
+//! reports of trackers, time. Work comes out ([`Output`]), in the order in which it is to be done: an advert leaves before
+//! an address is put on, and the address is on before it is announced.
 //!
-//! Two things are *levels* here, worked out anew from the facts instead of being counted up and down:
+//! Some things are *levels* here, worked out anew from the facts instead of being counted up and down:
 //!
 //! - a router's health: every fault is looked for each time a fact changes, so none is forgotten
 //!   while another heals;
 //! - the virtual addresses: what an active router wishes and the kernel lacks is added, what a router that is not active
-//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand.
+//!   names and the kernel has is removed. This covers promotion, reload, and an address that somebody took off by hand;
+//! - the links that routers make for themselves (`virtual_links`), the kernel settings that those need (`sysctls`), and what
+//!   the packet filter drops (`accept`).
+//!
+//! Who must be told of an address is told in bursts that the machines time, in frames that keep the distances which were asked
+//! for ([`announce`](self)).
 //!
 //! One thing is left as it is found: addresses that a predecessor left behind when it was killed. Traffic flows through
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
@@ -17,13 +22,19 @@
 
 mod accept;
 mod addresses;
+mod announce;
 mod configure;
 mod event;
+mod facts;
+mod faults;
 mod groups;
 mod health;
 mod instance;
 mod links;
+mod listeners;
+mod notify;
 mod packets;
+mod readiness;
 mod routes;
 mod rules;
 mod scripts;
@@ -31,23 +42,29 @@ mod statics;
 mod status;
 mod steering;
 mod sysctls;
+mod tracking;
 mod virtual_links;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::machine;
-use crate::model::{Command, Config, RunAs, VirtualAddress};
+use super::receive::Received;
+use super::track::{Lasting, Pace};
+use crate::model::{Command, Config, Family, RunAs, VirtualAddress, Watched};
 
 pub use accept::Firewall;
 pub use event::Event;
+pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
-pub use status::{AddressStatus, InstanceStatus, TrackStatus};
+pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
 pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
+use announce::Lanes;
+use facts::Reports;
 use groups::Group;
 use instance::Entry;
 use scripts::Script;
@@ -105,12 +122,12 @@ pub enum Input<'a> {
     Address(HostAddress),
     /// An address is gone.
     AddressGone(HostAddress),
-    /// A packet of protocol 112, IP header included.
+    /// A packet that may be an advert.
     Packet {
-        /// Interface that it came in on.
+        /// Interface of the [`Listener`] that heard it.
         index: u32,
         /// The packet.
-        bytes: &'a [u8],
+        received: Received<'a>,
     },
     /// A run that [`Output::RunScript`] asked for is over.
     ScriptDone {
@@ -151,6 +168,17 @@ pub enum Input<'a> {
     Deadline,
     /// The end: leave every virtual router.
     Stop,
+    /// A tracker reports.
+    Fact(Fact),
+    /// How long the host has been running; told before the first configuration.
+    Uptime(Duration),
+    /// Whether an interface forwards IPv6 packets.
+    Forwarding {
+        /// Interface.
+        index: u32,
+        /// It does.
+        on: bool,
+    },
     /// A link that [`Output::AddLink`] or [`Output::RaiseLink`] asked for cannot be had.
     LinkFailed {
         /// Its name.
@@ -176,12 +204,18 @@ pub enum Input<'a> {
 /// A socket that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listener {
-    /// Interface.
+    /// Interface that it is bound to; 0 for one that is bound to none. Packets are told, and sent, with this number.
     pub index: u32,
-    /// Its name.
+    /// The interface's name; empty for none.
     pub interface: String,
+    /// Family.
+    pub family: Family,
+    /// Adverts with an authentication header (protocol 51) come in here, and not those without (protocol 112).
+    pub header: bool,
     /// Groups to join on it.
-    pub groups: BTreeSet<Ipv4Addr>,
+    pub groups: BTreeSet<IpAddr>,
+    /// Bytes that its receive buffer is to have; `None`: what the system gives.
+    pub receive_buffer: Option<u32>,
 }
 
 /// A run of a script.
@@ -219,10 +253,10 @@ pub enum Output {
     Send {
         /// Virtual router that it is from.
         instance: Arc<str>,
-        /// Interface.
+        /// Interface, as in [`Listener`].
         index: u32,
         /// Where to.
-        destination: Ipv4Addr,
+        destination: IpAddr,
         /// The packet.
         packet: Vec<u8>,
     },
@@ -241,6 +275,8 @@ pub enum Output {
     Frame {
         /// Interface.
         index: u32,
+        /// The address that it announces.
+        address: IpAddr,
         /// The frame.
         frame: Vec<u8>,
     },
@@ -252,6 +288,8 @@ pub enum Output {
     Event(Event),
     /// Everything was left. Comes once, last.
     Stopped,
+    /// A line for the named pipes; nobody waits for them.
+    Fifo(String),
     /// Make a link. The kernel tells when it is there; answered by [`Input::LinkFailed`] otherwise.
     AddLink(NewLink),
     /// Write a link's own settings, which go with it, then put it into a group and switch it on. Answered as `AddLink`.
@@ -328,10 +366,34 @@ pub struct Router {
     instances: Vec<Entry>,
     groups: Vec<Group>,
     scripts: Vec<Script>,
+    /// What trackers outside report.
+    reports: Reports,
+    /// Links whose changes count only if they last, by name.
+    believed: BTreeMap<String, Lasting>,
+    /// Checks that were seen well (`true`), failed (`false`), or both, one time or other.
+    seen: BTreeSet<(Watched, bool)>,
+    paces: BTreeMap<Watched, Pace>,
     runs: u64,
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
     listeners: Vec<Listener>,
+    /// Interfaces that forward IPv6 packets.
+    forwarding: BTreeSet<u32>,
+    lanes: Lanes,
+    /// Announcements that have left since the last deadline.
+    frames_this_turn: usize,
+    /// How long the host had been running when we started.
+    uptime: Duration,
+    /// No virtual router starts before.
+    not_before: Option<Instant>,
+    /// Whom an advert concerns: place in the list of instances, by the socket's interface, family and number.
+    ears: BTreeMap<(u32, Family, u8), usize>,
+    /// Places in the list of instances by name.
+    by_name: BTreeMap<Arc<str>, usize>,
+    /// Every virtual address of the configuration.
+    virtual_ones: BTreeSet<IpAddr>,
+    /// Adverts that were nobody's.
+    unknown_vrids: BTreeMap<(u32, Family, u8), u64>,
     virtual_links: VirtualLinks,
     settings: Settings,
     firewall: Firewall,
@@ -370,13 +432,11 @@ impl Router {
         let machines = self.instances.iter().filter_map(|entry| entry.machine.poll_timeout());
         let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
         let scripts = self.scripts.iter().map(|script| script.next_at);
-        machines
-            .chain(retries)
-            .chain(scripts)
-            .chain(self.link_retries())
-            .chain(self.steering_timeout())
-            .chain(self.statics_timeout())
-            .min()
+        let reports = self.reports.poll_timeout();
+        let links = self.believed.values().filter_map(Lasting::change_at);
+        let announcement = self.next_announcement();
+        let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
+        machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
     /// Takes an input.
@@ -410,6 +470,8 @@ impl Router {
                     }
                     self.addresses.remove(&index);
                     self.steering_link_gone(index);
+                    self.forwarding.remove(&index);
+                    self.unknown_vrids.retain(|(at, _, _), _| *at != index);
                     self.settle(now);
                 }
             }
@@ -431,7 +493,7 @@ impl Router {
                 }
             }
             Input::AddressGone(address) => self.address_gone(address, now),
-            Input::Packet { index, bytes } => self.packet(index, bytes, now),
+            Input::Packet { index, received } => self.packet(index, &received, now),
             Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
             Input::Sent { instance } => self.sent(&instance),
             Input::SendFailed { instance, error } => self.send_failed(&instance, error),
@@ -442,6 +504,10 @@ impl Router {
             }
             Input::Deadline => self.deadline(now),
             Input::Stop => self.stop(now),
+            Input::Fact(fact) => self.fact(fact, now),
+            Input::Uptime(uptime) => self.uptime = uptime,
+            Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
+            Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
             Input::LinkFailed { name, error } => self.link_failed(&name, error, now),
             Input::Firewall(outcome) => self.firewall_done(outcome),
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
@@ -464,6 +530,7 @@ impl Router {
 
     /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.
     fn settle(&mut self, now: Instant) {
+        self.look_at_links(now);
         let wishes = self.wishes();
         self.update_sysctls(&wishes);
         self.update_virtual_links(&wishes, now);
@@ -478,6 +545,11 @@ impl Router {
 
     /// Gives each machine whose deadline has passed its turn.
     fn deadline(&mut self, now: Instant) {
+        // What is found to have lasted may change what the machines make of the time.
+        self.look_again(now);
+        if self.believed.values().any(|believed| believed.change_at().is_some_and(|at| at <= now)) {
+            self.settle(now);
+        }
         let mut retry = false;
         for entry in &mut self.instances {
             if entry.machine.poll_timeout().is_some_and(|at| at <= now) {
@@ -499,6 +571,7 @@ impl Router {
         }
         self.statics_deadline(now);
         self.steering_deadline(now);
+        self.send_announcements(now);
     }
 
     /// Turns what the machines want into outputs.
@@ -524,8 +597,21 @@ impl Router {
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
-                machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason),
+                machine::Output::AnnounceExtra => self.announce_extra(at),
+                machine::Output::OwnerConflict(heard) => {
+                    self.tell(at, |instance| Event::OwnerConflict { instance, heard })
+                }
+                machine::Output::Overslept { late } => self.tell(at, |instance| Event::Overslept { instance, late }),
+                machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason, now),
             }
+        }
+    }
+
+    /// Tells people something about a virtual router.
+    fn tell(&mut self, at: usize, event: impl FnOnce(Arc<str>) -> Event) {
+        if let Some(entry) = self.instances.get(at) {
+            let instance = Arc::clone(&entry.name);
+            self.outputs.push_back(Output::Event(event(instance)));
         }
     }
 

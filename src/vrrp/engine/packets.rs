@@ -5,46 +5,57 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::instance::Entry;
+use super::listeners::UNBOUND;
 use super::{Event, Output, Router};
-use crate::model::{Transport, VrrpVersion};
+use crate::model::{Authentication, Transport, VrrpVersion};
 use crate::vrrp::machine::{Heard, Input};
-use crate::vrrp::receive::{self, Expectation};
-use crate::wire::{ipv4, vrrp};
+use crate::vrrp::receive::{self, Expectation, Received};
+use crate::wire::{Malformed, ah, ipv4, ipv6, vrrp};
+
+/// Senders of which it is told, and remembered, that they are odd.
+const MOST_SENDERS: usize = 16;
 
 impl Router {
     /// Sends an advert, to the group or to each peer.
     pub(super) fn advertise(&mut self, at: usize, priority: u8) {
+        let Some(entry) = self.instances.get(at) else { return };
         // The last advert of a router whose link has just gone cannot leave any more.
-        let Some(link) = self.instances.get(at).and_then(|entry| self.open_voice(entry)) else { return };
-        let index = link.index;
+        if self.open_voice(entry).is_none() {
+            return;
+        }
+        let Some((index, _)) = self.channel(entry) else { return };
         let Some(entry) = self.instances.get_mut(at) else { return };
         let advert = advert(entry, priority);
-        let source = entry.machine.settings().source;
-        let destinations = match &entry.config.transport {
-            Transport::Multicast { group, .. } => vec![*group],
-            Transport::Unicast { peers, .. } => peers.iter().map(|peer| peer.address).collect(),
+        let (destinations, ttl) = match &entry.config.transport {
+            Transport::Multicast { group, .. } => (vec![*group], ipv4::TTL),
+            Transport::Unicast { peers, ttl, .. } => (peers.iter().map(|peer| peer.address).collect(), *ttl),
         };
-        let IpAddr::V4(source) = source else { return };
+        if entry.sends_header() {
+            entry.sequence = entry.sequence.saturating_add(1);
+        }
         for destination in destinations {
-            let IpAddr::V4(destination) = destination else { continue };
-            let id = entry.next_packet_id();
-            let header = ipv4::Header { source, destination, id, protocol: ipv4::PROTOCOL_VRRP };
-            // 255 addresses are 1,048 bytes: an advert is never too long for a packet.
-            let Ok(packet) = header.emit(&advert.emit(source, destination)) else { continue };
+            // 255 addresses are 1,048 bytes, and 90 of IPv6 1,448: an advert is never too long for a packet. One of the
+            // other family than the router's has nowhere to go; the languages refuse it.
+            let Ok(packet) = packet(entry, &advert, destination, ttl) else { continue };
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Send { instance, index, destination, packet });
         }
     }
 
+    fn named(&mut self, instance: &str) -> Option<&mut Entry> {
+        let at = *self.by_name.get(instance)?;
+        self.instances.get_mut(at)
+    }
+
     pub(super) fn sent(&mut self, instance: &str) {
-        if let Some(entry) = self.instances.iter_mut().find(|entry| *entry.name == *instance) {
+        if let Some(entry) = self.named(instance) {
             entry.sent += 1;
             entry.send_problem = None;
         }
     }
 
     pub(super) fn send_failed(&mut self, instance: &str, error: String) {
-        let Some(entry) = self.instances.iter_mut().find(|entry| *entry.name == *instance) else { return };
+        let Some(entry) = self.named(instance) else { return };
         if entry.send_problem.as_ref() != Some(&error) {
             entry.send_problem = Some(error.clone());
             let instance = Arc::clone(&entry.name);
@@ -52,34 +63,42 @@ impl Router {
         }
     }
 
-    /// A packet came in. One that names a virtual router that is not ours is nobody's business here.
-    pub(super) fn packet(&mut self, index: u32, bytes: &[u8], now: Instant) {
-        let Some(vrid) = receive::vrid(bytes) else { return };
-        let Some(at) = self.instances.iter().position(|entry| {
-            entry.duplicate_of.is_none()
-                && entry.config.id.vrid.value() == vrid
-                && self.ear(entry).is_some_and(|link| link.index == index)
-        }) else {
+    /// A packet came in, through the sockets of this channel.
+    pub(super) fn packet(&mut self, index: u32, received: &Received<'_>, now: Instant) {
+        let Some(vrid) = received.vrid() else { return };
+        let Some(at) = self.concerns(index, received.family(), vrid) else {
+            self.unknown(index, received, vrid);
             return;
         };
         let Some(entry) = self.instances.get_mut(at) else { return };
         let settings = entry.machine.settings();
-        let IpAddr::V4(source) = settings.source else { return };
+        let last = entry.last_heard.map(|(heard, _)| heard.source);
         let expectation = Expectation {
             version: settings.version,
             interval: settings.interval,
-            password: entry.password().filter(|_| settings.version == VrrpVersion::V2),
-            unicast: matches!(entry.config.transport, Transport::Unicast { .. }),
-            source,
+            authentication: entry.authentication(),
+            sequence: entry.sequence,
+            transport: &entry.config.transport,
+            checksum: entry.config.checksum,
+            source: settings.source,
             addresses: &entry.advertised,
+            trusted: last.filter(|_| entry.config.skip_address_check),
+            deaf: entry.config.election.owner_ignores_adverts && entry.is_owner(),
         };
-        match receive::check(bytes, &expectation) {
+        match receive::check(received, &expectation) {
             Ok(accepted) => {
                 entry.received += 1;
                 entry.last_heard = Some((accepted.heard, now));
+                entry.sequence = accepted.sequence.unwrap_or(entry.sequence);
                 let source: IpAddr = accepted.heard.source;
-                if !accepted.same_addresses && entry.differs != Some(source) {
-                    entry.differs = Some(source);
+                if accepted.old_checksum && entry.is_peer(source) {
+                    entry.old_checksums.insert(source);
+                } else {
+                    entry.old_checksums.remove(&source);
+                }
+                entry.differing += u64::from(!accepted.same_addresses);
+                // Whoever makes senders up does not fill the log with them.
+                if !accepted.same_addresses && entry.differs.len() < MOST_SENDERS && entry.differs.insert(source) {
                     let instance = Arc::clone(&entry.name);
                     let heard = accepted.heard;
                     self.outputs.push_back(Output::Event(Event::AddressesDiffer { instance, heard }));
@@ -99,10 +118,26 @@ impl Router {
                 let count = *count;
                 if is_power_of_ten(count) {
                     let instance = Arc::clone(&entry.name);
-                    let packet = describe(bytes);
+                    let packet = received.to_string();
                     self.outputs.push_back(Output::Event(Event::Dropped { instance, drop, packet, count }));
                 }
             }
+        }
+    }
+
+    /// An advert of a virtual router that is not ours is nobody's business here, unless somebody wants to know of it. What
+    /// a socket that is bound to nothing hears may well be known to one that is bound.
+    fn unknown(&mut self, index: u32, received: &Received<'_>, vrid: u8) {
+        if !self.config.router.log_unknown_vrids || index == UNBOUND {
+            return;
+        }
+        let Some(interface) = self.links.get(&index).map(|link| link.name.clone()) else { return };
+        let count = self.unknown_vrids.entry((index, received.family(), vrid)).or_default();
+        *count += 1;
+        let count = *count;
+        if is_power_of_ten(count) {
+            let packet = received.to_string();
+            self.outputs.push_back(Output::Event(Event::UnknownVrid { interface, vrid, packet, count }));
         }
     }
 
@@ -111,6 +146,8 @@ impl Router {
         let Some(entry) = self.instances.get_mut(at) else { return };
         entry.lower += 1;
         let count = entry.lower;
+        self.notify_lower_priority(at);
+        let Some(entry) = self.instances.get(at) else { return };
         if is_power_of_ten(count) {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::LowerPriority { instance, heard, count }));
@@ -121,20 +158,44 @@ impl Router {
 fn advert(entry: &Entry, priority: u8) -> vrrp::Advert {
     let settings = entry.machine.settings();
     let form = match settings.version {
-        VrrpVersion::V2 => {
-            vrrp::Form::V2 { interval_secs: settings.interval.seconds(), password: entry.password().copied() }
-        }
+        VrrpVersion::V2 => vrrp::Form::V2 {
+            interval_secs: settings.interval.seconds(),
+            auth: match entry.authentication() {
+                Authentication::None => vrrp::Auth::None,
+                Authentication::Password(password) => vrrp::Auth::Password(*password),
+                Authentication::Header(_) => vrrp::Auth::Header,
+            },
+        },
         VrrpVersion::V3 => vrrp::Form::V3 { interval_centiseconds: settings.interval.centiseconds() },
     };
     vrrp::Advert { vrid: entry.config.id.vrid, priority, form, addresses: entry.advertised.clone() }
 }
 
-/// A packet in one line.
-fn describe(bytes: &[u8]) -> String {
-    let Ok(packet) = ipv4::Packet::new_checked(bytes) else { return format!("{} bytes", bytes.len()) };
-    match vrrp::Packet::new_checked(packet.payload()) {
-        Ok(advert) => format!("{} > {}: {advert}", packet.source(), packet.destination()),
-        Err(_) => packet.to_string(),
+/// The whole packet, IP header and all.
+fn packet(entry: &mut Entry, advert: &vrrp::Advert, destination: IpAddr, ttl: u8) -> Result<Vec<u8>, Malformed> {
+    let unicast = matches!(entry.config.transport, Transport::Unicast { .. });
+    match (entry.machine.settings().source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(to)) => {
+            let payload = if entry.config.checksum.without_pseudo_header && advert.version() == VrrpVersion::V3 {
+                advert.emit_bare()
+            } else if entry.old_checksums.contains(&destination) {
+                advert.emit(source, vrrp::GROUP)
+            } else {
+                advert.emit(source, to)
+            };
+            let id = entry.next_packet_id();
+            let header = ipv4::Header { source, destination: to, id, protocol: ipv4::PROTOCOL_VRRP, ttl };
+            match entry.authentication() {
+                Authentication::Header(secret) => ah::emit(&header, entry.sequence, secret, unicast, &payload),
+                Authentication::None | Authentication::Password(_) => header.emit(&payload),
+            }
+        }
+        (IpAddr::V6(source), IpAddr::V6(to)) => {
+            let payload = advert.emit(source, to);
+            let (next_header, hop_limit) = (ipv4::PROTOCOL_VRRP, ttl);
+            ipv6::Header { source, destination: to, next_header, hop_limit }.emit(&payload)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Err(Malformed::Field("family")),
     }
 }
 

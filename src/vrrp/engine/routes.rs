@@ -3,8 +3,6 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::Router;
-use super::instance::Entry;
 use crate::model::{Family, NextHop, Placing, Route, RouteKind};
 
 /// The metric of a route that names none: IPv6 has one all the same (`IP6_RT_PRIO_USER` of
@@ -119,38 +117,4 @@ pub(super) fn write(route: &Route, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, " metric {metric}")?;
     }
     Ok(())
-}
-
-impl Router {
-    /// Names of the links that a router's addresses, routes and rules stand on, where those are to be tracked, and what
-    /// static ones of a group that it is a member of stand on: each once. Its own base is told of elsewhere.
-    #[allow(dead_code, reason = "faults do not ask yet")]
-    pub(super) fn stands_on(&self, entry: &Entry) -> Vec<String> {
-        let router = &self.config.router;
-        let grouped = |group: &Option<String>| {
-            group.as_ref().is_some_and(|name| {
-                let mut groups = router.track_groups.iter();
-                groups.any(|group| group.name == *name && group.members.contains(&entry.config.name))
-            })
-        };
-        let own = entry.virtual_addresses().filter(|address| address.track);
-        let statics = router.statics.addresses.iter().filter(|address| grouped(&address.track_group));
-        let mut links: Vec<&String> = own.chain(statics).filter_map(|address| address.interface.as_ref()).collect();
-
-        let own = entry.config.routes.iter().filter(|route| route.track);
-        let statics = router.statics.routes.iter().filter(|route| grouped(&route.track_group));
-        links.extend(own.chain(statics).flat_map(|route| &route.hops).filter_map(|hop| hop.interface.as_ref()));
-
-        let own = entry.config.rules.iter().filter(|rule| rule.track);
-        let statics = router.statics.rules.iter().filter(|rule| grouped(&rule.track_group));
-        links.extend(own.chain(statics).flat_map(|rule| rule.input.iter().chain(&rule.output)));
-
-        let mut names: Vec<String> = Vec::new();
-        for name in links {
-            if name != entry.interface() && !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        names
-    }
 }

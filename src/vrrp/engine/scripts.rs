@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::instance::Kind;
 use super::{Event, Output, Router, ScriptRun};
-use crate::model::TrackScript;
-use crate::vrrp::track::ScriptVerdict;
+use crate::model::{TrackScript, Watched};
+use crate::vrrp::track::{Standing, Verdict};
 
 /// Scripts do not run more often than this, whatever the configuration says.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -43,7 +42,7 @@ impl fmt::Display for ScriptOutcome {
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) config: TrackScript,
-    pub(super) verdict: ScriptVerdict,
+    pub(super) verdict: Verdict,
     /// Number of the run in progress.
     pub(super) running: Option<u64>,
     pub(super) next_at: Instant,
@@ -58,10 +57,13 @@ impl Router {
     /// Takes the scripts that somebody watches. One whose command is the same keeps its verdict.
     pub(super) fn adopt_scripts(&mut self, now: Instant) {
         let mut before = std::mem::take(&mut self.scripts);
-        let watched = |name: &str| {
-            self.instances.iter().any(|entry| entry.tracks(Kind::Script).any(|(tracked, _)| tracked == name))
-        };
-        let wanted: Vec<_> = self.config.scripts.iter().filter(|script| watched(&script.name)).cloned().collect();
+        let wanted: Vec<_> = self
+            .config
+            .scripts
+            .iter()
+            .filter(|script| self.is_watched(&Watched::Script(script.name.clone())))
+            .cloned()
+            .collect();
         self.scripts = wanted
             .into_iter()
             .map(|config| {
@@ -74,13 +76,16 @@ impl Router {
                         let next_at = old.next_at.min(now + config.interval);
                         Script { config, next_at, ..old }
                     }
-                    None => Script {
-                        verdict: ScriptVerdict::new(config.init_fail),
-                        config,
-                        running: None,
-                        next_at: now,
-                        last: None,
-                    },
+                    None => {
+                        self.seen.retain(|(what, _)| *what != Watched::Script(config.name.clone()));
+                        Script {
+                            verdict: Verdict::new(config.init_fail),
+                            config,
+                            running: None,
+                            next_at: now,
+                            last: None,
+                        }
+                    }
                 }
             })
             .collect();
@@ -116,13 +121,20 @@ impl Router {
             ScriptOutcome::Killed(_) | ScriptOutcome::TimedOut | ScriptOutcome::NotRunnable(_) => false,
             ScriptOutcome::NotTried(_) => return,
         };
-        if script.verdict.run(success, script.config.rise, script.config.fall) {
-            let name = script.config.name.clone();
-            self.outputs.push_back(Output::Event(Event::ScriptChanged {
-                script: name,
-                ok: success,
-                outcome: outcome.clone(),
-            }));
+        let changed = script.verdict.run(success, script.config.rise, script.config.fall);
+        let (name, ok) = (script.config.name.clone(), script.verdict.ok());
+        let what = Watched::Script(name.clone());
+        self.note(&what, &Standing { ok, value: None, detail: String::new() });
+        if changed {
+            if let Some(untold) = self.paces.entry(what).or_default().tell(now) {
+                let outcome = outcome.clone();
+                self.outputs.push_back(Output::Event(Event::ScriptChanged {
+                    script: name,
+                    ok: success,
+                    outcome,
+                    untold,
+                }));
+            }
             self.settle(now);
         }
     }

@@ -1,6 +1,11 @@
 use super::*;
 use proptest::prelude::*;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::model::{AdvertInterval, Announcements, Burst, Election, VrrpVersion};
+
+mod election;
+mod table;
 
 const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
 const LOW: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -11,11 +16,18 @@ fn settings(version: VrrpVersion, priority: u8) -> Settings {
         version,
         priority: Priority::new(priority).unwrap(),
         interval: AdvertInterval::DEFAULT,
-        preempt: true,
+        election: Election::default(),
         source: OURS,
         announcements: Announcements::default(),
         grouped: false,
+        eager: false,
+        ready_to_lead: true,
+        not_before: None,
     }
+}
+
+fn nopreempt(settings: Settings) -> Settings {
+    Settings { election: Election { preempt: false, ..settings.election }, ..settings }
 }
 
 fn heard(source: IpAddr, priority: u8) -> Heard {
@@ -36,6 +48,9 @@ fn outputs(machine: &mut Machine) -> String {
             Output::Announce { repeat } => format!("announce {repeat}"),
             Output::Expired => "expired".to_owned(),
             Output::LowerPriority(_) => "lower".to_owned(),
+            Output::AnnounceExtra => "announce elsewhere".to_owned(),
+            Output::OwnerConflict(_) => "two owners".to_owned(),
+            Output::Overslept { late } => format!("overslept {}", late.as_millis()),
             Output::StateChanged { from, to, .. } => format!("{from}>{to}"),
         });
     }
@@ -56,98 +71,6 @@ fn in_role(role: Role, settings: Settings, now: Instant) -> Machine {
     while machine.poll_output().is_some() {}
     assert_eq!(machine.role(), role);
     machine
-}
-
-type Make = Box<dyn Fn() -> Input>;
-
-/// Every state with every input: what comes out, and where it ends.
-#[test]
-fn every_pair() {
-    let start = Instant::now();
-    let group = || Reason::GroupActive("g".into());
-    let fault = || Fault::InterfaceDown("eth0".into());
-    let inputs: Vec<(&str, Make)> = vec![
-        ("ready", Box::new(|| Input::Ready)),
-        ("wait", Box::new(|| Input::Wait)),
-        ("fail", Box::new(move || Input::Fail(fault()))),
-        ("advert 0", Box::new(|| Input::Advert(heard(LOW, 0)))),
-        ("advert lower", Box::new(|| Input::Advert(heard(HIGH, 99)))),
-        ("advert equal, low address", Box::new(|| Input::Advert(heard(LOW, 100)))),
-        ("advert equal, high address", Box::new(|| Input::Advert(heard(HIGH, 100)))),
-        ("advert higher", Box::new(|| Input::Advert(heard(LOW, 101)))),
-        ("early", Box::new(|| Input::Deadline)),
-        ("late", Box::new(|| Input::Deadline)),
-        ("promote", Box::new(move || Input::Promote(group()))),
-        ("demote", Box::new(move || Input::Demote(group()))),
-        ("configure", Box::new(|| Input::Configure(settings(VrrpVersion::V2, 120)))),
-        ("shutdown", Box::new(|| Input::Shutdown)),
-    ];
-    let expected = [
-        (Role::Initialize, "ready", Role::Backup, "INIT>BACKUP"),
-        (Role::Initialize, "wait", Role::Initialize, ""),
-        (Role::Initialize, "fail", Role::Fault, "INIT>FAULT"),
-        (Role::Initialize, "advert 0", Role::Initialize, ""),
-        (Role::Initialize, "advert lower", Role::Initialize, ""),
-        (Role::Initialize, "advert equal, low address", Role::Initialize, ""),
-        (Role::Initialize, "advert equal, high address", Role::Initialize, ""),
-        (Role::Initialize, "advert higher", Role::Initialize, ""),
-        (Role::Initialize, "early", Role::Initialize, ""),
-        (Role::Initialize, "late", Role::Initialize, ""),
-        (Role::Initialize, "promote", Role::Initialize, ""),
-        (Role::Initialize, "demote", Role::Initialize, ""),
-        (Role::Initialize, "configure", Role::Initialize, ""),
-        (Role::Initialize, "shutdown", Role::Initialize, ""),
-        (Role::Backup, "ready", Role::Backup, ""),
-        (Role::Backup, "wait", Role::Backup, ""),
-        (Role::Backup, "fail", Role::Fault, "BACKUP>FAULT"),
-        (Role::Backup, "advert 0", Role::Backup, ""),
-        (Role::Backup, "advert lower", Role::Backup, ""),
-        (Role::Backup, "advert equal, low address", Role::Backup, ""),
-        (Role::Backup, "advert equal, high address", Role::Backup, ""),
-        (Role::Backup, "advert higher", Role::Backup, ""),
-        (Role::Backup, "early", Role::Backup, ""),
-        (Role::Backup, "late", Role::Active, "send 100, add, announce 5, BACKUP>MASTER"),
-        (Role::Backup, "promote", Role::Active, "send 100, add, announce 5, BACKUP>MASTER"),
-        (Role::Backup, "demote", Role::Backup, ""),
-        (Role::Backup, "configure", Role::Backup, ""),
-        (Role::Backup, "shutdown", Role::Initialize, "BACKUP>INIT"),
-        (Role::Active, "ready", Role::Active, ""),
-        (Role::Active, "wait", Role::Active, ""),
-        (Role::Active, "fail", Role::Fault, "send 0, remove, MASTER>FAULT"),
-        (Role::Active, "advert 0", Role::Active, "send 100"),
-        (Role::Active, "advert lower", Role::Active, "lower, send 100, announce 5"),
-        (Role::Active, "advert equal, low address", Role::Active, "lower, send 100, announce 5"),
-        (Role::Active, "advert equal, high address", Role::Backup, "remove, MASTER>BACKUP"),
-        (Role::Active, "advert higher", Role::Backup, "remove, MASTER>BACKUP"),
-        (Role::Active, "early", Role::Active, ""),
-        (Role::Active, "late", Role::Active, "send 100, announce 5"),
-        (Role::Active, "promote", Role::Active, ""),
-        (Role::Active, "demote", Role::Backup, "send 0, remove, MASTER>BACKUP"),
-        (Role::Active, "configure", Role::Active, ""),
-        (Role::Active, "shutdown", Role::Initialize, "send 0, remove, MASTER>INIT"),
-        (Role::Fault, "ready", Role::Backup, "FAULT>BACKUP"),
-        (Role::Fault, "wait", Role::Initialize, "FAULT>INIT"),
-        (Role::Fault, "fail", Role::Fault, ""),
-        (Role::Fault, "advert 0", Role::Fault, ""),
-        (Role::Fault, "advert lower", Role::Fault, ""),
-        (Role::Fault, "advert equal, low address", Role::Fault, ""),
-        (Role::Fault, "advert equal, high address", Role::Fault, ""),
-        (Role::Fault, "advert higher", Role::Fault, ""),
-        (Role::Fault, "early", Role::Fault, ""),
-        (Role::Fault, "late", Role::Fault, ""),
-        (Role::Fault, "promote", Role::Fault, ""),
-        (Role::Fault, "demote", Role::Fault, ""),
-        (Role::Fault, "configure", Role::Fault, ""),
-        (Role::Fault, "shutdown", Role::Initialize, "FAULT>INIT"),
-    ];
-    assert_eq!(expected.len(), 4 * inputs.len());
-    for (role, name, ends, words) in expected {
-        let make = &inputs.iter().find(|(input, _)| *input == name).unwrap().1;
-        let mut machine = in_role(role, settings(VrrpVersion::V2, 100), start);
-        let at = if name == "late" { start + Duration::from_secs(6) } else { start + millis(500) };
-        machine.handle(make(), at);
-        assert_eq!((outputs(&mut machine).as_str(), machine.role()), (words, ends), "{role} with {name}");
-    }
 }
 
 /// Rows of milliseconds, input, what comes out; between rows the deadlines are kept.
@@ -210,7 +133,7 @@ fn a_better_router_ignores_the_master_and_takes_over() {
 #[test]
 fn nopreempt_accepts_anybody() {
     let start = Instant::now();
-    let machine = Machine::new(Settings { preempt: false, ..settings(VrrpVersion::V2, 150) }, start);
+    let machine = Machine::new(nopreempt(settings(VrrpVersion::V2, 150)), start);
     let advert = || Some(Input::Advert(heard(LOW, 1)));
     timeline(
         machine,
@@ -285,7 +208,7 @@ fn a_group_member_asks_first_and_refreshes_when_told_to() {
     grouped.grouped = true;
     grouped.announcements = Announcements {
         refresh: Some(millis(10_000)),
-        master: crate::model::Burst { delay: None, ..grouped.announcements.master },
+        master: Burst { delay: None, ..grouped.announcements.master },
         ..grouped.announcements
     };
     timeline(
@@ -368,7 +291,10 @@ impl Network {
                         | Output::AddAddresses
                         | Output::RemoveAddresses
                         | Output::Announce { .. }
+                        | Output::AnnounceExtra
                         | Output::Expired
+                        | Output::OwnerConflict(_)
+                        | Output::Overslept { .. }
                         | Output::LowerPriority(_) => {}
                     }
                 }
@@ -469,10 +395,16 @@ proptest! {
         priorities in prop::collection::vec(1_u8..=254, 2..4),
         deeds in prop::collection::vec((0_usize..4, 0_usize..5, 0_u64..5000), 0..20),
         v3 in any::<bool>(),
+        v6 in any::<bool>(),
         preempt in any::<bool>(),
     ) {
-        let version = if v3 { VrrpVersion::V3 } else { VrrpVersion::V2 };
-        let all = (1..).zip(&priorities).map(|(n, p)| Settings { preempt, ..node(n, *p, version) }).collect();
+        let version = if v3 || v6 { VrrpVersion::V3 } else { VrrpVersion::V2 };
+        let source = |number: u8| match v6 {
+            true => IpAddr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number]),
+            false => IpAddr::from([10, 0, 0, number]),
+        };
+        let all = (1..).zip(&priorities).map(|(n, p)| Settings {
+ source: source(n), election: Election { preempt, ..Election::default() }, ..node(n, *p, version) }).collect();
         let mut network = Network::new(all);
         for (who, deed, wait) in deeds {
             let who = who % priorities.len();

@@ -18,6 +18,8 @@ pub(in crate::config) enum Place {
     Script,
     TrackFile,
     TrackProcess,
+    TrackService,
+    TrackCheck,
     SyncGroup,
     GarpGroup,
     TrackGroup,
@@ -42,12 +44,14 @@ pub(in crate::config) enum Place {
 
 impl Place {
     /// Every place.
-    pub(in crate::config) const ALL: [Self; 25] = [
+    pub(in crate::config) const ALL: [Self; 27] = [
         Self::Root,
         Self::Global,
         Self::Script,
         Self::TrackFile,
         Self::TrackProcess,
+        Self::TrackService,
+        Self::TrackCheck,
         Self::SyncGroup,
         Self::GarpGroup,
         Self::TrackGroup,
@@ -78,6 +82,8 @@ impl Place {
             Self::Script => "in `vrrp_script`",
             Self::TrackFile => "in `track_file`",
             Self::TrackProcess => "in `vrrp_track_process`",
+            Self::TrackService => "in `vrrp_track_service`",
+            Self::TrackCheck => "in `vrrp_track_check`",
             Self::SyncGroup => "in `vrrp_sync_group`",
             Self::GarpGroup => "in `garp_group`",
             Self::TrackGroup => "in `track_group`",
@@ -109,6 +115,8 @@ impl Place {
             Self::Script => vrrp::SCRIPT,
             Self::TrackFile => vrrp::TRACK_FILE,
             Self::TrackProcess => vrrp::TRACK_PROCESS,
+            Self::TrackService => vrrp::TRACK_SERVICE,
+            Self::TrackCheck => vrrp::TRACK_CHECK,
             Self::SyncGroup => vrrp::SYNC_GROUP,
             Self::GarpGroup => root::GARP_GROUP,
             Self::TrackGroup => root::TRACK_GROUP,
@@ -148,6 +156,8 @@ pub(in crate::config) enum Takes {
     Any,
     /// A block.
     Block,
+    /// A block, or values: what they are.
+    Either(&'static str),
     /// Values and a block: what the values are.
     Named(&'static str),
 }

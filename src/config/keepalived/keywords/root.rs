@@ -16,22 +16,17 @@ pub(super) const ROOT: &[Keyword] = &[
         Named("a name"),
         "its services are not made; name each with a `virtual_server` of its own",
     ),
-    soon(
-        "static_ipaddress",
-        Block,
-        "its addresses are not set; the operating system's network configuration can set them",
-    ),
-    soon("static_routes", Block, "its routes are not set; the operating system's network configuration can set them"),
-    soon("static_rules", Block, "its rules are not set; the operating system's network configuration can set them"),
-    soon("garp_group", Block, "announcements are not spaced out"),
-    soon(
-        "vrrp_track_process",
-        Named("a name"),
-        "nobody watches the process; a `vrrp_script` with `pidof` does nearly the same",
-    ),
-    soon("track_file", Named("a name"), "nobody watches the file"),
-    soon("vrrp_track_file", Named("a name"), "nobody watches the file"),
-    soon("track_group", Named("a name"), UNHEARD),
+    yes("static_ipaddress", Block),
+    yes("static_routes", Block),
+    yes("static_rules", Block),
+    yes("garp_group", Block),
+    yes("vrrp_track_process", Named("a name")),
+    yes("track_file", Named("a name")),
+    yes("vrrp_track_file", Named("a name")),
+    // Our own, in the manner of the others.
+    yes("vrrp_track_service", Named("a name")),
+    yes("vrrp_track_check", Named("a name")),
+    yes("track_group", Named("a name")),
     soon("bfd_instance", Named("a name"), "no BFD session is kept"),
     soon("SSL", Block, "checks offer no client certificate"),
     soon(
@@ -46,7 +41,7 @@ pub(super) const ROOT: &[Keyword] = &[
     idle("linkbeat_use_polling", Nothing, "link states come from netlink at once"),
     idle("linkbeat_interfaces", Block, "link states come from netlink at once"),
     idle("child_wait_time", One("seconds"), "there are no child daemons to wait for"),
-    soon("interface_up_down_delays", Block, "a change of a link counts at once"),
+    yes("interface_up_down_delays", Block),
     yes("include", Some("a file")),
     yes("includer", Some("a file")),
     yes("includem", Some("a file")),
@@ -56,13 +51,13 @@ pub(super) const ROOT: &[Keyword] = &[
 ];
 
 pub(super) const GARP_GROUP: &[Keyword] = &[
-    soon("garp_interval", One("seconds"), UNHEARD),
-    soon("gna_interval", One("seconds"), UNHEARD),
-    soon("interface", One("an interface"), UNHEARD),
-    soon("interfaces", Block, UNHEARD),
+    yes("garp_interval", One("seconds")),
+    yes("gna_interval", One("seconds")),
+    yes("interface", One("an interface")),
+    yes("interfaces", Block),
 ];
 
-pub(super) const TRACK_GROUP: &[Keyword] = &[soon("group", Block, UNHEARD)];
+pub(super) const TRACK_GROUP: &[Keyword] = &[yes("group", Block)];
 
 pub(super) const BFD: &[Keyword] = &[
     soon("neighbor_ip", One("an address"), UNHEARD),

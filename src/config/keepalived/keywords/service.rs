@@ -47,7 +47,7 @@ pub(super) const SERVICE: &[Keyword] = &[
     soon("omega", Optional, "no notification is sent at a stop"),
     yes("ip_family", One("inet or inet6")),
     yes("weight", One("a number")),
-    soon("quorum", One("a number"), NO_QUORUM),
+    yes("quorum", One("a number")),
     soon("hysteresis", One("a number"), NO_QUORUM),
     soon("quorum_up", Some("a command"), NO_HOOK),
     soon("quorum_down", Some("a command"), NO_HOOK),

@@ -1,14 +1,10 @@
 //! Words of virtual routers, their groups and what they watch.
 
-use super::Takes::{Any, Block, Nothing, One, Optional, Some};
+use super::Takes::{Any, Block, Either, Nothing, One, Optional, Some};
 use super::{Keyword, idle, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent; `notify` scripts can";
-const LEFT_OUT: &str = "the block is left out";
-const NO_VMAC: &str = "the interface's own MAC address is used; neighbours learn of a move by gratuitous ARP";
-const PRIORITY_CHANGES: &str = "scripts are not called when only a priority changes";
 const NO_HMAC: &str = "adverts are neither signed nor checked";
-const GROUP_TRACKING: &str = "the group watches nothing by itself; put it into its members";
 const TRACK: &str = "nobody watches it";
 
 pub(super) const SCRIPT: &[Keyword] = &[
@@ -22,40 +18,63 @@ pub(super) const SCRIPT: &[Keyword] = &[
     yes("init_fail", Nothing),
 ];
 
-pub(super) const TRACK_FILE: &[Keyword] = &[
-    soon("file", Some("a path"), LEFT_OUT),
-    soon("weight", Some("a number"), LEFT_OUT),
-    soon("init_file", Any, LEFT_OUT),
-];
+pub(super) const TRACK_FILE: &[Keyword] =
+    &[yes("file", Some("a path")), yes("weight", Some("-254 to 254")), yes("init_file", Any)];
 
 pub(super) const TRACK_PROCESS: &[Keyword] = &[
-    soon("process", Some("a command"), LEFT_OUT),
-    soon("param_match", One("`initial` or `partial`"), LEFT_OUT),
-    soon("weight", Some("a number"), LEFT_OUT),
-    soon("quorum", One("a number"), LEFT_OUT),
-    soon("quorum_max", One("a number"), LEFT_OUT),
-    soon("fork_delay", One("seconds"), LEFT_OUT),
-    soon("terminate_delay", One("seconds"), LEFT_OUT),
-    soon("delay", One("seconds"), LEFT_OUT),
-    soon("full_command", Nothing, LEFT_OUT),
+    yes("process", Some("a command")),
+    yes("param_match", Optional),
+    yes("weight", Some("-254 to 254")),
+    yes("quorum", One("a number")),
+    yes("quorum_max", One("a number")),
+    yes("fork_delay", One("seconds")),
+    yes("terminate_delay", One("seconds")),
+    yes("delay", One("seconds")),
+    yes("full_command", Nothing),
+];
+
+/// Our own: keepalived says that it does not know the block.
+pub(super) const TRACK_SERVICE: &[Keyword] = &[
+    yes("service", Some("an address, a port and maybe a protocol")),
+    yes("fwmark", Some("a number")),
+    yes("condition", Some("`any`, `quorum`, or `share` and a number")),
+    yes("weight", Some("-253 to 253")),
+];
+
+/// Our own: keepalived says that it does not know the block.
+pub(super) const TRACK_CHECK: &[Keyword] = &[
+    yes("tcp", Some("an address and a port")),
+    yes("http_get", Some("a URL")),
+    yes("https_get", Some("a URL, and maybe `verify`")),
+    yes("interval", One("seconds")),
+    yes("timeout", One("seconds")),
+    yes("rise", One("a number")),
+    yes("fall", One("a number")),
+    yes("weight", Some("-253 to 253")),
 ];
 
 pub(super) const SYNC_GROUP: &[Keyword] = &[
     yes("group", Block),
-    soon("track_interface", Block, GROUP_TRACKING),
-    soon("track_script", Block, GROUP_TRACKING),
-    soon("track_file", Block, GROUP_TRACKING),
-    soon("track_process", Block, GROUP_TRACKING),
-    soon("track_bfd", Block, GROUP_TRACKING),
+    yes("track_interface", Block),
+    yes("track_script", Block),
+    yes("track_file", Block),
+    yes("track_process", Block),
+    yes("track_service", Either("a name")),
+    yes("track_check", Either("a name")),
+    soon("track_bfd", Block, TRACK),
     yes("notify_master", Some("a command")),
     yes("notify_backup", Some("a command")),
     yes("notify_fault", Some("a command")),
     yes("notify_stop", Some("a command")),
     yes("notify", Some("a command")),
-    soon("notify_priority_changes", Optional, PRIORITY_CHANGES),
+    yes("notify_priority_changes", Optional),
     soon("smtp_alert", Optional, NO_MAIL),
-    soon("global_tracking", Nothing, "members watch what they name themselves"),
-    soon("sync_group_tracking_weight", Nothing, "members of a group have no weights"),
+    idle(
+        "global_tracking",
+        Nothing,
+        "a member's fault is the group's fault anyway; weights for all belong into the group",
+    ),
+    yes("sync_group_tracking_weight", Nothing),
 ];
 
 pub(super) const INSTANCE: &[Keyword] = &[
@@ -66,74 +85,75 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("priority", One("1 to 255")),
     yes("advert_int", One("seconds")),
     yes("version", One("2 or 3")),
-    soon("vrf", One("an interface"), "adverts are sent and heard on the interface itself"),
-    yes("unicast_src_ip", One("an IPv4 address")),
+    yes("vrf", One("an interface")),
+    yes("unicast_src_ip", One("an IP address")),
     yes("unicast_peer", Block),
-    soon("unicast_ttl", One("0 to 255"), "adverts leave with TTL 255"),
-    soon("unicast_fault_no_peer", Nothing, "without peers adverts are multicast"),
-    soon("check_unicast_src", Nothing, "adverts of all sources count"),
-    soon("old_unicast_checksum", Optional, "version 3 checksums are those of the RFC"),
-    yes("mcast_src_ip", One("an IPv4 address")),
-    yes("mcast_dst_ip", One("an IPv4 address")),
-    soon("track_src_ip", Nothing, "the source address may come and go"),
-    soon("v3_checksum_as_v2", Optional, "version 3 checksums cover the pseudo header"),
-    idle("kernel_rx_buf_size", One("bytes"), "buffers are sized as needed"),
+    yes("unicast_ttl", One("0 to 255")),
+    yes("unicast_fault_no_peer", Nothing),
+    yes("check_unicast_src", Nothing),
+    yes("old_unicast_checksum", Optional),
+    yes("mcast_src_ip", One("an IP address")),
+    yes("mcast_dst_ip", One("an IP address")),
+    yes("track_src_ip", Nothing),
+    yes("v3_checksum_as_v2", Optional),
+    yes("kernel_rx_buf_size", One("bytes")),
     yes("authentication", Block),
-    soon("auth_hmac", Block, NO_HMAC),
+    // Refused, with the router, by whoever puts it together.
+    yes("auth_hmac", Block),
     // Addresses
     yes("virtual_ipaddress", Block),
     yes("virtual_ipaddress_excluded", Block),
-    soon("no_virtual_ipaddress", Nothing, "a router without addresses is remarked on"),
-    soon("virtual_routes", Block, "its routes do not move with the router"),
-    soon("virtual_rules", Block, "its rules do not move with the router"),
-    soon("promote_secondaries", Nothing, "the interface's own setting holds"),
-    idle("accept", Nothing, "virtual addresses accept traffic unless told otherwise"),
-    soon("no_accept", Nothing, "virtual addresses accept traffic on the master"),
-    soon("use_vmac", Any, NO_VMAC),
-    soon("use_vmac_addr", Nothing, NO_VMAC),
-    soon("vmac_xmit_base", Nothing, NO_VMAC),
-    soon("use_ipvlan", Any, "the interface itself is used"),
+    idle("no_virtual_ipaddress", Nothing, "a router without addresses is remarked on all the same"),
+    yes("virtual_routes", Block),
+    yes("virtual_rules", Block),
+    yes("promote_secondaries", Nothing),
+    yes("accept", Nothing),
+    yes("no_accept", Nothing),
+    yes("use_vmac", Any),
+    yes("use_vmac_addr", Nothing),
+    yes("vmac_xmit_base", Nothing),
+    yes("use_ipvlan", Any),
     // Election
     yes("nopreempt", Nothing),
     yes("preempt", Nothing),
-    soon("preempt_delay", One("seconds"), "a higher router takes over at once"),
-    soon("strict_mode", Optional, "nothing is refused for the letter of the RFC"),
-    idle(
-        "skip_check_adv_addr",
-        Optional,
-        "a list of addresses that differs is counted and never a reason to drop an advert",
-    ),
-    soon("down_timer_adverts", One("a number"), "a master counts as gone after 3 missed adverts"),
-    soon("lower_prio_no_advert", Optional, "a lower advert is answered with one"),
-    soon("higher_prio_send_advert", Optional, "no last advert is sent to a higher router"),
-    soon("owner_ignore_adverts", Nothing, "an owner hears adverts"),
-    soon("timer_expired_backup", Optional, "adverts have a thread of their own and are not late"),
-    soon("thread_timer_expired", Optional, "adverts have a thread of their own and are not late"),
+    yes("preempt_delay", One("seconds")),
+    yes("strict_mode", Optional),
+    yes("skip_check_adv_addr", Optional),
+    yes("down_timer_adverts", One("a number")),
+    yes("lower_prio_no_advert", Optional),
+    yes("higher_prio_send_advert", Optional),
+    yes("owner_ignore_adverts", Nothing),
+    yes("timer_expired_backup", Optional),
+    yes("thread_timer_expired", Optional),
+    // Our own: keepalived says that it does not know the word, and goes on.
+    yes("wait_for_checks", Optional),
     // Tracking
     yes("track_interface", Block),
     yes("track_script", Block),
-    soon("track_file", Block, TRACK),
-    soon("track_process", Block, TRACK),
+    yes("track_file", Block),
+    yes("track_process", Block),
+    yes("track_service", Either("a name")),
+    yes("track_check", Either("a name")),
     soon("track_bfd", Block, TRACK),
-    soon("dont_track_primary", Nothing, "a router whose interface is down is in FAULT"),
+    yes("dont_track_primary", Nothing),
     // Announcements
     yes("garp_master_delay", One("seconds")),
     yes("garp_master_repeat", One("a number")),
     yes("garp_master_refresh", One("seconds")),
     yes("garp_master_refresh_repeat", One("a number")),
-    soon("garp_lower_prio_delay", One("seconds"), "announcements after a lower advert are as after becoming master"),
-    soon("garp_lower_prio_repeat", One("a number"), "announcements after a lower advert are as after becoming master"),
-    soon("garp_extra_if", Some("seconds"), "announcements go out on the address's own interface alone"),
-    soon("vmac_garp_intvl", Some("seconds"), "announcements go out on the address's own interface alone"),
+    yes("garp_lower_prio_delay", One("seconds")),
+    yes("garp_lower_prio_repeat", One("a number")),
+    yes("garp_extra_if", Some("seconds")),
+    yes("vmac_garp_intvl", Some("seconds")),
     // Notification
     yes("notify_master", Some("a command")),
     yes("notify_backup", Some("a command")),
     yes("notify_fault", Some("a command")),
     yes("notify_stop", Some("a command")),
-    soon("notify_deleted", Some("a command"), "it is not called; `notify_stop` is"),
+    yes("notify_deleted", Any),
     yes("notify", Some("a command")),
-    soon("notify_master_rx_lower_pri", Some("a command"), "it is not called"),
-    soon("notify_priority_changes", Optional, PRIORITY_CHANGES),
+    yes("notify_master_rx_lower_pri", Some("a command")),
+    yes("notify_priority_changes", Optional),
     soon("smtp_alert", Optional, NO_MAIL),
     // Words that keepalived still takes and does nothing with
     idle("native_ipv6", Nothing, "the addresses tell the family"),
@@ -142,7 +162,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     idle("debug", One("a number"), "keepalived does nothing with it either"),
 ];
 
-pub(super) const AUTHENTICATION: &[Keyword] = &[yes("auth_type", One("PASS")), yes("auth_pass", Some("a password"))];
+pub(super) const AUTHENTICATION: &[Keyword] =
+    &[yes("auth_type", One("PASS or AH")), yes("auth_pass", Some("a password"))];
 
 pub(super) const AUTH_HMAC: &[Keyword] = &[
     soon("key", Some("a number and a key"), NO_HMAC),

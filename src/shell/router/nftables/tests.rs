@@ -54,6 +54,21 @@ fn a_family_in_which_nothing_is_dropped_has_no_table() {
 }
 
 #[test]
+fn without_dup_reports_are_dropped_all_the_same() {
+    let quiet = Firewall { quiet: BTreeMap::from([(7, 2)]), ..Firewall::default() };
+    for family in FAMILIES {
+        let bytes = |dup| {
+            let mut batch = Batch::new(0);
+            rules::add(&mut batch, family, &quiet, Means { dup, ..Means::default() });
+            batch.finish().0
+        };
+        let says = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|found| found == word);
+        assert!(says(&bytes(true), b"dup\0") && !says(&bytes(false), b"dup\0"));
+        assert!(says(&bytes(false), b"immediate\0"), "the verdict stays");
+    }
+}
+
+#[test]
 fn thousands_of_addresses_fit() {
     let refused = (0..10_000_u32).map(|number| IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number))).collect();
     let mut batch = Batch::new(0);

@@ -1,10 +1,11 @@
 //! One child process: found, checked, started, waited for.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
@@ -16,16 +17,30 @@ use crate::vrrp::engine::ScriptOutcome;
 
 /// Where programs are looked for if our environment has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What the service manager tells us and nobody else: a child must not answer in our name.
+const OWN_VARIABLES: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+/// Who runs scripts where nobody is named, if there is such a user: as with keepalived.
+const USUAL_USER: &str = "keepalived_script";
+/// Symbolic links that are followed, as in the kernel (`MAXSYMLINKS`).
+const MOST_LINKS: usize = 40;
 /// Enough to wait in.
 const WAITER_STACK: usize = 64 * 1024;
 
 /// Starts a command by its words, without a shell.
-pub(super) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Result<Child, ScriptOutcome> {
+pub(in crate::shell::router) fn start(
+    words: &[String],
+    user: Option<&RunAs>,
+    secure: bool,
+) -> Result<Child, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable("it has no command".to_owned()));
     };
     let program = find(program)?;
-    let identity = user.map(identify).transpose()?;
+    let identity = match user {
+        Some(user) => Some(identify(user)?),
+        None => usual_user(),
+    };
     let runs_as_root = identity.map_or_else(getuid, |(uid, _)| uid).is_root();
     if secure && runs_as_root {
         check_security(&program)?;
@@ -38,6 +53,9 @@ pub(super) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Res
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0);
+    for own in OWN_VARIABLES {
+        command.env_remove(own);
+    }
     if std::env::var_os("PATH").is_none() {
         command.env("PATH", DEFAULT_PATH);
     }
@@ -92,7 +110,8 @@ pub(super) fn outcome(status: io::Result<ExitStatus>) -> ScriptOutcome {
 /// A program's path: a word with a slash is one, any other is looked for in `PATH`.
 fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
     if program.contains('/') {
-        return Ok(PathBuf::from(program));
+        // Children begin in the root folder, and so does a path that does not say where.
+        return Ok(Path::new("/").join(program));
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     std::env::split_paths(&path)
@@ -101,8 +120,14 @@ fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
         .ok_or_else(|| ScriptOutcome::NotRunnable(format!("{program} is not in PATH ({})", path.to_string_lossy())))
 }
 
+/// Who runs what names no user: only root can become somebody else.
+fn usual_user() -> Option<(Uid, Gid)> {
+    let user = getuid().is_root().then(|| User::from_name(USUAL_USER).ok().flatten())??;
+    Some((user.uid, user.gid))
+}
+
 /// Numbers of a user and a group, given as names or as numbers.
-fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
+pub(in crate::shell::router) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
     let unknown = |what: &str, name: &str| ScriptOutcome::NotRunnable(format!("there is no {what} {name}"));
     let failed = |errno: nix::errno::Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
     let user = match run_as.user.parse().map(Uid::from_raw) {
@@ -122,24 +147,74 @@ fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
     Ok((user.0, gid))
 }
 
-/// `enable_script_security`: what root runs, and every folder on the way to it, must be writable by root alone.
+/// `enable_script_security`: what root runs must be writable by root alone, and so must every folder on the way to it, those
+/// that symbolic links on the way stand in and lead through included: who can turn a link round chooses what is run.
 fn check_security(program: &Path) -> Result<(), ScriptOutcome> {
-    let refuse = |why: String| Err(ScriptOutcome::NotRunnable(why));
-    let path = match fs::canonicalize(program) {
-        Ok(path) => path,
-        Err(error) => return refuse(format!("{}: {error}", program.display())),
+    let refuse = |path: &Path, why: &dyn std::fmt::Display| {
+        Err(ScriptOutcome::NotRunnable(format!("{}: {why}", path.display())))
     };
-    for part in path.ancestors() {
-        match fs::metadata(part) {
-            Ok(found) if found.uid() != 0 || found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0 => {
-                return refuse(format!(
-                    "root would run it, and others than root can write {}; change its owner and mode, or set script_user",
-                    part.display()
-                ));
+    let mut here = PathBuf::from("/");
+    check_part(&here)?;
+    let mut links = 0;
+    // What is still to be walked, the next part last.
+    let mut rest = parts(program);
+    while let Some(part) = rest.pop() {
+        if part == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(&part);
+        match fs::symlink_metadata(&next) {
+            Ok(found) if found.is_symlink() => {
+                links += 1;
+                let target = match fs::read_link(&next) {
+                    Ok(target) if links <= MOST_LINKS => target,
+                    Ok(_) => return refuse(program, &"too many symbolic links"),
+                    Err(error) => return refuse(&next, &error),
+                };
+                if target.is_absolute() {
+                    here = PathBuf::from("/");
+                }
+                rest.extend(parts(&target));
             }
-            Ok(_) => {}
-            Err(error) => return refuse(format!("{}: {error}", part.display())),
+            Ok(_) => {
+                check_part(&next)?;
+                here = next;
+            }
+            Err(error) => return refuse(&next, &error),
         }
     }
     Ok(())
 }
+
+/// The parts of a path, the first one last.
+fn parts(path: &Path) -> Vec<OsString> {
+    let part = |part: Component<'_>| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    };
+    path.components().filter_map(part).rev().collect()
+}
+
+/// A file or folder that root alone can write, its group included where that is root's. In a folder with the sticky bit
+/// others cannot touch what is not theirs.
+fn check_part(part: &Path) -> Result<(), ScriptOutcome> {
+    let found = match fs::metadata(part) {
+        Ok(found) => found,
+        Err(error) => return Err(ScriptOutcome::NotRunnable(format!("{}: {error}", part.display()))),
+    };
+    let mode = found.mode();
+    let sticky = found.is_dir() && mode & 0o1000 != 0;
+    let others_write = mode & 0o002 != 0 || mode & 0o020 != 0 && found.gid() != 0;
+    if found.uid() == 0 && (!others_write || sticky) {
+        return Ok(());
+    }
+    Err(ScriptOutcome::NotRunnable(format!(
+        "root would run it, and others than root can write {}; change its owner and mode, or set script_user",
+        part.display()
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,6 @@
+mod notify;
 mod routes;
+mod tracking;
 mod virtual_links;
 
 use super::*;
@@ -7,8 +9,16 @@ use crate::model::{
     Transport, Vrid, VrrpVersion, Watched,
 };
 use crate::vrrp::machine::Role;
-use crate::wire::vrrp::{Advert, Form, GROUP};
-use crate::wire::{ipv4, vrrp as wire};
+use crate::wire::vrrp::{Advert, Auth, Form, GROUP};
+use crate::wire::{ah, ipv4, ipv6, vrrp as wire};
+use std::net::Ipv4Addr;
+
+mod adverts;
+
+mod announce;
+mod election;
+mod groups;
+mod readiness;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -53,6 +63,21 @@ fn link(index: u32, name: &str, up: bool) -> Link {
 
 fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {
     HostAddress { index, address: address.into(), prefix_len }
+}
+
+/// The advert in a packet that was sent, of either family, behind an authentication header or not.
+fn sent_advert(packet: &[u8]) -> wire::Packet<'_> {
+    let payload = match packet[0] >> 4 {
+        4 => {
+            let packet = ipv4::Packet::new_checked(packet).unwrap();
+            match packet.protocol() {
+                ipv4::PROTOCOL_AH => ah::Packet::new_checked(packet.payload()).unwrap().payload(),
+                _ => packet.payload(),
+            }
+        }
+        _ => ipv6::Packet::new_checked(packet).unwrap().payload(),
+    };
+    wire::Packet::new_checked(payload, if packet[0] >> 4 == 4 { Family::V4 } else { Family::V6 }).unwrap()
 }
 
 /// A router on a host with `eth0`, under a clock that only the test moves.
@@ -103,8 +128,7 @@ impl Bench {
                 Output::Listen(listeners) => format!("listen {}", listeners.len()),
                 Output::Send { packet, instance, .. } => {
                     self.router.handle(Input::Sent { instance }, self.now);
-                    let packet = ipv4::Packet::new_checked(&packet).unwrap();
-                    let advert = wire::Packet::new_checked(packet.payload()).unwrap();
+                    let advert = sent_advert(&packet);
                     format!("send {} prio {}", advert.vrid(), advert.priority())
                 }
                 Output::AddAddress { instance, index, address } => {
@@ -121,9 +145,12 @@ impl Bench {
                     self.router.handle(Input::AddressGone(place), self.now);
                     format!("remove {}", place.address)
                 }
-                Output::Frame { frame, .. } => {
-                    crate::wire::arp::Gratuitous::parse(&frame).map(|arp| format!("arp {}", arp.address)).unwrap()
-                }
+                Output::Frame { frame, .. } => match crate::wire::arp::Gratuitous::parse(&frame) {
+                    Ok(arp) => format!("arp {}", arp.address),
+                    Err(_) => crate::wire::ndp::Unsolicited::parse(&frame)
+                        .map(|na| format!("na {}{}", na.address, if na.router { " router" } else { "" }))
+                        .unwrap(),
+                },
                 Output::RunScript(run) => {
                     self.runs.push((run.name.clone(), run.run));
                     format!("run {}", run.name)
@@ -134,6 +161,7 @@ impl Bench {
                 ),
                 Output::Event(event) => format!("! {event}"),
                 Output::Stopped => "stopped".to_owned(),
+                Output::Fifo(line) => format!("fifo {}", line.trim_end()),
                 Output::AddLink(link) => self.add_link(link),
                 Output::RaiseLink { index, name, .. } => self.raise_link(index, &name),
                 Output::RemoveLink { index, name } => {
@@ -192,12 +220,12 @@ impl Bench {
         let advert = Advert {
             vrid: Vrid::new(vrid).unwrap(),
             priority,
-            form: Form::V2 { interval_secs: 1, password: None },
-            addresses: vec![Ipv4Addr::new(10, 0, 0, vrid)],
+            form: Form::V2 { interval_secs: 1, auth: Auth::None },
+            addresses: vec![Ipv4Addr::new(10, 0, 0, vrid).into()],
         };
-        let header = ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol: 112 };
+        let header = ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol: 112, ttl: 255 };
         let packet = header.emit(&advert.emit(PEER, GROUP)).unwrap();
-        self.input(Input::Packet { index: 2, bytes: &packet })
+        self.input(Input::Packet { index: 2, received: Received::ipv4(&packet).unwrap() })
     }
 }
 
@@ -404,7 +432,10 @@ fn a_weighted_script_moves_the_priority_after_fall_failures() {
     }
     bench.pass(Duration::from_secs(1));
     let words = bench.finish("s", 0);
-    assert_eq!(words, ["! script s is well: it exited with status 0", "! a: effective priority 95 -> 100"]);
+    assert_eq!(
+        words,
+        ["! script s is well: it exited with status 0", "! a: effective priority 95 -> 100: script s is well (+0)"]
+    );
 }
 
 #[test]
@@ -477,12 +508,12 @@ fn a_group_is_active_together_or_not_at_all() {
     assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
     let words = bench.pass(Duration::from_secs(6));
     assert_eq!(bench.roles(), [Role::Active, Role::Active]);
-    assert!(words.contains(&"notify tell GROUP g MASTER 100".to_owned()), "{words:?}");
+    assert!(words.contains(&"notify tell GROUP g MASTER 0".to_owned()), "{words:?}");
     // A better router appears for one: both go, and the other says so.
     let words = bench.hear(51, 200);
     assert_eq!(bench.roles(), [Role::Backup, Role::Backup]);
     assert!(words.contains(&"send 52 prio 0".to_owned()), "{words:?}");
-    assert!(words.contains(&"notify tell GROUP g BACKUP 100".to_owned()), "{words:?}");
+    assert!(words.contains(&"notify tell GROUP g BACKUP 0".to_owned()), "{words:?}");
 }
 
 #[test]

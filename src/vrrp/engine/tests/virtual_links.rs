@@ -265,10 +265,12 @@ fn a_reload_that_changes_its_group_or_what_it_carries_gives_it_new_settings() {
         Input::Configure(Arc::new(Config { instances: vec![grouped.clone()], ..Config::default() })),
         bench.now,
     );
-    let raised = std::iter::from_fn(|| bench.router.poll_output()).find_map(|output| match output {
-        Output::RaiseLink { group, settings, .. } => Some((group, settings)),
-        _ => None,
-    });
+    let mut raised = None;
+    while let Some(output) = bench.router.poll_output() {
+        if let Output::RaiseLink { group, settings, .. } = output {
+            raised = Some((group, settings));
+        }
+    }
     let (group, settings) = raised.unwrap();
     assert_eq!(group, Some(7));
     assert!(settings.contains(&("net.ipv6.conf.vrrp/51.disable_ipv6".to_owned(), "1".to_owned())), "{settings:?}");

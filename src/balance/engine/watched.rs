@@ -1,0 +1,95 @@
+//! Services that virtual routers watch: how many of their servers carry traffic, told whenever that changes.
+//!
+//! A server counts as up if its checks say so. One about which nothing is known yet counts as long as it was found in the
+//! kernel's table with a weight: clients are sent to it. So a daemon that starts beside live traffic, or whose balancer loop
+//! was started again, reports no outage that is none; and one that starts with an empty table reports no server until checks
+//! have found one.
+
+use std::collections::BTreeMap;
+
+use super::{Balancer, Life, Output};
+use crate::balance::Health;
+use crate::balance::engine::kernel::Kernel;
+use crate::model::{ServiceKey, Weight};
+
+/// How a service stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServiceHealth {
+    /// Servers that are configured.
+    pub servers: u32,
+    /// Those among them that are up.
+    pub up: u32,
+    /// The weights, as configured, of those that are up, added together.
+    pub weight_up: u64,
+    /// What `weight_up` must come to.
+    pub quorum: u32,
+}
+
+/// What was told of whom.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    told: BTreeMap<ServiceKey, Option<Option<ServiceHealth>>>,
+    /// Something happened that may have changed a number.
+    stirred: bool,
+    /// The table was read for the configuration in force, or turned out not to be there.
+    table_known: bool,
+}
+
+impl Balancer {
+    /// A new configuration is in force. Services that go on being watched are told again only if they change.
+    pub(super) fn watch_services(&mut self) {
+        let mut before = std::mem::take(&mut self.watched.told);
+        let watched = self.roster.config.watched_services.iter().map(|watched| watched.service);
+        self.watched.told = watched.map(|key| (key, before.remove(&key).flatten())).collect();
+        self.watched.table_known = false;
+        self.stir();
+    }
+
+    /// A verdict or the table is new.
+    pub(super) fn stir(&mut self) {
+        self.watched.stirred = true;
+    }
+
+    /// Tells what is different.
+    pub(super) fn tell_services(&mut self) {
+        match (self.life, &self.kernel) {
+            (Life::Running, Kernel::Reading { .. }) if !self.watched.table_known => return,
+            (Life::Running, _) => self.watched.table_known = true,
+            (Life::Stopping | Life::Stopped, _) => return,
+        }
+        if !std::mem::take(&mut self.watched.stirred) || self.watched.told.is_empty() {
+            return;
+        }
+        let mut told = std::mem::take(&mut self.watched.told);
+        for (key, before) in &mut told {
+            let health = self.service_health(*key);
+            if *before != Some(health) {
+                *before = Some(health);
+                self.outputs.push_back(Output::ServiceHealth(*key, health));
+            }
+        }
+        self.watched.told = told;
+    }
+
+    fn service_health(&self, key: ServiceKey) -> Option<ServiceHealth> {
+        let (service, health) = self.roster.service(self.roster.place(key)?)?;
+        let found = self.observed.services.get(&key);
+        let carries = |place: usize| match health(place) {
+            Health::Up | Health::Unchecked => true,
+            Health::Down => false,
+            Health::Unknown => {
+                let server = service.servers.get(place).and_then(|server| found?.server(server.key));
+                server.is_some_and(|settings| settings.is_none_or(|settings| settings.weight != Weight::ZERO))
+            }
+        };
+        let mut sum = ServiceHealth { servers: 0, up: 0, weight_up: 0, quorum: service.quorum };
+        for (place, server) in service.servers.iter().enumerate() {
+            sum.servers += 1;
+            if carries(place) {
+                sum.up += 1;
+                sum.weight_up += u64::from(server.settings.weight.value());
+            }
+        }
+        Some(sum)
+    }
+}

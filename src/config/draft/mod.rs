@@ -1,0 +1,71 @@
+//! What a front end understood, before defaults, cross-references and the rules that hold between values.
+//!
+//! A [`Field`] tells "nobody wrote it" from "somebody did, and it made no sense": the second was reported already, and the
+//! resolver must not say "missing" on top.
+
+mod router;
+mod service;
+mod track;
+
+use crate::model::{Global, Sysctl};
+
+pub(super) use router::{
+    AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
+    RouterDefaults, RuleDraft, SurroundingsDraft, TransportDraft,
+};
+pub(super) use service::{CheckDraft, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
+pub(super) use track::{
+    Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TrackDraft, TrackKind,
+    TrackerDrafts, Url, WatchDraft, WeightDraft,
+};
+
+use super::source::{Span, Spanned};
+
+/// A value that may have been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Field<T> {
+    /// Nobody wrote it.
+    #[default]
+    Absent,
+    /// Written, unusable, and reported.
+    Bad,
+    /// Written.
+    Set(Spanned<T>),
+}
+
+impl<T> Field<T> {
+    /// The value of a parser that has reported its failure.
+    pub(super) fn from(value: Option<T>, span: Span) -> Self {
+        value.map_or(Self::Bad, |value| Self::Set(Spanned::new(value, span)))
+    }
+
+    /// The value, if it is usable.
+    pub(super) fn value(self) -> Option<T> {
+        match self {
+            Self::Set(spanned) => Some(spanned.value),
+            Self::Absent | Self::Bad => None,
+        }
+    }
+
+    /// The usable value in place.
+    pub(super) fn get(&self) -> Option<&Spanned<T>> {
+        match self {
+            Self::Set(spanned) => Some(spanned),
+            Self::Absent | Self::Bad => None,
+        }
+    }
+}
+
+/// All that a front end understood. Services are resolved one by one as they are read, so that a large table never lies in
+/// memory twice.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) global: Global,
+    pub(super) defaults: RouterDefaults,
+    pub(super) surroundings: SurroundingsDraft,
+    pub(super) trackers: TrackerDrafts,
+    pub(super) instances: Vec<InstanceDraft>,
+    pub(super) groups: Vec<GroupDraft>,
+    pub(super) services: ServiceTable,
+    pub(super) sysctls: Vec<Sysctl>,
+}

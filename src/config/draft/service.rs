@@ -1,0 +1,145 @@
+//! Services, servers and checks.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::Field;
+use crate::config::source::{Span, Spanned};
+use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
+
+/// What a service, a server and a check each may say of a check's timing; the innermost counts.
+#[derive(Debug, Default, Clone, Copy)]
+pub(in crate::config) struct Timing {
+    pub(in crate::config) interval: Option<Duration>,
+    pub(in crate::config) timeout: Option<Duration>,
+    pub(in crate::config) retry: Option<u32>,
+    pub(in crate::config) retry_interval: Option<Duration>,
+    pub(in crate::config) warmup: Option<Duration>,
+}
+
+impl Timing {
+    /// These, and where they say nothing, the others.
+    pub(in crate::config) fn or(self, outer: Self) -> Self {
+        Self {
+            interval: self.interval.or(outer.interval),
+            timeout: self.timeout.or(outer.timeout),
+            retry: self.retry.or(outer.retry),
+            retry_interval: self.retry_interval.or(outer.retry_interval),
+            warmup: self.warmup.or(outer.warmup),
+        }
+    }
+}
+
+/// Which packets a service takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Listen {
+    /// Those to an address and port.
+    Address(IpAddr, u16),
+    /// Those with a firewall mark.
+    Mark(NonZeroU32),
+}
+
+/// Persistence as written.
+#[derive(Debug, Default)]
+pub(in crate::config) struct PersistenceDraft {
+    pub(in crate::config) timeout_secs: Option<Spanned<NonZeroU32>>,
+    /// Leading bits of the client's address; whether they suit the family shows later.
+    pub(in crate::config) prefix_len: Option<Spanned<u8>>,
+    pub(in crate::config) engine: Option<Spanned<String>>,
+}
+
+/// See [`crate::model::ServiceConfig`].
+#[derive(Debug)]
+pub(in crate::config) struct ServiceDraft {
+    /// Where it begins.
+    pub(in crate::config) header: Span,
+    pub(in crate::config) listen: Field<Listen>,
+    pub(in crate::config) family: Option<Family>,
+    pub(in crate::config) protocol: Field<Protocol>,
+    pub(in crate::config) scheduler: Field<Scheduler>,
+    pub(in crate::config) flags: SchedulerFlags,
+    pub(in crate::config) persistence: PersistenceDraft,
+    pub(in crate::config) forwarding: Field<Forwarding>,
+    pub(in crate::config) timing: Timing,
+    pub(in crate::config) inhibit_on_failure: bool,
+    pub(in crate::config) default_weight: Option<u32>,
+    pub(in crate::config) quorum: Option<u32>,
+    pub(in crate::config) servers: Vec<ServerDraft>,
+}
+
+impl ServiceDraft {
+    pub(in crate::config) fn new(header: Span) -> Self {
+        Self {
+            header,
+            listen: Field::Absent,
+            family: None,
+            protocol: Field::Absent,
+            scheduler: Field::Absent,
+            flags: SchedulerFlags::default(),
+            persistence: PersistenceDraft::default(),
+            forwarding: Field::Absent,
+            timing: Timing::default(),
+            inhibit_on_failure: false,
+            default_weight: None,
+            quorum: None,
+            servers: Vec::new(),
+        }
+    }
+}
+
+/// See [`crate::model::ServerConfig`].
+#[derive(Debug)]
+pub(in crate::config) struct ServerDraft {
+    /// Where its address stands.
+    pub(in crate::config) span: Span,
+    pub(in crate::config) address: IpAddr,
+    /// The service's if none.
+    pub(in crate::config) port: Option<u16>,
+    /// The service's default, else 1, if none.
+    pub(in crate::config) weight: Option<u32>,
+    pub(in crate::config) forwarding: Field<Forwarding>,
+    pub(in crate::config) inhibit_on_failure: Option<bool>,
+    pub(in crate::config) upper_threshold: u32,
+    pub(in crate::config) lower_threshold: u32,
+    pub(in crate::config) timing: Timing,
+    pub(in crate::config) checks: Vec<CheckDraft>,
+}
+
+impl ServerDraft {
+    pub(in crate::config) fn new(span: Span, address: IpAddr, port: Option<u16>) -> Self {
+        Self {
+            span,
+            address,
+            port,
+            weight: None,
+            forwarding: Field::Absent,
+            inhibit_on_failure: None,
+            upper_threshold: 0,
+            lower_threshold: 0,
+            timing: Timing::default(),
+            checks: Vec::new(),
+        }
+    }
+}
+
+/// A `TCP_CHECK` as written.
+#[derive(Debug, Default, Clone)]
+pub(in crate::config) struct CheckDraft {
+    pub(in crate::config) timing: Timing,
+    pub(in crate::config) address: Option<IpAddr>,
+    pub(in crate::config) port: Option<u16>,
+    pub(in crate::config) source_address: Option<IpAddr>,
+    pub(in crate::config) source_port: Option<u16>,
+    pub(in crate::config) interface: Option<String>,
+    pub(in crate::config) mark: Option<u32>,
+}
+
+/// The services so far.
+#[derive(Debug, Default)]
+pub(in crate::config) struct ServiceTable {
+    pub(in crate::config) services: Vec<ServiceConfig>,
+    /// Where each was written.
+    pub(in crate::config) places: HashMap<ServiceKey, Span>,
+}

@@ -1,0 +1,266 @@
+//! `ip route`.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::{Line, Mistake, Word, number};
+use crate::model::{Family, NextHop, Placing, Route, RouteKind, RouteMetric, RouterPreference};
+
+/// `RT_TABLE_MAIN`.
+const MAIN: u32 = 254;
+/// `RTPROT_KEEPALIVED`.
+const PROTOCOL: u8 = 18;
+/// `RTAX_FEATURE_ECN`.
+const ECN: u32 = 1;
+const KINDS: [(&str, RouteKind); 9] = [
+    ("unicast", RouteKind::Unicast),
+    ("local", RouteKind::Local),
+    ("broadcast", RouteKind::Broadcast),
+    ("multicast", RouteKind::Multicast),
+    ("anycast", RouteKind::Anycast),
+    ("blackhole", RouteKind::Blackhole),
+    ("unreachable", RouteKind::Unreachable),
+    ("prohibit", RouteKind::Prohibit),
+    ("throw", RouteKind::Throw),
+];
+/// Numbers of a route, and how many units of the kernel's a unit of the model is, where a bare number means the kernel's.
+const METRICS: [(&str, RouteMetric, u32); 14] = [
+    ("mtu", RouteMetric::Mtu, 1),
+    ("hoplimit", RouteMetric::HopLimit, 1),
+    ("advmss", RouteMetric::AdvMss, 1),
+    ("rtt", RouteMetric::Rtt, 8),
+    ("rttvar", RouteMetric::RttVar, 4),
+    ("reordering", RouteMetric::Reordering, 1),
+    ("window", RouteMetric::Window, 1),
+    ("cwnd", RouteMetric::Cwnd, 1),
+    ("ssthresh", RouteMetric::SsThresh, 1),
+    ("rto_min", RouteMetric::RtoMin, 1),
+    ("initcwnd", RouteMetric::InitCwnd, 1),
+    ("initrwnd", RouteMetric::InitRwnd, 1),
+    ("quickack", RouteMetric::QuickAck, 1),
+    ("fastopen_no_cookie", RouteMetric::FastOpenNoCookie, 1),
+];
+
+/// A route, out of a line.
+///
+/// # Errors
+/// What makes no sense in it.
+pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake> {
+    let mut route = Route {
+        family: Family::V4,
+        kind: RouteKind::Unicast,
+        to: (IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
+        from: None,
+        source: None,
+        hops: Vec::new(),
+        table: MAIN,
+        tos: 0,
+        protocol: PROTOCOL,
+        scope: None,
+        metric: None,
+        expires_secs: None,
+        metrics: Vec::new(),
+        congestion_control: None,
+        preference: None,
+        ttl_propagate: None,
+        placing: Placing::default(),
+        track: true,
+        track_group: None,
+    };
+    let mut hop = NextHop::default();
+    let mut second = None;
+    let mut to = None;
+    while let Some(word) = line.take() {
+        if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == word.text) {
+            route.kind = *kind;
+            continue;
+        }
+        if let Some((_, metric, unit)) = METRICS.iter().find(|(name, _, _)| *name == word.text) {
+            let locked = locked(&mut line);
+            let value = line.value(word)?;
+            let number = amount(value.text, *unit).ok_or_else(|| Mistake::bad(value, "a number"))?;
+            route.metrics.push((*metric, number, locked));
+            continue;
+        }
+        match word.text {
+            "to" => {
+                let value = line.value(word)?;
+                to = Some(line.prefix(value)?);
+            }
+            "src" => {
+                let value = line.value(word)?;
+                route.source = Some(line.address(value)?);
+            }
+            "from" => {
+                let value = line.value(word)?;
+                route.from = Some(line.prefix(value)?);
+            }
+            "via" | "gw" => hop.via = Some(gateway(&mut line, word)?),
+            "or" => second = Some(gateway(&mut line, word)?),
+            "dev" | "oif" => hop.interface = Some(line.interface(word)?),
+            "onlink" => hop.on_link = true,
+            "realms" => hop.realms = Some(realms(&mut line, word)?),
+            "nexthop" => route.hops.push(next_hop(&mut line)?),
+            "table" | "lookup" => {
+                let value = line.value(word)?;
+                route.table =
+                    line.names.table(value.text).ok_or_else(|| Mistake::bad(value, "a table's number or name"))?;
+            }
+            "tos" | "dsfield" => route.tos = tos(&mut line, word)?,
+            "protocol" | "proto" => {
+                let value = line.value(word)?;
+                route.protocol = line
+                    .names
+                    .protocol(value.text)
+                    .ok_or_else(|| Mistake::bad(value, "a protocol's number or name"))?;
+            }
+            "scope" => {
+                let value = line.value(word)?;
+                let scope = line.names.scope(value.text);
+                route.scope = Some(scope.ok_or_else(|| Mistake::bad(value, "a scope's number or name"))?);
+            }
+            "metric" | "priority" | "preference" => {
+                route.metric = Some(line.number(word, 0..=i64::from(u32::MAX))?);
+            }
+            "expires" => route.expires_secs = Some(line.number(word, 0..=i64::from(u32::MAX))?),
+            "features" => {
+                let value = line.value(word)?;
+                if value.text != "ecn" {
+                    return Err(Mistake::bad(value, "`ecn`"));
+                }
+                route.metrics.push((RouteMetric::Features, ECN, false));
+            }
+            "congctl" => {
+                let locked = locked(&mut line);
+                let value = line.value(word)?;
+                route.congestion_control = Some((value.text.to_owned(), locked));
+            }
+            "pref" => {
+                let value = line.value(word)?;
+                route.preference = Some(match value.text {
+                    "low" => RouterPreference::Low,
+                    "medium" => RouterPreference::Medium,
+                    "high" => RouterPreference::High,
+                    _ => return Err(Mistake::bad(value, "`low`, `medium` or `high`")),
+                });
+            }
+            "ttl-propagate" => {
+                let value = line.value(word)?;
+                route.ttl_propagate = Some(match value.text {
+                    "enabled" => true,
+                    "disabled" => false,
+                    _ => return Err(Mistake::bad(value, "`enabled` or `disabled`")),
+                });
+            }
+            "add" => route.placing = Placing::Add,
+            "prepend" => route.placing = Placing::Prepend,
+            "append" => route.placing = Placing::Append,
+            "inet6" | "inet" => {}
+            "no_track" => route.track = false,
+            "track_group" => route.track_group = Some(line.value(word)?.text.to_owned()),
+            "encap" | "as" | "vrf" => {
+                return Err(Mistake::wrong(word.span, format!("`{}` in a route is not done yet", word.text)));
+            }
+            _ if to.is_none() => to = Some(line.prefix(word)?),
+            _ => return Err(Mistake::bad(word, "a word of `ip route`")),
+        }
+    }
+    let Some(to) = to else {
+        return Err(Mistake::wrong(line.whole, "this route leads nowhere: it has no destination"));
+    };
+    route.family = line.family();
+    route.to = line.settled(to);
+    route.from = route.from.map(|from| line.settled(from));
+    finish(&mut route, hop, second, &line)?;
+    Ok(route)
+}
+
+/// The hops of a route, and what they may not be.
+fn finish(route: &mut Route, hop: NextHop, second: Option<IpAddr>, line: &Line<'_, '_>) -> Result<(), Mistake> {
+    let written = hop != NextHop::default();
+    let leads = match route.kind {
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Throw => false,
+        RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast | RouteKind::Anycast => {
+            true
+        }
+    };
+    if !leads && (written || second.is_some() || !route.hops.is_empty()) {
+        return Err(Mistake::wrong(line.whole, "a route of this type has neither `via` nor `dev`"));
+    }
+    if !route.hops.is_empty() && (hop.via.is_some() || hop.interface.is_some() || second.is_some()) {
+        return Err(Mistake::wrong(line.whole, "a route has `nexthop`s, or a `via` and `dev` of its own"));
+    }
+    if second.is_some() && hop.via.is_none() {
+        return Err(Mistake::wrong(line.whole, "`or` stands after `via`"));
+    }
+    if leads && route.hops.is_empty() {
+        let other = second.map(|via| NextHop { via: Some(via), ..hop.clone() });
+        route.hops.push(hop);
+        route.hops.extend(other);
+    }
+    Ok(())
+}
+
+/// `nexthop via ADDRESS dev INTERFACE weight N onlink`.
+fn next_hop(line: &mut Line<'_, '_>) -> Result<NextHop, Mistake> {
+    let mut hop = NextHop::default();
+    while let Some(word) = line.peek() {
+        if !matches!(word.text, "via" | "dev" | "weight" | "onlink" | "realms") {
+            break;
+        }
+        line.take();
+        match word.text {
+            "via" => hop.via = Some(gateway(line, word)?),
+            "dev" => hop.interface = Some(line.interface(word)?),
+            "weight" => hop.weight = line.number(word, 1..=256)?,
+            "realms" => hop.realms = Some(realms(line, word)?),
+            _ => hop.on_link = true,
+        }
+    }
+    if hop.via.is_none() && hop.interface.is_none() {
+        return Err(Mistake::wrong(line.whole, "a `nexthop` has a `via` or a `dev`"));
+    }
+    Ok(hop)
+}
+
+/// `[inet|inet6] ADDRESS`: a gateway may be of another family than the route, if it says so.
+fn gateway(line: &mut Line<'_, '_>, word: Word<'_>) -> Result<IpAddr, Mistake> {
+    let value = line.value(word)?;
+    if !matches!(value.text, "inet" | "inet6") {
+        return line.address(value);
+    }
+    let address = line.value(value)?;
+    let family = if value.text == "inet" { Family::V4 } else { Family::V6 };
+    IpAddr::from_str(address.text)
+        .ok()
+        .filter(|address| Family::of(*address) == family)
+        .ok_or_else(|| Mistake::bad(address, format!("an {family} address")))
+}
+
+fn realms(line: &mut Line<'_, '_>, word: Word<'_>) -> Result<u32, Mistake> {
+    let value = line.value(word)?;
+    line.names.realms(value.text).ok_or_else(|| Mistake::bad(value, "realms: a number or name, or two with a `/`"))
+}
+
+pub(super) fn tos(line: &mut Line<'_, '_>, word: Word<'_>) -> Result<u8, Mistake> {
+    let value = line.value(word)?;
+    line.names.tos(value.text).ok_or_else(|| Mistake::bad(value, "a type of service: a number up to 255, or a name"))
+}
+
+fn locked(line: &mut Line<'_, '_>) -> bool {
+    let locked = line.peek().is_some_and(|word| word.text == "lock");
+    if locked {
+        line.take();
+    }
+    locked
+}
+
+/// A number, or a time in `ms` or `s`; a bare number of a timer is in the kernel's units.
+fn amount(text: &str, unit: u32) -> Option<u32> {
+    let (digits, factor) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(digits), _) => (digits, 1),
+        (None, Some(digits)) => (digits, 1_000),
+        (None, None) => return u32::try_from(number(text)?).ok().map(|number| number.div_ceil(unit)),
+    };
+    u32::try_from(number(digits)?).ok()?.checked_mul(factor)
+}

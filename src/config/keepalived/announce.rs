@@ -1,0 +1,63 @@
+//! `garp_*`: when neighbours are told; of one router, or of all with `vrrp_` before the word.
+
+use std::time::Duration;
+
+use super::tree::Statement;
+use super::values::{IGNORED, Instead};
+use super::walk::Walk;
+use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::draft::AnnouncementsDraft;
+use crate::config::source::Spanned;
+
+/// A day, in seconds.
+const LONGEST: f64 = 86_400.0;
+
+/// One of the words.
+pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement: Statement<'_>) -> bool {
+    let name = statement.name();
+    let name = name.strip_prefix("vrrp_").unwrap_or(name);
+    if name == "min_garp" {
+        into.least = walk.flag(statement).unwrap_or(false);
+        return true;
+    }
+    let Some(value) = statement.word(1) else { return false };
+    match name {
+        "garp_master_delay" => into.delay = walk.seconds(value, 0.0..=LONGEST, "a delay", IGNORED).or(into.delay),
+        "garp_master_repeat" => {
+            into.repeat = walk.fits(value, 1..=1_000, "a count", Instead("taken as 1, as in keepalived")).or(Some(1));
+        }
+        "garp_master_refresh" => into.refresh = walk.seconds(value, 0.0..=LONGEST, "a time", IGNORED).or(into.refresh),
+        "garp_master_refresh_repeat" => {
+            into.refresh_repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.refresh_repeat);
+        }
+        "garp_lower_prio_delay" => {
+            let delay = walk.seconds(value, 0.0..=LONGEST, "a delay", IGNORED);
+            into.lower_delay = delay.map(|delay| Spanned::new(delay, value.span)).or(into.lower_delay);
+        }
+        "garp_lower_prio_repeat" => {
+            let repeat = walk.fits(value, 0..=1_000, "a count", IGNORED);
+            into.lower_repeat = repeat.map(|repeat| Spanned::new(repeat, value.span)).or(into.lower_repeat);
+        }
+        "garp_interval" => into.arp_interval = interval(walk, statement),
+        "gna_interval" => into.na_interval = interval(walk, statement),
+        "garp_extra_if" | "vmac_garp_intvl" => {
+            let all = value.text == "all";
+            let time = if all { statement.word(2) } else { Some(value) };
+            let Some(time) = time else {
+                walk.say(
+                    Diagnostic::warning(Code::MissingValue, value.span, "`all` lacks its seconds")
+                        .help("ignored: announcements go out as usual"),
+                );
+                return true;
+            };
+            into.extra = walk.seconds(time, 0.0..=LONGEST, "a time", IGNORED).map(|time| (time, all)).or(into.extra);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The least time between two announcements.
+pub(super) fn interval(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Duration> {
+    statement.word(1).and_then(|value| walk.seconds(value, 0.0..=1.0, "a time between announcements", IGNORED))
+}

@@ -1,0 +1,61 @@
+//! `vrrp_track_check`, which keepalived does not have: a health check in place of a script.
+
+use super::LONGEST;
+use crate::config::draft::{Definition, Field, ProbeDraft, ProbeTarget, TrackKind};
+use crate::config::keepalived::tree::{Statement, Value};
+use crate::config::keepalived::values::{IGNORED, Instead};
+use crate::config::keepalived::walk::Walk;
+use crate::config::source::Span;
+use crate::config::url;
+
+const UNWATCHED: Instead = Instead("nobody watches it");
+
+/// One word of a `vrrp_track_check`.
+pub(in crate::config::keepalived) fn word(
+    walk: &mut Walk<'_>,
+    check: &mut Definition<ProbeDraft>,
+    statement: Statement<'_>,
+) -> bool {
+    let Some(value) = statement.word(1) else { return true };
+    let draft = &mut check.what;
+    let at = statement.line().unwrap_or(value.span);
+    match statement.name() {
+        "tcp" => {
+            // As a `real_server` is written: address and port parted by a blank.
+            let text = match statement.word(2) {
+                Some(port) if value.text.contains(':') => format!("[{}]:{}", value.text, port.text),
+                Some(port) => format!("{}:{}", value.text, port.text),
+                None => value.text.to_owned(),
+            };
+            let target = url::endpoint(&text);
+            if target.is_none() {
+                walk.bad(value, "an address and a port, such as `tcp 127.0.0.1 8080`", UNWATCHED);
+            }
+            draft.target = Field::from(target.map(ProbeTarget::Tcp), at);
+        }
+        "http_get" => draft.target = Field::from(http(walk, value, "http://", false, at), at),
+        // As `SSL_GET` does, any certificate will do unless `verify` is written.
+        "https_get" => {
+            let verify = match statement.word(2) {
+                Some(word) => walk.choice(word, &[("verify", true), ("noverify", false)], IGNORED).unwrap_or(false),
+                None => false,
+            };
+            draft.target = Field::from(http(walk, value, "https://", verify, at), at);
+        }
+        "interval" => draft.interval = walk.seconds(value, 0.001..=LONGEST, "an interval", IGNORED),
+        "timeout" => draft.timeout = walk.seconds(value, 0.001..=LONGEST, "a timeout", IGNORED),
+        "rise" => draft.rise = walk.fits(value, 1..=i64::from(i32::MAX), "a count", IGNORED),
+        "fall" => draft.fall = walk.fits(value, 1..=i64::from(i32::MAX), "a count", IGNORED),
+        "weight" => check.weight = super::weight(walk, statement, 1, TrackKind::Check).unwrap_or_default(),
+        _ => return false,
+    }
+    true
+}
+
+fn http(walk: &mut Walk<'_>, value: Value<'_>, scheme: &str, verify: bool, at: Span) -> Option<ProbeTarget> {
+    let found = url::url(value.text, verify, at).filter(|_| value.text.starts_with(scheme));
+    if found.is_none() {
+        walk.bad(value, &url::URL.replace("http://", scheme), UNWATCHED);
+    }
+    found.map(ProbeTarget::Http)
+}

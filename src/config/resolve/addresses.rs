@@ -1,0 +1,108 @@
+//! The addresses of a router.
+
+use super::Resolver;
+use super::instance::{Basics, Unable};
+use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::draft::InstanceDraft;
+use crate::config::source::{Span, Spanned};
+use crate::model::{Family, Transport, VirtualAddress};
+
+/// As many addresses as the count of an advert can say (RFC 9568 section 5.2.5).
+const MOST_ADDRESSES: usize = 255;
+
+/// Those that adverts carry, and those that they do not.
+type Addresses = (Vec<VirtualAddress>, Vec<VirtualAddress>);
+
+impl Resolver<'_> {
+    /// The addresses of a router; none when all that were asked for are unusable.
+    pub(super) fn addresses(&mut self, draft: &mut InstanceDraft, basics: Basics) -> Result<Addresses, Unable> {
+        let key = self.words.addresses;
+        let name = draft.name.clone();
+        let mut addresses: Vec<VirtualAddress> = Vec::new();
+        let mut places: Vec<Span> = Vec::new();
+        let mut doubled = Vec::new();
+        for Spanned { value, span } in std::mem::take(&mut draft.addresses) {
+            if Family::of(value.address) != basics.family {
+                self.mixed(value, span, basics.family);
+                continue;
+            }
+            self.only_static(value.track_group.as_ref(), span);
+            let value = VirtualAddress { track_group: None, ..value };
+            let before =
+                addresses.iter().position(|other| other.address == value.address && other.interface == value.interface);
+            match before.and_then(|index| places.get(index)) {
+                Some(before) => doubled.push((value.address, span, *before)),
+                None => {
+                    addresses.push(value);
+                    places.push(span);
+                }
+            }
+        }
+        let empty = addresses.is_empty() && draft.excluded.is_empty();
+        if empty && draft.addresses_at.is_some() {
+            return Err(Unable);
+        }
+        if empty {
+            self.say(
+                Diagnostic::warning(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
+                    .help(format!("it elects a master and moves nothing{}", self.words.there)),
+            );
+        }
+        for (address, span, before) in doubled {
+            self.say(
+                Diagnostic::warning(Code::Duplicate, span, format!("{address} is listed twice"))
+                    .and(before, "here")
+                    .help("the second is ignored"),
+            );
+        }
+        let mut excluded = addresses.split_off(addresses.len().min(MOST_ADDRESSES));
+        if let (Some(first), Some(at)) = (excluded.first(), draft.addresses_at) {
+            let message = format!("an advert names {MOST_ADDRESSES} addresses at most");
+            self.say(
+                Diagnostic::note(Code::Combination, at, message)
+                    .help(format!("{} and those after it move too, but adverts do not name them", first.address)),
+            );
+        }
+        excluded.extend(std::mem::take(&mut draft.excluded).into_iter().map(|address| address.value));
+        Ok((addresses, excluded))
+    }
+
+    /// An address of the other family: adverts carry one family alone (RFC 9568 section 5.2.9).
+    fn mixed(&mut self, address: VirtualAddress, span: Span, family: Family) {
+        let message = format!("{} is not {family}, as the first address is", address.address);
+        let diagnostic = self.slip(Code::Combination, span, message).mark("a router's adverts carry one family").help(
+            format!("left out{}: put it into `{}`, or into a router of its own", self.words.there, self.words.excluded),
+        );
+        self.say(diagnostic);
+    }
+
+    /// What strict mode asks of the addresses; false: the router cannot run.
+    pub(super) fn strict_addresses(
+        &mut self,
+        name: &Spanned<String>,
+        addresses: &[VirtualAddress],
+        transport: &Transport,
+        family: Family,
+    ) -> bool {
+        let Some(first) = addresses.first() else {
+            self.say(
+                Diagnostic::error(
+                    Code::Strict,
+                    name.span,
+                    format!("router `{}` has no `{}`", name.value, self.words.addresses),
+                )
+                .mark("in strict mode it needs one")
+                .help("without it the router cannot run; adverts must name an address"),
+            );
+            return false;
+        };
+        let link_local = matches!(first.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
+        if family == Family::V6 && !link_local && matches!(transport, Transport::Multicast { .. }) {
+            self.say(
+                Diagnostic::warning(Code::Strict, name.span, format!("the first address of `{}` is not link-local", name.value))
+                    .help("adverts carry it as written; RFC 9568 section 5.2.9 wants the link-local address of the virtual router first"),
+            );
+        }
+        true
+    }
+}

@@ -1,0 +1,254 @@
+//! Words of virtual routers, and what they mean; the same in both languages.
+
+use std::time::Duration;
+
+use super::{Code, Severity, brief, keepalived, only, toml};
+use crate::model::{
+    Authentication, Checksum, Config, Election, Family, Instance, Peer, Secret, StartAs, Transport, VirtualAddress,
+    Vrid, VrrpVersion,
+};
+
+/// A router in keepalived's words.
+fn conf(words: &str) -> String {
+    format!(
+        "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress {{\n192.0.2.1\n}}\n{words}\n}}\n"
+    )
+}
+
+fn quiet(text: &str) -> Config {
+    let loaded = keepalived(text);
+    assert_eq!(brief(&loaded), Vec::<String>::new(), "{text}\n{}", loaded.report.render(false));
+    loaded.config.unwrap()
+}
+
+/// The only router of a file about which there is nothing to say.
+fn router(words: &str) -> Instance {
+    quiet(&conf(words)).instances.remove(0)
+}
+
+/// The same router in our own language, version 2 and without what differs by default.
+fn ours(words: &str) -> Instance {
+    let text = format!(
+        "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\nversion = 2\nwait-for-checks = false\n\
+         addresses = [\"192.0.2.1\"]\n{words}\n"
+    );
+    let loaded = toml(&text);
+    assert_eq!(brief(&loaded), Vec::<String>::new(), "{text}\n{}", loaded.report.render(false));
+    loaded.config.unwrap().instances.remove(0)
+}
+
+fn plain() -> Instance {
+    Instance {
+        addresses: vec![VirtualAddress::new("192.0.2.1".parse().unwrap(), 32)],
+        ..Instance::new("A", "eth0", Vrid::new(7).unwrap(), Family::V4)
+    }
+}
+
+fn unicast(source: Option<&str>, peers: Vec<Peer>, ttl: u8, check_source: bool) -> Transport {
+    Transport::Unicast { source: source.map(|source| source.parse().unwrap()), peers, ttl, check_source }
+}
+
+fn peer(address: &str) -> Peer {
+    Peer::new(address.parse().unwrap())
+}
+
+#[test]
+fn transport_in_both_languages() {
+    let limited = Peer { min_ttl: Some(254), max_ttl: Some(255), ..peer("192.0.2.3") };
+    for (words, toml_words, transport) in [
+        (
+            "unicast_src_ip 192.0.2.7\nunicast_peer {\n192.0.2.2\n}",
+            "source = \"192.0.2.7\"\npeers = [\"192.0.2.2\"]",
+            unicast(Some("192.0.2.7"), vec![peer("192.0.2.2")], 255, false),
+        ),
+        (
+            "unicast_ttl 3\ncheck_unicast_src\nunicast_peer {\n192.0.2.2\n}",
+            "ttl = 3\ncheck-source = true\npeers = [\"192.0.2.2\"]",
+            unicast(None, vec![peer("192.0.2.2")], 3, true),
+        ),
+        (
+            "unicast_peer {\n192.0.2.3 min_ttl 254 max_ttl 255\n}",
+            "peers = [{ address = \"192.0.2.3\", min-ttl = 254, max-ttl = 255 }]",
+            unicast(None, vec![limited], 255, true),
+        ),
+        (
+            "mcast_src_ip 192.0.2.7\nmcast_dst_ip 224.0.0.99",
+            "source = \"192.0.2.7\"\ngroup = \"224.0.0.99\"",
+            Transport::Multicast { source: Some("192.0.2.7".parse().unwrap()), group: "224.0.0.99".parse().unwrap() },
+        ),
+    ] {
+        let expected = Instance { transport, ..plain() };
+        assert_eq!(router(words), expected, "{words}");
+        assert_eq!(ours(toml_words), expected, "{toml_words}");
+    }
+}
+
+#[test]
+fn checksums_and_the_check_of_addresses() {
+    let expected = Instance {
+        checksum: Checksum { without_pseudo_header: true, never_old_unicast: true },
+        skip_address_check: true,
+        transport: unicast(None, vec![peer("192.0.2.2")], 255, false),
+        ..plain()
+    };
+    let words = "unicast_peer {\n192.0.2.2\n}\nv3_checksum_as_v2\nold_unicast_checksum never\nskip_check_adv_addr";
+    assert_eq!(router(words), expected);
+    let words = "peers = [\"192.0.2.2\"]\nchecksum-without-pseudo-header = true\nold-unicast-checksum = false\n\
+                 skip-address-check = true";
+    assert_eq!(ours(words), expected);
+    let off = router("skip_check_adv_addr off\nv3_checksum_as_v2 no");
+    assert_eq!(off, plain());
+}
+
+#[test]
+fn elections_in_both_languages() {
+    let base = Election::default();
+    for (words, toml_words, election) in [
+        ("nopreempt", "preempt = false", Election { preempt: false, ..base }),
+        ("nopreempt\npreempt", "preempt = true", base),
+        (
+            "preempt_delay 2.5",
+            "preempt-delay = \"2.5s\"",
+            Election { preempt_delay: Duration::from_millis(2_500), ..base },
+        ),
+        ("down_timer_adverts 5", "down-timer-adverts = 5", Election { down_timer_adverts: 5, ..base }),
+        (
+            "lower_prio_no_advert",
+            "lower-priority-no-advert = true",
+            Election { lower_priority_no_advert: true, ..base },
+        ),
+        (
+            "higher_prio_send_advert yes",
+            "higher-priority-send-advert = true",
+            Election { higher_priority_send_advert: true, ..base },
+        ),
+        ("owner_ignore_adverts", "owner-ignores-adverts = true", Election { owner_ignores_adverts: true, ..base }),
+        ("timer_expired_backup 9", "timer-expired-backup = 9", Election { timer_expired_backup: Some(9), ..base }),
+        ("timer_expired_backup", "timer-expired-backup = 254", Election { timer_expired_backup: Some(254), ..base }),
+    ] {
+        let expected = Instance { election, ..plain() };
+        assert_eq!(router(words), expected, "{words}");
+        assert_eq!(ours(toml_words), expected, "{toml_words}");
+    }
+    assert!(router("wait_for_checks").election.wait_for_checks);
+    assert!(!router("").election.wait_for_checks);
+}
+
+/// The defaults of `global_defs` hold where a router says nothing.
+#[test]
+fn defaults_of_all_routers() {
+    let global = "global_defs {\nvrrp_down_timer_adverts 4\nvrrp_lower_prio_no_advert\nvrrp_higher_prio_send_advert on\n\
+                  vrrp_owner_ignore_adverts\nvrrp_skip_check_adv_addr\nvrrp_check_unicast_src\nv3_checksum_as_v2\n\
+                  vrrp_mcast_group4 224.0.0.77\nvrrp_mcast_group6 ff02::77\n}\n";
+    let router = &quiet(&format!("{global}{}", conf("lower_prio_no_advert off"))).instances[0];
+    assert_eq!(
+        router.election,
+        Election {
+            down_timer_adverts: 4,
+            higher_priority_send_advert: true,
+            owner_ignores_adverts: true,
+            ..Election::default()
+        }
+    );
+    assert!(router.skip_address_check && router.checksum.without_pseudo_header);
+    let Transport::Multicast { group, .. } = router.transport else { panic!("{router:?}") };
+    assert_eq!(group.to_string(), "224.0.0.77");
+    let text = conf("unicast_peer {\n2001:db8::2\n}").replace("192.0.2.1", "2001:db8::1");
+    let router = &quiet(&format!("{global}{text}")).instances[0];
+    assert_eq!(router.transport, unicast(None, vec![peer("2001:db8::2")], 255, true));
+    let router = &quiet(&format!("{global}{}", conf("").replace("192.0.2.1", "fe80::1"))).instances[0];
+    let Transport::Multicast { group, .. } = router.transport else { panic!("{router:?}") };
+    assert_eq!((group.to_string(), router.version), ("ff02::77".to_owned(), VrrpVersion::V3));
+}
+
+#[test]
+fn the_addresses_tell_the_family() {
+    let text = conf("").replace("192.0.2.1", "fe80::1\n2001:db8::1/64");
+    let router = &quiet(&text).instances[0];
+    assert_eq!((router.id.family, router.version), (Family::V6, VrrpVersion::V3));
+    assert_eq!(router.id.to_string(), "eth0, VRID 7, IPv6");
+    assert_eq!(router.addresses.len(), 2);
+
+    let loaded = keepalived(&text.replace("virtual_router_id 7", "virtual_router_id 7\nversion 2"));
+    assert_eq!(brief(&loaded), ["warning C512 4:9"]);
+    assert_eq!(loaded.config.unwrap().instances[0].version, VrrpVersion::V3);
+
+    let mixed = text.replace("fe80::1", "fe80::1\n192.0.2.1");
+    let loaded = keepalived(&mixed);
+    assert_eq!(brief(&loaded), ["warning C512 6:1"]);
+    assert_eq!(loaded.config.unwrap().instances[0].addresses.len(), 2);
+    let loaded = toml(
+        "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\naddresses = [\"192.0.2.1\", \"2001:db8::1\"]\n",
+    );
+    assert_eq!(brief(&loaded), ["error C512 5:27"]);
+    assert_eq!(only(&loaded, Code::Combination).severity, Severity::Error);
+    // The same number may be used once in each family.
+    let both = conf("") + &text.replace("vrrp_instance A", "vrrp_instance B");
+    assert_eq!(quiet(&both).instances.len(), 2);
+}
+
+#[test]
+fn an_interface_may_be_left_out() {
+    let text = conf("unicast_src_ip 192.0.2.7\nvrf blue\nunicast_peer {\n192.0.2.2\n}").replace("interface eth0\n", "");
+    let router = &quiet(&text).instances[0];
+    assert_eq!((router.id.interface.as_deref(), router.vrf.as_deref()), (None, Some("blue")));
+    for (from, to) in
+        [("unicast_src_ip 192.0.2.7\n", ""), ("192.0.2.7", "fe80::7"), ("unicast_peer {\n192.0.2.2\n}", "")]
+    {
+        let text = text.replace(from, to);
+        let text =
+            if to.is_empty() { text } else { text.replace("192.0.2.1", "fe80::1").replace("192.0.2.2", "fe80::2") };
+        let loaded = keepalived(&text);
+        assert!(brief(&loaded).contains(&"error C404 1:15".to_owned()), "{text}\n{}", loaded.report.render(false));
+        assert_eq!(loaded.config, None, "{text}");
+    }
+}
+
+#[test]
+fn headers_prove_whom_adverts_are_from() {
+    let expected = Instance { authentication: Authentication::Header(Secret::new(b"secret".to_vec())), ..plain() };
+    assert_eq!(router("authentication {\nauth_type AH\nauth_pass secret\n}"), expected);
+    assert_eq!(ours("password = \"secret\"\nauthentication = \"header\""), expected);
+    let loaded = keepalived(&conf("authentication {\nauth_type AH\nauth_pass secret\n}\nstate MASTER\npriority 9"));
+    assert_eq!(loaded.config.unwrap().instances[0].start_as, StartAs::Backup);
+}
+
+/// Its peers would drop what it sends, and become active beside it.
+#[test]
+fn a_router_that_should_sign_its_adverts_is_refused() {
+    let loaded = keepalived(&conf("auth_hmac {\nkey 1 hunter2\nactive_key 1\n}"));
+    assert_eq!(brief(&loaded), ["error C512 7:1"]);
+    assert_eq!(loaded.config, None);
+    assert!(!loaded.report.render(false).contains("hunter"));
+}
+
+/// What holds in strict mode, said or not.
+#[test]
+fn strict_mode_forces() {
+    let strict = router("strict_mode");
+    assert!(strict.strict && !strict.accept);
+    assert!(strict.election.lower_priority_no_advert && strict.election.owner_ignores_adverts);
+    assert_eq!(strict.announcements.lower_priority.repeat, 0);
+    assert_eq!(strict.announcements.master.repeat, 5);
+    assert!(ours("strict = true\naccept = false").strict);
+    let owner = router("strict_mode\npriority 255");
+    assert!(owner.accept);
+    assert_eq!(owner.start_as, StartAs::Master);
+    let global = quiet(&format!("global_defs {{\nvrrp_strict\n}}\n{}", conf("strict_mode off")));
+    assert!(!global.instances[0].strict);
+    let none = conf("strict_mode").replace("192.0.2.1\n", "");
+    let loaded = keepalived(&none);
+    assert!(brief(&loaded).contains(&"error C513 1:15".to_owned()), "{:?}", brief(&loaded));
+    assert_eq!(loaded.config, None);
+    let loaded = keepalived(&conf("strict_mode").replace("192.0.2.1", "2001:db8::1"));
+    assert_eq!(brief(&loaded), ["warning C513 1:15"]);
+    let loaded = keepalived(&conf("strict_mode\nunicast_peer {\n192.0.2.2\n}"));
+    assert!(matches!(loaded.config.unwrap().instances[0].transport, Transport::Unicast { .. }));
+}
+
+#[test]
+fn an_owner_starts_as_master() {
+    assert_eq!(router("priority 255").start_as, StartAs::Master);
+    assert_eq!(router("priority 255\nstate BACKUP").start_as, StartAs::Backup);
+    assert!(!router("no_accept").accept);
+}

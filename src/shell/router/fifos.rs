@@ -1,0 +1,265 @@
+//! Named pipes that are told every change (`notify_fifo`, `vrrp_notify_fifo`), and the scripts that read them.
+//!
+//! Each pipe has a thread of its own, so that a full one delays nobody. It is opened for reading and writing, as keepalived
+//! does it: opening then never waits for a reader, and what is written before one comes is kept by the kernel. Lines that do
+//! not fit are held back, up to [`MOST_LINES`]; past that the oldest are dropped, and said to be.
+//!
+//! A pipe's script is started with the pipe and started again a second after it has ended by itself.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::process::Child;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, chown, mkfifo};
+use tracing::{error, warn};
+
+use super::scripts::child;
+use crate::model::{Command, Fifo, RouterSettings, RunAs};
+
+/// Lines that are held back for a pipe that is full.
+const MOST_LINES: usize = 4096;
+/// How long a stop waits for a full pipe.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a thread looks around while there is nothing to write.
+const LOOK: u16 = 1000;
+/// After a script has ended by itself, the time until it is started again.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// All pipes of the router.
+#[derive(Debug, Default)]
+pub(super) struct Fifos {
+    pipes: Vec<Pipe>,
+}
+
+#[derive(Debug)]
+struct Pipe {
+    fifo: Fifo,
+    lines: Sender<String>,
+    thread: JoinHandle<()>,
+}
+
+impl Fifos {
+    /// Makes the pipes be those that are configured. One that stays is not touched.
+    pub(super) fn configure(&mut self, settings: &RouterSettings, user: Option<&RunAs>, secure: bool) {
+        let wanted: Vec<&Fifo> = settings.notify_fifo.iter().chain(&settings.router_fifo).collect();
+        self.pipes.retain(|pipe| wanted.contains(&&pipe.fifo));
+        for fifo in wanted {
+            if self.pipes.iter().any(|pipe| pipe.fifo == *fifo) {
+                continue;
+            }
+            match start(fifo.clone(), user.cloned(), secure) {
+                Ok(pipe) => self.pipes.push(pipe),
+                Err(problem) => error!("nobody is told through {}: {problem}", fifo.path),
+            }
+        }
+    }
+
+    /// Tells every pipe. Never waits.
+    pub(super) fn tell(&self, line: &str) {
+        for pipe in &self.pipes {
+            let _ = pipe.lines.send(line.to_owned());
+        }
+    }
+
+    /// Lets the pipes take what they can for a moment, and ends their scripts.
+    pub(super) fn stop(&mut self) {
+        let threads: Vec<_> = self.pipes.drain(..).map(|pipe| pipe.thread).collect();
+        for thread in threads {
+            // It does not panic; and if it did, there would be nothing to do about it now.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start(fifo: Fifo, user: Option<RunAs>, secure: bool) -> Result<Pipe, String> {
+    let (file, made) = open(&fifo, user.as_ref())?;
+    let (lines, inbox) = mpsc::channel();
+    let mut writer = Writer {
+        path: fifo.path.clone(),
+        file,
+        made,
+        waiting: VecDeque::new(),
+        dropped: 0,
+        script: fifo.script.clone(),
+        user,
+        secure,
+        child: None,
+        start_at: fifo.script.is_some().then(Instant::now),
+    };
+    let thread = thread::Builder::new()
+        .name("fifo".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || writer.run(&inbox))
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    Ok(Pipe { fifo, lines, thread })
+}
+
+/// Opens a pipe, which is made if it is not there. Says whether it was.
+fn open(fifo: &Fifo, user: Option<&RunAs>) -> Result<(File, bool), String> {
+    let path = fifo.path.as_str();
+    let made = match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR) {
+        Ok(()) => true,
+        Err(Errno::EEXIST) => false,
+        Err(errno) => return Err(format!("cannot make the named pipe: {}", errno.desc())),
+    };
+    let kind = fs::symlink_metadata(path).map_err(|error| error.to_string())?.file_type();
+    if !kind.is_fifo() {
+        return Err("there is a file of this name that is not a named pipe; move it away".to_owned());
+    }
+    if made && let Some(owner) = fifo.owner.as_ref().or(user) {
+        let (uid, gid) = child::identify(owner).map_err(|outcome| outcome.to_string())?;
+        chown(path, Some(uid), Some(gid)).map_err(|errno| format!("cannot give it to {}: {errno}", owner.user))?;
+    }
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+    file.map(|file| (file, made)).map_err(|error| format!("cannot open the named pipe: {error}"))
+}
+
+/// One pipe's thread.
+struct Writer {
+    path: String,
+    file: File,
+    /// It was made by us, and is removed by us.
+    made: bool,
+    waiting: VecDeque<String>,
+    /// Lines that were dropped since one could be written.
+    dropped: u64,
+    script: Option<Command>,
+    user: Option<RunAs>,
+    secure: bool,
+    child: Option<Child>,
+    /// When the script is to be started.
+    start_at: Option<Instant>,
+}
+
+impl Writer {
+    fn run(&mut self, inbox: &Receiver<String>) {
+        let mut open = true;
+        while open {
+            self.care_for_script();
+            open = self.gather(inbox, Duration::from_millis(u64::from(LOOK)));
+            self.write();
+        }
+        let until = Instant::now() + STOP_PATIENCE;
+        while !self.waiting.is_empty() && Instant::now() < until {
+            let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
+            let _ = poll(&mut fds, PollTimeout::from(50_u8));
+            self.write();
+        }
+        self.end_script();
+        if self.made {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// Takes what came; waits for it only if nothing waits for the pipe. `false`: no more will come.
+    fn gather(&mut self, inbox: &Receiver<String>, patience: Duration) -> bool {
+        if self.waiting.is_empty() {
+            match inbox.recv_timeout(patience) {
+                Ok(line) => self.hold(line),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            }
+        } else {
+            let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
+            let _ = poll(&mut fds, PollTimeout::from(LOOK / 10));
+        }
+        loop {
+            match inbox.try_recv() {
+                Ok(line) => self.hold(line),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn hold(&mut self, line: String) {
+        if self.waiting.len() >= MOST_LINES {
+            self.waiting.pop_front();
+            self.dropped += 1;
+            if self.dropped == 1 {
+                warn!(
+                    "nobody reads {}: it is full, and the oldest of {MOST_LINES} waiting lines are dropped",
+                    self.path
+                );
+            }
+        }
+        self.waiting.push_back(line);
+    }
+
+    fn write(&mut self) {
+        while let Some(line) = self.waiting.front() {
+            // A line is shorter than PIPE_BUF: it is written whole or not at all (pipe(7)).
+            match self.file.write(line.as_bytes()) {
+                Ok(_) => {
+                    self.waiting.pop_front();
+                    if self.dropped > 0 {
+                        warn!("{} is read again; {} lines were dropped", self.path, self.dropped);
+                        self.dropped = 0;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    error!("cannot write to {}: {error}", self.path);
+                    self.waiting.clear();
+                }
+            }
+        }
+    }
+
+    fn care_for_script(&mut self) {
+        let Some(script) = &self.script else { return };
+        if let Some(child) = &mut self.child
+            && let Ok(Some(status)) = child.try_wait()
+        {
+            warn!("the script that reads {} has ended ({status}); starting it again", self.path);
+            self.child = None;
+            self.start_at = Some(Instant::now() + RESTART);
+        }
+        if self.start_at.is_some_and(|at| at <= Instant::now()) {
+            let mut words = script.words.clone();
+            words.push(self.path.clone());
+            match child::start(&words, script.user.as_ref().or(self.user.as_ref()), self.secure) {
+                Ok(child) => {
+                    self.child = Some(child);
+                    self.start_at = None;
+                }
+                Err(outcome) => {
+                    error!("the script that is to read {}: {outcome}", self.path);
+                    // What cannot be run now cannot be run in a second; a reload tries again.
+                    self.start_at = None;
+                }
+            }
+        }
+    }
+
+    /// SIGTERM, a moment to read what is there, SIGKILL.
+    fn end_script(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let Ok(pid) = i32::try_from(child.id()) else { return };
+        let until = Instant::now() + STOP_PATIENCE;
+        let _ = killpg(Pid::from_raw(pid), Signal::SIGTERM);
+        while Instant::now() < until {
+            match child.try_wait() {
+                Ok(Some(_)) => return,
+                Ok(None) | Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        let _ = child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use std::io::{BufRead, BufReader};
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn settings(path: &std::path::Path, script: Option<&str>) -> RouterSettings {
+    let script = script.map(|script| Command {
+        words: vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned(), "reader".to_owned()],
+        user: None,
+    });
+    let fifo = Fifo { path: path.display().to_string(), owner: None, script };
+    RouterSettings { notify_fifo: Some(fifo), ..RouterSettings::default() }
+}
+
+fn wait(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < LONG, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn lines_wait_for_their_reader_and_keep_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let mut fifos = Fifos::default();
+    fifos.configure(&settings(&path, None), None, false);
+    // More than a pipe holds, fewer than are held back.
+    let told: Vec<String> =
+        (0..3000).map(|number| format!("INSTANCE \"a\" MASTER {number} {}\n", "x".repeat(40))).collect();
+    for line in &told {
+        fifos.tell(line);
+    }
+    let mut reader = BufReader::new(File::open(&path).unwrap());
+    for line in &told {
+        let mut read = String::new();
+        reader.read_line(&mut read).unwrap();
+        assert_eq!(read, *line);
+    }
+    // The same configuration does not touch it.
+    fifos.configure(&settings(&path, None), None, false);
+    fifos.tell("again\n");
+    let mut read = String::new();
+    reader.read_line(&mut read).unwrap();
+    assert_eq!(read, "again\n");
+    fifos.stop();
+    assert!(!path.exists(), "what we made we remove");
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_delays_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fifos = Fifos::default();
+    fifos.configure(&settings(&folder.path().join("pipe"), None), None, false);
+    for _ in 0..20_000 {
+        fifos.tell(&"x".repeat(100));
+    }
+    fifos.stop();
+}
+
+#[test]
+fn a_script_reads_what_it_is_told_and_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("pipe"), folder.path().join("log"));
+    let script =
+        format!("while read line; do echo \"$line\" >> {}; test \"$line\" = end && exit 3; done < $1", log.display());
+    let mut fifos = Fifos::default();
+    fifos.configure(&settings(&path, Some(&script)), None, false);
+    let read = || fs::read_to_string(&log).unwrap_or_default();
+    fifos.tell("one\n");
+    fifos.tell("end\n");
+    wait("the first lines", || read() == "one\nend\n");
+    fifos.tell("two\n");
+    wait("a second life", || read() == "one\nend\ntwo\n");
+    fifos.stop();
+}
+
+#[test]
+fn a_file_of_that_name_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "precious").unwrap();
+    let mut fifos = Fifos::default();
+    fifos.configure(&settings(&path, None), None, false);
+    fifos.tell("line\n");
+    fifos.stop();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+}
