@@ -70,7 +70,7 @@ impl Router {
             match self.place(entry, address) {
                 Some(place) if self.is_present(&place) => adopted.push(place),
                 Some(place) if entry.waiting.contains(&place) => {}
-                Some(place) => missing.push((place, virtual_form(address))),
+                Some(place) => missing.push((place, without_detection(address))),
                 // A link of our own is on its way.
                 None if self.link_is_coming(entry, address) => {}
                 None => {
@@ -166,7 +166,7 @@ impl Router {
         for entry in self.instances.iter().filter(|entry| entry.is_active()) {
             for address in entry.virtual_addresses() {
                 if let Some(place) = self.place(entry, address).filter(|place| entry.added.contains(place)) {
-                    forms.insert(place, virtual_form(address));
+                    forms.insert(place, without_detection(address));
                 }
             }
         }
@@ -182,7 +182,7 @@ impl Router {
         for entry in self.instances.iter().filter(|entry| entry.is_active()) {
             for address in entry.virtual_addresses() {
                 let Some(place) = self.place(entry, address) else { continue };
-                let address = virtual_form(address);
+                let address = without_detection(address);
                 let v6 = address.address.is_ipv6();
                 match before.get(&place) {
                     Some(old) if alike(old, &address) => {}
@@ -289,9 +289,9 @@ impl Router {
     }
 }
 
-/// A virtual address as it goes on: it was somebody else's a moment ago, so the detection of duplicates would keep it
-/// unusable for a second, or for good.
-fn virtual_form(address: &VirtualAddress) -> VirtualAddress {
+/// An address as it goes on. A virtual one was somebody else's a moment ago, so the detection of duplicates would keep it
+/// unusable for a second, or for good; keepalived does without it for all.
+pub(super) fn without_detection(address: &VirtualAddress) -> VirtualAddress {
     let mut address = address.clone();
     address.options.no_dad |= address.address.is_ipv6();
     address

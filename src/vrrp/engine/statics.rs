@@ -84,7 +84,7 @@ impl Router {
                     // What was there before us and was lost is ours from now on.
                     entry.ours = Some(place);
                     entry.found = None;
-                    let address = entry.address.clone();
+                    let address = super::addresses::without_detection(&entry.address);
                     let instance = Arc::from(NOBODY);
                     self.outputs.push_back(Output::AddAddress { instance, index: place.index, address });
                 }

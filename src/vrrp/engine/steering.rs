@@ -349,7 +349,7 @@ impl Router {
         if held.retry_at.is_some() {
             return;
         }
-        let resolved = self.resolve(held);
+        let resolved = self.resolve(held).and_then(|links| self.all_on(links));
         let moved = held.ours && held.presence != Presence::No && resolved.as_ref().is_ok_and(|new| *new != held.links);
         if held.presence == Presence::Yes && !moved {
             return;
@@ -360,10 +360,10 @@ impl Router {
         let links = match resolved {
             Ok(links) => links,
             Err(name) => {
-                // Tried again when links change; a link that is not there has no routes.
+                // Tried again when links change; a link that is not there, or is switched off, has no routes.
                 held.presence = Presence::No;
                 held.tried_at = None;
-                let problem = format!("interface {name} does not exist; waiting for it to appear");
+                let problem = format!("interface {name} does not exist or is switched off; waiting for it");
                 self.steering_problem(at, &owner, problem);
                 return;
             }
@@ -403,6 +403,12 @@ impl Router {
                 route.hops.iter().map(hop).collect()
             }
         }
+    }
+
+    /// The same numbers, if all those links are switched on; else the name of one that is not.
+    fn all_on(&self, links: Vec<u32>) -> Result<Vec<u32>, String> {
+        let off = links.iter().filter_map(|index| self.links.get(index)).find(|link| !link.enabled);
+        off.map_or(Ok(links.clone()), |link| Err(link.name.clone()))
     }
 
     fn steering_owner(&self, held: &Held) -> Arc<str> {

@@ -187,7 +187,7 @@ fn a_link_that_flaps_loses_no_route() {
     let words = steering(bench.pass(LONG));
     assert!(
         words.contains(
-            &"! a: cannot add route 10.9.1.0/24 dev eth1: interface eth1 does not exist; waiting for it to appear; \
+            &"! a: cannot add route 10.9.1.0/24 dev eth1: interface eth1 does not exist or is switched off; waiting for it; \
               trying again until it works"
                 .to_owned()
         ),
