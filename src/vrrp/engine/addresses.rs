@@ -256,6 +256,7 @@ impl Router {
 
     /// The kernel has told an address back: what stood in its way no longer does.
     pub(super) fn confirmed(&mut self, address: &HostAddress) {
+        self.static_confirmed(address);
         for entry in self.instances.iter_mut().filter(|entry| entry.retry_at.is_none()) {
             if entry.added.contains(address) {
                 entry.address_problem = None;

@@ -470,6 +470,7 @@ impl Router {
                     }
                     self.addresses.remove(&index);
                     self.steering_link_gone(index);
+                    self.statics_link_gone(index);
                     self.forwarding.remove(&index);
                     self.unknown_vrids.retain(|(at, _, _), _| *at != index);
                     self.settle(now);

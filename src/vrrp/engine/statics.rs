@@ -38,7 +38,7 @@ impl Router {
         }
         for place in before.into_iter().filter_map(|old| old.ours) {
             let none = self.instances.len();
-            if self.is_present(&place) && !self.is_wished(&place, none) {
+            if self.is_present(&place) && (self.is_static(&place) || !self.is_wished(&place, none)) {
                 self.remove(place);
             }
         }
@@ -71,9 +71,12 @@ impl Router {
                     self.static_problem(at, problem);
                 }
                 Some(place) if present => {
-                    let found = entry.ours != Some(place);
+                    // A router may have put it on, and have it no more.
+                    let ours =
+                        entry.ours == Some(place) || self.instances.iter().any(|entry| entry.added.contains(&place));
                     if let Some(entry) = self.statics.get_mut(at) {
-                        entry.found = found.then_some(place);
+                        entry.ours = ours.then_some(place);
+                        entry.found = (!ours).then_some(place);
                         entry.problem = None;
                     }
                 }
@@ -105,11 +108,23 @@ impl Router {
 
     /// The kernel refused one.
     pub(super) fn static_failed(&mut self, place: &HostAddress, error: &str, now: Instant) {
+        // Asked for before it was heard that the link is gone, which is told by itself.
+        let is_gone = !self.links.contains_key(&place.index);
         for at in 0..self.statics.len() {
             let Some(entry) = self.statics.get_mut(at).filter(|entry| entry.ours == Some(*place)) else { continue };
             entry.ours = None;
+            if is_gone {
+                continue;
+            }
             entry.retry_at = Some(now + ADDRESS_RETRY);
             self.static_problem(at, error.to_owned());
+        }
+    }
+
+    /// The kernel has told one back.
+    pub(super) fn static_confirmed(&mut self, place: &HostAddress) {
+        for entry in self.statics.iter_mut().filter(|entry| entry.ours == Some(*place)) {
+            entry.problem = None;
         }
     }
 
@@ -128,6 +143,15 @@ impl Router {
                 let what = format!("{}/{}", place.address, place.prefix_len);
                 self.outputs.push_back(Output::Event(Event::SteeringPutBack { owner, what }));
             }
+        }
+    }
+
+    /// Nothing that was in the way of addresses on a link is in their way on one of the same name that is new.
+    pub(super) fn statics_link_gone(&mut self, index: u32) {
+        for entry in self.statics.iter_mut().filter(|entry| entry.ours.is_some_and(|place| place.index == index)) {
+            entry.ours = None;
+            entry.retry_at = None;
+            entry.put_back_at = None;
         }
     }
 

@@ -290,6 +290,57 @@ fn static_state_comes_at_start_is_put_back_and_goes_at_the_end() {
 }
 
 #[test]
+fn a_static_address_that_changes_is_made_anew() {
+    let mut bench = Bench::new(Vec::new());
+    let one = |address| StaticState { addresses: vec![address], ..StaticState::default() };
+    statics(&mut bench, one(static_address(70, "eth0")));
+    let label = VirtualAddress { label: Some("eth0:1".to_owned()), ..static_address(70, "eth0") };
+    assert_eq!(statics(&mut bench, one(label)), ["remove 10.0.0.70", "add 10.0.0.70"]);
+    assert_eq!(without_events(bench.input(Input::Stop)), ["remove 10.0.0.70", "stopped"]);
+}
+
+#[test]
+fn a_static_address_that_was_a_routers_goes_at_the_end() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.pass(LONG);
+    assert_eq!(bench.roles(), [Role::Active]);
+    let router = RouterSettings {
+        statics: StaticState { addresses: vec![static_address(51, "eth0")], ..StaticState::default() },
+        ..RouterSettings::default()
+    };
+    let other = Instance { addresses: vec![vip(60)], ..instance("a", 51) };
+    let config = Config { router, instances: vec![other], ..Config::default() };
+    let words = without_events(bench.input(Input::Configure(Arc::new(config))));
+    assert!(!words.iter().any(|word| word.ends_with(" 10.0.0.51") && !word.starts_with("arp")), "{words:?}");
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(words, ["send 51 prio 0", "remove 10.0.0.60", "remove 10.0.0.51", "stopped"]);
+}
+
+#[test]
+fn a_static_address_on_a_link_made_anew_does_not_wait() {
+    let mut bench = Bench::new(Vec::new());
+    bench.input(Input::Link(link(5, "eth5", true)));
+    let only = StaticState { addresses: vec![static_address(70, "eth5")], ..StaticState::default() };
+    assert_eq!(statics(&mut bench, only), ["add 10.0.0.70"]);
+    for index in 6..9 {
+        // The kernel takes the address off before it tells of the link; to put it back is refused then.
+        let place = host(index - 1, Ipv4Addr::new(10, 0, 0, 70), 32);
+        bench.input(Input::AddressGone(place));
+        let words = bench.input(Input::LinkGone { index: index - 1 });
+        assert_eq!(
+            words,
+            ["! static_ipaddress: cannot add 10.0.0.70/32: interface eth5 does not exist; waiting for it to appear; \
+                 trying again until it works"]
+        );
+        let instance = Arc::from("");
+        let late = Input::AddFailed { instance, address: place, error: "No such device".to_owned() };
+        assert_eq!(bench.input(late), Vec::<String>::new());
+        assert_eq!(without_events(bench.input(Input::Link(link(index, "eth5", true)))), ["add 10.0.0.70"]);
+        assert_eq!(bench.input(Input::Address(HostAddress { index, ..place })), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_refused_static_address_is_tried_again() {
     let mut bench = Bench::new(Vec::new());
     bench.refuses = true;
