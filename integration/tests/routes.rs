@@ -40,7 +40,8 @@ fn state(node: &Node) -> String {
     let addresses =
         addresses.lines().map(str::trim).filter(|line| line.starts_with("inet") || line.starts_with("valid"));
     let mut lines: Vec<String> = routes.lines().chain(rules.lines()).map(|line| line.trim().to_owned()).collect();
-    lines.extend(addresses.map(str::to_owned));
+    // We write down whose they are, which this keepalived does not.
+    lines.extend(addresses.map(|line| line.replace(" proto 0x70", "")));
     // A lifetime that runs is some seconds shorter in one of the two.
     let runs = |word: &str| word.ends_with("sec") && word.starts_with(|first: char| first.is_ascii_digit());
     let steady = |line: &String| {
@@ -293,16 +294,34 @@ native_test! {
         let conf = instance(
             "virtual_routes {\n 10.1.0.0/24 via 192.168.20.1 dev em2 protocol static\n 10.2.0.0/24 via 192.168.20.1 dev em2\n }\n",
         );
-        let mut ours = Ipvsd::start(&node, &conf);
+        node.add_address("em2", "10.70.0.1/24");
+        let statics = |addresses: &str| {
+            format!(
+                "static_ipaddress {{\n {addresses} }}\n\
+                 static_routes {{\n 10.71.0.0/24 via 192.168.20.1 dev em2\n }}\n\
+                 static_rules {{\n from 10.71.0.0/24 table 71 preference 71\n }}\n{conf}"
+            )
+        };
+        let on = |text: &str| node.has_address("em2", text.parse().unwrap());
+        let first = "10.70.0.1/24 dev em2\n 10.72.0.1/24 dev em2\n 2001:db8:72::1/64 dev em2\n";
+        let mut ours = Ipvsd::start(&node, &statics(&format!("{first} 10.73.0.1/24 dev em2\n")));
         wait_until(LONG, "the route", || has("10.2.0.0/24"));
+        wait_until(LONG, "the address", || on("10.73.0.1"));
         ours.daemon().kill();
-        assert!(has("10.2.0.0/24"));
+        let rules = || node.sh("ip rule");
+        assert!(has("10.2.0.0/24") && has("10.71.0.0/24") && rules().contains("10.71.0.0/24") && on("10.72.0.1"));
+        // The next one has another configuration.
+        node.write("/etc/keepalived/keepalived.conf", statics(first).as_str());
         ours.spawn_again();
         ours.wait_answering();
-        holds_for(Duration::from_secs(5), "the route stays", || has("10.2.0.0/24"));
+        wait_until(LONG, "what it does not name gone", || !on("10.73.0.1"));
+        holds_for(Duration::from_secs(5), "all else stays", || {
+            has("10.2.0.0/24") && has("10.71.0.0/24") && on("10.72.0.1") && on("2001:db8:72::1")
+        });
         ours.stop();
-        assert!(!has("10.2.0.0/24"));
-        assert!(has("10.1.0.0/24"));
+        assert!(!has("10.2.0.0/24") && !has("10.71.0.0/24") && !rules().contains("10.71.0.0/24"));
+        assert!(!on("10.72.0.1") && !on("2001:db8:72::1"));
+        assert!(has("10.1.0.0/24") && on("10.70.0.1"));
     }
 
     fn secondaries_survive_their_primary() {

@@ -22,7 +22,9 @@ use netlink_packet_core::{
     NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
     NetlinkPayload, NlasIterator, ParseableParametrized,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope, CacheInfo};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
+};
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -48,6 +50,10 @@ const IFLA_IFNAME: u16 = 3;
 const IFINFO_LEN: usize = 16;
 // include/uapi/linux/netlink.h
 const NLMSGERR_ATTR_MSG: u16 = 1;
+
+/// Who put an address on, as the kernel keeps it (`IFA_PROTO` of include/uapi/linux/if_addr.h, from Linux 5.18; older ones
+/// forget it): so that we know our own again. The number is VRRP's among IP's protocols; nobody else is known to use it.
+const OWN_ADDRESS: AddressProtocol = AddressProtocol::Other(112);
 
 /// Times that a dump is read again because something changed while it was read.
 const DUMP_ATTEMPTS: usize = 8;
@@ -241,6 +247,26 @@ impl Requests {
             .collect())
     }
 
+    /// Addresses that carry our number: a predecessor put them on.
+    pub(super) fn own_addresses(&mut self) -> Result<Vec<HostAddress>, Refused> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let mut found = Vec::new();
+            let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+            let whole = self.dump_each(message, |kind, payload| {
+                if let Ok(RouteNetlinkMessage::NewAddress(message)) =
+                    RouteNetlinkMessage::parse_with_param(payload, kind)
+                    && message.attributes.contains(&AddressAttribute::Protocol(OWN_ADDRESS))
+                {
+                    found.extend(host_address(&message));
+                }
+            })?;
+            if whole {
+                return Ok(found);
+            }
+        }
+        Err(Refused::Restless)
+    }
+
     /// Sends, and gives the message's sequence number.
     fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<u32> {
         self.sequence = self.sequence.wrapping_add(1).max(1);
@@ -351,6 +377,7 @@ fn new_address(index: u32, address: &VirtualAddress) -> AddressMessage {
     let peer = address.peer.unwrap_or(address.address);
     let mut message = address_message(index, address.address, peer, address.prefix_len);
     message.header.scope = AddressScope::from(address.scope);
+    message.attributes.push(AddressAttribute::Protocol(OWN_ADDRESS));
     message.attributes.extend(address.label.clone().map(AddressAttribute::Label));
     message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
     let options = address.options;

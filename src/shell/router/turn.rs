@@ -158,6 +158,7 @@ impl Loop {
         self.resync();
         self.read_forwarding();
         self.tell_uptime();
+        self.tell_left();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -456,6 +457,14 @@ impl Loop {
     fn tell_uptime(&mut self) {
         let uptime = clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         self.router.handle(Input::Uptime(uptime), Instant::now());
+    }
+
+    /// Tells which addresses a predecessor left. Where they cannot be read they count as somebody else's.
+    fn tell_left(&mut self) {
+        match self.requests.own_addresses() {
+            Ok(left) => self.router.handle(Input::Left(left), Instant::now()),
+            Err(error) => warn!("cannot tell which addresses are our own from before: {error}"),
+        }
     }
 
     /// Reads which interfaces forward IPv6 packets.

@@ -1,6 +1,6 @@
 //! Virtual addresses: what is on the host, what is to be on it, and who must be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,8 +83,9 @@ impl Router {
             }
         }
         let instance = Arc::clone(&entry.name);
-        if let Some(entry) = self.instances.get_mut(at).filter(|entry| !entry.is_owner()) {
-            entry.added.extend(adopted);
+        if let Some(entry) = self.instances.get_mut(at) {
+            let owner = entry.is_owner();
+            entry.added.extend(adopted.into_iter().filter(|place| !owner || self.left.contains(place)));
         }
         let mut added = Vec::new();
         for (place, address) in missing {
@@ -150,6 +151,22 @@ impl Router {
             }
         }
         self.outputs.extend(found);
+    }
+
+    /// Takes off what a predecessor put on for a configuration that was another: nothing names the address any more,
+    /// wherever and with whichever length.
+    pub(super) fn remove_left(&mut self) {
+        let statics = &self.config.router.statics.addresses;
+        let wishes = self.wishes();
+        let of_links = wishes.iter().flat_map(|wish| &wish.addresses);
+        let others: BTreeSet<_> = of_links.chain(statics).map(|address| address.address).collect();
+        let named = |place: &HostAddress| self.virtual_ones.contains(&place.address) || others.contains(&place.address);
+        let gone: Vec<HostAddress> =
+            self.left.iter().filter(|place| self.is_present(place) && !named(place)).copied().collect();
+        for address in gone {
+            self.outputs.push_back(Output::Event(Event::LeftRemoved { address }));
+            self.remove(address);
+        }
     }
 
     /// Whether a router other than the one given wants this address on (it is active, or inherits it), or the host does.

@@ -59,6 +59,7 @@ impl Router {
         if !self.configured {
             self.configured = true;
             self.tell_inheritance();
+            self.remove_left();
         }
     }
 

@@ -227,6 +227,11 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// At the start an address of a predecessor's was on the host that the configuration does not name.
+    LeftRemoved {
+        /// The address.
+        address: HostAddress,
+    },
 }
 
 impl Event {
@@ -238,6 +243,7 @@ impl Event {
             Self::ScriptChanged { ok, .. } => !*ok,
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
+            | Self::LeftRemoved { .. }
             | Self::SteeringOn { .. }
             | Self::UnknownVrid { .. }
             | Self::LinkMade { .. }
@@ -293,6 +299,11 @@ impl fmt::Display for Event {
             Self::AddressInherited { instance, address } => write!(
                 f,
                 "{instance}: {}/{} is on this host already; it stays until another master is heard",
+                address.address, address.prefix_len
+            ),
+            Self::LeftRemoved { address } => write!(
+                f,
+                "{}/{} was left by an earlier run, and the configuration does not name it: it is removed",
                 address.address, address.prefix_len
             ),
             Self::AddFailed { instance, error } => write!(f, "{instance}: {error}; trying again every second"),

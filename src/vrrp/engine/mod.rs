@@ -199,6 +199,9 @@ pub enum Input<'a> {
     SteeringNews(SteeringNews),
     /// Such news were lost.
     SteeringNewsLost,
+    /// Addresses on the host that a predecessor of ours put on; told before the first configuration, after
+    /// [`Input::Addresses`].
+    Left(Vec<HostAddress>),
 }
 
 /// A socket that is needed.
@@ -399,6 +402,8 @@ pub struct Router {
     firewall: Firewall,
     firewall_problem: Option<String>,
     statics: Vec<statics::Static>,
+    /// What a predecessor put on.
+    left: BTreeSet<HostAddress>,
     /// Routes and rules of the configuration, in its order.
     steering: Vec<steering::Held>,
     /// Those that the configuration no longer has, until what it has is on.
@@ -514,6 +519,7 @@ impl Router {
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
             Input::SteeringNews(news) => self.steering_news(&news, now),
             Input::SteeringNewsLost => self.steering_unknown(now),
+            Input::Left(left) => self.left.extend(left),
         }
     }
 

@@ -71,9 +71,10 @@ impl Router {
                     self.static_problem(at, problem);
                 }
                 Some(place) if present => {
-                    // A router may have put it on, and have it no more.
-                    let ours =
-                        entry.ours == Some(place) || self.instances.iter().any(|entry| entry.added.contains(&place));
+                    // A router may have put it on, and have it no more; or a predecessor did.
+                    let ours = entry.ours == Some(place)
+                        || self.left.contains(&place)
+                        || self.instances.iter().any(|entry| entry.added.contains(&place));
                     if let Some(entry) = self.statics.get_mut(at) {
                         entry.ours = ours.then_some(place);
                         entry.found = (!ours).then_some(place);

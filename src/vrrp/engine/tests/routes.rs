@@ -341,6 +341,28 @@ fn a_static_address_on_a_link_made_anew_does_not_wait() {
 }
 
 #[test]
+fn what_a_killed_predecessor_put_on_is_ours() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    let at = |last| host(2, Ipv4Addr::new(10, 0, 0, last), 32);
+    bench.input(Input::Addresses(vec![host(2, OWN, 24), at(51), at(70), at(71), at(80), at(81)]));
+    bench.input(Input::Left(vec![at(51), at(70), at(80)]));
+    let router = RouterSettings {
+        statics: StaticState {
+            addresses: vec![static_address(70, "eth0"), static_address(71, "eth0")],
+            ..StaticState::default()
+        },
+        ..RouterSettings::default()
+    };
+    let config = Config { router, instances: vec![instance("a", 51)], ..Config::default() };
+    // What nobody names goes at once, if it was ours; the virtual one stays until it is known who is master.
+    let words = without_events(bench.input(Input::Configure(Arc::new(config))));
+    assert_eq!(words, ["listen 1", "remove 10.0.0.80"]);
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(words, ["remove 10.0.0.51", "remove 10.0.0.70", "stopped"]);
+}
+
+#[test]
 fn a_refused_static_address_is_tried_again() {
     let mut bench = Bench::new(Vec::new());
     bench.refuses = true;
