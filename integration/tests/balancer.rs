@@ -81,6 +81,7 @@ impl Running {
             events,
             seed: 7,
             services: Arc::default(),
+            roles: Arc::default(),
         };
         let handle = node.enter(|| spawn(options)).unwrap();
         assert_eq!(told.recv_timeout(LONG), Ok(BalancerEvent::Ready));

@@ -756,6 +756,7 @@ frontend plain
                 events,
                 seed: 1,
                 services: Arc::clone(&board),
+                roles: Arc::default(),
             };
             (node.enter(|| balancer::spawn(options)).unwrap(), told)
         };

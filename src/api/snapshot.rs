@@ -244,6 +244,8 @@ pub struct BalancerView {
     pub services: Vec<ServiceView>,
     /// Entries of the kernel's table that are not ours.
     pub foreign_services: u32,
+    /// Sync daemons that run or should: the master first.
+    pub sync_daemons: Vec<SyncDaemonView>,
     /// Steps given to the kernel since the start.
     pub steps_applied: u64,
     /// ... of which failed.
@@ -266,6 +268,32 @@ pub struct KernelView {
     /// Size of its connection table.
     pub connection_table_size: Option<u32>,
     /// What is wrong, and what to do, if something is.
+    pub problem: Option<String>,
+}
+
+/// One of the kernel's sync daemons, which copy connections from director to director. Each setting is as the kernel has it,
+/// or, where the daemon does not run, as the configuration wants it: `None` is the kernel's own choice then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncDaemonView {
+    /// `master`: sends connections; `backup`: takes them in.
+    pub role: String,
+    /// Interface.
+    pub interface: String,
+    /// Daemons of different numbers do not hear each other.
+    pub id: u32,
+    /// Bytes of a message at most.
+    pub max_length: Option<u16>,
+    /// UDP port.
+    pub port: Option<u16>,
+    /// Time to live of the messages.
+    pub ttl: Option<u8>,
+    /// Multicast group.
+    pub group: Option<String>,
+    /// Ours, or somebody else's.
+    pub ours: bool,
+    /// Runs.
+    pub present: bool,
+    /// What is wrong with it, if something is.
     pub problem: Option<String>,
 }
 

@@ -14,6 +14,7 @@
 //! Whatever the cause, the way to the kernel leads through `settle`.
 
 mod checks;
+mod daemons;
 mod kernel;
 mod watched;
 
@@ -73,6 +74,13 @@ pub enum Input {
     Probed(ProbeId, Outcome),
     /// A probe has come so far.
     Reached(ProbeId, Stage),
+    /// A virtual router is active now, or is not.
+    Role {
+        /// Its name.
+        router: String,
+        /// It owns its addresses.
+        active: bool,
+    },
     /// [`Balancer::poll_timeout`] has passed.
     Wake,
     /// Come to a clean end.
@@ -174,6 +182,7 @@ pub struct Balancer {
     missing_told: bool,
     counts: Counts,
     watched: Watched,
+    daemons: daemons::Daemons,
 }
 
 impl Balancer {
@@ -207,6 +216,7 @@ impl Balancer {
             missing_told: false,
             counts: Counts::default(),
             watched: Watched::default(),
+            daemons: daemons::Daemons::default(),
         }
     }
 
@@ -226,13 +236,17 @@ impl Balancer {
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
             (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
+            (Life::Running, Input::Role { router, active }) => self.role(router, active),
             (Life::Running, Input::Wake) => {
                 self.wake_checks();
                 self.wake_kernel();
             }
             (Life::Stopping, Input::Wake) => self.wake_kernel(),
             (Life::Running, Input::Stop) => self.stop(),
-            (Life::Stopping, Input::Configure(_) | Input::Probed(..) | Input::Reached(..) | Input::Stop)
+            (
+                Life::Stopping,
+                Input::Configure(_) | Input::Probed(..) | Input::Reached(..) | Input::Role { .. } | Input::Stop,
+            )
             | (
                 Life::Stopped,
                 Input::Configure(_)
@@ -241,6 +255,7 @@ impl Balancer {
                 | Input::Applied(_)
                 | Input::Probed(..)
                 | Input::Reached(..)
+                | Input::Role { .. }
                 | Input::Wake
                 | Input::Stop,
             ) => {}
@@ -251,6 +266,7 @@ impl Balancer {
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.tell_services();
+            self.tell_daemons();
             self.settle();
         }
         self.outputs.pop_front()
@@ -271,6 +287,7 @@ impl Balancer {
         let roster = Roster::new(config, Some(&self.roster), &mut self.random, self.now);
         self.replace_roster(roster);
         self.watch_services();
+        self.forget_routers();
         self.troubles.clear();
         self.fights.clear();
         self.suspect = None;
@@ -299,6 +316,7 @@ impl Balancer {
             || !self.ledger.is_empty()
             || config.global.exclusive
             || config.global.timeouts != Timeouts::default()
+            || config.global.sync_daemon.is_some()
     }
 
     fn stop(&mut self) {
@@ -359,7 +377,7 @@ impl Balancer {
         self.counts
     }
 
-    /// What the kernel refused about a service, server or the timeouts.
+    /// What the kernel refused about a service, a server, the timeouts or a sync daemon.
     #[must_use]
     pub fn problem(&self, subject: Subject) -> Option<&str> {
         self.troubles.problem(subject)

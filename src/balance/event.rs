@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::daemons::{SyncRole, SyncSettings};
 use crate::check::{Obstacle, Outcome};
 use crate::model::{ServerKey, ServiceKey};
 
@@ -69,6 +70,22 @@ pub enum Event {
         /// Which.
         service: ServiceKey,
     },
+    /// A sync daemon runs that is not ours. Told once.
+    ForeignDaemon {
+        /// Which half.
+        role: SyncRole,
+        /// How it runs.
+        found: SyncSettings,
+        /// Ours of that role cannot run because of it.
+        in_the_way: bool,
+    },
+    /// The interface of a sync daemon was deleted and made again: it has to be started again.
+    DaemonLost {
+        /// Which half.
+        role: SyncRole,
+        /// Its interface.
+        interface: String,
+    },
 }
 
 /// How much a person should care.
@@ -92,6 +109,8 @@ impl Event {
             | Self::NotTried { .. }
             | Self::Drift { .. }
             | Self::Fight { .. }
+            | Self::ForeignDaemon { .. }
+            | Self::DaemonLost { .. }
             | Self::Unread(_) => Gravity::Warning,
             Self::Refused { .. } | Self::KernelMissing(_) => Gravity::Error,
         }
@@ -125,6 +144,19 @@ impl fmt::Display for Event {
             Self::Unread(reason) => write!(f, "the kernel's table could not be read: {reason}"),
             Self::Shared { service } => {
                 write!(f, "service {service} stays in the kernel: other programs have servers there")
+            }
+            Self::DaemonLost { role, interface } => {
+                write!(
+                    f,
+                    "{interface} is another interface than the one that sync daemon {role} began on: it is started again"
+                )
+            }
+            Self::ForeignDaemon { role, found, in_the_way } => {
+                write!(f, "another program runs a sync daemon {role} ({found}): it is left alone")?;
+                if *in_the_way {
+                    write!(f, ", and ours waits; `ipvsadm --stop-daemon {role}` ends it")?;
+                }
+                Ok(())
             }
         }
     }

@@ -12,17 +12,22 @@
 //! boot 6c0f2f1e-... netns 4026531840
 //! service tcp 192.0.2.1:80
 //! server 10.0.0.1:80
-//! end 2
+//! daemon master
+//! end 3
 //! ```
+//!
+//! Sync daemons are claimed one by one, each before it is started or because it was found just as it is wished for: the
+//! kernel has room for one of each role only, and a name in the configuration would claim somebody else's.
 //!
 //! The stamp names the boot and the network namespace whose table is meant. Another boot's ledger says nothing about this
 //! one's table. The count at the end shows a file that was cut short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
+use super::daemons::SyncRole;
 use super::table::Table;
 use crate::model::{Config, Family, Protocol, ServerKey, ServiceKey};
 
@@ -32,10 +37,11 @@ const HEAD: &str = "ipvsd ledger 1";
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stamp(pub String);
 
-/// The services and servers that are ours.
+/// The services, servers and sync daemons that are ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ledger {
     services: BTreeMap<ServiceKey, Vec<ServerKey>>,
+    daemons: BTreeSet<SyncRole>,
 }
 
 /// The text is not a ledger.
@@ -56,7 +62,7 @@ impl fmt::Display for InvalidLedger {
 impl std::error::Error for InvalidLedger {}
 
 impl Ledger {
-    /// Everything that a configuration names.
+    /// Every service and server that a configuration names.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let entry = |service: &crate::model::ServiceConfig| {
@@ -65,13 +71,13 @@ impl Ledger {
             servers.dedup();
             (service.key, servers)
         };
-        Self { services: config.services.iter().map(entry).collect() }
+        Self { services: config.services.iter().map(entry).collect(), daemons: BTreeSet::new() }
     }
 
     /// Nothing is ours.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.services.is_empty()
+        self.services.is_empty() && self.daemons.is_empty()
     }
 
     /// The service is ours.
@@ -84,6 +90,23 @@ impl Ledger {
     #[must_use]
     pub fn has_server(&self, service: ServiceKey, server: ServerKey) -> bool {
         self.services.get(&service).is_some_and(|servers| servers.binary_search(&server).is_ok())
+    }
+
+    /// The sync daemon of that role is ours.
+    #[must_use]
+    pub fn has_daemon(&self, role: SyncRole) -> bool {
+        self.daemons.contains(&role)
+    }
+
+    /// Some sync daemon is ours.
+    #[must_use]
+    pub fn has_daemons(&self) -> bool {
+        !self.daemons.is_empty()
+    }
+
+    /// From now on the sync daemon of that role is ours. Returns whether that is new.
+    pub fn claim_daemon(&mut self, role: SyncRole) -> bool {
+        self.daemons.insert(role)
     }
 
     /// Takes in what another ledger names. Returns whether that was anything new.
@@ -105,7 +128,9 @@ impl Ledger {
             mine.sort_unstable();
             grew |= mine.len() != before;
         }
-        grew
+        let before = self.daemons.len();
+        self.daemons.extend(&other.daemons);
+        grew || self.daemons.len() != before
     }
 
     /// Forgets what is neither in `keep` nor in the table. Returns whether anything was forgotten.
@@ -124,14 +149,18 @@ impl Ledger {
             shrank |= !stays;
             stays
         });
-        shrank
+        let before = self.daemons.len();
+        let found = table.daemons.as_ref();
+        self.daemons.retain(|role| keep.has_daemon(*role) || found.is_none_or(|found| found.of(*role).is_some()));
+        shrank || self.daemons.len() != before
     }
 
     /// As text, with a stamp.
     #[must_use]
     pub fn to_text(&self, stamp: &Stamp) -> String {
         use fmt::Write;
-        let entries: usize = self.services.values().map(|servers| servers.len() + 1).sum();
+        let services: usize = self.services.values().map(|servers| servers.len() + 1).sum();
+        let entries = services + self.daemons.len();
         let mut text = String::with_capacity(64 + entries * 32);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{HEAD}\n{}", stamp.0);
@@ -140,6 +169,9 @@ impl Ledger {
             for server in servers {
                 let _ = writeln!(text, "server {server}");
             }
+        }
+        for daemon in &self.daemons {
+            let _ = writeln!(text, "daemon {daemon}");
         }
         let _ = writeln!(text, "end {entries}");
         text
@@ -158,7 +190,7 @@ impl Ledger {
             None => return Err(invalid(1, "the file is empty")),
         }
         let Some((_, stamp)) = lines.next() else { return Err(invalid(2, "the stamp is missing")) };
-        let mut services = BTreeMap::new();
+        let (mut services, mut daemons) = (BTreeMap::new(), BTreeSet::new());
         let mut current: Option<(ServiceKey, Vec<ServerKey>)> = None;
         let mut entries = 0_usize;
         let mut last = 2;
@@ -177,13 +209,18 @@ impl Ledger {
                     servers.push(ServerKey { address: server.ip(), port: server.port() });
                     entries += 1;
                 }
+                "daemon" => {
+                    let role = SyncRole::ALL.into_iter().find(|role| role.to_string() == rest);
+                    daemons.insert(role.ok_or(invalid(line, "not a sync daemon"))?);
+                    entries += 1;
+                }
                 "end" if rest.parse() == Ok(entries) => {
                     services.extend(current.take());
                     for servers in services.values_mut() {
                         servers.sort_unstable();
                         servers.dedup();
                     }
-                    return Ok((Stamp(stamp.to_owned()), Self { services }));
+                    return Ok((Stamp(stamp.to_owned()), Self { services, daemons }));
                 }
                 "end" => return Err(invalid(line, "the number of entries is another than the file says")),
                 _ => return Err(invalid(line, "an unknown word")),

@@ -7,10 +7,11 @@
 //!                                          ledger: which entries are ours
 //! ```
 //!
-//! [`Balancer`] is the engine that turns the wheel: it is told configurations, dumps, probe outcomes and what became of
-//! its steps, and says what to do next. It knows no socket and no clock. A verdict, a reload, drift, start and stop all end in the same
+//! [`Balancer`] is the engine that turns the wheel: it is told configurations, dumps, probe outcomes, routers' roles
+//! and what became of its steps, and says what to do next. It knows no socket and no clock. A verdict, a reload, drift, start and stop all end in the same
 //! place, `Balancer::settle`, which compares and orders at most one batch at a time.
 
+mod daemons;
 mod desired;
 mod engine;
 mod event;
@@ -22,6 +23,7 @@ mod table;
 mod timers;
 mod trouble;
 
+pub use daemons::{SyncDaemons, SyncRole, SyncSettings};
 pub use desired::{Health, wish};
 pub use engine::{Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
 pub use event::{Event, Gravity};

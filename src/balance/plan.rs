@@ -2,10 +2,12 @@
 //!
 //! For each service that stays: first itself, then servers that come or get more, then servers that get less, then those
 //! that go. So at any moment it has all the servers that it will have, or more. Services that go come last of all. What differs
-//! in settings is an edit in place: no step takes away an entry that stays.
+//! in settings is an edit in place: no step takes away an entry that stays. Sync daemons come at the very end, since the stop
+//! of one keeps the kernel from all else of IPVS for up to a second.
 
 use std::fmt;
 
+use super::daemons::{SyncDaemons, SyncRole, SyncSettings};
 use super::ledger::Ledger;
 use super::table::{Service, Table, TimeoutSeconds};
 use crate::model::{ServerKey, ServerSettings, ServiceKey, ServiceSettings, Timeouts, Weight};
@@ -63,6 +65,18 @@ pub enum Step {
     },
     /// Set those connection timeouts that are given.
     SetTimeouts(Timeouts),
+    /// Start a sync daemon.
+    StartDaemon {
+        /// Which half.
+        role: SyncRole,
+        /// How.
+        settings: Box<SyncSettings>,
+    },
+    /// Stop a sync daemon.
+    StopDaemon {
+        /// Which half.
+        role: SyncRole,
+    },
 }
 
 impl Step {
@@ -76,7 +90,7 @@ impl Step {
             | Self::EditServer { service, .. }
             | Self::DeleteServer { service, .. }
             | Self::DeleteService { service } => Some(*service),
-            Self::SetTimeouts(_) => None,
+            Self::SetTimeouts(_) | Self::StartDaemon { .. } | Self::StopDaemon { .. } => None,
         }
     }
 
@@ -87,9 +101,27 @@ impl Step {
             Self::AddServer { server, .. } | Self::EditServer { server, .. } | Self::DeleteServer { server, .. } => {
                 Some(*server)
             }
-            Self::AddService { .. } | Self::EditService { .. } | Self::DeleteService { .. } | Self::SetTimeouts(_) => {
-                None
-            }
+            Self::AddService { .. }
+            | Self::EditService { .. }
+            | Self::DeleteService { .. }
+            | Self::SetTimeouts(_)
+            | Self::StartDaemon { .. }
+            | Self::StopDaemon { .. } => None,
+        }
+    }
+
+    /// The sync daemon that it touches.
+    #[must_use]
+    pub fn daemon(&self) -> Option<SyncRole> {
+        match self {
+            Self::StartDaemon { role, .. } | Self::StopDaemon { role } => Some(*role),
+            Self::AddService { .. }
+            | Self::EditService { .. }
+            | Self::AddServer { .. }
+            | Self::EditServer { .. }
+            | Self::DeleteServer { .. }
+            | Self::DeleteService { .. }
+            | Self::SetTimeouts(_) => None,
         }
     }
 
@@ -102,7 +134,9 @@ impl Step {
             | Self::EditService { .. }
             | Self::AddServer { .. }
             | Self::EditServer { .. }
-            | Self::SetTimeouts(_) => false,
+            | Self::SetTimeouts(_)
+            | Self::StartDaemon { .. }
+            | Self::StopDaemon { .. } => false,
         }
     }
 
@@ -141,6 +175,10 @@ impl Step {
                 put(&mut timeouts.tcp_fin, set.tcp_fin_secs);
                 put(&mut timeouts.udp, set.udp_secs);
             }
+            Self::StartDaemon { role, settings } => {
+                table.daemons.get_or_insert_default().put(*role, Some(SyncSettings::clone(settings)));
+            }
+            Self::StopDaemon { role } => table.daemons.get_or_insert_default().put(*role, None),
         }
     }
 }
@@ -173,11 +211,12 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// Counts for one line of log: services and servers added, edited and deleted.
+    /// Counts for one line of log: services and servers added, edited and deleted; sync daemons started and stopped.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut counts = [("add", 0, 0), ("edit", 0, 0), ("delete", 0, 0)];
-        let mut other = 0;
+        let mut timeouts = false;
+        let mut daemons = Vec::new();
         for step in &self.steps {
             let [add, edit, delete] = &mut counts;
             match step {
@@ -187,7 +226,8 @@ impl Plan {
                 Step::EditServer { .. } => edit.2 += 1,
                 Step::DeleteService { .. } => delete.1 += 1,
                 Step::DeleteServer { .. } => delete.2 += 1,
-                Step::SetTimeouts(_) => other += 1,
+                Step::SetTimeouts(_) => timeouts = true,
+                Step::StartDaemon { .. } | Step::StopDaemon { .. } => daemons.push(step.to_string()),
             }
         }
         let mut parts: Vec<_> = counts
@@ -199,9 +239,11 @@ impl Plan {
                 (services, servers) => format!("{verb} {services} services and {servers} servers"),
             })
             .collect();
-        if other > 0 {
+        if timeouts {
             parts.push("set timeouts".to_owned());
         }
+        // Four at most.
+        parts.append(&mut daemons);
         if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
     }
 }
@@ -221,13 +263,15 @@ pub struct Planner<'a> {
     cuts: Vec<Step>,
     steps: Vec<Step>,
     last: Vec<Step>,
+    daemons: Vec<Step>,
 }
 
 impl<'a> Planner<'a> {
     /// Nothing may be deleted but what the ledger names, or, where the table is `exclusive`ly ours, anything.
     #[must_use]
     pub fn new(ledger: &'a Ledger, exclusive: bool) -> Self {
-        Self { ledger, exclusive, edits: Vec::new(), cuts: Vec::new(), steps: Vec::new(), last: Vec::new() }
+        let (edits, cuts, steps, last, daemons) = Default::default();
+        Self { ledger, exclusive, edits, cuts, steps, last, daemons }
     }
 
     /// Steps for a service that is wished for.
@@ -316,10 +360,33 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Steps for sync daemons: first those that come, so that no connection is missed between two roles, then those that go,
+    /// then those that run in another way than is wished for. Where either side is not known nothing is done. An exclusive
+    /// table has no daemons of others where the configuration names any.
+    pub fn daemons(&mut self, observed: Option<&SyncDaemons>, desired: Option<&SyncDaemons>) {
+        let (Some(found), Some(wish)) = (observed, desired) else { return };
+        let ours = |role| self.ledger.has_daemon(role) || self.exclusive && !wish.is_empty();
+        let (mut stops, mut changes) = (Vec::new(), Vec::new());
+        for role in SyncRole::ALL {
+            let start = |to: &SyncSettings| Step::StartDaemon { role, settings: Box::new(to.clone()) };
+            match (found.of(role), wish.of(role)) {
+                (None, Some(to)) => self.daemons.push(start(to)),
+                (Some(from), Some(to)) if ours(role) && (found.lost.contains(&role) || !to.is_met_by(role, from)) => {
+                    changes.extend([Step::StopDaemon { role }, start(to)]);
+                }
+                (Some(_), None) if ours(role) => stops.push(Step::StopDaemon { role }),
+                (None | Some(_), None) | (Some(_), Some(_)) => {}
+            }
+        }
+        self.daemons.append(&mut stops);
+        self.daemons.append(&mut changes);
+    }
+
     /// The plan.
     #[must_use]
     pub fn finish(mut self) -> Plan {
         self.steps.append(&mut self.last);
+        self.steps.append(&mut self.daemons);
         Plan { steps: self.steps }
     }
 }

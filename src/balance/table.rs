@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::daemons::SyncDaemons;
 use crate::model::{ServerKey, ServerSettings, ServiceKey, ServiceSettings};
 
 /// The kernel's connection timeouts in seconds (`IPVS_CMD_ATTR_TIMEOUT_*`).
@@ -22,6 +23,8 @@ pub struct Table {
     pub services: BTreeMap<ServiceKey, Service>,
     /// Timeouts, where they were read.
     pub timeouts: Option<TimeoutSeconds>,
+    /// Sync daemons, where they were read.
+    pub daemons: Option<SyncDaemons>,
 }
 
 /// A service of a table.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::daemons::SyncRole;
 use super::plan::Step;
 use super::table::Table;
 use crate::model::{ServerKey, ServiceKey};
@@ -19,6 +20,8 @@ pub enum Subject {
     Service(ServiceKey),
     /// A server of a service.
     Server(ServiceKey, ServerKey),
+    /// The sync daemon of a role.
+    Daemon(SyncRole),
 }
 
 impl Subject {
@@ -28,7 +31,7 @@ impl Subject {
         match (step.service(), step.server()) {
             (Some(service), Some(server)) => Self::Server(service, server),
             (Some(service), None) => Self::Service(service),
-            (None, _) => Self::Timeouts,
+            (None, _) => step.daemon().map_or(Self::Timeouts, Self::Daemon),
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use ipvs_sys::{
     Counters, DestinationEntry, Dump, DumpError, Family, Forwarding, Info, Ipvs, Netmask, OpenError, RequestError,
-    ServiceEntry, ServiceFlags, ServiceId, ServiceSettings,
+    ServiceEntry, ServiceFlags, ServiceId, ServiceSettings, SyncDaemon,
 };
 
-use crate::api::{BalancerView, CountersView, KernelView, ServerHealth, ServerView, ServiceView};
+use crate::api::{BalancerView, CountersView, KernelView, ServerHealth, ServerView, ServiceView, SyncDaemonView};
 
 /// Times that a dump is tried before it is given up because the table changes all the time.
 const TRIES: u32 = 5;
@@ -50,7 +50,10 @@ pub fn read() -> Result<BalancerView, KernelViewError> {
         view.servers = (0..).zip(&rows).map(|(position, row)| server(row, position)).collect();
         services.push(view);
     }
-    Ok(BalancerView { kernel, services, ..BalancerView::default() })
+    let daemons = patiently(|| ipvs.daemons())?;
+    let mut sync_daemons: Vec<_> = daemons.iter().map(sync_daemon).collect();
+    sync_daemons.sort_by_key(|daemon| daemon.role != "master");
+    Ok(BalancerView { kernel, services, sync_daemons, ..BalancerView::default() })
 }
 
 /// Dumps again where the table changed under the dump.
@@ -173,6 +176,24 @@ pub fn forwarding(forwarding: Forwarding) -> &'static str {
         Forwarding::DirectRoute => "Route",
         Forwarding::Bypass => "Bypass",
         Forwarding::Other(_) => "Unknown",
+    }
+}
+
+/// A sync daemon that runs, as somebody else's.
+#[must_use]
+pub fn sync_daemon(found: &SyncDaemon) -> SyncDaemonView {
+    let SyncDaemon { role, interface, sync_id, max_length, group, port, ttl } = found;
+    SyncDaemonView {
+        role: role.to_string(),
+        interface: interface.as_str().to_owned(),
+        id: *sync_id,
+        max_length: *max_length,
+        port: *port,
+        ttl: *ttl,
+        group: group.map(|group| group.to_string()),
+        ours: false,
+        present: true,
+        problem: None,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod files;
 pub mod kernel_view;
 pub mod log;
 mod probe;
+pub mod role_board;
 pub mod router;
 pub mod scheduling;
 pub mod service_board;

@@ -6,7 +6,7 @@ use std::thread;
 
 use ipvsd::api::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, InstanceView, KernelView, LoopView,
-    ServerHealth, ServerView, ServiceView, Snapshot, SysctlState, SysctlView, TrackView,
+    ServerHealth, ServerView, ServiceView, Snapshot, SyncDaemonView, SysctlState, SysctlView, TrackView,
 };
 use ipvsd::shell::control::server::{ControlHandle, ControlRequest, Options, serve};
 use tempfile::TempDir;
@@ -156,6 +156,21 @@ pub(crate) fn server(address: &str, port: u16, position: u32) -> ServerView {
     }
 }
 
+pub(crate) fn sync_daemon(role: &str) -> SyncDaemonView {
+    SyncDaemonView {
+        role: role.to_owned(),
+        interface: "eth1".to_owned(),
+        id: 51,
+        max_length: Some(1472),
+        port: Some(8848),
+        ttl: Some(1),
+        group: Some("224.0.0.81".to_owned()),
+        ours: true,
+        present: true,
+        problem: None,
+    }
+}
+
 /// A daemon with nothing to do.
 pub(crate) fn idle() -> Snapshot {
     let running = LoopView { running: true, ..LoopView::default() };
@@ -209,6 +224,7 @@ pub(crate) fn healthy() -> Snapshot {
             ..service("tcp", "192.168.10.100", 80, 1)
         },
     ];
+    snapshot.balancer.sync_daemons = vec![sync_daemon("master")];
     snapshot.sysctls = vec![SysctlView {
         name: "net.ipv4.ip_forward".to_owned(),
         wanted: "1".to_owned(),
@@ -276,6 +292,19 @@ pub(crate) fn troubled() -> Snapshot {
         }],
         ..server("192.168.10.81", 8443, 1)
     };
+    snapshot.balancer.sync_daemons = vec![
+        SyncDaemonView {
+            interface: "eth9".to_owned(),
+            max_length: None,
+            port: None,
+            ttl: None,
+            group: None,
+            present: false,
+            problem: Some("there is no such interface".to_owned()),
+            ..sync_daemon("master")
+        },
+        SyncDaemonView { id: 7, ours: false, ..sync_daemon("backup") },
+    ];
     let services = &mut snapshot.balancer.services;
     services[0].persistence_secs = Some(300);
     services[0].persistence_prefix = Some(24);

@@ -41,6 +41,7 @@ fn a_kernel_without_ipvs() {
         problem: Some("this kernel has no IPVS: `modprobe ip_vs`; virtual routers run without it".to_owned()),
         ..KernelView::default()
     };
+    snapshot.balancer.sync_daemons[0].present = false;
     for service in &mut snapshot.balancer.services {
         service.present = false;
         service.counters = None;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
+use crate::balance::daemons::SyncDaemons;
 use crate::balance::desired;
 use crate::balance::event::Event;
 use crate::balance::ledger::Ledger;
@@ -89,18 +90,20 @@ impl Balancer {
         for subject in self.troubles.due(self.now) {
             match subject {
                 Subject::Service(service) | Subject::Server(service, _) if self.roster.mark_key(service) => {}
+                Subject::Daemon(_) => self.daemons.dirty = true,
                 Subject::Service(_) | Subject::Server(..) | Subject::Timeouts => self.compare_all = true,
             }
         }
     }
 
-    pub(super) fn read(&mut self, table: Table) {
+    pub(super) fn read(&mut self, mut table: Table) {
         let Kernel::Reading { look, asked_at } = self.kernel else { return };
         if std::mem::take(&mut self.missing_told) {
             self.outputs.push_back(Output::Event(Event::KernelBack));
         }
         self.look_at = self.now + self.drift_interval.max((self.now - asked_at) * LOOK_SHARE);
         self.kernel = Kernel::Known;
+        self.watch_links(&mut table);
         match (self.life, look) {
             (Life::Running, Look::Drift) => self.drift(table),
             (Life::Running, Look::Fresh) => {
@@ -116,7 +119,7 @@ impl Balancer {
     }
 
     fn drift(&mut self, table: Table) {
-        if self.roster.has_dirty() || self.compare_all {
+        if self.roster.has_dirty() || self.compare_all || self.daemons.dirty {
             // Our own work comes first; it would look like somebody else's.
             self.suspect = None;
             return;
@@ -157,6 +160,7 @@ impl Balancer {
         if !plan.is_empty() {
             self.counts.repairs += 1;
             self.outputs.push_back(Output::Event(Event::Drift { summary: plan.summary() }));
+            self.claim_daemons(&plan);
             self.apply(plan, Purpose::Repair);
         }
     }
@@ -170,7 +174,7 @@ impl Balancer {
                 return self.stopped();
             }
         }
-        if missing && self.roster.config.services.is_empty() {
+        if missing && self.roster.config.services.is_empty() && self.roster.config.global.sync_daemon.is_none() {
             // Without IPVS nothing of ours can be left either.
             self.observed = Table::default();
             self.kernel = Kernel::Unneeded;
@@ -205,13 +209,15 @@ impl Balancer {
         }
         let plan = if std::mem::take(&mut self.compare_all) {
             self.roster.take_dirty();
+            self.daemons.dirty = false;
             self.whole_plan(&self.observed)
-        } else if self.roster.has_dirty() {
+        } else if self.roster.has_dirty() || self.daemons.dirty {
             let dirty = self.roster.take_dirty();
             self.plan_of(&dirty)
         } else {
             Plan::default()
         };
+        self.claim_daemons(&plan);
         if plan.is_empty() { self.conclude() } else { self.apply(plan, Purpose::Wish) }
     }
 
@@ -233,6 +239,9 @@ impl Balancer {
             match outcome {
                 StepOutcome::Done => {
                     step.apply_to(&mut self.observed);
+                    if let Some(role) = step.daemon() {
+                        self.daemon_changed(role);
+                    }
                     if purpose == Purpose::Wish {
                         self.troubles.solved(Subject::of(step));
                     }
@@ -305,6 +314,7 @@ impl Balancer {
         for (key, service) in &self.observed.services {
             planner.leftover(*key, service);
         }
+        planner.daemons(self.observed.daemons.as_ref(), Some(&SyncDaemons::default()));
         let plan = planner.finish();
         let left = |(key, service): &(&ServiceKey, &crate::balance::Service)| {
             self.ledger.has_service(**key)
@@ -322,16 +332,19 @@ impl Balancer {
         self.stopped();
     }
 
-    fn plan_of(&self, dirty: &[u32]) -> Plan {
+    fn plan_of(&mut self, dirty: &[u32]) -> Plan {
         let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
         for place in dirty {
             compare(&mut planner, &self.roster, *place, &self.observed);
+        }
+        if std::mem::take(&mut self.daemons.dirty) {
+            planner.daemons(self.observed.daemons.as_ref(), self.wished_daemons().as_ref());
         }
         self.without_troubles(planner.finish(), &self.observed)
     }
 
     fn whole_plan(&self, table: &Table) -> Plan {
-        self.without_troubles(whole_plan(&self.roster, table, &self.ledger), table)
+        self.without_troubles(whole_plan(&self.roster, table, &self.ledger, self.wished_daemons().as_ref()), table)
     }
 
     fn without_troubles(&self, mut plan: Plan, table: &Table) -> Plan {
@@ -345,7 +358,7 @@ impl Balancer {
         let mut ledger = self.ledger.clone();
         ledger.absorb(&Ledger::of(config));
         let roster = Roster::new(Arc::clone(config), Some(&self.roster), &mut self.random.clone(), self.now);
-        whole_plan(&roster, table, &ledger)
+        whole_plan(&roster, table, &ledger, self.previewed_daemons(config).as_ref())
     }
 }
 
@@ -356,7 +369,7 @@ fn compare(planner: &mut Planner<'_>, roster: &Roster, place: u32, table: &Table
     }
 }
 
-fn whole_plan(roster: &Roster, table: &Table, ledger: &Ledger) -> Plan {
+fn whole_plan(roster: &Roster, table: &Table, ledger: &Ledger, daemons: Option<&SyncDaemons>) -> Plan {
     let global = &roster.config.global;
     let mut planner = Planner::new(ledger, global.exclusive);
     planner.timeouts(table.timeouts, &global.timeouts);
@@ -366,5 +379,6 @@ fn whole_plan(roster: &Roster, table: &Table, ledger: &Ledger) -> Plan {
     for (key, service) in table.services.iter().filter(|(key, _)| !roster.is_configured(**key)) {
         planner.leftover(*key, service);
     }
+    planner.daemons(table.daemons.as_ref(), daemons);
     planner.finish()
 }

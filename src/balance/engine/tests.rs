@@ -12,6 +12,8 @@ use crate::model::{
     ServiceConfig, ServiceKey, ServiceSettings, TrackService, Weight,
 };
 
+mod daemons;
+
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
 
@@ -27,6 +29,8 @@ struct World {
     obstacle: Option<Obstacle>,
     /// Schedulers that this kernel was not built with.
     unbuilt: BTreeSet<Scheduler>,
+    /// Interfaces that are not there.
+    unplugged: BTreeSet<String>,
     /// Answers to the next batch are lost, though it was done.
     lose_answers: bool,
     /// The kernel keeps this forwarding method whatever it is told.
@@ -58,6 +62,7 @@ impl World {
             dead: BTreeSet::new(),
             obstacle: None,
             unbuilt: BTreeSet::new(),
+            unplugged: BTreeSet::new(),
             lose_answers: false,
             keeps: None,
             steps: Vec::new(),
@@ -130,6 +135,20 @@ impl World {
                 }
             }
             (Step::EditService { .. } | Step::DeleteService { .. }, Some(_)) | (Step::SetTimeouts(_), _) => {}
+            (Step::StartDaemon { role, settings }, _) => {
+                assert!(written.has_daemon(*role), "made before it was written down");
+                if table.daemons.as_ref().is_some_and(|daemons| daemons.of(*role).is_some()) {
+                    return stale();
+                }
+                if self.unplugged.contains(&settings.interface) {
+                    return StepOutcome::Refused(format!("no interface {}", settings.interface));
+                }
+            }
+            (Step::StopDaemon { role }, _) => {
+                if table.daemons.as_ref().is_none_or(|daemons| daemons.of(*role).is_none()) {
+                    return stale();
+                }
+            }
             (Step::AddServer { service, server, .. }, Some(found)) => {
                 assert!(written.has_server(*service, *server), "made before it was written down");
                 if found.server(*server).is_some() {

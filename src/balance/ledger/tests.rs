@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::balance::Service;
+use crate::balance::{Service, SyncDaemons};
 use crate::model::{Forwarding, ServerConfig, ServerSettings, ServiceConfig, ServiceSettings, Weight};
 
 fn config(services: &[(&str, &[&str])]) -> Config {
@@ -33,7 +33,7 @@ fn table(services: &[(&str, &[&str])]) -> Table {
         let servers = service.servers.into_iter().map(|server| (server.key, Some(server.settings)));
         (service.key, Service::new(Some(service.settings), servers.collect()))
     });
-    Table { services: services.collect(), timeouts: None }
+    Table { services: services.collect(), ..Table::default() }
 }
 
 const ALL: &[(&str, &[&str])] = &[
@@ -46,7 +46,8 @@ const ALL: &[(&str, &[&str])] = &[
 
 #[test]
 fn text_and_back() {
-    let (ledger, stamp) = (Ledger::of(&config(ALL)), Stamp("boot 1 netns 2".to_owned()));
+    let (mut ledger, stamp) = (Ledger::of(&config(ALL)), Stamp("boot 1 netns 2".to_owned()));
+    assert!(ledger.claim_daemon(SyncRole::Backup) && !ledger.claim_daemon(SyncRole::Backup));
     let text = ledger.to_text(&stamp);
     assert!(
         text.starts_with("ipvsd ledger 1\nboot 1 netns 2\nservice tcp 192.0.2.1:80\nserver 10.0.0.1:80\n"),
@@ -54,6 +55,17 @@ fn text_and_back() {
     );
     assert_eq!(Ledger::from_text(&text), Ok((stamp.clone(), ledger)));
     assert_eq!(Ledger::from_text(&Ledger::default().to_text(&stamp)), Ok((stamp, Ledger::default())));
+}
+
+#[test]
+fn a_daemon_is_forgotten_when_it_is_seen_to_be_gone() {
+    let mut ledger = Ledger::default();
+    assert!(ledger.claim_daemon(SyncRole::Master));
+    assert!(!ledger.is_empty() && !ledger.prune(&Ledger::default(), &Table::default()), "nobody looked");
+    let looked = Table { daemons: Some(SyncDaemons::default()), ..Table::default() };
+    assert!(ledger.prune(&Ledger::default(), &looked) && ledger.is_empty());
+    let text = "ipvsd ledger 1\nboot 1\ndaemon both\nend 1\n";
+    assert_eq!(Ledger::from_text(text), Err(InvalidLedger { line: 3, problem: "not a sync daemon" }));
 }
 
 #[test]

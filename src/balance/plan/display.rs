@@ -30,6 +30,8 @@ impl fmt::Display for Step {
                 let words = named.into_iter().filter_map(|(name, secs)| secs.map(|secs| format!("{name} {secs} s")));
                 write!(f, "set timeouts: {}", Listed(words.collect()))
             }
+            Self::StartDaemon { role, settings } => write!(f, "start sync daemon {role} ({settings})"),
+            Self::StopDaemon { role } => write!(f, "stop sync daemon {role}"),
         }
     }
 }

@@ -48,8 +48,11 @@ fn table(observed: bool) -> impl Strategy<Value = Table> {
     let service = (odd(observed, service_settings()), servers).prop_map(|(settings, servers)| {
         Service::new(settings, servers.into_iter().map(|(key, server)| (server_key(key), server)).collect())
     });
-    btree_map((0..10_u8).prop_map(service_key), service, 0..8)
-        .prop_map(|services| Table { services, timeouts: Some(TimeoutSeconds { tcp: 900, tcp_fin: 120, udp: 300 }) })
+    btree_map((0..10_u8).prop_map(service_key), service, 0..8).prop_map(|services| Table {
+        services,
+        timeouts: Some(TimeoutSeconds { tcp: 900, tcp_fin: 120, udp: 300 }),
+        ..Table::default()
+    })
 }
 
 /// A ledger as the engine makes it: all that is wished for, and some of what was found.
@@ -95,6 +98,8 @@ fn kernel(table: &mut Table, step: &Step) -> Result<(), String> {
         }
         (Step::AddServer { .. } | Step::EditServer { .. } | Step::DeleteServer { .. }, None) => false,
         (Step::SetTimeouts(_), _) => true,
+        (Step::StartDaemon { role, .. }, _) => table.daemons.as_ref().is_none_or(|found| found.of(*role).is_none()),
+        (Step::StopDaemon { role }, _) => table.daemons.as_ref().is_some_and(|found| found.of(*role).is_some()),
     };
     if !ok {
         return Err(format!("the kernel would refuse: {step}"));
@@ -213,6 +218,8 @@ fn steps_read_as_the_dry_run_prints_them() {
         Step::EditServer { service, server, from: Some(more), to: ServerSettings { forwarding: gue, ..settings } },
         Step::DeleteServer { service, server },
         Step::DeleteService { service: ServiceKey::Fwmark { family: Family::V6, mark: NonZeroU32::MIN } },
+        Step::StartDaemon { role: SyncRole::Backup, settings: Box::new(sync("eth0", 51)) },
+        Step::StopDaemon { role: SyncRole::Master },
     ];
     assert_eq!(
         Plan { steps: steps.to_vec() }.to_string(),
@@ -225,12 +232,83 @@ fn steps_read_as_the_dry_run_prints_them() {
          edit server 192.168.10.81:8443 of tcp 192.0.2.5:80: weight 1 -> 5, upper-threshold 100\n\
          edit server 192.168.10.81:8443 of tcp 192.0.2.5:80: TUN gue:6080 remcsum, weight 5 -> 1, no NAT, no upper-threshold 100\n\
          delete server 192.168.10.81:8443 from tcp 192.0.2.5:80\n\
-         delete service fwmark 1 IPv6\n"
+         delete service fwmark 1 IPv6\n\
+         start sync daemon backup (eth0, id 51)\n\
+         stop sync daemon master\n"
     );
     assert_eq!(
         Plan { steps: steps.to_vec() }.summary(),
-        "add 1 services and 1 servers, edit 3 services and 2 servers, delete 1 services and 1 servers, set timeouts"
+        "add 1 services and 1 servers, edit 3 services and 2 servers, delete 1 services and 1 servers, set timeouts, \
+         start sync daemon backup (eth0, id 51), stop sync daemon master"
     );
+}
+
+fn sync(interface: &str, id: u32) -> SyncSettings {
+    SyncSettings { interface: interface.to_owned(), id, max_len: None, port: None, ttl: None, group: None }
+}
+
+fn daemons() -> impl Strategy<Value = SyncDaemons> {
+    let daemon = || proptest::option::of((0..2_u32).prop_map(|id| sync("eth0", id)));
+    (daemon(), daemon()).prop_map(|(master, backup)| SyncDaemons { master, backup, ..SyncDaemons::default() })
+}
+
+proptest! {
+    #[test]
+    fn daemons_lead_from_any_to_any_and_others_stay(
+        found in daemons(), wish in daemons(), ours in vec(any::<bool>(), 2), exclusive in any::<bool>(),
+    ) {
+        let mut ledger = Ledger::default();
+        for (role, ours) in SyncRole::ALL.into_iter().zip(ours) {
+            if ours {
+                ledger.claim_daemon(role);
+            }
+        }
+        let plan = |found: &SyncDaemons| {
+            let mut planner = Planner::new(&ledger, exclusive);
+            planner.daemons(Some(found), Some(&wish));
+            planner.finish()
+        };
+        let first = plan(&found);
+        let mut table = Table { daemons: Some(found.clone()), ..Table::default() };
+        for step in &first.steps {
+            kernel(&mut table, step).map_err(TestCaseError::fail)?;
+        }
+        let now = table.daemons.unwrap_or_default();
+        prop_assert!(plan(&now).is_empty(), "the second plan is not empty: {}", plan(&now));
+        for role in SyncRole::ALL {
+            let mine = ledger.has_daemon(role) || exclusive && !wish.is_empty() || found.of(role).is_none();
+            prop_assert_eq!(now.of(role), if mine { wish.of(role) } else { found.of(role) });
+            // What fits is not touched.
+            prop_assert!(found.of(role) != wish.of(role) || first.steps.iter().all(|step| step.daemon() != Some(role)));
+        }
+    }
+}
+
+#[test]
+fn daemons_come_last_the_new_role_before_the_old() {
+    let mut ledger = Ledger::default();
+    ledger.claim_daemon(SyncRole::Master);
+    ledger.claim_daemon(SyncRole::Backup);
+    let plan = |found: Option<&SyncDaemons>, wish: Option<&SyncDaemons>| {
+        let mut planner = Planner::new(&ledger, false);
+        planner.daemons(found, wish);
+        planner.service(service_key(9), None, &Service::new(Some(ServiceSettings::default()), Vec::new()));
+        planner.leftover(service_key(8), &Service::default());
+        planner.finish().steps.iter().map(Step::to_string).skip(1).collect::<Vec<_>>()
+    };
+    let master = |id| SyncDaemons { master: Some(sync("eth0", id)), ..SyncDaemons::default() };
+    let backup = SyncDaemons { backup: Some(sync("eth0", 1)), ..SyncDaemons::default() };
+    assert_eq!(
+        plan(Some(&master(1)), Some(&backup)),
+        ["start sync daemon backup (eth0, id 1)", "stop sync daemon master"]
+    );
+    assert_eq!(
+        plan(Some(&master(1)), Some(&master(2))),
+        ["stop sync daemon master", "start sync daemon master (eth0, id 2)"]
+    );
+    assert!(plan(Some(&master(1)), Some(&master(1))).is_empty());
+    assert!(plan(None, Some(&backup)).is_empty(), "they were not read");
+    assert!(plan(Some(&master(1)), None).is_empty(), "the router's state is not known");
 }
 
 #[test]
@@ -249,7 +327,7 @@ fn cost_grows_with_the_table_and_not_with_its_square() {
             });
             (key, Service::new(Some(ServiceSettings::default()), servers.collect()))
         };
-        Table { services: (0..services).map(service).collect(), timeouts: None }
+        Table { services: (0..services).map(service).collect(), ..Table::default() }
     };
     let time = |services| {
         let wish = build(services);

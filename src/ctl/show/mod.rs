@@ -1,5 +1,6 @@
 //! `ipvsctl show`.
 
+mod daemons;
 mod ipvsadm;
 mod services;
 pub(super) mod table;

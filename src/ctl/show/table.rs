@@ -3,7 +3,7 @@
 //! Whoever opens this at three in the morning reads from the top: one line that says what runs, then each problem with a `!`, then
 //! the parts. Wide has the same parts with more columns and lines; it hides nothing and moves nothing.
 
-use super::services;
+use super::{daemons, services};
 use crate::api::{
     AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView, TrackView,
 };
@@ -24,6 +24,10 @@ pub(super) fn snapshot(snapshot: &Snapshot, wide: bool) -> Page {
     if !snapshot.balancer.services.is_empty() {
         page.gap();
         services::with_health(&mut page, &snapshot.balancer, wide);
+    }
+    if !snapshot.balancer.sync_daemons.is_empty() {
+        page.gap();
+        daemons::table(&mut page, &snapshot.balancer.sync_daemons, wide);
     }
     if wide && !snapshot.sysctls.is_empty() {
         page.gap();
@@ -56,6 +60,10 @@ pub(super) fn kernel(balancer: &BalancerView, wide: bool) -> Page {
     if !balancer.services.is_empty() {
         page.gap();
         services::kernel_only(&mut page, balancer, wide);
+    }
+    if !balancer.sync_daemons.is_empty() {
+        page.gap();
+        daemons::table(&mut page, &balancer.sync_daemons, wide);
     }
     page
 }
@@ -95,6 +103,7 @@ fn summary(snapshot: &Snapshot) -> String {
     if !snapshot.balancer.services.is_empty() {
         parts.push(services::summary(&snapshot.balancer));
     }
+    parts.extend(daemons::summary(&snapshot.balancer.sync_daemons));
     if parts.is_empty() { "nothing is configured".to_owned() } else { parts.join("; ") }
 }
 

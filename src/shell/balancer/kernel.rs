@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ipvs_sys::{Cause, Command, DestinationEntry, DumpError, Ipvs, OpenError, Outcome, RequestError, ServiceEntry};
+use ipvs_sys::{
+    Cause, Command, DestinationEntry, DumpError, Ipvs, OpenError, Outcome, RequestError, ServiceEntry, SyncDaemon,
+};
 
 use super::translate;
 use crate::balance::{Plan, Service, Step, StepOutcome, Table};
@@ -27,6 +29,7 @@ pub(super) struct Unread {
 pub(super) struct Rows {
     pub(super) services: Vec<(ServiceEntry, Vec<DestinationEntry>)>,
     pub(super) timeouts: ipvs_sys::Timeouts,
+    pub(super) daemons: Vec<SyncDaemon>,
 }
 
 /// Live connections of each service (`None`) and server.
@@ -56,8 +59,8 @@ impl Kernel {
         self.ipvs.as_mut().ok_or_else(|| Unread { missing: false, reason: "IPVS is not open".to_owned() })
     }
 
-    /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own.
-    pub(super) fn table(&mut self, wanted: impl Fn(ServiceKey) -> bool) -> Result<Table, Unread> {
+    /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own. So do sync daemons.
+    pub(super) fn table(&mut self, wanted: impl Fn(ServiceKey) -> bool, daemons: bool) -> Result<Table, Unread> {
         self.again(|ipvs| {
             let services = ipvs.services()?;
             let mut table = Table::default();
@@ -74,6 +77,9 @@ impl Kernel {
                 table.services.insert(key, Service::new(translate::found_service(&entry.settings), servers));
             }
             table.timeouts = Some(translate::found_timeouts(ipvs.timeouts()?));
+            if daemons {
+                table.daemons = Some(translate::found_daemons(&ipvs.daemons()?));
+            }
             Ok(table)
         })
     }
@@ -86,7 +92,8 @@ impl Kernel {
                 let servers = ipvs.destinations(&entry.id)?.into_rows();
                 services.push((entry, servers));
             }
-            Ok(Rows { services, timeouts: ipvs.timeouts()? })
+            let daemons = ipvs.daemons()?.into_rows();
+            Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons })
         })
     }
 
@@ -160,13 +167,14 @@ fn outcome(result: Outcome, gone: &mut bool) -> StepOutcome {
         Outcome::Failed(error) => error,
     };
     match error.cause() {
-        Cause::AlreadyExists | Cause::NoSuchService | Cause::NoSuchDestination => StepOutcome::Stale(error.to_string()),
+        Cause::AlreadyExists | Cause::NoSuchService | Cause::NoSuchDestination | Cause::NoSuchDaemon => {
+            StepOutcome::Stale(error.to_string())
+        }
         Cause::NoIpvs | Cause::FamilyGone => {
             *gone = true;
             StepOutcome::Unknown
         }
         Cause::NoSuchScheduler
-        | Cause::NoSuchDaemon
         | Cause::NoSuchInterface
         | Cause::NoAddressOnInterface
         | Cause::NotPermitted
@@ -210,6 +218,7 @@ impl Rows {
         Table {
             services: self.services.iter().filter_map(service).collect(),
             timeouts: Some(translate::found_timeouts(self.timeouts)),
+            daemons: Some(translate::found_daemons(&self.daemons)),
         }
     }
 

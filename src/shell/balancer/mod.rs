@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 
 use crate::api::{BalancerView, PlannedStep};
 use crate::model::Config;
+use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
 
 /// Requests that may wait. More means that the loop is stuck, and then a refusal is the better answer.
@@ -43,6 +44,8 @@ pub struct Options {
     pub seed: u64,
     /// Where it is written how the services stand that routers watch.
     pub services: Arc<ServiceBoard>,
+    /// Where it reads which routers are active.
+    pub roles: Arc<RoleBoard>,
 }
 
 /// What the supervisor should know.
@@ -175,6 +178,7 @@ impl BalancerHandle {
 pub fn spawn(options: Options) -> io::Result<BalancerHandle> {
     let poll = mio::Poll::new()?;
     let waker = Arc::new(mio::Waker::new(poll.registry(), run::WAKER)?);
+    options.roles.attach(Arc::clone(&waker));
     let held = Arc::clone(&waker);
     let (inbox, requests) = sync_channel(INBOX);
     let thread = std::thread::Builder::new()

@@ -18,6 +18,7 @@ use crate::api::PlannedStep;
 use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
 use crate::model::Config;
 use crate::shell::probe::{Prober, Progress};
+use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
 
 /// The token of the inbox; those of probes count up from 0.
@@ -69,6 +70,7 @@ struct Loop {
     stopped: bool,
     state: LoopState,
     services: Arc<ServiceBoard>,
+    roles: Arc<RoleBoard>,
 }
 
 impl Loop {
@@ -84,6 +86,9 @@ impl Loop {
         let engine = balance::Options { seed: options.seed, ledger, probes, drift_interval: DRIFT_INTERVAL };
         let mut balancer = Balancer::new(engine, now);
         balancer.handle(Input::Configure(options.config), now);
+        for (router, active) in options.roles.read(true) {
+            balancer.handle(Input::Role { router, active }, now);
+        }
         Ok(Self {
             prober: Prober::new(poll.registry().try_clone()?),
             poll,
@@ -100,6 +105,7 @@ impl Loop {
             stopped: false,
             state: LoopState::default(),
             services: options.services,
+            roles: options.roles,
         })
     }
 
@@ -114,6 +120,9 @@ impl Loop {
                 Err(error) => return Err(error),
             }
             let now = self.answers(&mut events)?;
+            for (router, active) in self.roles.read(false) {
+                self.balancer.handle(Input::Role { router, active }, now);
+            }
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
@@ -199,7 +208,8 @@ impl Loop {
     }
 
     fn plan(&mut self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
-        let rows = if config.services.is_empty() && self.balancer.kernel_state() == KernelState::Unneeded {
+        let needed = !config.services.is_empty() || config.global.sync_daemon.is_some();
+        let rows = if !needed && self.balancer.kernel_state() == KernelState::Unneeded {
             Rows::default()
         } else {
             self.kernel.rows().map_err(|unread| unread.reason)?
@@ -259,7 +269,7 @@ impl Loop {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
             let exclusive = balancer.config().global.exclusive;
             // Everything that is configured is in the ledger too.
-            kernel.table(|service| exclusive || balancer.ledger().has_service(service))
+            kernel.table(|service| exclusive || balancer.ledger().has_service(service), balancer.needs_daemons())
         } else {
             self.kernel.rows().map(|rows| {
                 self.connections = rows.connections();
@@ -312,6 +322,8 @@ impl Loop {
             | Event::Drift { .. }
             | Event::Fight { .. }
             | Event::Unread(_)
+            | Event::ForeignDaemon { .. }
+            | Event::DaemonLost { .. }
             | Event::Shared { .. } => {}
         }
     }

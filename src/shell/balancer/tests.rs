@@ -15,6 +15,7 @@ fn start() -> (BalancerHandle, Receiver<BalancerEvent>, tempfile::TempDir) {
         events,
         seed: 1,
         services: Arc::default(),
+        roles: Arc::default(),
     };
     (spawn(options).unwrap(), told, state)
 }

@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 
-use crate::balance::{Step, TimeoutSeconds};
+use nix::net::if_::if_nametoindex;
+
+use crate::balance::{Step, SyncDaemons, SyncRole, SyncSettings, TimeoutSeconds};
 use crate::model;
 
 pub(super) fn command(step: &Step) -> Option<ipvs_sys::Command> {
@@ -37,7 +39,46 @@ pub(super) fn command(step: &Step) -> Option<ipvs_sys::Command> {
                 udp_secs: secs(set.udp_secs),
             })
         }
+        Step::StartDaemon { role, settings } => C::NewDaemon(sync_daemon(*role, settings)?),
+        Step::StopDaemon { role } => C::DelDaemon(sync_role(*role)),
     })
+}
+
+fn sync_role(role: SyncRole) -> ipvs_sys::SyncRole {
+    match role {
+        SyncRole::Master => ipvs_sys::SyncRole::Master,
+        SyncRole::Backup => ipvs_sys::SyncRole::Backup,
+    }
+}
+
+/// `None` where the interface's name is longer than the kernel takes.
+fn sync_daemon(role: SyncRole, settings: &SyncSettings) -> Option<ipvs_sys::SyncDaemon> {
+    let SyncSettings { interface, id, max_len, port, ttl, group } = settings;
+    let interface = ipvs_sys::InterfaceName::new(interface).ok()?;
+    let (max_length, port, ttl, group) = (*max_len, *port, *ttl, *group);
+    Some(ipvs_sys::SyncDaemon { role: sync_role(role), interface, sync_id: *id, max_length, group, port, ttl })
+}
+
+/// The daemons that a dump shows, and the interfaces that they name.
+pub(super) fn found_daemons<'a>(rows: impl IntoIterator<Item = &'a ipvs_sys::SyncDaemon>) -> SyncDaemons {
+    let mut daemons = SyncDaemons::default();
+    for row in rows {
+        let ipvs_sys::SyncDaemon { role, interface, sync_id, max_length, group, port, ttl } = row;
+        let name = interface.as_str().to_owned();
+        let found =
+            SyncSettings { interface: name, id: *sync_id, max_len: *max_length, port: *port, ttl: *ttl, group: *group };
+        let link = if_nametoindex(interface.as_str()).ok();
+        daemons.put(found_role(*role), Some(found));
+        daemons.links.extend(link.map(|link| (found_role(*role), link)));
+    }
+    daemons
+}
+
+pub(super) fn found_role(role: ipvs_sys::SyncRole) -> SyncRole {
+    match role {
+        ipvs_sys::SyncRole::Master => SyncRole::Master,
+        ipvs_sys::SyncRole::Backup => SyncRole::Backup,
+    }
 }
 
 pub(super) fn service_id(key: model::ServiceKey) -> ipvs_sys::ServiceId {
@@ -277,6 +318,26 @@ mod tests {
         }
         let odd = ipvs_sys::DestinationSettings::new(ipvs_sys::Forwarding::Other(6), 1);
         assert_eq!(found_server(&odd), None);
+    }
+
+    #[test]
+    fn daemons_come_back_as_they_were_sent() {
+        let full = SyncSettings {
+            interface: "no-such-link".to_owned(),
+            id: 51,
+            max_len: Some(1400),
+            port: Some(8849),
+            ttl: Some(2),
+            group: Some([224, 0, 0, 82].into()),
+        };
+        let bare = SyncSettings { max_len: None, port: None, ttl: None, group: None, ..full.clone() };
+        let rows = [sync_daemon(SyncRole::Backup, &bare).unwrap(), sync_daemon(SyncRole::Master, &full).unwrap()];
+        assert_eq!(
+            found_daemons(&rows),
+            SyncDaemons { master: Some(full.clone()), backup: Some(bare), ..SyncDaemons::default() }
+        );
+        let long = SyncSettings { interface: "an-interface-name-too-long".to_owned(), ..full };
+        assert_eq!(sync_daemon(SyncRole::Master, &long), None);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
-use ipvs_sys::{DestinationEntry, Info, ServiceEntry};
+use ipvs_sys::{DestinationEntry, Info, ServiceEntry, SyncDaemon};
 
 use super::kernel::{Rows, Unread};
 use super::translate;
-use crate::api::{BalancerView, CheckView, KernelView, ServerHealth, ServerView, ServiceView};
-use crate::balance::{Balancer, Health, KernelState, ServerStatus, Subject};
+use crate::api::{BalancerView, CheckView, KernelView, ServerHealth, ServerView, ServiceView, SyncDaemonView};
+use crate::balance::{Balancer, Health, KernelState, ServerStatus, Subject, SyncDaemons, SyncRole, SyncSettings};
 use crate::check::{Outcome, Verdict};
 use crate::model::{Config, Forwarding, Scheduler, SchedulerFlags, ServerKey, ServiceConfig, ServiceKey};
 use crate::shell::kernel_view;
@@ -69,6 +69,7 @@ pub(super) fn view(
         ready: state.ready,
         kernel: kernel(balancer, rows, info),
         services,
+        sync_daemons: sync_daemons(balancer, rows.and_then(Result::ok)),
         foreign_services: u32::try_from(foreign_services).unwrap_or(u32::MAX),
         steps_applied: counts.steps,
         steps_failed: counts.refused,
@@ -94,6 +95,54 @@ fn kernel(balancer: &Balancer, rows: Option<Result<&Rows, &Unread>>, info: Optio
         version: info.map(|info| info.version.to_string()),
         connection_table_size: info.map(|info| info.connection_table_size),
         problem,
+    }
+}
+
+/// Daemons that run, and those that should.
+fn sync_daemons(balancer: &Balancer, rows: Option<&Rows>) -> Vec<SyncDaemonView> {
+    let rows = rows.map(|rows| rows.daemons.as_slice()).unwrap_or_default();
+    let found = translate::found_daemons(rows);
+    let wish = balancer.wished_daemons();
+    let view = |role| sync_daemon(balancer, role, rows, &found, wish.as_ref());
+    SyncRole::ALL.into_iter().filter_map(view).collect()
+}
+
+fn sync_daemon(
+    balancer: &Balancer,
+    role: SyncRole,
+    rows: &[SyncDaemon],
+    found: &SyncDaemons,
+    wish: Option<&SyncDaemons>,
+) -> Option<SyncDaemonView> {
+    let row = rows.iter().find(|row| translate::found_role(row.role) == role);
+    let wished = wish.and_then(|wish| wish.of(role));
+    let met = wished.zip(found.of(role)).is_some_and(|(wish, found)| wish.is_met_by(role, found));
+    let shown = match (row, wished) {
+        (Some(row), _) => kernel_view::sync_daemon(row),
+        (None, Some(wish)) => wished_daemon(role, wish),
+        (None, None) => return None,
+    };
+    let ours = !shown.present || balancer.ledger().has_daemon(role);
+    let in_the_way = "runs for somebody else, with other settings, and ours waits for its end";
+    let problem = balancer.problem(Subject::Daemon(role)).map(str::to_owned);
+    let problem = problem.or_else(|| (!ours && wished.is_some() && !met).then(|| in_the_way.to_owned()));
+    Some(SyncDaemonView { ours, problem, ..shown })
+}
+
+/// A daemon that does not run, as it would.
+fn wished_daemon(role: SyncRole, wish: &SyncSettings) -> SyncDaemonView {
+    let SyncSettings { interface, id, max_len, port, ttl, group } = wish;
+    SyncDaemonView {
+        role: role.to_string(),
+        interface: interface.clone(),
+        id: *id,
+        max_length: *max_len,
+        port: *port,
+        ttl: *ttl,
+        group: group.map(|group| group.to_string()),
+        ours: true,
+        present: false,
+        problem: None,
     }
 }
 

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
 use crate::model::Config;
 use crate::shell::balancer::{self, BalancerEvent, BalancerHandle};
+use crate::shell::role_board::RoleBoard;
 use crate::shell::router::{self, RouterEvent, RouterHandle};
 use crate::shell::service_board::ServiceBoard;
+use crate::vrrp::machine::Role;
 
 /// How long an answer may take. Long for a person, short for a service manager's watchdog.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +41,8 @@ pub(super) struct Loops {
     balancer: Keep<BalancerHandle>,
     /// What the balancer tells the router, whichever of them is started again.
     services: Arc<ServiceBoard>,
+    /// What the balancer is told of the routers.
+    roles: Arc<RoleBoard>,
 }
 
 /// One loop's handle, and what happened to it.
@@ -96,7 +100,8 @@ impl<H> Keep<H> {
 impl Loops {
     /// Starts both.
     pub(super) fn start(options: Options, config: &Arc<Config>, now: Instant) -> Self {
-        let mut loops = Self { options, router: Keep::new(), balancer: Keep::new(), services: Arc::default() };
+        let (services, roles) = (Arc::default(), Arc::default());
+        let mut loops = Self { options, router: Keep::new(), balancer: Keep::new(), services, roles };
         loops.start_router(config, now);
         loops.start_balancer(config, now);
         loops
@@ -120,6 +125,7 @@ impl Loops {
             events: self.options.balancer_events.clone(),
             seed: seed(),
             services: Arc::clone(&self.services),
+            roles: Arc::clone(&self.roles),
         };
         self.balancer.started(balancer::spawn(options), "balancer", now);
     }
@@ -143,7 +149,7 @@ impl Loops {
         match event {
             RouterEvent::Ready => self.router.settled = true,
             // The loop has written it to the log.
-            RouterEvent::StateChanged { .. } => {}
+            RouterEvent::StateChanged { instance, to, .. } => self.roles.post(&instance, to == Role::Active),
             // While we run nobody has asked it to stop: the log's last line says what it could not do without.
             RouterEvent::Stopped => self.router.lost("it ended by itself".to_owned(), "router", now),
             RouterEvent::Panicked(why) => self.router.lost(why, "router", now),
@@ -194,6 +200,7 @@ impl Loops {
                 complain("the router loop did not answer in time; it takes the configuration when it can".to_owned());
             }
         }
+        self.tell_roles(config, by);
         match balancer.map(|reply| wait(&reply, by)) {
             Some(Some(reply)) => {
                 // The balancer has logged these itself.
@@ -211,6 +218,19 @@ impl Loops {
                 (Vec::new(), problems)
             }
         }
+    }
+
+    /// A router that a reload gave another name has not changed its state, and so has not told of it.
+    fn tell_roles(&self, config: &Config, by: Instant) {
+        if config.global.sync_daemon.is_some()
+            && let Some(states) = self.router.handle.as_ref().and_then(|handle| wait(&handle.snapshot(), by))
+        {
+            // One that has not started yet will tell.
+            for router in states.iter().filter(|router| router.state != "INIT") {
+                self.roles.post(&router.name, router.state == "MASTER");
+            }
+        }
+        self.roles.keep(config.instances.iter().map(|router| router.name.as_str()));
     }
 
     /// What a configuration would change in the kernel's table.

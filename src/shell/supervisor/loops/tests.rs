@@ -7,7 +7,7 @@ fn down() -> Loops {
     let (router_events, _) = channel();
     let (balancer_events, _) = channel();
     let options = Options { state_dir: PathBuf::new(), router_events, balancer_events };
-    Loops { options, router: Keep::new(), balancer: Keep::new(), services: Arc::default() }
+    Loops { options, router: Keep::new(), balancer: Keep::new(), services: Arc::default(), roles: Arc::default() }
 }
 
 #[test]
