@@ -16,6 +16,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
+use super::claims::Posts;
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::lateness::{Gauge, Watch};
@@ -30,7 +31,7 @@ use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, Watch as ClaimWatch};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
@@ -38,6 +39,8 @@ const MONITOR: u64 = 2;
 const FORWARDING: u64 = 3;
 /// Tokens from here on are sockets: this and the socket's number.
 const SOCKETS: u64 = 1 << 32;
+/// And from here on those that hear claims.
+const CLAIMS: u64 = 1 << 33;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
 const PACKETS_A_TURN: usize = 64;
@@ -64,6 +67,9 @@ pub(super) struct Loop {
     requests: Requests,
     sockets: Sockets,
     listeners: Vec<Listener>,
+    posts: Posts,
+    watches: Vec<ClaimWatch>,
+    watch_problem: Option<String>,
     listen_again_at: Option<Instant>,
     resync_at: Option<Instant>,
     listen_problem: Option<String>,
@@ -123,6 +129,9 @@ impl Loop {
             requests,
             sockets: Sockets::default(),
             listeners: Vec::new(),
+            posts: Posts::default(),
+            watches: Vec::new(),
+            watch_problem: None,
             listen_again_at: None,
             resync_at: None,
             listen_problem: None,
@@ -190,6 +199,9 @@ impl Loop {
             if let Some(ear) = token.checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
                 self.read_packets(ear, PACKETS_A_TURN);
             }
+            if let Some(post) = token.checked_sub(CLAIMS).and_then(|post| u32::try_from(post).ok()) {
+                self.read_claims(post);
+            }
         }
         if tokens.contains(&TIMER) {
             self.timer_at = None;
@@ -206,8 +218,10 @@ impl Loop {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
+        self.posts.wake(&self.epoll, CLAIMS, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
+            self.watch();
         }
         if self.resync_at.is_some_and(|at| at <= now) {
             self.resync();
@@ -243,7 +257,8 @@ impl Loop {
     }
 
     fn set_timer(&mut self) {
-        let wanted = [self.router.poll_timeout(), self.listen_again_at, self.resync_at].into_iter().flatten().min();
+        let own = [self.listen_again_at, self.resync_at, self.posts.wakes_at()];
+        let wanted = self.router.poll_timeout().into_iter().chain(own.into_iter().flatten()).min();
         if wanted == self.timer_at {
             return;
         }
@@ -400,6 +415,10 @@ impl Loop {
                     let outcome = self.filter.apply(&firewall).map_err(|error| error.to_string());
                     self.router.handle(Input::Firewall(outcome), Instant::now());
                 }
+                Output::WatchClaims(watches) => {
+                    self.watches = watches;
+                    self.watch();
+                }
             }
         }
     }
@@ -478,6 +497,27 @@ impl Loop {
                     self.listen_problem = Some(problem);
                 }
             }
+        }
+    }
+
+    /// Opens the sockets that hear claims. What fails is tried again with the others.
+    fn watch(&mut self) {
+        match self.posts.sync(&self.watches, &self.epoll, CLAIMS) {
+            Ok(()) => self.watch_problem = None,
+            Err(problem) => {
+                self.listen_again_at = Some(Instant::now() + RETRY);
+                if self.watch_problem.as_ref() != Some(&problem) {
+                    warn!("{problem}; trying again every second");
+                    self.watch_problem = Some(problem);
+                }
+            }
+        }
+    }
+
+    fn read_claims(&mut self, post: u32) {
+        let now = Instant::now();
+        for (index, claim) in self.posts.read(post, &mut self.buffer, now) {
+            self.router.handle(Input::Claim { index, claim }, now);
         }
     }
 

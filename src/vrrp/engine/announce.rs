@@ -175,7 +175,8 @@ impl Router {
             | Output::Sysctl { .. }
             | Output::RestoreSysctl { .. }
             | Output::ReversePathByLink(_)
-            | Output::Firewall(_) => true,
+            | Output::Firewall(_)
+            | Output::WatchClaims(_) => true,
         });
     }
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::Router;
 use super::health::Health;
 use super::instance::Entry;
 use super::tracking::Watch;
+use super::{RivalStatus, Router};
 use crate::model::{Instance, Tracked, Watched};
 use crate::vrrp::machine::{Heard, Role, State};
 use crate::vrrp::receive::Drop;
@@ -61,6 +61,10 @@ pub struct InstanceStatus {
     pub dropped: Vec<(Drop, u64)>,
     /// Adverts accepted although they carry other addresses than ours.
     pub differing: u64,
+    /// Others who claim its addresses now.
+    pub rivals: Vec<RivalStatus>,
+    /// Claims by others while it was active.
+    pub rival_claims: u64,
 }
 
 /// What a deadline is for.
@@ -194,6 +198,8 @@ impl Router {
             received: entry.received,
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
             differing: entry.differing,
+            rivals: self.rival_status(entry, now),
+            rival_claims: entry.rival_claims,
             config: entry.config.clone(),
         }
     }

@@ -18,6 +18,7 @@ mod announce;
 mod election;
 mod groups;
 mod readiness;
+mod rivals;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -87,6 +88,8 @@ struct Bench {
     runs: Vec<(String, u64)>,
     /// The kernel refuses every address.
     refuses: bool,
+    /// Whose claims are to be told.
+    watches: Vec<Watch>,
 }
 
 impl Bench {
@@ -100,7 +103,7 @@ impl Bench {
 
     fn bare() -> Self {
         let start = Instant::now();
-        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false }
+        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false, watches: Vec::new() }
     }
 
     fn configure(
@@ -164,6 +167,10 @@ impl Bench {
                 Output::RemoveLink { index, name } => {
                     self.router.handle(Input::LinkGone { index }, self.now);
                     format!("remove link {name}")
+                }
+                Output::WatchClaims(watches) => {
+                    self.watches = watches;
+                    continue;
                 }
                 Output::Sysctl { name, value } => format!("{name}={value}"),
                 Output::RestoreSysctl { name } => format!("restore {name}"),
