@@ -5,7 +5,8 @@
 
 use super::services;
 use crate::api::{
-    AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView, TrackView,
+    AddressView, BalancerView, DaemonView, InstanceView, LoopView, RivalView, Snapshot, SysctlState, SysctlView,
+    TrackView,
 };
 use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
@@ -178,6 +179,9 @@ fn instances(page: &mut Page, instances: &[InstanceView], wide: bool) {
             page.text(2, &instance.reason, Tone::Dim);
         }
         misplaced(page, instance);
+        for rival in &instance.rivals {
+            page.problem(2, claim(rival), Tone::Bad);
+        }
         tracks(page, instance, wide);
         if wide {
             adverts(page, instance);
@@ -253,6 +257,16 @@ pub(in crate::ctl) fn verdict(track: &TrackView) -> (&'static str, Tone) {
         Some(ok) if ok != (track.reverse && track.kind != "file") => (well, Tone::Dim),
         Some(_) => (well, Tone::Warn),
     }
+}
+
+/// Somebody else who claims an address, and what is done about it.
+pub(in crate::ctl) fn claim(rival: &RivalView) -> String {
+    let RivalView { address, mac, interface, claims, ago_secs, .. } = rival;
+    format!(
+        "{mac} on {interface} says that it has {address}: {}, the last {} ago; announcing it again until it is silent",
+        count(*claims, "time"),
+        age(*ago_secs)
+    )
 }
 
 /// The adverts that were dropped, by reason.
