@@ -199,9 +199,10 @@ impl Loop {
             if let Some(ear) = token.checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
                 self.read_packets(ear, PACKETS_A_TURN);
             }
-            if let Some(post) = token.checked_sub(CLAIMS).and_then(|post| u32::try_from(post).ok()) {
-                self.read_claims(post);
-            }
+        }
+        // After adverts: who takes over by right says so before it announces.
+        for token in tokens {
+            self.read_claims(*token);
         }
         if tokens.contains(&TIMER) {
             self.timer_at = None;
@@ -247,6 +248,10 @@ impl Loop {
             if let Some(ear) = event.data().checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
                 self.read_packets(ear, PACKETS_BEFORE_A_DEADLINE);
             }
+        }
+        // Those tell once only.
+        for event in ready.iter().take(count) {
+            self.read_claims(event.data());
         }
     }
 
@@ -514,7 +519,8 @@ impl Loop {
         }
     }
 
-    fn read_claims(&mut self, post: u32) {
+    fn read_claims(&mut self, token: u64) {
+        let Some(post) = token.checked_sub(CLAIMS).and_then(|post| u32::try_from(post).ok()) else { return };
         let now = Instant::now();
         for (index, claim) in self.posts.read(post, &mut self.buffer, now) {
             self.router.handle(Input::Claim { index, claim }, now);

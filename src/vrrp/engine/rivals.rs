@@ -102,8 +102,6 @@ impl Router {
             .entry(place)
             .and_modify(|defence| defence.claim(claim.by, now))
             .or_insert_with(|| Defence::new(claim.by, now));
-        self.tell_rival(at, &place, now);
-        self.defend_one(at, now);
     }
 
     /// The router that is master and has this address on this link.
@@ -118,7 +116,7 @@ impl Router {
         })
     }
 
-    /// Tells people of a claim, once, and not at all while an advert has told them of the same rival.
+    /// Tells people of somebody who is answered, once, and not at all while an advert has told them of the same rival.
     fn tell_rival(&mut self, at: usize, place: &HostAddress, now: Instant) {
         let Some(interface) = self.links.get(&place.index).map(|link| link.name.clone()) else { return };
         let Some(entry) = self.instances.get_mut(at) else { return };
@@ -166,6 +164,9 @@ impl Router {
                     self.outputs.push_back(Output::Event(event));
                 }
             }
+        }
+        for place in &answers {
+            self.tell_rival(at, place, now);
         }
         if !answers.is_empty() {
             self.announce(at, 1, Some(&answers));

@@ -3,14 +3,19 @@
 //! RFC 5227 section 2.4 has a host that cannot do without its address defend it by an announcement, and not more often than
 //! once in ten seconds, lest two such hosts fill the segment with their quarrel. NetworkManager's n-acd does exactly that and
 //! lets what comes meanwhile pass; networkd's gives the address up at the second claim. A virtual address is worth more: each
-//! claim sends clients to the wrong host until the next announcement. So the first claim is answered at once, the next ones
-//! after a second, two seconds, four and so on up to the RFC's ten; and what was claimed meanwhile is answered when the time
-//! has come, so that the last word is always ours. It is said twice, since a frame may be lost.
+//! claim sends clients to the wrong host until the next announcement. So the first claim is answered within the blink of an eye,
+//! the next ones after a second, two seconds, four and so on up to the RFC's ten; and what was claimed meanwhile is answered
+//! when the time has come, so that the last word is always ours. It is said twice, since a frame may be lost.
+//!
+//! The blink is for those who are about to take over by right: their advert goes before their announcements, but may come
+//! another way, and be heard after them. An answer to them would lead clients back to us when we are no longer there.
 
 use std::time::{Duration, Instant};
 
 use crate::wire::claim::Mac;
 
+/// Before the first answer: an advert that was sent before the claim is heard in this time.
+const GRACE: Duration = Duration::from_millis(50);
 /// From the first answer to the second.
 const SHORTEST_GAP: Duration = Duration::from_secs(1);
 /// `DEFEND_INTERVAL` of RFC 5227.
@@ -51,10 +56,10 @@ pub(in crate::vrrp::engine) struct Defence {
 }
 
 impl Defence {
-    /// The first claim: an answer is due at once.
-    pub(in crate::vrrp::engine) const fn new(by: Mac, now: Instant) -> Self {
+    /// The first claim.
+    pub(in crate::vrrp::engine) fn new(by: Mac, now: Instant) -> Self {
         let (owed, gap) = (ANSWERS, SHORTEST_GAP);
-        Self { by, began_at: now, heard_at: now, claims: 1, told: None, owed, free_at: now, gap }
+        Self { by, began_at: now, heard_at: now, claims: 1, told: None, owed, free_at: now + GRACE, gap }
     }
 
     /// Another claim.
@@ -114,21 +119,21 @@ mod tests {
     }
 
     #[test]
-    fn a_single_claim_is_answered_at_once_and_again() {
-        assert_eq!(timeline([]), (vec![0, 1000], 20_000));
+    fn a_single_claim_is_answered_in_a_blink_and_again() {
+        assert_eq!(timeline([]), (vec![50, 1050], 20_000));
     }
 
     #[test]
     fn a_claim_after_the_answers_is_answered_when_the_gap_is_over() {
-        assert_eq!(timeline([500]), (vec![0, 1000, 3000], 20_500));
-        assert_eq!(timeline([2000]), (vec![0, 1000, 3000, 7000], 22_000));
-        assert_eq!(timeline([15_000]), (vec![0, 1000, 15_000, 19_000], 35_000));
+        assert_eq!(timeline([500]), (vec![50, 1050, 3050], 20_500));
+        assert_eq!(timeline([2000]), (vec![50, 1050, 3050, 7050], 22_000));
+        assert_eq!(timeline([15_000]), (vec![50, 1050, 15_000, 19_000], 35_000));
     }
 
     #[test]
     fn who_does_not_stop_is_answered_ever_more_slowly_but_never_forgotten() {
         let (answers, over) = timeline((1..=600).map(|at| at * 100));
-        assert_eq!(answers, [0, 1000, 3000, 7000, 15_000, 25_000, 35_000, 45_000, 55_000, 65_000, 75_000]);
+        assert_eq!(answers, [50, 1050, 3050, 7050, 15_050, 25_050, 35_050, 45_050, 55_050, 65_050, 75_050]);
         // The last words are ours: after 60 s there were no more claims.
         assert_eq!(over, 80_000);
     }
@@ -136,16 +141,17 @@ mod tests {
     #[test]
     fn a_flood_costs_no_more() {
         let (answers, _) = timeline((0..100_000).map(|at| at / 100));
-        assert_eq!(answers, [0, 1000, 3000]);
+        assert_eq!(answers, [50, 1050, 3050]);
     }
 
     #[test]
     fn nothing_is_due_before_its_time() {
         let start = Instant::now();
         let mut defence = Defence::new(RIVAL, start);
-        assert_eq!(defence.turn(start), Some(Step::Answer));
-        assert_eq!(defence.turn(start + Duration::from_millis(999)), None);
-        defence.claim(Mac([2, 0, 0, 0, 0, 10]), start + Duration::from_millis(999));
+        assert_eq!(defence.turn(start + Duration::from_millis(49)), None);
+        assert_eq!(defence.turn(start + Duration::from_millis(50)), Some(Step::Answer));
+        assert_eq!(defence.turn(start + Duration::from_millis(1049)), None);
+        defence.claim(Mac([2, 0, 0, 0, 0, 10]), start + Duration::from_millis(1049));
         assert_eq!((defence.claims, defence.by), (2, Mac([2, 0, 0, 0, 0, 10])));
     }
 }
