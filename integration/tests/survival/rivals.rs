@@ -50,6 +50,7 @@ fn announcers(tap: &Tap, mark: usize, address: IpAddr) -> Vec<[u8; 6]> {
 /// The address is claimed five times in two seconds, then no more.
 fn a_copy_announces_itself(lan: &Lan, one: &Ipvsd, address: IpAddr, frame: &[u8], neighbour: fn(&Node) -> String) {
     let client = &lan.nodes[3];
+    one.daemon().wait_log(PATIENCE, "BACKUP -> MASTER");
     assert!(client.reaches(address, PATIENCE));
     assert_eq!(neighbour(client), mac_text(1));
     let (tap, hearing) = (Tap::start(client, "eth0"), Hearing::of(one));
@@ -144,6 +145,7 @@ native_test! {
         let lan = Lan::new("not-watched", 3);
         let one = Ipvsd::start(&lan.nodes[0], &conf(150, "watch_rivals off"));
         lan.wait_owner("n1");
+        one.daemon().wait_log(PATIENCE, "BACKUP -> MASTER");
         let (tap, hearing) = (Tap::start(&lan.nodes[1], "eth0"), Hearing::of(&one));
         Injector::open(&lan.nodes[2], "eth0").send(&gratuitous_arp(3));
         tap.wait(PATIENCE, "the claim", 0, |frame| frame.announcement().filter(|it| it.mac == RIVAL));
