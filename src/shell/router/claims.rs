@@ -24,11 +24,15 @@ use nix::sys::socket::{
     ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bind, recvfrom, recvmsg, setsockopt, sockopt,
 };
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use tracing::warn;
 
-use crate::vrrp::engine::Watch;
+use crate::vrrp::Router;
+use crate::vrrp::engine::{Input, Watch};
 use crate::wire::claim::Claim;
 use crate::wire::{arp, ndp};
 
+/// Tokens from here on are these sockets: this and the socket's number.
+const TOKENS: u64 = 1 << 33;
 /// Between two readings of a socket.
 const REST: Duration = Duration::from_millis(50);
 /// Frames that are read in one reading.
@@ -60,14 +64,42 @@ pub(super) struct Posts {
     posts: BTreeMap<u32, Post>,
     last: u32,
     wake_at: Option<Instant>,
+    wanted: Vec<Watch>,
+    problem: Option<String>,
 }
 
 impl Posts {
+    /// What is to be heard from now on.
+    pub(super) fn want(&mut self, watches: Vec<Watch>) {
+        self.wanted = watches;
+    }
+
+    /// Opens the sockets that are wanted, and closes those that are not. What fails is told once; `false`: something did.
+    pub(super) fn open(&mut self, epoll: &Epoll) -> bool {
+        let wanted = std::mem::take(&mut self.wanted);
+        let problem = self.sync(&wanted, epoll).err();
+        self.wanted = wanted;
+        if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(*problem)) {
+            warn!("{problem}; trying again every second");
+        }
+        self.problem = problem;
+        self.problem.is_none()
+    }
+
+    /// Tells the router what there is, if this token is one of ours.
+    pub(super) fn hear(&mut self, token: u64, router: &mut Router, buffer: &mut [u8]) {
+        let Some(number) = token.checked_sub(TOKENS).and_then(|number| u32::try_from(number).ok()) else { return };
+        let now = Instant::now();
+        for (index, claim) in self.read(number, buffer, now) {
+            router.handle(Input::Claim { index, claim }, now);
+        }
+    }
+
     /// Makes the sockets be those that are wanted. One that stays gets a new filter where that is another.
     ///
     /// # Errors
     /// What failed, as a sentence; everything else is done.
-    pub(super) fn sync(&mut self, wanted: &[Watch], epoll: &Epoll, token: u64) -> Result<(), String> {
+    fn sync(&mut self, wanted: &[Watch], epoll: &Epoll) -> Result<(), String> {
         let find = |post: &Post| wanted.iter().find(|watch| post.serves(watch));
         self.posts.retain(|_, post| {
             let stays = find(post).is_some_and(|watch| !words(watch, post.kind).is_empty());
@@ -80,7 +112,7 @@ impl Posts {
         let mut problems = String::new();
         for watch in wanted {
             for kind in [Kind::Arp, Kind::Ndp] {
-                if let Err(error) = self.sync_one(watch, kind, epoll, token) {
+                if let Err(error) = self.sync_one(watch, kind, epoll) {
                     let separator = if problems.is_empty() { "" } else { "; " };
                     let interface = &watch.interface;
                     let _ =
@@ -91,7 +123,7 @@ impl Posts {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    fn sync_one(&mut self, watch: &Watch, kind: Kind, epoll: &Epoll, token: u64) -> io::Result<()> {
+    fn sync_one(&mut self, watch: &Watch, kind: Kind, epoll: &Epoll) -> io::Result<()> {
         let words = words(watch, kind);
         if words.is_empty() {
             return Ok(());
@@ -108,13 +140,13 @@ impl Posts {
             Kind::Ndp => open_ndp(watch, &words)?,
         };
         self.last += 1;
-        epoll.add(&socket, EpollEvent::new(armed(), token + u64::from(self.last)))?;
+        epoll.add(&socket, EpollEvent::new(armed(), TOKENS + u64::from(self.last)))?;
         self.posts.insert(self.last, Post { watch: watch.clone(), kind, socket, rests: false });
         Ok(())
     }
 
     /// Reads what waits on a socket, and has it rest afterwards.
-    pub(super) fn read(&mut self, number: u32, buffer: &mut [u8], now: Instant) -> Vec<(u32, Claim)> {
+    fn read(&mut self, number: u32, buffer: &mut [u8], now: Instant) -> Vec<(u32, Claim)> {
         let Some(post) = self.posts.get_mut(&number) else { return Vec::new() };
         post.rests = true;
         self.wake_at = self.wake_at.or(Some(now + REST));
@@ -135,14 +167,14 @@ impl Posts {
     }
 
     /// Listens again on those that have rested.
-    pub(super) fn wake(&mut self, epoll: &Epoll, token: u64, now: Instant) {
+    pub(super) fn wake(&mut self, epoll: &Epoll, now: Instant) {
         if self.wake_at.is_none_or(|at| now < at) {
             return;
         }
         self.wake_at = None;
         for (number, post) in self.posts.iter_mut().filter(|(_, post)| post.rests) {
             post.rests = false;
-            let mut event = EpollEvent::new(armed(), token + u64::from(*number));
+            let mut event = EpollEvent::new(armed(), TOKENS + u64::from(*number));
             // It is in there: nothing else can be wrong with it.
             let _ = epoll.modify(&post.socket, &mut event);
         }

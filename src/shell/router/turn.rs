@@ -20,7 +20,7 @@ use super::claims::Posts;
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::lateness::{Gauge, Watch};
-use super::netlink::{Change, Monitor, Refused, Requests};
+use super::netlink::{Change, Monitor, Refused, Requests, SteeringMonitor};
 use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -31,16 +31,15 @@ use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, Watch as ClaimWatch};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, SteeringWatch};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
 const MONITOR: u64 = 2;
+const STEERING: u64 = 4;
 const FORWARDING: u64 = 3;
 /// Tokens from here on are sockets: this and the socket's number.
 const SOCKETS: u64 = 1 << 32;
-/// And from here on those that hear claims.
-const CLAIMS: u64 = 1 << 33;
 
 /// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
 const PACKETS_A_TURN: usize = 64;
@@ -65,11 +64,11 @@ pub(super) struct Loop {
     /// What was told of each link on which a frame could not be sent.
     frame_problems: BTreeMap<u32, String>,
     requests: Requests,
+    /// Hears of routes and rules, where there are any.
+    steering: Option<SteeringMonitor>,
     sockets: Sockets,
     listeners: Vec<Listener>,
     posts: Posts,
-    watches: Vec<ClaimWatch>,
-    watch_problem: Option<String>,
     listen_again_at: Option<Instant>,
     resync_at: Option<Instant>,
     listen_problem: Option<String>,
@@ -127,11 +126,10 @@ impl Loop {
             forwarding,
             frame_problems: BTreeMap::new(),
             requests,
+            steering: None,
             sockets: Sockets::default(),
             listeners: Vec::new(),
             posts: Posts::default(),
-            watches: Vec::new(),
-            watch_problem: None,
             listen_again_at: None,
             resync_at: None,
             listen_problem: None,
@@ -163,6 +161,7 @@ impl Loop {
         self.resync();
         self.read_forwarding();
         self.tell_uptime();
+        self.tell_left();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -192,6 +191,9 @@ impl Loop {
         if tokens.contains(&MONITOR) {
             self.read_monitor();
         }
+        if tokens.contains(&STEERING) {
+            self.read_steering();
+        }
         if tokens.contains(&FORWARDING) {
             self.read_forwarding();
         }
@@ -202,7 +204,7 @@ impl Loop {
         }
         // After adverts: who takes over by right says so before it announces.
         for token in tokens {
-            self.read_claims(*token);
+            self.posts.hear(*token, &mut self.router, &mut self.buffer);
         }
         if tokens.contains(&TIMER) {
             self.timer_at = None;
@@ -219,7 +221,7 @@ impl Loop {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
-        self.posts.wake(&self.epoll, CLAIMS, now);
+        self.posts.wake(&self.epoll, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
             self.watch();
@@ -251,7 +253,7 @@ impl Loop {
         }
         // Those tell once only.
         for event in ready.iter().take(count) {
-            self.read_claims(event.data());
+            self.posts.hear(event.data(), &mut self.router, &mut self.buffer);
         }
     }
 
@@ -395,6 +397,20 @@ impl Loop {
                 Output::Notify(notice) => self.runner.notify(notice),
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,
+                Output::UpdateAddress { index, address } => {
+                    if let Err(error) = self.requests.update_address(index, &address) {
+                        warn!("cannot change {}/{}: {error}", address.address, address.prefix_len);
+                    }
+                }
+                Output::WatchSteering(watch) => self.watch_steering(&watch),
+                Output::AddSteering { id, what, links } => {
+                    let outcome = self.requests.add_steering(&what, &links);
+                    self.router.handle(Input::Steered { id, outcome }, Instant::now());
+                }
+                Output::RemoveSteering { what, links } => match self.requests.remove_steering(&what, &links) {
+                    Ok(()) | Err(Refused::Absent) => {}
+                    Err(error) => warn!("cannot remove {what}: {error}"),
+                },
                 Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => {
                     let outcome = self.requests.add_link(&link);
@@ -421,7 +437,7 @@ impl Loop {
                     self.router.handle(Input::Firewall(outcome), Instant::now());
                 }
                 Output::WatchClaims(watches) => {
-                    self.watches = watches;
+                    self.posts.want(watches);
                     self.watch();
                 }
             }
@@ -459,6 +475,14 @@ impl Loop {
     fn tell_uptime(&mut self) {
         let uptime = clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         self.router.handle(Input::Uptime(uptime), Instant::now());
+    }
+
+    /// Tells which addresses a predecessor left. Where they cannot be read they count as somebody else's.
+    fn tell_left(&mut self) {
+        match self.requests.own_addresses() {
+            Ok(left) => self.router.handle(Input::Left(left), Instant::now()),
+            Err(error) => warn!("cannot tell which addresses are our own from before: {error}"),
+        }
     }
 
     /// Reads which interfaces forward IPv6 packets.
@@ -507,23 +531,8 @@ impl Loop {
 
     /// Opens the sockets that hear claims. What fails is tried again with the others.
     fn watch(&mut self) {
-        match self.posts.sync(&self.watches, &self.epoll, CLAIMS) {
-            Ok(()) => self.watch_problem = None,
-            Err(problem) => {
-                self.listen_again_at = Some(Instant::now() + RETRY);
-                if self.watch_problem.as_ref() != Some(&problem) {
-                    warn!("{problem}; trying again every second");
-                    self.watch_problem = Some(problem);
-                }
-            }
-        }
-    }
-
-    fn read_claims(&mut self, token: u64) {
-        let Some(post) = token.checked_sub(CLAIMS).and_then(|post| u32::try_from(post).ok()) else { return };
-        let now = Instant::now();
-        for (index, claim) in self.posts.read(post, &mut self.buffer, now) {
-            self.router.handle(Input::Claim { index, claim }, now);
+        if !self.posts.open(&self.epoll) {
+            self.listen_again_at = Some(Instant::now() + RETRY);
         }
     }
 
@@ -568,6 +577,47 @@ impl Loop {
         }
     }
 
+    /// Listens for news of routes and rules, through a filter that fits those that are ours.
+    fn watch_steering(&mut self, watch: &SteeringWatch) {
+        if let Some(old) = self.steering.take() {
+            let _ = self.epoll.delete(old.as_fd());
+        }
+        if *watch == SteeringWatch::default() {
+            return;
+        }
+        let opened = SteeringMonitor::open(watch).and_then(|monitor| {
+            self.epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, STEERING))?;
+            Ok(monitor)
+        });
+        match opened {
+            Ok(monitor) => self.steering = Some(monitor),
+            Err(error) => {
+                error!("cannot listen for changes of routes and rules ({error}); one that is removed is not put back");
+            }
+        }
+    }
+
+    fn read_steering(&mut self) {
+        while let Some(monitor) = &self.steering {
+            let input = match monitor.read(&mut self.buffer) {
+                Ok(None) => return,
+                Ok(Some(news)) => {
+                    let now = Instant::now();
+                    for news in news {
+                        self.router.handle(Input::SteeringNews(news), now);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    warn!("news of routes and rules were lost ({error}); asking for each of ours again");
+                    Input::SteeringNewsLost
+                }
+            };
+            self.router.handle(input, Instant::now());
+            return;
+        }
+    }
+
     /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
     fn resync(&mut self) {
         let now = Instant::now();
@@ -576,6 +626,7 @@ impl Loop {
             Ok((links, addresses)) => {
                 self.router.handle(Input::Links(links), now);
                 self.router.handle(Input::Addresses(addresses), now);
+                self.router.handle(Input::SteeringNewsLost, now);
             }
             Err(error) => {
                 error!("cannot read the host's links and addresses: {error}; trying again in a second");

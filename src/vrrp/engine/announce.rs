@@ -176,7 +176,11 @@ impl Router {
             | Output::RestoreSysctl { .. }
             | Output::ReversePathByLink(_)
             | Output::Firewall(_)
-            | Output::WatchClaims(_) => true,
+            | Output::WatchClaims(_)
+            | Output::WatchSteering(_)
+            | Output::AddSteering { .. }
+            | Output::RemoveSteering { .. }
+            | Output::UpdateAddress { .. } => true,
         });
     }
 

@@ -1,4 +1,5 @@
 mod notify;
+mod routes;
 mod tracking;
 mod virtual_links;
 
@@ -88,6 +89,8 @@ struct Bench {
     runs: Vec<(String, u64)>,
     /// The kernel refuses every address.
     refuses: bool,
+    /// What the kernel answers to the next routes and rules.
+    steering: VecDeque<Steered>,
     /// Whose claims are to be told.
     watches: Vec<Watch>,
 }
@@ -103,7 +106,15 @@ impl Bench {
 
     fn bare() -> Self {
         let start = Instant::now();
-        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false, watches: Vec::new() }
+        Self {
+            router: Router::new(),
+            start,
+            now: start,
+            runs: Vec::new(),
+            refuses: false,
+            steering: VecDeque::new(),
+            watches: Vec::new(),
+        }
     }
 
     fn configure(
@@ -168,6 +179,16 @@ impl Bench {
                     self.router.handle(Input::LinkGone { index }, self.now);
                     format!("remove link {name}")
                 }
+                Output::WatchSteering(watch) => {
+                    format!("watch {:?} {:?} {}", watch.protocols, watch.prefix_lens, watch.rules)
+                }
+                Output::AddSteering { id, what, links } => {
+                    let outcome = self.steering.pop_front().unwrap_or(Steered::Added);
+                    self.router.handle(Input::Steered { id, outcome }, self.now);
+                    format!("add {what} {links:?}")
+                }
+                Output::RemoveSteering { what, links } => format!("remove {what} {links:?}"),
+                Output::UpdateAddress { address, .. } => format!("update {}", address.address),
                 Output::WatchClaims(watches) => {
                     self.watches = watches;
                     continue;
