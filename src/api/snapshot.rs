@@ -132,6 +132,10 @@ pub struct InstanceView {
     /// Routes and rules that move with it.
     #[serde(default)]
     pub steering: Vec<SteeringView>,
+    /// Others who tell the neighbours now that they have an address of this router, while it is active.
+    pub rivals: Vec<RivalView>,
+    /// Frames in which others said so, while it was active.
+    pub rival_claims: u64,
     /// What happens next if nothing else does, soonest first.
     pub deadlines: Vec<DeadlineView>,
     /// The last changes of its state, the newest first.
@@ -162,6 +166,23 @@ pub struct PeerView {
     pub ago_secs: f64,
     /// It would win an election: its priority is higher than ours, or the same and its address is higher.
     pub outranks: bool,
+}
+
+/// Somebody else who claims an address of an active router, by ARP or as a neighbour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RivalView {
+    /// The address.
+    pub address: String,
+    /// Hardware address of the one who claimed it last.
+    pub mac: String,
+    /// Interface on which that was heard.
+    pub interface: String,
+    /// Claims that were seen; of a flood not all are.
+    pub claims: u64,
+    /// Seconds since the first.
+    pub since_secs: f64,
+    /// Seconds since the last.
+    pub ago_secs: f64,
 }
 
 /// Something that happens next.

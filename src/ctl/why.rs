@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::render::{Page, Side, Tone, age, cell, count, plain};
-use super::show::table::{dropped, effect, state_tone, verdict};
+use super::show::table::{claims, dropped, effect, state_tone, verdict};
 use super::{Failure, Status, colours, print, show};
 use crate::api::{DeadlineView, InstanceView, PeerView, Snapshot};
 use crate::shell::control::client::Client;
@@ -99,6 +99,11 @@ fn explain(page: &mut Page, instance: &InstanceView) {
     }
     for what in &instance.unproven {
         page.problem(2, format!("it does not take over before {what} has succeeded once"), Tone::Warn);
+    }
+    for claim in claims(instance) {
+        for (number, line) in lines(&claim, WIDTH - 4).into_iter().enumerate() {
+            if number == 0 { page.problem(2, line, Tone::Bad) } else { page.text(4, line, Tone::Bad) }
+        }
     }
     identity(page, instance);
     page.gap();
@@ -237,6 +242,10 @@ fn adverts(instance: &InstanceView) -> String {
     let dropped = dropped(instance);
     if !dropped.is_empty() {
         text.push_str(&format!("; dropped: {}", dropped.join(", ")));
+    }
+    if instance.rival_claims > 0 {
+        let times = count(instance.rival_claims, "time");
+        text.push_str(&format!("; others claimed its addresses {times}"));
     }
     text
 }

@@ -1,4 +1,5 @@
-//! Gratuitous ARP: how a LAN learns that an address has moved (RFC 9568 section 8.1.2, RFC 826).
+//! Gratuitous ARP: how a LAN learns that an address has moved (RFC 9568 section 8.1.2, RFC 826); and what any ARP packet
+//! says of its sender.
 //!
 //! The frame is a *request* for the address by itself: sender protocol address and target protocol address are both the
 //! virtual one. keepalived fills the target hardware address with ones where others use zeros; receivers ignore it, and
@@ -7,6 +8,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use super::claim::{Claim, Mac};
 use super::{Malformed, address, be16};
 
 /// Bytes of an Ethernet header and an ARP body.
@@ -62,6 +64,27 @@ impl Gratuitous {
     }
 }
 
+/// What an Ethernet frame with a request or an answer says of its sender (RFC 5227 section 2.4 looks at no more). A probe,
+/// whose sender has no address yet, claims nothing.
+///
+/// # Errors
+/// Anything that is not ARP for IPv4 over Ethernet, and probes.
+pub fn claim(frame: &[u8]) -> Result<Claim, Malformed> {
+    let body = frame.get(14..FRAME_LEN).ok_or(Malformed::Truncated)?;
+    if be16(frame, 12) != 0x0806 {
+        return Err(Malformed::Field("EtherType"));
+    }
+    if !matches!(body.get(..8), Some(&[0, 1, 0x08, 0, 6, 4, 0, 1 | 2])) {
+        return Err(Malformed::Field("operation"));
+    }
+    let sender = address(body, 14);
+    if sender.is_unspecified() || sender.is_broadcast() || sender.is_multicast() {
+        return Err(Malformed::Field("sender address"));
+    }
+    let mac = body.get(8..14).and_then(|bytes| bytes.try_into().ok()).ok_or(Malformed::Truncated)?;
+    Ok(Claim { address: sender.into(), by: Mac(mac) })
+}
+
 impl fmt::Display for Gratuitous {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.mac;
@@ -96,6 +119,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_announcement_is_a_claim_and_a_probe_is_none() {
+        let announcement = Gratuitous { mac: [2, 0, 0, 0, 0, 0x51], address: Ipv4Addr::new(192, 168, 10, 99) };
+        let claimed = claim(&announcement.emit()).unwrap();
+        assert_eq!(claimed.to_string(), "192.168.10.99 is at 02:00:00:00:00:51");
+        let mut probe = announcement.emit();
+        probe[28..32].fill(0);
+        assert_eq!(claim(&probe), Err(Malformed::Field("sender address")));
+        let mut other = announcement.emit();
+        other[13] = 0;
+        assert_eq!(claim(&other), Err(Malformed::Field("EtherType")));
+    }
+
     proptest! {
         #[test]
         fn round_trip_and_second_reader(mac in any::<[u8; 6]>(), ip in any::<[u8; 4]>()) {
@@ -116,6 +152,40 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = Gratuitous::parse(&bytes);
+            let _ = claim(&bytes);
+        }
+
+        /// Requests and answers, of anybody for anything, padded to Ethernet's shortest frame or not: a second writer's bytes.
+        #[test]
+        fn any_arp_packet_claims_its_sender(
+            mac in any::<[u8; 6]>(), sender in any::<[u8; 4]>(), target in any::<[u8; 4]>(),
+            operation in 0_u16..5, padding in 0_usize..20,
+        ) {
+            let arp = etherparse::ArpPacket::new(
+                etherparse::ArpHardwareId::ETHERNET,
+                etherparse::EtherType::IPV4,
+                etherparse::ArpOperation(operation),
+                &mac, &sender, &[0; 6], &target,
+            ).unwrap();
+            let header = etherparse::Ethernet2Header {
+                source: [2, 0, 0, 0, 0, 9], destination: BROADCAST, ether_type: etherparse::EtherType::ARP,
+            };
+            let mut frame = header.to_bytes().to_vec();
+            frame.extend(&arp.to_bytes());
+            frame.extend(vec![0; padding]);
+            let address = Ipv4Addr::from(sender);
+            let sensible = !address.is_unspecified() && !address.is_broadcast() && !address.is_multicast();
+            let expected = if (1..=2).contains(&operation) && sensible {
+                Ok(Claim { address: address.into(), by: Mac(mac) })
+            } else if (1..=2).contains(&operation) {
+                Err(Malformed::Field("sender address"))
+            } else {
+                Err(Malformed::Field("operation"))
+            };
+            prop_assert_eq!(claim(&frame), expected);
+            for len in 0..FRAME_LEN {
+                prop_assert_eq!(claim(&frame[..len]), Err(Malformed::Truncated));
+            }
         }
     }
 }

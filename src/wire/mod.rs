@@ -8,13 +8,15 @@
 //! - [`ipv6`]: the 40 bytes that we write ourselves (`IPV6_HDRINCL`);
 //! - [`ah`]: the authentication header between IPv4 and an advert of version 2;
 //! - [`vrrp`]: adverts of versions 2 and 3;
-//! - [`arp`]: gratuitous requests;
-//! - [`ndp`]: unsolicited neighbour advertisements;
+//! - [`arp`]: gratuitous requests, and what any ARP packet claims;
+//! - [`ndp`]: unsolicited neighbour advertisements, and what neighbours claim;
+//! - [`claim`]: who says that it has an address;
 //! - [`checksum`]: the Internet checksum of the IPv4 header, of adverts and of neighbour advertisements.
 
 pub mod ah;
 pub mod arp;
 pub mod checksum;
+pub mod claim;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ndp;

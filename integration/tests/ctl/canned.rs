@@ -6,7 +6,7 @@ use std::thread;
 
 use ipvsd::api::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, InstanceView, KernelView, LoopView,
-    ServerHealth, ServerView, ServiceView, Snapshot, SyncDaemonView, SysctlState, SysctlView, TrackView,
+    RivalView, ServerHealth, ServerView, ServiceView, Snapshot, SyncDaemonView, SysctlState, SysctlView, TrackView,
 };
 use ipvsd::shell::control::server::{ControlHandle, ControlRequest, Options, serve};
 use tempfile::TempDir;
@@ -73,6 +73,8 @@ fn instance(name: &str, state: &str) -> InstanceView {
         adverts_received: 0,
         adverts_dropped: vec![("wrong TTL".to_owned(), 0)],
         steering: Vec::new(),
+        rivals: Vec::new(),
+        rival_claims: 0,
         deadlines: Vec::new(),
         history: Vec::new(),
     }
@@ -239,6 +241,15 @@ pub(crate) fn healthy() -> Snapshot {
 /// A bad night.
 pub(crate) fn troubled() -> Snapshot {
     let mut snapshot = healthy();
+    snapshot.instances[0].rivals = vec![RivalView {
+        address: "192.168.10.100".to_owned(),
+        mac: "02:00:00:00:00:99".to_owned(),
+        interface: "eth0".to_owned(),
+        claims: 12,
+        since_secs: 61.0,
+        ago_secs: 2.4,
+    }];
+    snapshot.instances[0].rival_claims = 17;
     snapshot.daemon.router.restarts = 1;
     snapshot.daemon.router.last_panic = Some("index out of bounds: the len is 3\nbut the index is 3".to_owned());
     snapshot.config.warnings = 2;

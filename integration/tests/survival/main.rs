@@ -7,6 +7,7 @@ mod addresses;
 mod interface;
 mod ipv6;
 mod neighbours;
+mod rivals;
 mod time;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -45,6 +45,7 @@ pub(in crate::config) struct AnnouncementsDraft {
     pub(in crate::config) extra: Option<(Duration, bool)>,
     /// One announcement is enough where nothing else is said.
     pub(in crate::config) least: bool,
+    pub(in crate::config) watch_rivals: Option<bool>,
 }
 
 /// See [`crate::model::Rule`]: one whose priority may not be written.

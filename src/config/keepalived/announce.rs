@@ -1,4 +1,4 @@
-//! `garp_*`: when neighbours are told; of one router, or of all with `vrrp_` before the word.
+//! `garp_*` and `watch_rivals`: when neighbours are told; of one router, or of all with `vrrp_` before the word.
 
 use std::time::Duration;
 
@@ -18,6 +18,10 @@ pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement
     let name = name.strip_prefix("vrrp_").unwrap_or(name);
     if name == "min_garp" {
         into.least = walk.flag(statement).unwrap_or(false);
+        return true;
+    }
+    if name == "watch_rivals" {
+        into.watch_rivals = walk.flag(statement);
         return true;
     }
     let Some(value) = statement.word(1) else { return false };

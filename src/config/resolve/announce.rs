@@ -45,6 +45,7 @@ impl Resolver<'_> {
             na_interval: own.na_interval.or(all.na_interval).unwrap_or_default(),
             extra: extra.map(|(time, _)| time),
             extra_all: extra.is_some_and(|(_, all)| all),
+            watch_rivals: own.watch_rivals.or(all.watch_rivals).unwrap_or(base.watch_rivals),
         }
     }
 }

@@ -378,6 +378,9 @@ fn announcements_in_both_languages() {
                 ..base.clone()
             },
         ),
+        ("", "watch_rivals off", "watch-rivals = false", Announcements { watch_rivals: false, ..base.clone() }),
+        ("vrrp_watch_rivals no", "", "watch-rivals = false", Announcements { watch_rivals: false, ..base.clone() }),
+        ("vrrp_watch_rivals off", "watch_rivals", "watch-rivals = true", base.clone()),
         (
             "vrrp_min_garp",
             "",

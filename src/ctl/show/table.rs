@@ -5,10 +5,13 @@
 
 use super::{daemons, services};
 use crate::api::{
-    AddressView, BalancerView, DaemonView, InstanceView, LoopView, Snapshot, SysctlState, SysctlView, TrackView,
+    AddressView, BalancerView, DaemonView, InstanceView, LoopView, RivalView, Snapshot, SysctlState, SysctlView,
+    TrackView,
 };
 use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
+/// Others who claim an address, of one router, that are shown one by one.
+const RIVALS: usize = 4;
 /// Addresses of a virtual router that a table names; wide names all.
 const ADDRESSES: usize = 4;
 
@@ -187,6 +190,9 @@ fn instances(page: &mut Page, instances: &[InstanceView], wide: bool) {
             page.text(2, &instance.reason, Tone::Dim);
         }
         misplaced(page, instance);
+        for claim in claims(instance) {
+            page.problem(2, claim, Tone::Bad);
+        }
         tracks(page, instance, wide);
         if wide {
             adverts(page, instance);
@@ -262,6 +268,20 @@ pub(in crate::ctl) fn verdict(track: &TrackView) -> (&'static str, Tone) {
         Some(ok) if ok != (track.reverse && track.kind != "file") => (well, Tone::Dim),
         Some(_) => (well, Tone::Warn),
     }
+}
+
+/// Others who claim addresses, and what is done about it; a few of them stand for all.
+pub(in crate::ctl) fn claims(instance: &InstanceView) -> Vec<String> {
+    let told = instance.rivals.iter().take(RIVALS).map(|rival| {
+        let RivalView { address, mac, interface, claims, ago_secs, .. } = rival;
+        let (times, ago) = (count(*claims, "time"), age(*ago_secs));
+        format!(
+            "{mac} on {interface} says that it has {address}: {times}, the last {ago} ago; announcing it again until it is \
+             silent"
+        )
+    });
+    let left = instance.rivals.len().saturating_sub(RIVALS);
+    told.chain((left > 0).then(|| format!("so it is with {left} more of its addresses"))).collect()
 }
 
 /// The adverts that were dropped, by reason.

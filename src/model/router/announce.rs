@@ -22,6 +22,8 @@ pub struct Announcements {
     pub extra: Option<Duration>,
     /// `garp_extra_if all`.
     pub extra_all: bool,
+    /// `watch_rivals`: while master, answer others who claim an address of ours by announcing it again.
+    pub watch_rivals: bool,
 }
 
 /// A burst of announcements, and a second one.
@@ -50,6 +52,7 @@ impl Default for Announcements {
             na_interval: Duration::ZERO,
             extra: None,
             extra_all: false,
+            watch_rivals: true,
         }
     }
 }

@@ -13,9 +13,12 @@
 //! ([`trackers`](crate::shell::trackers)), and everything else comes through the inbox. It waits for one thing beside
 //! epoll: the kernel's answer to adding or removing an address, a link or a rule, for a second at most.
 //!
+//! Who else claims a virtual address is heard on sockets of their own (`claims`).
+//!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.
 
+mod claims;
 mod fifos;
 mod forwarding;
 mod lateness;

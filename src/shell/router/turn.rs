@@ -16,6 +16,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
+use super::claims::Posts;
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::lateness::{Gauge, Watch};
@@ -67,6 +68,7 @@ pub(super) struct Loop {
     steering: Option<SteeringMonitor>,
     sockets: Sockets,
     listeners: Vec<Listener>,
+    posts: Posts,
     listen_again_at: Option<Instant>,
     resync_at: Option<Instant>,
     listen_problem: Option<String>,
@@ -127,6 +129,7 @@ impl Loop {
             steering: None,
             sockets: Sockets::default(),
             listeners: Vec::new(),
+            posts: Posts::default(),
             listen_again_at: None,
             resync_at: None,
             listen_problem: None,
@@ -199,6 +202,10 @@ impl Loop {
                 self.read_packets(ear, PACKETS_A_TURN);
             }
         }
+        // After adverts: who takes over by right says so before it announces.
+        for token in tokens {
+            self.posts.hear(*token, &mut self.router, &mut self.buffer);
+        }
         if tokens.contains(&TIMER) {
             self.timer_at = None;
             self.drain_timer();
@@ -214,8 +221,10 @@ impl Loop {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
+        self.posts.wake(&self.epoll, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
+            self.watch();
         }
         if self.resync_at.is_some_and(|at| at <= now) {
             self.resync();
@@ -242,6 +251,10 @@ impl Loop {
                 self.read_packets(ear, PACKETS_BEFORE_A_DEADLINE);
             }
         }
+        // Those tell once only.
+        for event in ready.iter().take(count) {
+            self.posts.hear(event.data(), &mut self.router, &mut self.buffer);
+        }
     }
 
     /// Reads the timer, so that it is not ready any more. It may not be: a new setting clears it.
@@ -251,7 +264,8 @@ impl Loop {
     }
 
     fn set_timer(&mut self) {
-        let wanted = [self.router.poll_timeout(), self.listen_again_at, self.resync_at].into_iter().flatten().min();
+        let own = [self.listen_again_at, self.resync_at, self.posts.wakes_at()];
+        let wanted = self.router.poll_timeout().into_iter().chain(own.into_iter().flatten()).min();
         if wanted == self.timer_at {
             return;
         }
@@ -422,6 +436,10 @@ impl Loop {
                     let outcome = self.filter.apply(&firewall).map_err(|error| error.to_string());
                     self.router.handle(Input::Firewall(outcome), Instant::now());
                 }
+                Output::WatchClaims(watches) => {
+                    self.posts.want(watches);
+                    self.watch();
+                }
             }
         }
     }
@@ -508,6 +526,13 @@ impl Loop {
                     self.listen_problem = Some(problem);
                 }
             }
+        }
+    }
+
+    /// Opens the sockets that hear claims. What fails is tried again with the others.
+    fn watch(&mut self) {
+        if !self.posts.open(&self.epoll) {
+            self.listen_again_at = Some(Instant::now() + RETRY);
         }
     }
 

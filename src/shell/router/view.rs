@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::api::{
-    AddressView, DeadlineView, GroupView, InstanceView, PeerView, SteeringView, TrackView, TransitionView,
+    AddressView, DeadlineView, GroupView, InstanceView, PeerView, RivalView, SteeringView, TrackView, TransitionView,
 };
 use crate::vrrp::Router;
 use crate::vrrp::engine::{DeadlineKind, InstanceStatus, TrackStatus};
@@ -68,6 +68,19 @@ fn view(status: InstanceStatus) -> InstanceView {
             .map(|steering| SteeringView { text: steering.text, present: steering.present, problem: steering.problem })
             .collect(),
         adverts_dropped: status.dropped.into_iter().map(|(drop, count)| (drop.to_string(), count)).collect(),
+        rivals: status
+            .rivals
+            .into_iter()
+            .map(|rival| RivalView {
+                address: rival.address.to_string(),
+                mac: rival.mac.to_string(),
+                interface: rival.interface,
+                claims: rival.claims,
+                since_secs: rival.since.as_secs_f64(),
+                ago_secs: rival.ago.as_secs_f64(),
+            })
+            .collect(),
+        rival_claims: status.rival_claims,
         deadlines: status
             .deadlines
             .into_iter()

@@ -176,6 +176,7 @@ impl Router {
             | Output::RestoreSysctl { .. }
             | Output::ReversePathByLink(_)
             | Output::Firewall(_)
+            | Output::WatchClaims(_)
             | Output::WatchSteering(_)
             | Output::AddSteering { .. }
             | Output::RemoveSteering { .. }

@@ -1,6 +1,7 @@
 //! What people are told. Each is one line in the log; none carries a password.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::model::Watched;
 use crate::vrrp::machine::{Heard, Role};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
+use crate::wire::claim::Mac;
 
 /// Something to tell people.
 #[derive(Debug, Clone, PartialEq)]
@@ -232,6 +234,34 @@ pub enum Event {
         /// The address.
         address: HostAddress,
     },
+    /// Somebody else tells the neighbours that it has an address of an active router. Told once, until it is silent.
+    RivalClaims {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// The hardware address that it is said to be at.
+        mac: Mac,
+        /// Where it was said.
+        interface: String,
+        /// Others before this one that were not told, because there were so many.
+        untold: u64,
+    },
+    /// Nobody else claims the address any more.
+    RivalSilent {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// Who claimed it last.
+        mac: Mac,
+        /// Claims that were seen.
+        claims: u64,
+        /// From the first to the last.
+        lasted: Duration,
+        /// Since the last.
+        silent: Duration,
+    },
 }
 
 impl Event {
@@ -247,7 +277,8 @@ impl Event {
             | Self::SteeringOn { .. }
             | Self::UnknownVrid { .. }
             | Self::LinkMade { .. }
-            | Self::LinkFound { .. } => false,
+            | Self::LinkFound { .. }
+            | Self::RivalSilent { .. } => false,
             Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
@@ -263,7 +294,8 @@ impl Event {
             | Self::Overslept { .. }
             | Self::LinkPutBack { .. }
             | Self::LinkFailed { .. }
-            | Self::FirewallFailed { .. } => true,
+            | Self::FirewallFailed { .. }
+            | Self::RivalClaims { .. } => true,
         }
     }
 }
@@ -377,6 +409,23 @@ impl fmt::Display for Event {
                  membership that should not carry a virtual MAC address, cannot be dropped: {error}; routers run on \
                  without"
             ),
+            Self::RivalClaims { instance, address, mac, interface, untold } => {
+                write!(
+                    f,
+                    "{instance}: {mac} on {interface} says that it has {address}, which is ours as master; announcing it \
+                     again until that host is silent; find it: has it a copy of the address, is it a master that does not \
+                     hear us, or a real server without arp_ignore and arp_announce?"
+                )?;
+                left_out(f, *untold)
+            }
+            Self::RivalSilent { instance, address, mac, claims, lasted, silent } => {
+                let (lasted, silent) = (lasted.as_secs(), silent.as_secs());
+                write!(f, "{instance}: nobody else has claimed {address} for {silent} s; {mac} had done so ")?;
+                match claims {
+                    1 => f.write_str("once"),
+                    _ => write!(f, "{claims} times in {lasted} s"),
+                }
+            }
         }
     }
 }

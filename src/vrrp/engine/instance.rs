@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::health::Health;
+use super::rivals::Defence;
 use super::{Event, HostAddress, Output, Router};
 use crate::model::{Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
@@ -72,6 +73,11 @@ pub(super) struct Entry {
     pub(super) differing: u64,
     /// Adverts of lower priority since we became active.
     pub(super) lower: u64,
+    /// Its addresses that somebody else claims while we are active.
+    pub(super) rivals: BTreeMap<HostAddress, Defence>,
+    pub(super) rival_pace: Pace,
+    /// Claims by others while we were active.
+    pub(super) rival_claims: u64,
     pub(super) became_master: u64,
     pub(super) sent: u64,
     pub(super) received: u64,
@@ -107,6 +113,9 @@ impl Entry {
             differs: BTreeSet::new(),
             differing: 0,
             lower: 0,
+            rivals: BTreeMap::new(),
+            rival_pace: Pace::default(),
+            rival_claims: 0,
             became_master: 0,
             sent: 0,
             received: 0,
@@ -125,6 +134,8 @@ impl Entry {
         self.differs.clear();
         self.put_back.clear();
         self.old_checksums.clear();
+        let own: BTreeSet<IpAddr> = self.virtual_addresses().map(|address| address.address).collect();
+        self.rivals.retain(|place, _| config.announcements.watch_rivals && own.contains(&place.address));
         self.advertised = config
             .addresses
             .iter()
@@ -213,6 +224,8 @@ impl Router {
             entry.address_problem = None;
             entry.retry_at = None;
             entry.told.clear();
+            // Whoever has the addresses now has them by right.
+            entry.rivals.clear();
         }
         if matches!(to, Role::Active | Role::Fault) {
             entry.inherits = false;

@@ -14,7 +14,7 @@
 //!   the packet filter drops (`accept`).
 //!
 //! Who must be told of an address is told in bursts that the machines time, in frames that keep the distances which were asked
-//! for ([`announce`](self)).
+//! for ([`announce`](self)). Somebody else who claims an address of an active router is answered (`rivals`).
 //!
 //! One thing is left as it is found: addresses that a predecessor left behind when it was killed. Traffic flows through
 //! them, and if nobody else has taken over, it should go on. They stay until another master is heard, which happens
@@ -35,6 +35,7 @@ mod listeners;
 mod notify;
 mod packets;
 mod readiness;
+mod rivals;
 mod routes;
 mod rules;
 mod scripts;
@@ -54,10 +55,12 @@ use super::machine;
 use super::receive::Received;
 use super::track::{Lasting, Pace};
 use crate::model::{Command, Config, Family, RunAs, VirtualAddress, Watched};
+use crate::wire::claim::Claim;
 
 pub use accept::Firewall;
 pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
+pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
 pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
@@ -202,6 +205,13 @@ pub enum Input<'a> {
     /// Addresses on the host that a predecessor of ours put on; told before the first configuration, after
     /// [`Input::Addresses`].
     Left(Vec<HostAddress>),
+    /// Somebody says that it has an address of a [`Watch`].
+    Claim {
+        /// Interface that it was said on.
+        index: u32,
+        /// What was said.
+        claim: Claim,
+    },
 }
 
 /// A socket that is needed.
@@ -355,6 +365,8 @@ pub enum Output {
         /// The address.
         address: VirtualAddress,
     },
+    /// Tell claims of exactly these addresses from now on, by [`Input::Claim`].
+    WatchClaims(Vec<Watch>),
 }
 
 /// All virtual routers of a host.
@@ -380,6 +392,7 @@ pub struct Router {
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
     listeners: Vec<Listener>,
+    watches: Vec<Watch>,
     /// Interfaces that forward IPv6 packets.
     forwarding: BTreeSet<u32>,
     lanes: Lanes,
@@ -439,7 +452,7 @@ impl Router {
         let scripts = self.scripts.iter().map(|script| script.next_at);
         let reports = self.reports.poll_timeout();
         let links = self.believed.values().filter_map(Lasting::change_at);
-        let announcement = self.next_announcement();
+        let announcement = self.next_announcement().into_iter().chain(self.next_defence());
         let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
         machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
@@ -452,6 +465,8 @@ impl Router {
         match input {
             Input::Configure(config) => self.configure(config, now),
             Input::Links(links) => {
+                let risen: Vec<_> = links.iter().filter(|link| self.rises(link)).map(|link| link.index).collect();
+                let risen: Vec<_> = risen.into_iter().map(|index| self.before_it_came_up(index)).collect();
                 self.links.clear();
                 self.names.clear();
                 for link in links {
@@ -459,13 +474,16 @@ impl Router {
                 }
                 self.forget_asked_links();
                 self.settle(now);
+                self.announce_on(&risen);
             }
             Input::Link(link) => {
                 if self.links.get(&link.index) != Some(&link) {
                     let index = link.index;
+                    let risen = self.rises(&link).then(|| self.before_it_came_up(link.index));
                     self.insert_link(link);
                     self.steering_link(index, now);
                     self.settle(now);
+                    self.announce_on(risen.as_slice());
                 }
             }
             Input::LinkGone { index } => {
@@ -520,6 +538,7 @@ impl Router {
             Input::SteeringNews(news) => self.steering_news(&news, now),
             Input::SteeringNewsLost => self.steering_unknown(now),
             Input::Left(left) => self.left.extend(left),
+            Input::Claim { index, claim } => self.claimed(index, claim, now),
         }
     }
 
@@ -543,6 +562,7 @@ impl Router {
         self.update_virtual_links(&wishes, now);
         self.update_firewall();
         self.update_listeners();
+        self.update_watches();
         self.update_health(now);
         self.drain(now);
         self.coordinate(now);
@@ -578,6 +598,7 @@ impl Router {
         }
         self.statics_deadline(now);
         self.steering_deadline(now);
+        self.defend(now);
         self.send_announcements(now);
     }
 

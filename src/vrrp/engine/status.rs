@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::health::Health;
 use super::instance::Entry;
 use super::tracking::Watch;
-use super::{Router, SteeringStatus};
+use super::{RivalStatus, Router, SteeringStatus};
 use crate::model::{Instance, Tracked, Watched};
 use crate::vrrp::machine::{Heard, Role, State};
 use crate::vrrp::receive::Drop;
@@ -63,6 +63,10 @@ pub struct InstanceStatus {
     pub steering: Vec<SteeringStatus>,
     /// Adverts accepted although they carry other addresses than ours.
     pub differing: u64,
+    /// Others who claim its addresses now.
+    pub rivals: Vec<RivalStatus>,
+    /// Claims by others while it was active.
+    pub rival_claims: u64,
 }
 
 /// What a deadline is for.
@@ -203,6 +207,8 @@ impl Router {
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
             steering,
             differing: entry.differing,
+            rivals: self.rival_status(entry, now),
+            rival_claims: entry.rival_claims,
             config: entry.config.clone(),
         }
     }

@@ -304,6 +304,7 @@ impl Host {
                     }
                 }
                 Output::Firewall(_) => router.handle(Input::Firewall(Ok(())), now),
+                Output::WatchClaims(_) => {}
                 Output::Listen(_)
                 | Output::Notify(_)
                 | Output::Fifo(_)

@@ -125,6 +125,7 @@ pub(super) const GLOBAL: &[Keyword] = &[
     idle("nftables_counters", Nothing, NFTABLES),
     // Our own: keepalived says that it does not know the words, and goes on.
     yes("vrrp_wait_for_checks", Optional),
+    yes("vrrp_watch_rivals", Optional),
     yes("vrrp_lateness_warning", One("seconds")),
     yes("vrrp_startup_delay", One("seconds")),
     yes("vrrp_delay_after_boot", One("seconds")),

@@ -145,6 +145,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     yes("garp_lower_prio_repeat", One("a number")),
     yes("garp_extra_if", Some("seconds")),
     yes("vmac_garp_intvl", Some("seconds")),
+    // Our own: keepalived says that it does not know the word, and goes on.
+    yes("watch_rivals", Optional),
     // Notification
     yes("notify_master", Some("a command")),
     yes("notify_backup", Some("a command")),

@@ -6,7 +6,7 @@ use super::super::read::{Entry, Reader};
 use crate::config::draft::AnnouncementsDraft;
 use crate::config::source::Spanned;
 
-const ANNOUNCE: [&str; 10] = [
+const ANNOUNCE: [&str; 11] = [
     "repeat",
     "delay",
     "lower-priority-repeat",
@@ -17,6 +17,7 @@ const ANNOUNCE: [&str; 10] = [
     "na-interval",
     "elsewhere",
     "elsewhere-all",
+    "watch-rivals",
 ];
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -43,6 +44,7 @@ pub(super) fn announce(reader: &mut Reader<'_>, entry: Entry<'_>) -> Announcemen
             "arp-interval" => draft.arp_interval = reader.duration(entry, second, "a time"),
             "na-interval" => draft.na_interval = reader.duration(entry, second, "a time"),
             "elsewhere" => extra = reader.duration(entry, day, "a time"),
+            "watch-rivals" => draft.watch_rivals = reader.flag(entry),
             _ => all = reader.flag(entry).unwrap_or(false),
         }
     }

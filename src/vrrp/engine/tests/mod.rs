@@ -19,6 +19,7 @@ mod announce;
 mod election;
 mod groups;
 mod readiness;
+mod rivals;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -90,6 +91,8 @@ struct Bench {
     refuses: bool,
     /// What the kernel answers to the next routes and rules.
     steering: VecDeque<Steered>,
+    /// Whose claims are to be told.
+    watches: Vec<Watch>,
 }
 
 impl Bench {
@@ -103,7 +106,15 @@ impl Bench {
 
     fn bare() -> Self {
         let start = Instant::now();
-        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false, steering: VecDeque::new() }
+        Self {
+            router: Router::new(),
+            start,
+            now: start,
+            runs: Vec::new(),
+            refuses: false,
+            steering: VecDeque::new(),
+            watches: Vec::new(),
+        }
     }
 
     fn configure(
@@ -178,6 +189,10 @@ impl Bench {
                 }
                 Output::RemoveSteering { what, links } => format!("remove {what} {links:?}"),
                 Output::UpdateAddress { address, .. } => format!("update {}", address.address),
+                Output::WatchClaims(watches) => {
+                    self.watches = watches;
+                    continue;
+                }
                 Output::Sysctl { name, value } => format!("{name}={value}"),
                 Output::RestoreSysctl { name } => format!("restore {name}"),
                 Output::ReversePathByLink(on) => format!("rp_filter by link: {on}"),
