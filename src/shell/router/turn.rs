@@ -18,16 +18,15 @@ use tracing::{error, info, warn};
 
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
+use super::hands::{Done, Hands, Job};
 use super::lateness::{Gauge, Watch};
 use super::netlink::{Change, Monitor, Refused, Requests};
-use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::{Config, Scheduling};
 use crate::shell::scheduling;
 use crate::shell::service_board::ServiceBoard;
-use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
@@ -46,6 +45,10 @@ const PACKETS_A_TURN: usize = 64;
 const PACKETS_BEFORE_A_DEADLINE: usize = 512;
 /// Facts taken from the trackers in one turn.
 const FACTS_A_TURN: usize = 64;
+/// Messages taken from the inbox in one turn.
+const MESSAGES_A_TURN: usize = 64;
+/// Datagrams of news of links and addresses read in one turn: a host that starts a thousand containers tells of each.
+const NEWS_A_TURN: usize = 64;
 /// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -69,8 +72,9 @@ pub(super) struct Loop {
     listen_problem: Option<String>,
     runner: Runner,
     fifos: Fifos,
-    settings: LinkSettings,
-    filter: Filter,
+    hands: Hands,
+    /// The one in force: that it is freed is left to the hands.
+    config: Arc<Config>,
     gauge: Arc<Gauge>,
     lateness: Watch,
     scheduling: Scheduling,
@@ -84,6 +88,8 @@ pub(super) struct Loop {
     /// Whoever waits for the end.
     stopping: Vec<Sender<()>>,
     stopped: bool,
+    /// The first configuration is in force.
+    started: bool,
 }
 
 /// Those who watch what routers watch, and what they have told.
@@ -98,7 +104,7 @@ impl Loop {
         inbox: Receiver<Message>,
         knock: Arc<EventFd>,
         runner: Runner,
-        settings: LinkSettings,
+        hands: Hands,
         eyes: Eyes,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -128,8 +134,8 @@ impl Loop {
             listen_problem: None,
             runner,
             fifos: Fifos::default(),
-            settings,
-            filter: Filter::default(),
+            hands,
+            config: Arc::default(),
             gauge: Arc::default(),
             lateness: Watch::new(),
             scheduling: Scheduling::default(),
@@ -141,6 +147,7 @@ impl Loop {
             buffer: vec![0; 64 * 1024],
             stopping: Vec::new(),
             stopped: false,
+            started: false,
         })
     }
 
@@ -158,6 +165,7 @@ impl Loop {
             self.configure(config);
         }
         self.apply();
+        self.started = true;
         self.tell(RouterEvent::Ready);
         let mut ready = [EpollEvent::empty(); 64];
         while !self.stopped {
@@ -174,7 +182,7 @@ impl Loop {
             self.turn(&tokens);
         }
         self.fifos.stop();
-        self.settings.close().into_iter().for_each(log_setting);
+        self.hands.finish();
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -264,12 +272,13 @@ impl Loop {
 
     fn read_inbox(&mut self) {
         let _ = self.knock.read();
-        loop {
+        for _ in 0..MESSAGES_A_TURN {
             match self.inbox.try_recv() {
                 Ok(Message::Configure(config, reply)) => {
                     self.configure(config);
                     self.apply();
-                    let _ = reply.send(Ok(()));
+                    // Once links, settings and rules are as it wants them.
+                    self.hands.give(Job::Answer(reply));
                 }
                 Ok(Message::Snapshot(reply)) => {
                     let _ = reply.send(view::instances(&self.router, Instant::now()));
@@ -284,11 +293,16 @@ impl Loop {
                 Ok(Message::ScriptDone { run, outcome }) => {
                     self.router.handle(Input::ScriptDone { run, outcome }, Instant::now());
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                Ok(Message::Done(done)) => self.handed_back(done),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
+                    self.read_facts();
+                    self.read_services();
+                    return;
+                }
             }
         }
-        self.read_facts();
-        self.read_services();
+        // There may be more: in the next turn.
+        let _ = self.knock.write(1);
     }
 
     /// Takes what the trackers have told, so much at a time that no deadline waits for it.
@@ -324,7 +338,9 @@ impl Loop {
             warn!("the router loop: {problem}");
         }
         self.scheduling = config.router.scheduling.clone();
+        let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         self.router.handle(Input::Configure(config), Instant::now());
+        self.hands.give(Job::Forget(before));
         self.all_services = true;
         self.read_services();
     }
@@ -370,51 +386,40 @@ impl Loop {
                 Output::Frame { index, address, frame } => {
                     let outcome = self.sockets.send_frame(index, &frame);
                     self.frame_sent(index, address, outcome);
+                    self.close_retired();
                 }
                 Output::RunScript(run) => self.runner.run(run),
                 Output::Notify(notice) => self.runner.notify(notice),
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,
                 Output::Fifo(line) => self.fifos.tell(&line),
-                Output::AddLink(link) => {
-                    let outcome = self.requests.add_link(&link);
-                    self.link_outcome(&link.name, outcome);
-                }
+                Output::AddLink(link) => self.hands.give(Job::AddLink(link)),
                 Output::RaiseLink { index, name, settings, group } => {
-                    settings.iter().filter_map(|(name, value)| self.settings.write(name, value)).for_each(log_setting);
-                    let outcome = self.requests.raise_link(index, group);
-                    self.link_outcome(&name, outcome);
+                    self.hands.give(Job::RaiseLink { index, name, settings, group });
                 }
-                Output::RemoveLink { index, name } => {
-                    match self.requests.remove_link(index) {
-                        Ok(()) | Err(Refused::Absent) => {}
-                        Err(error) => warn!("cannot remove interface {name}: {error}"),
-                    }
-                    self.read_monitor();
-                }
-                Output::Sysctl { name, value } => self.settings.hold(&name, &value).into_iter().for_each(log_setting),
-                Output::RestoreSysctl { name } => self.settings.restore(&name).into_iter().for_each(log_setting),
-                Output::ReversePathByLink(true) => self.settings.split_reverse_path().into_iter().for_each(log_setting),
-                Output::ReversePathByLink(false) => self.settings.join_reverse_path().into_iter().for_each(log_setting),
+                Output::RemoveLink { index, name } => self.hands.give(Job::RemoveLink { index, name }),
+                Output::Sysctl { name, value } => self.hands.give(Job::Hold { name, value }),
+                Output::RestoreSysctl { name } => self.hands.give(Job::Restore { name }),
+                Output::ReversePathByLink(by_link) => self.hands.give(Job::ReversePathByLink(by_link)),
                 Output::Firewall(firewall) => {
-                    let outcome = self.filter.apply(&firewall).map_err(|error| error.to_string());
-                    self.router.handle(Input::Firewall(outcome), Instant::now());
+                    self.hands.give(Job::Firewall(firewall));
+                    if !self.started {
+                        // Links that a predecessor left are switched on already.
+                        self.hands.wait();
+                    }
                 }
             }
         }
     }
 
-    /// Hears what the kernel has to tell of a link, then what it had to say to a request for it.
-    fn link_outcome(&mut self, name: &str, outcome: Result<(), Refused>) {
+    /// Something that was handed over has come to an end. What the kernel has to tell of it comes first.
+    fn handed_back(&mut self, done: Done) {
         self.read_monitor();
-        match outcome {
-            // A link that has just gone is told.
-            Ok(()) | Err(Refused::Absent) => {}
-            Err(error) => {
-                let (name, error) = (name.to_owned(), error.to_string());
-                self.router.handle(Input::LinkFailed { name, error }, Instant::now());
-            }
-        }
+        let input = match done {
+            Done::LinkFailed { name, error } => Input::LinkFailed { name, error },
+            Done::Firewall(outcome) => Input::Firewall(outcome),
+        };
+        self.router.handle(input, Instant::now());
     }
 
     /// An announcement has left, or could not: told once for each link and error.
@@ -469,7 +474,9 @@ impl Loop {
     /// Opens the sockets that are wanted, closes those that are not, and has another try later where it fails.
     fn listen(&mut self) {
         self.listen_again_at = None;
-        match self.sockets.sync(&self.listeners, &self.epoll, SOCKETS) {
+        let synced = self.sockets.sync(&self.listeners, &self.epoll, SOCKETS);
+        self.close_retired();
+        match synced {
             Ok(()) => self.listen_problem = None,
             Err(problem) => {
                 self.listen_again_at = Some(Instant::now() + RETRY);
@@ -478,6 +485,13 @@ impl Loop {
                     self.listen_problem = Some(problem);
                 }
             }
+        }
+    }
+
+    fn close_retired(&mut self) {
+        let retired = self.sockets.take_retired();
+        if !retired.is_empty() {
+            self.hands.give(Job::Close(retired));
         }
     }
 
@@ -495,8 +509,9 @@ impl Loop {
         }
     }
 
+    /// Reads news of links and addresses; what is left is there in the next turn.
     fn read_monitor(&mut self) {
-        loop {
+        for _ in 0..NEWS_A_TURN {
             match self.monitor.read(&mut self.buffer) {
                 Ok(None) => return,
                 Ok(Some(changes)) => {
@@ -537,9 +552,4 @@ impl Loop {
             }
         }
     }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "the end of a chain of iterators")]
-fn log_setting(change: SettingChange) {
-    change.log();
 }

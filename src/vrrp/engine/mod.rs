@@ -477,7 +477,6 @@ impl Router {
         let wishes = self.wishes();
         self.update_sysctls(&wishes);
         self.update_virtual_links(&wishes, now);
-        self.update_firewall();
         self.update_listeners();
         self.update_health(now);
         self.drain(now);
