@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::history::own_address;
+use super::law;
 use crate::model::{Config, Priority};
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Event, HostAddress, Input, Link, Output, ScriptOutcome};
@@ -298,6 +299,7 @@ impl Host {
                 Output::RunScript(run) => left.push(Left::Script(run.run)),
                 Output::Event(Event::StateChanged { instance, from, to, reason }) => {
                     self.news.push(format!("  host {}: {instance} is {to}: {reason}", self.number));
+                    law::yielding(self.number, &reason)?;
                     let before = self.roles.insert(instance.to_string(), to);
                     if before != Some(from) {
                         return Err(format!("{instance} on host {} was {before:?} and leaves {from}", self.number));
