@@ -1,5 +1,7 @@
 //! The loop itself.
 
+mod news;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -20,7 +22,7 @@ use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
 use super::lateness::{Gauge, Watch};
-use super::netlink::{Change, Monitor, Refused, Requests, SteeringMonitor};
+use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
@@ -29,7 +31,7 @@ use crate::shell::scheduling;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, SteeringWatch};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
@@ -472,14 +474,6 @@ impl Loop {
         }
     }
 
-    /// Reads which interfaces forward IPv6 packets.
-    fn read_forwarding(&mut self) {
-        let now = Instant::now();
-        for (index, on) in self.forwarding.read(&mut self.buffer) {
-            self.router.handle(Input::Forwarding { index, on }, now);
-        }
-    }
-
     fn log(&self, event: Event) {
         if event.is_warning() {
             warn!("{event}");
@@ -535,92 +529,6 @@ impl Loop {
                 Ok(Some((_, Err(_)))) => {}
                 // Empty; or an error of the link (it went down), which rtnetlink tells too.
                 Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Reads news of links and addresses; what is left is there in the next turn.
-    fn read_monitor(&mut self) {
-        for _ in 0..NEWS_A_TURN {
-            match self.monitor.read(&mut self.buffer) {
-                Ok(None) => return,
-                Ok(Some(changes)) => {
-                    let now = Instant::now();
-                    for change in changes {
-                        self.router.handle(
-                            match change {
-                                Change::Link(link) => Input::Link(link),
-                                Change::LinkGone { index } => Input::LinkGone { index },
-                                Change::Address(address) => Input::Address(address),
-                                Change::AddressGone(address) => Input::AddressGone(address),
-                            },
-                            now,
-                        );
-                    }
-                }
-                Err(error) => {
-                    warn!("news of links and addresses were lost ({error}); reading all of them anew");
-                    self.resync();
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Listens for news of routes and rules, through a filter that fits those that are ours.
-    fn watch_steering(&mut self, watch: &SteeringWatch) {
-        if let Some(old) = self.steering.take() {
-            let _ = self.epoll.delete(old.as_fd());
-        }
-        if *watch == SteeringWatch::default() {
-            return;
-        }
-        let opened = SteeringMonitor::open(watch).and_then(|monitor| {
-            self.epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, STEERING))?;
-            Ok(monitor)
-        });
-        match opened {
-            Ok(monitor) => self.steering = Some(monitor),
-            Err(error) => {
-                error!("cannot listen for changes of routes and rules ({error}); one that is removed is not put back");
-            }
-        }
-    }
-
-    fn read_steering(&mut self) {
-        while let Some(monitor) = &self.steering {
-            let input = match monitor.read(&mut self.buffer) {
-                Ok(None) => return,
-                Ok(Some(news)) => {
-                    let now = Instant::now();
-                    for news in news {
-                        self.router.handle(Input::SteeringNews(news), now);
-                    }
-                    continue;
-                }
-                Err(error) => {
-                    warn!("news of routes and rules were lost ({error}); asking for each of ours again");
-                    Input::SteeringNewsLost
-                }
-            };
-            self.router.handle(input, Instant::now());
-            return;
-        }
-    }
-
-    /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
-    fn resync(&mut self) {
-        let now = Instant::now();
-        self.resync_at = None;
-        match self.requests.links().and_then(|links| Ok((links, self.requests.addresses()?))) {
-            Ok((links, addresses)) => {
-                self.router.handle(Input::Links(links), now);
-                self.router.handle(Input::Addresses(addresses), now);
-                self.router.handle(Input::SteeringNewsLost, now);
-            }
-            Err(error) => {
-                error!("cannot read the host's links and addresses: {error}; trying again in a second");
-                self.resync_at = Some(now + RETRY);
             }
         }
     }
