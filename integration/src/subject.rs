@@ -60,6 +60,12 @@ impl Ipvsd {
         Self { node: node.clone(), config, daemon }
     }
 
+    /// One that was started in another way, with the configuration at this path.
+    #[must_use]
+    pub fn adopt(node: &Node, config: impl Into<PathBuf>, daemon: Daemon) -> Self {
+        Self { node: node.clone(), config: config.into(), daemon }
+    }
+
     /// Starts it again after its end, with the file as it lies there.
     ///
     /// # Panics

@@ -1,13 +1,17 @@
 //! The log: to standard error as text or JSON lines, or to the journal with fields.
 //!
 //! `IPVSD_LOG` chooses what is shown, in the syntax of `RUST_LOG` (`debug`, `ipvsd::vrrp=trace`); `info` if it is not set.
-//! Nobody who logs ever waits for whoever reads the log ([`lines`]). A packet is TRACE, a change of state INFO, and what a person should look at WARN or ERROR.
+//! Nobody who logs ever waits for whoever reads the log ([`lines`]); nor does a thread that panics, which is to be started again
+//! and not to be stuck with its last words. A packet is TRACE, a change of state INFO, and what a person should look at WARN or ERROR.
 
 mod journal;
 mod lines;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
 use std::path::Path;
+use std::thread;
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -58,7 +62,24 @@ pub fn start(format: LogFormat) -> io::Result<()> {
     }
     // Tests in one process start it more than once; the first one holds.
     drop(started);
+    std::panic::set_hook(Box::new(tell_panic));
     Ok(())
+}
+
+/// Says where a thread panicked, with a backtrace if `RUST_BACKTRACE` asks for one. The standard library's own words would
+/// go to standard error at once, and wait where nobody reads it.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("without a name");
+    let words = panic.to_string().replace('\n', " ");
+    let trace = Backtrace::capture();
+    match trace.status() {
+        BacktraceStatus::Captured => tracing::error!("thread {name} {words}\n{trace}"),
+        BacktraceStatus::Disabled | BacktraceStatus::Unsupported | _ => tracing::error!("thread {name} {words}"),
+    }
+    if name == "main" {
+        flush();
+    }
 }
 
 /// Waits, for a second at most, until everything that was logged is written: for the end of the process.

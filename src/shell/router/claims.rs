@@ -26,6 +26,7 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tracing::warn;
 
+use super::sockets::Retired;
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Input, Watch};
 use crate::wire::claim::Claim;
@@ -66,9 +67,16 @@ pub(super) struct Posts {
     wake_at: Option<Instant>,
     wanted: Vec<Watch>,
     problem: Option<String>,
+    /// Not needed any more.
+    retired: Vec<Retired>,
 }
 
 impl Posts {
+    /// What is to be closed, by somebody who has the time.
+    pub(super) fn take_retired(&mut self) -> Vec<Retired> {
+        std::mem::take(&mut self.retired)
+    }
+
     /// What is to be heard from now on.
     pub(super) fn want(&mut self, watches: Vec<Watch>) {
         self.wanted = watches;
@@ -101,14 +109,13 @@ impl Posts {
     /// What failed, as a sentence; everything else is done.
     fn sync(&mut self, wanted: &[Watch], epoll: &Epoll) -> Result<(), String> {
         let find = |post: &Post| wanted.iter().find(|watch| post.serves(watch));
-        self.posts.retain(|_, post| {
-            let stays = find(post).is_some_and(|watch| !words(watch, post.kind).is_empty());
-            if !stays {
-                // Closing it would take it out too.
-                let _ = epoll.delete(&post.socket);
-            }
-            stays
-        });
+        let gone =
+            self.posts.extract_if(.., |_, post| find(post).is_none_or(|watch| words(watch, post.kind).is_empty()));
+        for (_, post) in gone {
+            // Closing it would take it out too.
+            let _ = epoll.delete(&post.socket);
+            self.retired.push(Retired(post.socket));
+        }
         let mut problems = String::new();
         for watch in wanted {
             for kind in [Kind::Arp, Kind::Ndp] {

@@ -2,16 +2,21 @@
 //!
 //! ```text
 //!   raw sockets --.                                                  .--> raw sockets (adverts)
-//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses, macvlans), nftables, sysctls
+//!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses)
 //!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
-//!   inbox + eventfd ------'                                          `--> scripts thread
-//!     ^-- trackers' threads, balancer loop
+//!   inbox + eventfd ------'                                          +--> hands' thread (links, settings, packet filter)
+//!     ^-- trackers' threads, balancer loop                           `--> scripts' thread
 //! ```
 //!
-//! The thread never waits for a file, a child process, a lookup of a user or a client of the API: scripts are started and
-//! reaped by a thread of their own (`scripts`), processes, files and checks are watched by others
-//! ([`trackers`](crate::shell::trackers)), and everything else comes through the inbox. It waits for one thing beside
-//! epoll: the kernel's answer to adding or removing an address, a link or a rule, for a second at most.
+//! The thread never waits for a file, a child process, a lookup of a user, a client of the API or whoever reads the log:
+//! scripts are started and reaped by a thread of their own (`scripts`), processes, files and checks are watched by others
+//! ([`trackers`](crate::shell::trackers)), what the kernel takes its time over is done by another (`hands`), log lines are
+//! written by another still, and everything else comes through the inbox. It waits for one thing beside epoll: the kernel's
+//! answer to adding or removing an address, microseconds unless somebody else holds the kernel's lock on the network's
+//! configuration, and for a second at most. A master whose addresses are on asks for nothing.
+//!
+//! Each source gets so much of a turn and no more: a flood of packets, news, facts or questions delays a deadline by the
+//! time that a few dozen of them take.
 //!
 //! Who else claims a virtual address is heard on sockets of their own (`claims`).
 //!
@@ -21,6 +26,7 @@
 mod claims;
 mod fifos;
 mod forwarding;
+mod hands;
 mod lateness;
 mod links;
 mod netlink;
@@ -94,6 +100,7 @@ enum Message {
     Ping(Sender<()>),
     Stop(Sender<()>),
     ScriptDone { run: u64, outcome: ScriptOutcome },
+    Done(hands::Done),
 }
 
 /// The inbox's entrance: a message, then a knock.
@@ -194,6 +201,7 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
         let mailbox = mailbox.clone();
         scripts::spawn(move |run, outcome| mailbox.post(Message::ScriptDone { run, outcome }))?
     };
+    let mailbox_of_hands = mailbox.clone();
     let (tell, facts) = mpsc::sync_channel::<Fact>(MOST_FACTS);
     let trackers = {
         let knock = Arc::clone(&knock);
@@ -211,7 +219,8 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
     let events = options.events.clone();
     let (settings, changes) = LinkSettings::new(state_dir)?;
     changes.iter().for_each(Change::log);
-    let mut turn = turn::Loop::new(options, inbox, knock, runner, settings, turn::Eyes { trackers, facts })?;
+    let hands = hands::Hands::spawn(settings, move |done| mailbox_of_hands.post(Message::Done(done)))?;
+    let mut turn = turn::Loop::new(options, inbox, knock, runner, hands, turn::Eyes { trackers, facts })?;
     let gauge = turn.gauge();
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));

@@ -57,7 +57,16 @@ pub(super) struct Sockets {
     voices: BTreeMap<(u32, Family), Voice>,
     /// By the interface's number.
     frames: BTreeMap<u32, Socket>,
+    /// The same for interfaces that no router speaks on, but that hold virtual addresses (`dev`).
+    other_frames: BTreeMap<u32, Socket>,
+    /// Not needed any more.
+    retired: Vec<Retired>,
 }
+
+/// A socket that is not needed any more. Dropping it closes it, which takes long (see `hands`): the kernel waits until no
+/// processor can be sending on it.
+#[derive(Debug)]
+pub(super) struct Retired(#[allow(dead_code, reason = "it is there to be closed")] pub(super) Socket);
 
 /// Finds out whether this process may have raw sockets at all.
 ///
@@ -95,21 +104,22 @@ impl Sockets {
     /// # Errors
     /// What failed, as a sentence; everything else is done.
     pub(super) fn sync(&mut self, wanted: &[Listener], epoll: &Epoll, token: u64) -> Result<(), String> {
-        self.ears.retain(|_, ear| {
-            let stays = wanted.iter().any(|listener| ear.serves(listener));
-            if !stays {
-                // Closing it would take it out too.
-                let _ = epoll.delete(&ear.socket);
-            }
-            stays
+        for (_, ear) in self.ears.extract_if(.., |_, ear| !wanted.iter().any(|listener| ear.serves(listener))) {
+            // Closing it would take it out too.
+            let _ = epoll.delete(&ear.socket);
+            self.retired.push(Retired(ear.socket));
+        }
+        let gone = self.voices.extract_if(.., |(index, family), voice| {
+            !wanted.iter().any(|one| (one.index, one.family, &one.interface) == (*index, *family, &voice.interface))
         });
-        self.voices.retain(|(index, family), voice| {
-            wanted.iter().any(|one| (one.index, one.family, &one.interface) == (*index, *family, &voice.interface))
-        });
-        self.frames.retain(|index, _| wanted.iter().any(|listener| listener.index == *index));
+        self.retired.extend(gone.map(|(_, voice)| Retired(voice.socket)));
+        let gone = self.frames.extract_if(.., |index, _| !wanted.iter().any(|listener| listener.index == *index));
+        let gone = gone.chain(std::mem::take(&mut self.other_frames));
+        self.retired.extend(gone.map(|(_, socket)| Retired(socket)));
+        let mut links = Links::default();
         let mut problems = String::new();
         for listener in wanted {
-            if let Err(error) = self.sync_one(listener, epoll, token) {
+            if let Err(error) = self.sync_one(listener, &mut links, epoll, token) {
                 let separator = if problems.is_empty() { "" } else { "; " };
                 let place = if listener.interface.is_empty() { "any interface" } else { &listener.interface };
                 let _ = write!(problems, "{separator}cannot listen for adverts on {place}: {error}");
@@ -118,7 +128,7 @@ impl Sockets {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    fn sync_one(&mut self, listener: &Listener, epoll: &Epoll, token: u64) -> io::Result<()> {
+    fn sync_one(&mut self, listener: &Listener, links: &mut Links, epoll: &Epoll, token: u64) -> io::Result<()> {
         if let Entry::Vacant(slot) = self.voices.entry((listener.index, listener.family)) {
             let socket = open_voice(listener)?;
             slot.insert(Voice { interface: listener.interface.clone(), socket });
@@ -126,8 +136,7 @@ impl Sockets {
         if listener.index != 0
             && let Entry::Vacant(slot) = self.frames.entry(listener.index)
         {
-            let number = usize::try_from(listener.index).unwrap_or(0);
-            slot.insert(open_frames(|index| index == number)?);
+            slot.insert(open_frames(listener.index, links)?);
         }
         if let Some(ear) = self.ears.values_mut().find(|ear| ear.serves(listener)) {
             return ear.adapt(listener);
@@ -156,8 +165,21 @@ impl Sockets {
         if let Some(socket) = self.frames.get(&index) {
             return socket.send(frame).map(drop);
         }
-        // A virtual address on an interface (`dev`) that no router speaks on.
-        open_frames(|found| found == usize::try_from(index).unwrap_or(0))?.send(frame).map(drop)
+        let socket = match self.other_frames.entry(index) {
+            Entry::Occupied(slot) => slot.into_mut(),
+            Entry::Vacant(slot) => slot.insert(open_frames(index, &mut Links::default())?),
+        };
+        let outcome = socket.send(frame).map(drop);
+        if outcome.is_err() {
+            // The interface may have come back as another.
+            self.retired.extend(self.other_frames.remove(&index).map(Retired));
+        }
+        outcome
+    }
+
+    /// What is to be closed, by somebody who has the time.
+    pub(super) fn take_retired(&mut self) -> Vec<Retired> {
+        std::mem::take(&mut self.retired)
     }
 
     /// Reads one packet, and tells it with the interface that its socket is bound to; `None` if there is none. One that
@@ -276,15 +298,32 @@ impl Ear {
     }
 }
 
-/// A packet socket bound to an interface, that sends and never receives (protocol 0).
+/// The host's interfaces as packet sockets are bound to them, read once they are needed.
 ///
 /// Neither `socket2` nor `nix` builds a link-level socket address from safe code. `getifaddrs` hands them out ready made,
-/// one for each interface, with its number inside; the one that is looked for is taken from there.
-fn open_frames(wanted: impl Fn(usize) -> bool) -> io::Result<Socket> {
-    let address: LinkAddr = getifaddrs()?
-        .filter_map(|interface| interface.address.as_ref().and_then(|address| address.as_link_addr().copied()))
-        .find(|address| wanted(address.ifindex()))
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+/// one for each interface, with its number inside.
+#[derive(Default)]
+struct Links(Option<BTreeMap<usize, LinkAddr>>);
+
+impl Links {
+    fn find(&mut self, index: u32) -> io::Result<LinkAddr> {
+        let links = match &mut self.0 {
+            Some(links) => links,
+            None => {
+                let links = getifaddrs()?.filter_map(|interface| {
+                    interface.address.as_ref().and_then(|address| address.as_link_addr().copied())
+                });
+                self.0.insert(links.map(|address| (address.ifindex(), address)).collect())
+            }
+        };
+        let index = usize::try_from(index).unwrap_or(0);
+        links.get(&index).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+/// A packet socket bound to an interface, that sends and never receives (protocol 0).
+fn open_frames(index: u32, links: &mut Links) -> io::Result<Socket> {
+    let address = links.find(index)?;
     let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
     socket.set_nonblocking(true)?;
     bind(socket.as_raw_fd(), &address)?;

@@ -1,5 +1,7 @@
 //! The loop itself.
 
+mod news;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -19,19 +21,18 @@ use tracing::{error, info, warn};
 use super::claims::Posts;
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
+use super::hands::{Done, Hands, Job};
 use super::lateness::{Gauge, Watch};
-use super::netlink::{Change, Monitor, Refused, Requests, SteeringMonitor};
-use super::nftables::Filter;
+use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::{Config, Scheduling};
 use crate::shell::scheduling;
 use crate::shell::service_board::ServiceBoard;
-use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, SteeringWatch};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
@@ -48,6 +49,10 @@ const PACKETS_A_TURN: usize = 64;
 const PACKETS_BEFORE_A_DEADLINE: usize = 512;
 /// Facts taken from the trackers in one turn.
 const FACTS_A_TURN: usize = 64;
+/// Messages taken from the inbox in one turn.
+const MESSAGES_A_TURN: usize = 64;
+/// Datagrams of news of links and addresses read in one turn: a host that starts a thousand containers tells of each.
+const NEWS_A_TURN: usize = 64;
 /// After a socket could not be opened, or links and addresses could not be read, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -74,8 +79,9 @@ pub(super) struct Loop {
     listen_problem: Option<String>,
     runner: Runner,
     fifos: Fifos,
-    settings: LinkSettings,
-    filter: Filter,
+    hands: Hands,
+    /// The one in force: that it is freed is left to the hands.
+    config: Arc<Config>,
     gauge: Arc<Gauge>,
     lateness: Watch,
     scheduling: Scheduling,
@@ -89,6 +95,8 @@ pub(super) struct Loop {
     /// Whoever waits for the end.
     stopping: Vec<Sender<()>>,
     stopped: bool,
+    /// The first configuration is in force.
+    started: bool,
 }
 
 /// Those who watch what routers watch, and what they have told.
@@ -103,7 +111,7 @@ impl Loop {
         inbox: Receiver<Message>,
         knock: Arc<EventFd>,
         runner: Runner,
-        settings: LinkSettings,
+        hands: Hands,
         eyes: Eyes,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -135,8 +143,8 @@ impl Loop {
             listen_problem: None,
             runner,
             fifos: Fifos::default(),
-            settings,
-            filter: Filter::default(),
+            hands,
+            config: Arc::default(),
             gauge: Arc::default(),
             lateness: Watch::new(),
             scheduling: Scheduling::default(),
@@ -148,6 +156,7 @@ impl Loop {
             buffer: vec![0; 64 * 1024],
             stopping: Vec::new(),
             stopped: false,
+            started: false,
         })
     }
 
@@ -166,6 +175,7 @@ impl Loop {
             self.configure(config);
         }
         self.apply();
+        self.started = true;
         self.tell(RouterEvent::Ready);
         let mut ready = [EpollEvent::empty(); 64];
         while !self.stopped {
@@ -182,7 +192,7 @@ impl Loop {
             self.turn(&tokens);
         }
         self.fifos.stop();
-        self.settings.close().into_iter().for_each(log_setting);
+        self.hands.finish();
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -286,12 +296,13 @@ impl Loop {
 
     fn read_inbox(&mut self) {
         let _ = self.knock.read();
-        loop {
+        for _ in 0..MESSAGES_A_TURN {
             match self.inbox.try_recv() {
                 Ok(Message::Configure(config, reply)) => {
                     self.configure(config);
                     self.apply();
-                    let _ = reply.send(Ok(()));
+                    // Once links, settings and rules are as it wants them.
+                    self.hands.give(Job::Answer(reply));
                 }
                 Ok(Message::Snapshot(reply)) => {
                     let _ = reply.send(view::instances(&self.router, Instant::now()));
@@ -306,11 +317,16 @@ impl Loop {
                 Ok(Message::ScriptDone { run, outcome }) => {
                     self.router.handle(Input::ScriptDone { run, outcome }, Instant::now());
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                Ok(Message::Done(done)) => self.handed_back(done),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
+                    self.read_facts();
+                    self.read_services();
+                    return;
+                }
             }
         }
-        self.read_facts();
-        self.read_services();
+        // There may be more: in the next turn.
+        let _ = self.knock.write(1);
     }
 
     /// Takes what the trackers have told, so much at a time that no deadline waits for it.
@@ -346,7 +362,9 @@ impl Loop {
             warn!("the router loop: {problem}");
         }
         self.scheduling = config.router.scheduling.clone();
+        let before = std::mem::replace(&mut self.config, Arc::clone(&config));
         self.router.handle(Input::Configure(config), Instant::now());
+        self.hands.give(Job::Forget(before));
         self.all_services = true;
         self.read_services();
     }
@@ -392,6 +410,7 @@ impl Loop {
                 Output::Frame { index, address, frame } => {
                     let outcome = self.sockets.send_frame(index, &frame);
                     self.frame_sent(index, address, outcome);
+                    self.close_retired();
                 }
                 Output::RunScript(run) => self.runner.run(run),
                 Output::Notify(notice) => self.runner.notify(notice),
@@ -412,29 +431,20 @@ impl Loop {
                     Err(error) => warn!("cannot remove {what}: {error}"),
                 },
                 Output::Fifo(line) => self.fifos.tell(&line),
-                Output::AddLink(link) => {
-                    let outcome = self.requests.add_link(&link);
-                    self.link_outcome(&link.name, outcome);
-                }
+                Output::AddLink(link) => self.hands.give(Job::AddLink(link)),
                 Output::RaiseLink { index, name, settings, group } => {
-                    settings.iter().filter_map(|(name, value)| self.settings.write(name, value)).for_each(log_setting);
-                    let outcome = self.requests.raise_link(index, group);
-                    self.link_outcome(&name, outcome);
+                    self.hands.give(Job::RaiseLink { index, name, settings, group });
                 }
-                Output::RemoveLink { index, name } => {
-                    match self.requests.remove_link(index) {
-                        Ok(()) | Err(Refused::Absent) => {}
-                        Err(error) => warn!("cannot remove interface {name}: {error}"),
-                    }
-                    self.read_monitor();
-                }
-                Output::Sysctl { name, value } => self.settings.hold(&name, &value).into_iter().for_each(log_setting),
-                Output::RestoreSysctl { name } => self.settings.restore(&name).into_iter().for_each(log_setting),
-                Output::ReversePathByLink(true) => self.settings.split_reverse_path().into_iter().for_each(log_setting),
-                Output::ReversePathByLink(false) => self.settings.join_reverse_path().into_iter().for_each(log_setting),
+                Output::RemoveLink { index, name } => self.hands.give(Job::RemoveLink { index, name }),
+                Output::Sysctl { name, value } => self.hands.give(Job::Hold { name, value }),
+                Output::RestoreSysctl { name } => self.hands.give(Job::Restore { name }),
+                Output::ReversePathByLink(by_link) => self.hands.give(Job::ReversePathByLink(by_link)),
                 Output::Firewall(firewall) => {
-                    let outcome = self.filter.apply(&firewall).map_err(|error| error.to_string());
-                    self.router.handle(Input::Firewall(outcome), Instant::now());
+                    self.hands.give(Job::Firewall(firewall));
+                    if !self.started {
+                        // Links that a predecessor left are switched on already.
+                        self.hands.wait();
+                    }
                 }
                 Output::WatchClaims(watches) => {
                     self.posts.want(watches);
@@ -444,17 +454,14 @@ impl Loop {
         }
     }
 
-    /// Hears what the kernel has to tell of a link, then what it had to say to a request for it.
-    fn link_outcome(&mut self, name: &str, outcome: Result<(), Refused>) {
+    /// Something that was handed over has come to an end. What the kernel has to tell of it comes first.
+    fn handed_back(&mut self, done: Done) {
         self.read_monitor();
-        match outcome {
-            // A link that has just gone is told.
-            Ok(()) | Err(Refused::Absent) => {}
-            Err(error) => {
-                let (name, error) = (name.to_owned(), error.to_string());
-                self.router.handle(Input::LinkFailed { name, error }, Instant::now());
-            }
-        }
+        let input = match done {
+            Done::LinkFailed { name, error } => Input::LinkFailed { name, error },
+            Done::Firewall(outcome) => Input::Firewall(outcome),
+        };
+        self.router.handle(input, Instant::now());
     }
 
     /// An announcement has left, or could not: told once for each link and error.
@@ -485,14 +492,6 @@ impl Loop {
         }
     }
 
-    /// Reads which interfaces forward IPv6 packets.
-    fn read_forwarding(&mut self) {
-        let now = Instant::now();
-        for (index, on) in self.forwarding.read(&mut self.buffer) {
-            self.router.handle(Input::Forwarding { index, on }, now);
-        }
-    }
-
     fn log(&self, event: Event) {
         if event.is_warning() {
             warn!("{event}");
@@ -517,7 +516,9 @@ impl Loop {
     /// Opens the sockets that are wanted, closes those that are not, and has another try later where it fails.
     fn listen(&mut self) {
         self.listen_again_at = None;
-        match self.sockets.sync(&self.listeners, &self.epoll, SOCKETS) {
+        let synced = self.sockets.sync(&self.listeners, &self.epoll, SOCKETS);
+        self.close_retired();
+        match synced {
             Ok(()) => self.listen_problem = None,
             Err(problem) => {
                 self.listen_again_at = Some(Instant::now() + RETRY);
@@ -534,6 +535,15 @@ impl Loop {
         if !self.posts.open(&self.epoll) {
             self.listen_again_at = Some(Instant::now() + RETRY);
         }
+        self.close_retired();
+    }
+
+    fn close_retired(&mut self) {
+        let mut retired = self.sockets.take_retired();
+        retired.extend(self.posts.take_retired());
+        if !retired.is_empty() {
+            self.hands.give(Job::Close(retired));
+        }
     }
 
     fn read_packets(&mut self, ear: u32, most: usize) {
@@ -549,94 +559,4 @@ impl Loop {
             }
         }
     }
-
-    fn read_monitor(&mut self) {
-        loop {
-            match self.monitor.read(&mut self.buffer) {
-                Ok(None) => return,
-                Ok(Some(changes)) => {
-                    let now = Instant::now();
-                    for change in changes {
-                        self.router.handle(
-                            match change {
-                                Change::Link(link) => Input::Link(link),
-                                Change::LinkGone { index } => Input::LinkGone { index },
-                                Change::Address(address) => Input::Address(address),
-                                Change::AddressGone(address) => Input::AddressGone(address),
-                            },
-                            now,
-                        );
-                    }
-                }
-                Err(error) => {
-                    warn!("news of links and addresses were lost ({error}); reading all of them anew");
-                    self.resync();
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Listens for news of routes and rules, through a filter that fits those that are ours.
-    fn watch_steering(&mut self, watch: &SteeringWatch) {
-        if let Some(old) = self.steering.take() {
-            let _ = self.epoll.delete(old.as_fd());
-        }
-        if *watch == SteeringWatch::default() {
-            return;
-        }
-        let opened = SteeringMonitor::open(watch).and_then(|monitor| {
-            self.epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, STEERING))?;
-            Ok(monitor)
-        });
-        match opened {
-            Ok(monitor) => self.steering = Some(monitor),
-            Err(error) => {
-                error!("cannot listen for changes of routes and rules ({error}); one that is removed is not put back");
-            }
-        }
-    }
-
-    fn read_steering(&mut self) {
-        while let Some(monitor) = &self.steering {
-            let input = match monitor.read(&mut self.buffer) {
-                Ok(None) => return,
-                Ok(Some(news)) => {
-                    let now = Instant::now();
-                    for news in news {
-                        self.router.handle(Input::SteeringNews(news), now);
-                    }
-                    continue;
-                }
-                Err(error) => {
-                    warn!("news of routes and rules were lost ({error}); asking for each of ours again");
-                    Input::SteeringNewsLost
-                }
-            };
-            self.router.handle(input, Instant::now());
-            return;
-        }
-    }
-
-    /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
-    fn resync(&mut self) {
-        let now = Instant::now();
-        self.resync_at = None;
-        match self.requests.links().and_then(|links| Ok((links, self.requests.addresses()?))) {
-            Ok((links, addresses)) => {
-                self.router.handle(Input::Links(links), now);
-                self.router.handle(Input::Addresses(addresses), now);
-                self.router.handle(Input::SteeringNewsLost, now);
-            }
-            Err(error) => {
-                error!("cannot read the host's links and addresses: {error}; trying again in a second");
-                self.resync_at = Some(now + RETRY);
-            }
-        }
-    }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "the end of a chain of iterators")]
-fn log_setting(change: SettingChange) {
-    change.log();
 }

@@ -259,7 +259,7 @@ impl Sysctls {
         })
     }
 
-    fn keep(&self) -> Option<Change> {
+    fn keep(&mut self) -> Option<Change> {
         self.originals.write().err().map(|problem| Change::NotKept { problem })
     }
 }

@@ -15,16 +15,18 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Originals {
     file: PathBuf,
     kept: Kept,
+    /// What the file is known to hold.
+    on_disk: Option<Kept>,
 }
 
 /// The file's contents.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     stamp: String,
     settings: BTreeMap<String, Original>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Original {
     original: String,
     written: String,
@@ -46,16 +48,22 @@ impl Originals {
             ),
         };
         let settings = if found.stamp == stamp { found.settings } else { BTreeMap::new() };
-        (Self { file: file.to_owned(), kept: Kept { stamp: stamp.to_owned(), settings } }, problem)
+        let kept = Kept { stamp: stamp.to_owned(), settings };
+        (Self { file: file.to_owned(), kept, on_disk: None }, problem)
     }
 
     /// Originals that no file keeps.
     pub(super) fn nowhere(stamp: &str) -> Self {
-        Self { file: PathBuf::new(), kept: Kept { stamp: stamp.to_owned(), settings: BTreeMap::new() } }
+        let kept = Kept { stamp: stamp.to_owned(), settings: BTreeMap::new() };
+        Self { file: PathBuf::new(), kept, on_disk: None }
     }
 
-    /// Writes the file whole or not at all; removes it where there is nothing to keep.
-    pub(super) fn write(&self) -> Result<(), String> {
+    /// Writes the file whole or not at all; removes it where there is nothing to keep. Where it holds this already, the disk
+    /// is left in peace: a reload that changes no setting does not wait for it.
+    pub(super) fn write(&mut self) -> Result<(), String> {
+        if self.on_disk.as_ref() == Some(&self.kept) {
+            return Ok(());
+        }
         let result = if self.kept.settings.is_empty() {
             match fs::remove_file(&self.file) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -64,6 +72,7 @@ impl Originals {
         } else {
             self.replace()
         };
+        self.on_disk = result.is_ok().then(|| self.kept.clone());
         result.map_err(|error| {
             format!(
                 "cannot write {}: {error}; after a crash the original settings would not be known",

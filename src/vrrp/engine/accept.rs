@@ -49,7 +49,8 @@ impl Router {
         config.priority != Priority::OWNER && (!config.accept || (config.strict && config.version == VrrpVersion::V2))
     }
 
-    /// Makes the rules follow from the configuration and the links. Comes before addresses are put on.
+    /// Makes the rules follow from the configuration and the links. Comes before links are switched on and addresses are put
+    /// on; at a reload the filter may be some milliseconds behind a new address.
     pub(super) fn update_firewall(&mut self) {
         let mut wanted = Firewall::default();
         for entry in self.instances.iter().filter(|entry| Self::refuses(&entry.config)) {

@@ -244,11 +244,15 @@ impl Router {
         })
     }
 
-    /// Makes the links follow from the wishes. Comes before health is worked out.
+    /// Makes the links follow from the wishes, and the rules from the links. Comes before health is worked out.
     pub(super) fn update_virtual_links(&mut self, wishes: &[Wish], now: Instant) {
         self.drop_unwished(wishes);
         for wish in wishes {
             self.find_or_make(wish, now);
+        }
+        // A link that is switched on tells of the groups that it is in: what must not be told is dropped by then.
+        self.update_firewall();
+        for wish in wishes {
             self.dress(wish, now);
             self.address_link(wish);
         }
@@ -397,9 +401,10 @@ impl Router {
         });
     }
 
-    /// Puts a link's own addresses on it, and takes off link-local ones that the base has no more.
+    /// Puts a link's own addresses on it, and takes off link-local ones that the base has no more. Not before it is on: its
+    /// settings are written then, without which it may not take IPv6 addresses.
     fn address_link(&mut self, wish: &Wish) {
-        let Some(link) = self.virtual_link(&wish.key) else { return };
+        let Some(link) = self.virtual_link(&wish.key).filter(|link| link.enabled) else { return };
         let index = link.index;
         let place =
             |address: &VirtualAddress| HostAddress { index, address: address.address, prefix_len: address.prefix_len };

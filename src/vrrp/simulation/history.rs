@@ -1,12 +1,12 @@
 //! Who is there, and what happens.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::dice::Dice;
 use crate::model::{
-    AdvertInterval, Announcements, Burst, Config, Election, Family, Instance, Notify, Priority, RouterSettings,
-    StartAs, SyncGroup, TrackScript, Tracked, VirtualAddress, Vrid, VrrpVersion, Watched,
+    AdvertInterval, Announcements, Burst, Config, Election, Family, Instance, Notify, Peer, Priority, RouterSettings,
+    StartAs, SyncGroup, TrackScript, Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
 };
 
 /// Who is there, and what happens.
@@ -27,6 +27,9 @@ pub(super) struct History {
 pub(super) struct VirtualRouter {
     pub(super) vrid: u8,
     pub(super) version: VrrpVersion,
+    pub(super) family: Family,
+    /// Adverts go to each of the other hosts.
+    pub(super) unicast: bool,
     pub(super) down_timer_adverts: u8,
 }
 
@@ -86,10 +89,15 @@ impl History {
         let mut dice = Dice::new(seed);
         let count = 2 + dice.index(4);
         let routers: Vec<_> = (0..=u8::from(dice.percent(25)))
-            .map(|number| VirtualRouter {
-                vrid: 51 + number,
-                version: if dice.percent(50) { VrrpVersion::V2 } else { VrrpVersion::V3 },
-                down_timer_adverts: dice.pick(&[3, 3, 3, 5], 3),
+            .map(|number| {
+                let family = if dice.percent(30) { Family::V6 } else { Family::V4 };
+                let version = match family {
+                    Family::V4 if dice.percent(50) => VrrpVersion::V2,
+                    Family::V4 | Family::V6 => VrrpVersion::V3,
+                };
+                let unicast = dice.percent(25);
+                let down_timer_adverts = dice.pick(&[3, 3, 3, 5], 3);
+                VirtualRouter { vrid: 51 + number, version, family, unicast, down_timer_adverts }
             })
             .collect();
         let grouped = routers.len() > 1 && dice.percent(60);
@@ -124,7 +132,13 @@ impl History {
             .routers
             .iter()
             .zip(&setup.intervals)
-            .filter_map(|(router, interval)| setup.instance(*router, *interval, priority))
+            .filter_map(|(router, interval)| {
+                let peers = (0..self.hosts.len()).filter(|other| *other != host);
+                let peers = peers.map(|other| Peer::new(own_address(router.family, other))).collect();
+                let unicast = Transport::Unicast { source: None, peers, ttl: 255, check_source: true };
+                let instance = setup.instance(*router, *interval, priority)?;
+                Some(if router.unicast { Instance { transport: unicast, ..instance } } else { instance })
+            })
             .collect();
         let scripts = vec![TrackScript {
             name: "check".to_owned(),
@@ -207,7 +221,7 @@ impl Setup {
             advert_interval: AdvertInterval::from_centiseconds(interval).ok()?,
             election: Election { down_timer_adverts: router.down_timer_adverts, ..self.election },
             start_as: self.start_as,
-            addresses: virtual_addresses(router.vrid, self.addresses),
+            addresses: virtual_addresses(router, self.addresses),
             announcements: Announcements {
                 master: burst,
                 lower_priority: burst,
@@ -220,13 +234,31 @@ impl Setup {
                 .map(|weight| Tracked { what: Watched::Script("check".to_owned()), weight, reverse: false })
                 .into_iter()
                 .collect(),
-            ..Instance::new(&format!("v{}", router.vrid), "eth0", vrid, Family::V4)
+            ..Instance::new(&format!("v{}", router.vrid), "eth0", vrid, router.family)
         })
     }
 }
 
-fn virtual_addresses(vrid: u8, count: u8) -> Vec<VirtualAddress> {
-    (0..count).map(|number| VirtualAddress::new(Ipv4Addr::new(10, vrid, 0, number).into(), 32)).collect()
+/// A host's own address, on which its adverts leave.
+pub(super) fn own_address(family: Family, host: usize) -> IpAddr {
+    let last = u8::try_from(host + 1).unwrap_or(u8::MAX);
+    match family {
+        Family::V4 => Ipv4Addr::new(10, 0, 0, last).into(),
+        Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last.into()).into(),
+    }
+}
+
+/// The first one of IPv6 is link-local (RFC 9568 section 5.2.9).
+fn virtual_addresses(router: VirtualRouter, count: u8) -> Vec<VirtualAddress> {
+    let vrid = router.vrid;
+    let address = |number: u8| match router.family {
+        Family::V4 => VirtualAddress::new(Ipv4Addr::new(10, vrid, 0, number).into(), 32),
+        Family::V6 => {
+            let prefix = if number == 0 { 0xfe80 } else { 0x2001 };
+            VirtualAddress::new(Ipv6Addr::new(prefix, 0, 0, 0, 1, 0, vrid.into(), number.into()).into(), 128)
+        }
+    };
+    (0..count).map(address).collect()
 }
 
 fn any_interval(dice: &mut Dice, version: VrrpVersion) -> u16 {

@@ -3,15 +3,17 @@
 use crate::model::Family;
 use crate::vrrp::receive::Received;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::history::own_address;
+use super::law;
 use crate::model::{Config, Priority};
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Event, HostAddress, Input, Link, Output, ScriptOutcome};
 use crate::vrrp::machine::Role;
-use crate::wire::{arp, ipv4, vrrp};
+use crate::wire::{Malformed, arp, ipv4, ipv6, ndp, vrrp};
 
 /// Its one link.
 const ETH0: u32 = 2;
@@ -20,8 +22,8 @@ const SOCKET_ROOM: usize = 512;
 
 /// Something that left a host.
 pub(super) enum Left {
-    /// A packet.
-    Packet(Vec<u8>),
+    /// A packet, and whom it is for.
+    Packet(IpAddr, Vec<u8>),
     /// "This address is here".
     Announcement(IpAddr),
     /// A script was started.
@@ -83,8 +85,9 @@ impl Host {
         }
     }
 
-    pub(super) fn own_address(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 0, 0, u8::try_from(self.number + 1).unwrap_or(u8::MAX))
+    /// It takes packets for this destination.
+    pub(super) fn takes(&self, destination: IpAddr) -> bool {
+        destination.is_multicast() || destination == own_address(Family::of(destination), self.number)
     }
 
     fn link(&self) -> Link {
@@ -125,8 +128,11 @@ impl Host {
         let owners = self.config.instances.iter().filter(|instance| instance.priority == Priority::OWNER);
         let owned = owners.flat_map(|instance| &instance.addresses).map(|address| address.address);
         self.permanent = owned.filter(|address| self.has(*address)).collect();
-        let own = HostAddress { index: ETH0, address: self.own_address().into(), prefix_len: 8 };
-        let addresses = std::iter::once(own).chain(self.addresses.iter().copied()).collect();
+        let own = [(Family::V4, 8), (Family::V6, 64)].map(|(family, prefix_len)| {
+            let address = own_address(family, self.number);
+            HostAddress { index: ETH0, address, prefix_len }
+        });
+        let addresses = own.into_iter().chain(self.addresses.iter().copied()).collect();
         let mut left = self.input(Input::Links(vec![self.link()]), now)?;
         left.extend(self.input(Input::Addresses(addresses), now)?);
         let config = Arc::clone(&self.config);
@@ -219,7 +225,7 @@ impl Host {
             Waiting::Address(address) => self.input(Input::AddressGone(address), now),
             Waiting::Packet(bytes) => {
                 self.note_master(&bytes);
-                let received = Received::ipv4(&bytes).map_err(|error| error.to_string())?;
+                let received = receive(&bytes).map_err(|error| error.to_string())?;
                 self.input(Input::Packet { index: ETH0, received }, now)
             }
             Waiting::Script(run, ok) => {
@@ -253,7 +259,7 @@ impl Host {
         let mut unproven: Vec<String> = Vec::new();
         while let Some(output) = router.poll_output() {
             match output {
-                Output::Send { instance, packet, .. } => {
+                Output::Send { instance, packet, destination, .. } => {
                     let role = self.roles.get(&*instance).copied();
                     if role != Some(Role::Active) {
                         let (_, priority) = read(&packet).ok_or("an advert that cannot be read")?;
@@ -263,7 +269,7 @@ impl Host {
                         unproven.push(instance.to_string());
                     }
                     if self.link_up {
-                        left.push(Left::Packet(packet));
+                        left.push(Left::Packet(destination, packet));
                     }
                     router.handle(Input::Sent { instance }, now);
                 }
@@ -282,8 +288,10 @@ impl Host {
                     router.handle(Input::AddressGone(place), now);
                 }
                 Output::Frame { address, frame, .. } => {
-                    let read = arp::Gratuitous::parse(&frame).map_err(|error| error.to_string())?;
-                    if IpAddr::V4(read.address) != address || !self.has(address) {
+                    let read = announced(address, &frame).map_err(|error| error.to_string())?;
+                    // With unicast the address that adverts leave from is announced too.
+                    let own = address == own_address(Family::of(address), self.number);
+                    if read != address || !(own || self.has(address)) {
                         return Err(format!("host {} announces {address}, which it has not", self.number));
                     }
                     left.push(Left::Announcement(address));
@@ -291,6 +299,7 @@ impl Host {
                 Output::RunScript(run) => left.push(Left::Script(run.run)),
                 Output::Event(Event::StateChanged { instance, from, to, reason }) => {
                     self.news.push(format!("  host {}: {instance} is {to}: {reason}", self.number));
+                    law::yielding(self.number, &reason)?;
                     let before = self.roles.insert(instance.to_string(), to);
                     if before != Some(from) {
                         return Err(format!("{instance} on host {} was {before:?} and leaves {from}", self.number));
@@ -329,9 +338,36 @@ impl Host {
     }
 }
 
+/// The address that a frame announces.
+fn announced(address: IpAddr, frame: &[u8]) -> Result<IpAddr, Malformed> {
+    match address {
+        IpAddr::V4(_) => arp::Gratuitous::parse(frame).map(|read| read.address.into()),
+        IpAddr::V6(_) => ndp::Unsolicited::parse(frame).map(|read| read.address.into()),
+    }
+}
+
+fn family(packet: &[u8]) -> Family {
+    if packet.first().is_some_and(|first| first >> 4 == 6) { Family::V6 } else { Family::V4 }
+}
+
+/// A packet as the shell tells it: IPv6 sockets give what is behind the header.
+fn receive(packet: &[u8]) -> Result<Received<'_>, Malformed> {
+    match family(packet) {
+        Family::V4 => Received::ipv4(packet),
+        Family::V6 => {
+            let packet = ipv6::Packet::new_checked(packet)?;
+            Ok(Received::ipv6(packet.source(), packet.destination(), packet.hop_limit(), packet.payload()))
+        }
+    }
+}
+
 /// VRID and priority of an advert.
 fn read(packet: &[u8]) -> Option<(u8, u8)> {
-    let packet = ipv4::Packet::new_checked(packet).ok()?;
-    let advert = vrrp::Packet::new_checked(packet.payload(), Family::V4).ok()?;
+    let family = family(packet);
+    let payload = match family {
+        Family::V4 => ipv4::Packet::new_checked(packet).ok()?.payload(),
+        Family::V6 => ipv6::Packet::new_checked(packet).ok()?.payload(),
+    };
+    let advert = vrrp::Packet::new_checked(payload, family).ok()?;
     Some((advert.vrid(), advert.priority()))
 }

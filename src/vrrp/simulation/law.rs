@@ -3,7 +3,8 @@
 //! Always, after each thing that a host did:
 //! - only a master advertises, but for the priority 0 with which it leaves;
 //! - nobody has a virtual address in BACKUP, FAULT or INIT, but what a killed process left and no other master has claimed;
-//! - nobody announces an address that it has not.
+//! - nobody announces an address that it has not;
+//! - a master gives way to a better one only: of higher priority, or as high and with the higher address.
 //!
 //! At rest, a bounded time after the last deed, on each switch and for each virtual router:
 //! - exactly one master, if anybody there is well, and it is well itself;
@@ -11,16 +12,18 @@
 //! - it has all virtual addresses, and neighbours find them there, if masters refresh what neighbours know;
 //! - nothing changes any more.
 //!
-//! At the end, one master is killed or stopped: the next one is there within the protocol's own bound.
+//! At the end, one master is killed or stopped: the next one is there within the protocol's own bound. It is the best of the
+//! others, and they do not stir: the skew is what lets it speak first.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::history::{History, VirtualRouter};
+use super::history::{History, VirtualRouter, own_address};
 use super::host::Host;
 use super::world::World;
-use crate::model::{Instance, VrrpVersion};
+use crate::model::{Family, Instance, VrrpVersion};
 use crate::vrrp::machine::Role;
+use crate::vrrp::reason::Reason;
 
 /// Time on the way while the network is calm, generously.
 const SLACK: Duration = Duration::from_millis(1);
@@ -51,6 +54,13 @@ fn held<'a>(host: &'a Host, instance: &'a Instance) -> impl Iterator<Item = std:
 fn is_well(host: &Host, history: &History) -> bool {
     let weight = history.hosts.get(host.number).and_then(|setup| setup.script_weight);
     host.runs() && host.link_up && (host.script_ok || weight != Some(0))
+}
+
+/// To whom a master gives way.
+pub(super) fn yielding(host: usize, reason: &Reason) -> Result<(), String> {
+    let Reason::Outbid { by, theirs, ours } = reason else { return Ok(()) };
+    let better = theirs > ours || theirs == ours && *by > own_address(Family::of(*by), host);
+    if better { Ok(()) } else { Err(format!("host {host} of priority {ours} gives way to {by} of priority {theirs}")) }
 }
 
 /// What holds a bounded time after the last deed.
@@ -143,18 +153,26 @@ pub(super) fn succession(world: &mut World, history: &History) -> Result<(), Str
         VrrpVersion::V2 => Duration::from_secs(1),
         VrrpVersion::V3 => interval,
     };
-    // The slowest of the others decides nothing: the first whose timer runs out takes over.
-    let skew = world
+    let mut others: Vec<(u8, usize)> = world
         .hosts
         .iter()
         .filter(|host| host.number != number && host.side == side && is_well(host, history))
         .filter_map(|host| {
             let statuses = host.router.as_ref()?.status(world.now);
-            let priority = statuses.first()?.effective_priority;
-            Some(unit * (256 - u32::from(priority)) / 256)
+            Some((statuses.first()?.effective_priority, host.number))
         })
-        .min();
-    let Some(skew) = skew else { return Ok(()) };
+        .collect();
+    others.sort_unstable();
+    // The slowest of the others decides nothing: the first whose timer runs out takes over.
+    let Some((best, heir)) = others.pop() else { return Ok(()) };
+    let skew = unit * (256 - u32::from(best)) / 256;
+    // Equals wait equally long. An owner that yielded to another waits as one of priority 254.
+    let heir_is_alone = others.last().is_none_or(|(second, _)| *second < best) && best != 255;
+    let changes = |world: &World| {
+        let others = world.hosts.iter().filter(|host| host.number != number && host.number != heir);
+        others.map(|host| host.changes).sum::<u64>()
+    };
+    let before = changes(world);
     let politely = history.seed.is_multiple_of(2);
     let bound = if politely {
         world.act(number, |host, now| host.stop(now))?;
@@ -170,6 +188,9 @@ pub(super) fn succession(world: &mut World, history: &History) -> Result<(), Str
     let successors = world.hosts.iter().filter(|host| host.side == side && host.number != number && is_master(host));
     match successors.count() {
         0 => Err(format!("{name}: {bound:?} after master {number} went (politely: {politely}) nobody has followed")),
+        _ if heir_is_alone && changes(world) != before => {
+            Err(format!("{name}: master {number} went, {heir} is the best, and others changed their states too"))
+        }
         _ => Ok(()),
     }
 }

@@ -142,7 +142,7 @@ impl World {
         }
         for left in left {
             match left {
-                Left::Packet(bytes) => self.carry(number, side, &bytes),
+                Left::Packet(destination, bytes) => self.carry(number, side, destination, &bytes),
                 Left::Announcement(address) => {
                     if self.hosts.get(number).is_some_and(|host| host.link_up) && !self.lost() {
                         self.neighbours.insert((side, address), number);
@@ -158,9 +158,9 @@ impl World {
         self.dice.percent(self.network.loss_percent)
     }
 
-    fn carry(&mut self, from: usize, side: u8, bytes: &[u8]) {
+    fn carry(&mut self, from: usize, side: u8, destination: IpAddr, bytes: &[u8]) {
         for to in 0..self.hosts.len() {
-            if to == from || self.hosts.get(to).is_none_or(|host| host.side != side) {
+            if to == from || self.hosts.get(to).is_none_or(|host| host.side != side || !host.takes(destination)) {
                 continue;
             }
             let copies = if self.dice.percent(self.network.repeat_percent) { 2 } else { 1 };

@@ -33,6 +33,8 @@ fn lines_wait_for_their_reader_and_keep_their_order() {
     for line in &told {
         fifos.tell(line);
     }
+    // Its thread makes it.
+    wait("the pipe", || path.exists());
     let mut reader = BufReader::new(File::open(&path).unwrap());
     for line in &told {
         let mut read = String::new();

@@ -6,7 +6,7 @@ mod virtual_links;
 use super::*;
 use crate::model::{
     Announcements, Burst, Command, Family, Instance, Notify, Peer, Priority, SyncGroup, TrackScript, Tracked,
-    Transport, Vrid, VrrpVersion, Watched,
+    Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
 };
 use crate::vrrp::machine::Role;
 use crate::wire::vrrp::{Advert, Auth, Form, GROUP};

@@ -2,64 +2,70 @@
 
 use super::*;
 
-/// The states, with those parts of them that decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
-    /// Waiting for news.
-    Init,
-    /// Waiting for the startup delay, which ends after two seconds.
-    Delayed,
-    /// Listening since the start.
-    Backup,
-    /// A group's member, listening since the start.
-    Member,
-    /// Owner of the addresses by election.
-    Active,
-    /// Owner of the addresses by right (priority 255).
-    Owner,
-    /// Cannot run.
-    Fault,
+/// An enum with the list of all its values, so that none can be left out of the list.
+macro_rules! closed {
+    ($(#[$doc:meta])* $name:ident { $($(#[$word:meta])* $value:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum $name { $($(#[$word])* $value),+ }
+
+        impl $name {
+            const ALL: &[Self] = &[$(Self::$value),+];
+        }
+    };
 }
 
-const ALL: [From; 7] = [From::Init, From::Delayed, From::Backup, From::Member, From::Active, From::Owner, From::Fault];
-
-/// Inputs. Priorities are told against ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Ready,
-    Wait,
-    Fail,
-    Leaving,
-    Lower,
-    EqualFromLow,
-    EqualFromHigh,
-    EqualFromUs,
-    Higher,
-    Early,
-    Due,
-    Promote,
-    Demote,
-    Configure,
-    Shutdown,
+closed! {
+    /// The states, with those parts of them that decide.
+    From {
+        /// Waiting for news.
+        Init,
+        /// Waiting for the startup delay, which ends after two seconds.
+        Delayed,
+        /// Listening since the start.
+        Backup,
+        /// A group's member, listening since the start.
+        Member,
+        /// Owner of the addresses by election.
+        Active,
+        /// Owner of the addresses by right (priority 255).
+        Owner,
+        /// Cannot run.
+        Fault,
+    }
 }
 
-const INPUTS: [Told; 15] = [
-    Told::Ready,
-    Told::Wait,
-    Told::Fail,
-    Told::Leaving,
-    Told::Lower,
-    Told::EqualFromLow,
-    Told::EqualFromHigh,
-    Told::EqualFromUs,
-    Told::Higher,
-    Told::Early,
-    Told::Due,
-    Told::Promote,
-    Told::Demote,
-    Told::Configure,
-    Told::Shutdown,
-];
+closed! {
+    /// Inputs. Priorities are told against ours.
+    Told { Ready, Wait, Fail, Leaving, Lower, EqualFromLow, EqualFromHigh, EqualFromUs, Higher, Early, Due, Promote, Demote, Configure, Shutdown }
+}
+
+/// The table's names for a state. A new state does not compile until it has one, and with it its rows.
+const fn names_of_state(state: &State) -> &'static [From] {
+    match state {
+        State::Initialize { .. } => &[From::Init, From::Delayed],
+        State::Backup(_) => &[From::Backup, From::Member],
+        State::Active(_) => &[From::Active, From::Owner],
+        State::Fault => &[From::Fault],
+    }
+}
+
+/// The same for inputs.
+const fn names_of_input(input: &Input) -> &'static [Told] {
+    match input {
+        Input::Ready => &[Told::Ready],
+        Input::Wait => &[Told::Wait],
+        Input::Fail(_) => &[Told::Fail],
+        Input::Advert(_) => {
+            &[Told::Leaving, Told::Lower, Told::EqualFromLow, Told::EqualFromHigh, Told::EqualFromUs, Told::Higher]
+        }
+        Input::Deadline => &[Told::Early, Told::Due],
+        Input::Promote(_) => &[Told::Promote],
+        Input::Demote(_) => &[Told::Demote],
+        Input::Configure(_) => &[Told::Configure],
+        Input::Shutdown => &[Told::Shutdown],
+    }
+}
 
 /// From, input, section of RFC 9568 (with the number of its step where it has one; `-` where the RFC knows no such thing,
 /// and keepalived does), where it ends, what comes out.
@@ -227,18 +233,37 @@ fn input(told: Told, machine: &Machine) -> Input {
 #[test]
 fn every_pair() {
     let start = Instant::now();
-    for from in ALL {
-        for told in INPUTS {
-            let rows = TABLE.iter().filter(|row| (row.0, row.1) == (from, told)).count();
+    for from in From::ALL {
+        for told in Told::ALL {
+            let rows = TABLE.iter().filter(|row| (row.0, row.1) == (*from, *told)).count();
             assert_eq!(rows, 1, "{from:?} with {told:?}");
         }
     }
     for (from, told, section, ends, words) in TABLE {
         let mut machine = machine(*from, start);
+        assert!(names_of_state(machine.state()).contains(from), "{from:?} is {:?}", machine.state());
         let due = machine.poll_timeout().unwrap_or(start + Duration::from_secs(6));
         let at = if *told == Told::Due { due } else { start + millis(500) };
         let input = input(*told, &machine);
+        assert!(names_of_input(&input).contains(told), "{told:?} is {input:?}");
         machine.handle(input, at);
         assert_eq!((outputs(&mut machine).as_str(), machine.role()), (*words, *ends), "{from:?}, {told:?}, {section}");
+    }
+}
+
+/// Each row says where it stands in the RFC, in the section of its state; or that the RFC does not know it.
+#[test]
+fn every_row_has_its_section() {
+    for (from, told, section, ..) in TABLE {
+        let own = match from {
+            From::Init | From::Delayed => "6.4.1",
+            From::Backup | From::Member => "6.4.2",
+            From::Active | From::Owner => "6.4.3",
+            // The RFC has no such state; what ends it is its startup event.
+            From::Fault => "6.4.1",
+        };
+        let step = section.strip_prefix(own).map(|step| step.trim_start_matches(" (").trim_end_matches(')'));
+        let known = step.is_some_and(|step| step.is_empty() || step.parse::<u16>().is_ok());
+        assert!(known || *section == "-", "{from:?}, {told:?}: {section}");
     }
 }
