@@ -234,12 +234,10 @@ native_test! {
         fuzzed(Family::V4);
     }
 
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn ipv6_adverts_with_one_thing_wrong() {
         one_thing_wrong(Family::V6);
     }
 
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn ipv6_fuzz() {
         fuzzed(Family::V6);
     }

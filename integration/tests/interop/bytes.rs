@@ -213,7 +213,6 @@ native_test! {
         ]);
     }
 
-    #[ignore = "ipvsd has no authentication header yet"]
     fn frames_with_an_authentication_header_are_those_of_keepalived() {
         all(&[
             (mode(Version::V2, Family::V4, Transport::Multicast, Auth::Ah), "plain", ""),
@@ -221,7 +220,6 @@ native_test! {
         ]);
     }
 
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn ipv6_frames_are_those_of_keepalived() {
         let multicast = mode(Version::V3, Family::V6, Transport::Multicast, Auth::None);
         all(&[

@@ -41,7 +41,6 @@ native_test! {
         matrix(Version::V2, Family::V4, Auth::Pass);
     }
 
-    #[ignore = "ipvsd has no authentication header yet"]
     fn version_2_with_an_authentication_header() {
         matrix(Version::V2, Family::V4, Auth::Ah);
     }
@@ -50,7 +49,6 @@ native_test! {
         matrix(Version::V3, Family::V4, Auth::None);
     }
 
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn version_3_ipv6() {
         matrix(Version::V3, Family::V6, Auth::None);
     }
