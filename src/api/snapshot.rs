@@ -44,6 +44,23 @@ pub struct LoopView {
     pub restarts: u32,
     /// The last panic's message.
     pub last_panic: Option<String>,
+    /// How late its deadlines are looked at, where that is measured.
+    pub lateness: Option<LatenessView>,
+}
+
+/// How late a loop looks at its deadlines, since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+pub struct LatenessView {
+    /// Deadlines that there were.
+    pub deadlines: u64,
+    /// Of a hundred, 99 were at most this late; the upper end of a bucket, buckets doubling from 2 µs.
+    pub p99_secs: f64,
+    /// The worst of all.
+    pub worst_secs: f64,
+    /// Those over the bound.
+    pub late: u64,
+    /// The bound, past which it warns.
+    pub bound_secs: f64,
 }
 
 /// The configuration in force.

@@ -9,6 +9,7 @@ pub mod kernel_view;
 pub mod log;
 mod probe;
 pub mod router;
+pub mod scheduling;
 pub mod service_board;
 pub mod supervisor;
 pub mod sysctl;

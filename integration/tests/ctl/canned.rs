@@ -157,7 +157,7 @@ pub(crate) fn server(address: &str, port: u16, position: u32) -> ServerView {
 
 /// A daemon with nothing to do.
 pub(crate) fn idle() -> Snapshot {
-    let running = LoopView { running: true, restarts: 0, last_panic: None };
+    let running = LoopView { running: true, ..LoopView::default() };
     Snapshot {
         daemon: DaemonView {
             version: "0.1.0".to_owned(),

@@ -102,7 +102,7 @@ fn problems(page: &mut Page, snapshot: &Snapshot) {
     if let Some(refused) = &snapshot.config.refused {
         page.problem(0, format!("the last reload was refused, and nothing was changed: {refused}"), Tone::Bad);
     }
-    for (name, LoopView { running, restarts, last_panic }) in
+    for (name, LoopView { running, restarts, last_panic, lateness }) in
         [("router", &snapshot.daemon.router), ("balancer", &snapshot.daemon.balancer)]
     {
         let panic = last_panic.as_ref().map_or_else(String::new, |panic| format!(" (its last panic: {panic})"));
@@ -111,6 +111,13 @@ fn problems(page: &mut Page, snapshot: &Snapshot) {
         } else if *restarts > 0 {
             let times = count((*restarts).into(), "time");
             page.problem(0, format!("the {name} loop was restarted {times}{panic}; please report it"), Tone::Warn);
+        }
+        if let Some(lateness) = lateness.filter(|lateness| lateness.late > 0) {
+            let (worst, bound) = (lateness.worst_secs * 1000.0, lateness.bound_secs * 1000.0);
+            let times = count(lateness.late, "time");
+            let text =
+                format!("the {name} loop was over {bound:.0} ms late {times} since the start, at worst {worst:.0} ms");
+            page.problem(0, text, Tone::Warn);
         }
     }
     let balancer = &snapshot.balancer;

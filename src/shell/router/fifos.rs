@@ -25,6 +25,7 @@ use tracing::{error, warn};
 
 use super::scripts::child;
 use crate::model::{Command, Fifo, RouterSettings, RunAs};
+use crate::shell::scheduling;
 
 /// Lines that are held back for a pipe that is full.
 const MOST_LINES: usize = 4096;
@@ -59,7 +60,7 @@ impl Fifos {
             }
             match start(fifo.clone(), user.cloned(), secure) {
                 Ok(pipe) => self.pipes.push(pipe),
-                Err(problem) => error!("nobody is told through {}: {problem}", fifo.path),
+                Err(error) => error!("nobody is told through {}: cannot start a thread: {error}", fifo.path),
             }
         }
     }
@@ -81,26 +82,34 @@ impl Fifos {
     }
 }
 
-fn start(fifo: Fifo, user: Option<RunAs>, secure: bool) -> Result<Pipe, String> {
-    let (file, made) = open(&fifo, user.as_ref())?;
+/// Starts a pipe's thread, which does everything that may take long: opening it and looking its owner up too.
+fn start(fifo: Fifo, user: Option<RunAs>, secure: bool) -> io::Result<Pipe> {
     let (lines, inbox) = mpsc::channel();
-    let mut writer = Writer {
-        path: fifo.path.clone(),
-        file,
-        made,
-        waiting: VecDeque::new(),
-        dropped: 0,
-        script: fifo.script.clone(),
-        user,
-        secure,
-        child: None,
-        start_at: fifo.script.is_some().then(Instant::now),
-    };
-    let thread = thread::Builder::new()
-        .name("fifo".to_owned())
-        .stack_size(64 * 1024)
-        .spawn(move || writer.run(&inbox))
-        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    let own = fifo.clone();
+    let thread = thread::Builder::new().name("fifo".to_owned()).stack_size(128 * 1024).spawn(move || {
+        scheduling::ordinary();
+        let (file, made) = match open(&own, user.as_ref()) {
+            Ok(opened) => opened,
+            Err(problem) => {
+                error!("nobody is told through {}: {problem}", own.path);
+                return;
+            }
+        };
+        let start_at = own.script.is_some().then(Instant::now);
+        let mut writer = Writer {
+            path: own.path,
+            file,
+            made,
+            waiting: VecDeque::new(),
+            dropped: 0,
+            script: own.script,
+            user,
+            secure,
+            child: None,
+            start_at,
+        };
+        writer.run(&inbox);
+    })?;
     Ok(Pipe { fifo, lines, thread })
 }
 

@@ -18,6 +18,7 @@
 
 mod fifos;
 mod forwarding;
+mod lateness;
 mod links;
 mod netlink;
 mod nftables;
@@ -35,7 +36,7 @@ use std::thread;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use crate::api::InstanceView;
+use crate::api::{InstanceView, LatenessView};
 use crate::model::Config;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change, LinkSettings};
@@ -113,6 +114,7 @@ impl Mailbox {
 #[derive(Debug)]
 pub struct RouterHandle {
     mailbox: Mailbox,
+    gauge: Arc<lateness::Gauge>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -130,6 +132,12 @@ impl RouterHandle {
         let (reply, answer) = mpsc::channel();
         self.mailbox.post(Message::Snapshot(reply));
         answer
+    }
+
+    /// How late the loop has been. Read without asking it.
+    #[must_use]
+    pub fn lateness(&self) -> LatenessView {
+        self.gauge.view()
     }
 
     /// A sign of life: the answer comes at the loop's next turn.
@@ -201,6 +209,7 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
     let (settings, changes) = LinkSettings::new(state_dir)?;
     changes.iter().for_each(Change::log);
     let mut turn = turn::Loop::new(options, inbox, knock, runner, settings, turn::Eyes { trackers, facts })?;
+    let gauge = turn.gauge();
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));
         drop(turn);
@@ -214,7 +223,7 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
         };
         let _ = events.send(event);
     })?;
-    Ok(RouterHandle { mailbox, thread: Some(thread) })
+    Ok(RouterHandle { mailbox, gauge, thread: Some(thread) })
 }
 
 #[cfg(test)]

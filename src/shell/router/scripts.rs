@@ -7,8 +7,8 @@
 //! Each child has a small thread that waits for it without reaping it (`WNOWAIT`). Only this thread reaps, so the number
 //! that it sends signals to cannot have become another process's.
 //!
-//! Notices with the same subject run one after the other, in order. A notice script that runs for longer than
-//! [`NOTICE_PATIENCE`] is ended like any other.
+//! Notices with the same subject run one after the other, in order. Nobody ends a notice script; but after
+//! [`NOTICE_PATIENCE`] the next one waits for it no longer.
 
 pub(super) mod child;
 
@@ -28,10 +28,10 @@ use crate::vrrp::engine::{Notice, ScriptOutcome, ScriptRun};
 
 /// From SIGTERM to SIGKILL, as in keepalived.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a notice script may run. keepalived never ends one; here the next one waits for it.
+/// How long the next notice script of a subject waits for the one before.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(60);
 /// Notice scripts that may wait for one subject; then the oldest is dropped, and said to be.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 1024;
 /// Children at one time.
 const MOST_CHILDREN: usize = 256;
 /// How long a stop waits for notice scripts.
@@ -103,8 +103,15 @@ pub(super) fn spawn(done: impl Fn(u64, ScriptOutcome) + Send + 'static) -> io::R
 
 /// Whose child it is.
 enum Purpose {
-    Track { run: u64, name: String },
-    Notice { subject: String },
+    Track {
+        run: u64,
+        name: String,
+    },
+    Notice {
+        subject: String,
+    },
+    /// One that the next no longer waits for.
+    Overtaken,
 }
 
 struct Running {
@@ -164,7 +171,7 @@ impl Scripts {
         // One that timed out may still be dying; the next run waits for it by being left out.
         let dying = self.children.values().any(|running| match &running.purpose {
             Purpose::Track { name, .. } => *name == run.name,
-            Purpose::Notice { .. } => false,
+            Purpose::Notice { .. } | Purpose::Overtaken => false,
         });
         if dying {
             (self.done)(run.run, ScriptOutcome::NotTried("its last run has not ended yet".to_owned()));
@@ -206,7 +213,7 @@ impl Scripts {
 
     fn is_noticing(&self, subject: &str) -> bool {
         self.children.values().any(|running| match &running.purpose {
-            Purpose::Track { .. } => false,
+            Purpose::Track { .. } | Purpose::Overtaken => false,
             Purpose::Notice { subject: other } => other == subject,
         })
     }
@@ -243,26 +250,39 @@ impl Scripts {
             Purpose::Track { run, .. } if running.term_at.is_some() => (self.done)(run, child::outcome(status)),
             Purpose::Track { .. } => {}
             Purpose::Notice { subject } => self.next_notice(&subject),
+            Purpose::Overtaken => {}
         }
     }
 
     fn keep_deadlines(&mut self, now: Instant) {
+        let mut overtaken = Vec::new();
         for running in self.children.values_mut() {
             if running.term_at.is_some_and(|at| at <= now) {
                 running.term_at = None;
-                running.kill_at = Some(now + GRACE);
-                signal(&running.child, Signal::SIGTERM);
-                match &running.purpose {
-                    Purpose::Track { run, .. } => (self.done)(*run, ScriptOutcome::TimedOut),
-                    Purpose::Notice { subject } => {
-                        warn!("{subject}: a notice script ran for over {} s and was ended", NOTICE_PATIENCE.as_secs());
+                match std::mem::replace(&mut running.purpose, Purpose::Overtaken) {
+                    Purpose::Track { run, name } => {
+                        running.kill_at = Some(now + GRACE);
+                        signal(&running.child, Signal::SIGTERM);
+                        (self.done)(run, ScriptOutcome::TimedOut);
+                        running.purpose = Purpose::Track { run, name };
                     }
+                    Purpose::Notice { subject } => {
+                        warn!(
+                            "{subject}: a notice script has been running for {} s; later ones wait for it no longer",
+                            NOTICE_PATIENCE.as_secs()
+                        );
+                        overtaken.push(subject);
+                    }
+                    Purpose::Overtaken => {}
                 }
             }
             if running.kill_at.is_some_and(|at| at <= now) {
                 running.kill_at = None;
                 signal(&running.child, Signal::SIGKILL);
             }
+        }
+        for subject in overtaken {
+            self.next_notice(&subject);
         }
     }
 
@@ -276,7 +296,7 @@ impl Scripts {
                 }
                 // It has had its SIGTERM.
                 (Purpose::Track { .. }, None) => running.kill_at = running.kill_at.map(|_| now),
-                (Purpose::Notice { .. }, term_at) => running.term_at = term_at,
+                (Purpose::Notice { .. } | Purpose::Overtaken, term_at) => running.term_at = term_at,
             }
         }
         if self.stopping.is_none() {

@@ -18,12 +18,14 @@ use tracing::{error, info, warn};
 
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
+use super::lateness::{Gauge, Watch};
 use super::netlink::{Change, Monitor, Refused, Requests};
 use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
-use crate::model::Config;
+use crate::model::{Config, Scheduling};
+use crate::shell::scheduling;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::shell::trackers::Trackers;
@@ -69,6 +71,9 @@ pub(super) struct Loop {
     fifos: Fifos,
     settings: LinkSettings,
     filter: Filter,
+    gauge: Arc<Gauge>,
+    lateness: Watch,
+    scheduling: Scheduling,
     eyes: Eyes,
     services: Arc<ServiceBoard>,
     /// All of them are to be read, not only what has changed.
@@ -125,6 +130,9 @@ impl Loop {
             fifos: Fifos::default(),
             settings,
             filter: Filter::default(),
+            gauge: Arc::default(),
+            lateness: Watch::new(),
+            scheduling: Scheduling::default(),
             eyes,
             services: options.services,
             all_services: true,
@@ -134,6 +142,11 @@ impl Loop {
             stopping: Vec::new(),
             stopped: false,
         })
+    }
+
+    /// What is measured of its lateness.
+    pub(super) fn gauge(&self) -> Arc<Gauge> {
+        Arc::clone(&self.gauge)
     }
 
     /// Runs until told to stop.
@@ -183,7 +196,10 @@ impl Loop {
             self.drain_timer();
         }
         let now = Instant::now();
-        if self.is_due(now) {
+        if let Some(lateness) = self.router.poll_timeout().and_then(|at| now.checked_duration_since(at)) {
+            if let Some(warning) = self.lateness.see(lateness, &self.gauge, now) {
+                warn!("{warning}");
+            }
             self.catch_up();
         }
         if self.is_due(now) {
@@ -303,6 +319,11 @@ impl Loop {
         self.fifos.configure(&config.router, global.script_user.as_ref(), global.script_security);
         // Before the engine: what it asks to be watched is watched by then.
         self.eyes.trackers.configure(&config);
+        self.lateness.configure(&config, &self.gauge);
+        for problem in scheduling::apply(&config.router.scheduling, &self.scheduling) {
+            warn!("the router loop: {problem}");
+        }
+        self.scheduling = config.router.scheduling.clone();
         self.router.handle(Input::Configure(config), Instant::now());
         self.all_services = true;
         self.read_services();

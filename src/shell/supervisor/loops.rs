@@ -237,7 +237,8 @@ impl Loops {
     }
 
     pub(super) fn views(&self) -> (LoopView, LoopView) {
-        (self.router.view.clone(), self.balancer.view.clone())
+        let lateness = self.router.handle.as_ref().map(RouterHandle::lateness);
+        (LoopView { lateness, ..self.router.view.clone() }, self.balancer.view.clone())
     }
 
     /// Stops the router, then the balancer.

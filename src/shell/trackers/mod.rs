@@ -154,6 +154,7 @@ fn keep_running(name: &'static str, mut body: impl FnMut(&mut Mail) + Send + 'st
     let mut mail =
         Mail { configs: inbox, knock: Arc::clone(&knock), config: Arc::default(), is_new: false, ended: false };
     thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(move || {
+        crate::shell::scheduling::ordinary();
         while catch_unwind(AssertUnwindSafe(|| body(&mut mail))).is_err() && !mail.ended {
             tracing::error!("{name} failed; it starts again in {} s", PAUSE.as_secs());
             mail.is_new = true;
