@@ -13,7 +13,7 @@ use integration::sight::Sight;
 use integration::tap::Frame;
 use integration::{Contender, Node, Program, Tap, Topology, native_test, wait_for, wait_until};
 
-use crate::mode::{Auth, Family, Mode, Transport, Version};
+use crate::mode::{Auth, Family, Link, Mode, Transport, Version};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A gap between announcements that makes them two bursts.
@@ -44,7 +44,7 @@ const fn case(mode: Mode, name: &'static str, more: &'static str) -> Case {
 
 /// Both programs, compared.
 fn same_bytes(case: Case) {
-    let Case { mode, name, more, .. } = case;
+    let Case { mode, name, .. } = case;
     let [ours, theirs] = thread::scope(|scope| {
         [Program::Ipvsd, Program::Keepalived]
             .map(|program| {
@@ -71,9 +71,9 @@ fn same_bytes(case: Case) {
         let bytes = |burst: &[Frame]| burst.iter().map(blank).collect::<Vec<_>>();
         compare(&format!("{mode} {name}: announcements, burst {number}"), &bytes(ours), &bytes(theirs));
     }
-    if more.contains("use_vmac") {
+    if mode.link != Link::Own {
         let mac = |frame: &Frame| frame.bytes[6..11] == [0, 0, 0x5e, 0, if mode.family == Family::V4 { 1 } else { 2 }];
-        assert_eq!(mac(&ours.frames[0]), !more.contains("vmac_xmit_base"), "{mode} {name}: whence adverts come");
+        assert_eq!(mac(&ours.frames[0]), mode.link == Link::Vmac, "{mode} {name}: whence adverts come");
         assert!(mac(&ours.bursts[0][0]), "{mode} {name}: announcements come from the virtual MAC address");
     }
     for capture in [&ours, &theirs] {
@@ -215,13 +215,15 @@ fn all(cases: &[Case]) {
 }
 
 const fn mode(version: Version, family: Family, transport: Transport, auth: Auth) -> Mode {
-    Mode { version, family, transport, auth }
+    Mode { version, family, transport, auth, link: Link::Own }
 }
 
 const EXCLUDED_V4: &str = "  virtual_ipaddress_excluded {\n    192.0.2.110/24\n    192.0.2.111/24\n  }\n";
 const EXCLUDED_V6: &str = "  virtual_ipaddress_excluded {\n    2001:db8::110/64\n    2001:db8::111/64\n  }\n";
-const VMAC: &str = "  use_vmac\n";
-const VMAC_BASE: &str = "  use_vmac\n  vmac_xmit_base\n";
+/// A mode from either link of a virtual MAC address.
+fn vmac(mode: Mode) -> [Case; 2] {
+    [Link::Vmac, Link::VmacFromBase].map(|link| case(Mode { link, ..mode }, "plain", ""))
+}
 
 native_test! {
     fn ipv4_frames_are_those_of_keepalived() {
@@ -266,11 +268,10 @@ native_test! {
     fn ipv4_frames_from_a_virtual_mac_are_those_of_keepalived() {
         let two = mode(Version::V2, Family::V4, Transport::Multicast, Auth::None);
         let three = mode(Version::V3, Family::V4, Transport::Multicast, Auth::None);
-        all(&[case(two, "vmac", VMAC), case(three, "vmac", VMAC), case(three, "base", VMAC_BASE)]);
+        all(&[vmac(two), vmac(three)].concat());
     }
 
     fn ipv6_frames_from_a_virtual_mac_are_those_of_keepalived() {
-        let three = mode(Version::V3, Family::V6, Transport::Multicast, Auth::None);
-        all(&[case(three, "vmac", VMAC), case(three, "base", VMAC_BASE)]);
+        all(&vmac(mode(Version::V3, Family::V6, Transport::Multicast, Auth::None)));
     }
 }
