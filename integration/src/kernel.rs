@@ -16,7 +16,7 @@
 //! }
 //! ```
 //!
-//! A third kind, [`guest_test!`], does to its kernel what nobody may do to this machine's, such as setting its clock: it
+//! A third kind, `guest_test!`, does to its kernel what nobody may do to this machine's, such as setting its clock: it
 //! always runs in a guest.
 //!
 //! Inside a guest `IPVSD_LAB` is set (`uml`, `qemu` or `host`) and both run in place.

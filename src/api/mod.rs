@@ -16,6 +16,6 @@ mod snapshot;
 pub use reply::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
 pub use snapshot::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, InstanceView,
-    KernelView, LatenessView, LoopView, PeerView, ServerHealth, ServerView, ServiceView, Snapshot, SysctlState,
-    SysctlView, TrackView, TransitionView,
+    KernelView, LatenessView, LoopView, PeerView, ServerHealth, ServerView, ServiceView, Snapshot, SteeringView,
+    SysctlState, SysctlView, TrackView, TransitionView,
 };

@@ -129,6 +129,9 @@ pub struct InstanceView {
     pub adverts_received: u64,
     /// Adverts dropped, by reason.
     pub adverts_dropped: Vec<(String, u64)>,
+    /// Routes and rules that move with it.
+    #[serde(default)]
+    pub steering: Vec<SteeringView>,
     /// What happens next if nothing else does, soonest first.
     pub deadlines: Vec<DeadlineView>,
     /// The last changes of its state, the newest first.
@@ -181,6 +184,17 @@ pub struct TransitionView {
     pub reason: String,
     /// Seconds since.
     pub ago_secs: f64,
+}
+
+/// A route or a rule that moves with a virtual router.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SteeringView {
+    /// In the words of `ip route` or `ip rule`.
+    pub text: String,
+    /// It is on this host now.
+    pub present: bool,
+    /// What stands in its way.
+    pub problem: Option<String>,
 }
 
 /// A virtual address.

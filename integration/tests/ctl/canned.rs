@@ -72,6 +72,7 @@ fn instance(name: &str, state: &str) -> InstanceView {
         adverts_sent: 273_601,
         adverts_received: 0,
         adverts_dropped: vec![("wrong TTL".to_owned(), 0)],
+        steering: Vec::new(),
         deadlines: Vec::new(),
         history: Vec::new(),
     }
@@ -242,6 +243,7 @@ pub(crate) fn troubled() -> Snapshot {
             tracks: vec![track("script check_haproxy", Some(false), -5, "exit status 1 three times in a row")],
             adverts_received: 134,
             adverts_dropped: vec![("wrong TTL".to_owned(), 3), ("wrong password".to_owned(), 1)],
+            steering: Vec::new(),
             ..instance("VI_LONG_NAME_2", "BACKUP")
         },
         InstanceView {

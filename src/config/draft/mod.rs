@@ -15,8 +15,8 @@ pub(super) use router::{
 };
 pub(super) use service::{CheckDraft, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
 pub(super) use track::{
-    Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TrackDraft, TrackKind,
-    TrackerDrafts, Url, WatchDraft, WeightDraft,
+    Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
+    TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,
 };
 
 use super::source::{Span, Spanned};

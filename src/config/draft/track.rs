@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Field;
-use crate::config::source::{Span, Spanned};
+use crate::config::source::Spanned;
 use crate::model::{FileStart, RunAs, ServiceCondition, ServiceKey, Watched};
 
 /// What kind of thing is watched.
@@ -163,10 +163,19 @@ pub(in crate::config) struct Url {
     pub(in crate::config) address: SocketAddr,
     /// The host as written, with its port if one was: what the request names.
     pub(in crate::config) host: String,
+    /// The host, where it is a name.
+    pub(in crate::config) name: Option<String>,
     /// With what a `/` begins.
     pub(in crate::config) path: String,
-    /// `https`, and whether the certificate must be valid.
-    pub(in crate::config) tls: Option<bool>,
-    /// Where it was written.
-    pub(in crate::config) at: Span,
+    /// `https`.
+    pub(in crate::config) tls: Option<TlsDraft>,
+}
+
+/// How a check with `https` looks at the certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct TlsDraft {
+    /// It must be valid.
+    pub(in crate::config) verify: bool,
+    /// A PEM file with those who may have signed it; the host's own if none.
+    pub(in crate::config) authorities: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! The addresses of a router.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::Resolver;
 use super::instance::{Basics, Unable};
 use crate::config::diagnostic::{Code, Diagnostic};
@@ -26,6 +28,7 @@ impl Resolver<'_> {
                 self.mixed(value, span, basics.family);
                 continue;
             }
+            self.nobodys(&value, span);
             self.only_static(value.track_group.as_ref(), span);
             let value = VirtualAddress { track_group: None, ..value };
             let before =
@@ -63,8 +66,21 @@ impl Resolver<'_> {
                     .help(format!("{} and those after it move too, but adverts do not name them", first.address)),
             );
         }
-        excluded.extend(std::mem::take(&mut draft.excluded).into_iter().map(|address| address.value));
+        for Spanned { value, span } in std::mem::take(&mut draft.excluded) {
+            self.nobodys(&value, span);
+            excluded.push(value);
+        }
         Ok((addresses, excluded))
+    }
+
+    /// An address that no host can have. A file of keepalived's keeps it, since the others count the addresses of adverts.
+    fn nobodys(&mut self, address: &VirtualAddress, span: Span) {
+        let Some(what) = nobodys(address) else { return };
+        let message = format!("{} cannot move between hosts: {what}", address.address);
+        let diagnostic = self
+            .slip(Code::BadValue, span, message)
+            .help("clients cannot reach a service there; write the address that they call");
+        self.say(diagnostic);
     }
 
     /// An address of the other family: adverts carry one family alone (RFC 9568 section 5.2.9).
@@ -96,7 +112,7 @@ impl Resolver<'_> {
             );
             return false;
         };
-        let link_local = matches!(first.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
+        let link_local = matches!(first.address, IpAddr::V6(address) if address.is_unicast_link_local());
         if family == Family::V6 && !link_local && matches!(transport, Transport::Multicast { .. }) {
             self.say(
                 Diagnostic::warning(Code::Strict, name.span, format!("the first address of `{}` is not link-local", name.value))
@@ -104,5 +120,27 @@ impl Resolver<'_> {
             );
         }
         true
+    }
+}
+
+/// What an address is instead of a host's.
+fn nobodys(address: &VirtualAddress) -> Option<&'static str> {
+    let ip = address.address;
+    let edge = |ip: Ipv4Addr| {
+        let host = u32::MAX.checked_shr(u32::from(address.prefix_len)).unwrap_or(0);
+        // Networks of 31 and 32 bits have no number and no broadcast address (RFC 3021).
+        (host > 1).then(|| u32::from(ip) & host).map(|own| (own == 0, own == host))
+    };
+    match ip {
+        _ if ip.is_unspecified() => Some("it stands for any address"),
+        _ if ip.is_multicast() => Some("it is the address of a multicast group"),
+        _ if ip.is_loopback() => Some("each host has it for itself"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => Some("it is everybody's"),
+        IpAddr::V4(ip) => match edge(ip) {
+            Some((true, _)) => Some("with this prefix it is the number of its network"),
+            Some((_, true)) => Some("with this prefix it is the broadcast address of its network"),
+            Some((false, false)) | None => None,
+        },
+        IpAddr::V6(_) => None,
     }
 }

@@ -13,6 +13,9 @@ use crate::model::{AdvertInterval, Election, Priority, StartAs, VrrpVersion};
 impl Resolver<'_> {
     pub(super) fn election(&mut self, own: ElectionDraft, defaults: &ElectionDraft, basics: Basics) -> Election {
         let base = Election::default();
+        // A file of keepalived's means what it means there; a new one gets what is calmer: a router that gives way says so
+        // once more, so that the one that takes over always hears its rival, and tells all neighbours where the addresses are.
+        let new = self.language == Language::Toml;
         let no_preempt = self.no_preempt(own.no_preempt, basics.start_as, basics.priority);
         Election {
             preempt: no_preempt.is_none(),
@@ -27,15 +30,11 @@ impl Resolver<'_> {
                 .unwrap_or_else(|| defaults.lower_priority_no_advert.is_some_and(|flag| flag.value)),
             higher_priority_send_advert: self
                 .strictly(own.higher_priority_send_advert, false, basics.strict, "higher_prio_send_advert")
-                .unwrap_or_else(|| defaults.higher_priority_send_advert.is_some_and(|flag| flag.value)),
+                .unwrap_or_else(|| defaults.higher_priority_send_advert.map_or(new, |flag| flag.value)),
             owner_ignores_adverts: basics.strict
                 || own.owner_ignores_adverts.or(defaults.owner_ignores_adverts).unwrap_or(false),
             timer_expired_backup: own.timer_expired_backup.or(defaults.timer_expired_backup),
-            // A file of keepalived's means what it means there; a new one gets what is calmer.
-            wait_for_checks: own
-                .wait_for_checks
-                .or(defaults.wait_for_checks)
-                .unwrap_or(self.language == Language::Toml),
+            wait_for_checks: own.wait_for_checks.or(defaults.wait_for_checks).unwrap_or(new),
         }
     }
 
@@ -110,21 +109,22 @@ impl Resolver<'_> {
         let (rounded, why) = match version {
             VrrpVersion::V2 => (
                 (centiseconds.saturating_add(50) / 100 * 100).clamp(100, 25_500),
-                "version 2 counts whole seconds, up to 255",
+                "version 2 counts whole seconds, up to 255; for hundredths, let all hosts use version 3",
             ),
             VrrpVersion::V3 => (centiseconds.clamp(1, 4_095), "version 3 counts hundredths of a second, up to 40.95"),
         };
         let interval = AdvertInterval::from_centiseconds(rounded).unwrap_or(AdvertInterval::DEFAULT);
         if interval.duration() != written.value {
-            self.say(
-                Diagnostic::warning(
-                    Code::BadValue,
-                    written.span,
-                    format!("adverts cannot go out every {}", shown(written.value)),
-                )
+            let nearest = shown(interval.duration());
+            let help = match self.language {
+                Language::Keepalived => format!("taken as {nearest}{}", self.words.there),
+                Language::Toml => format!("the nearest is {nearest}; all hosts of a router need the same"),
+            };
+            let diagnostic = self
+                .slip(Code::BadValue, written.span, format!("adverts cannot go out every {}", shown(written.value)))
                 .mark(why)
-                .help(format!("taken as {}{}", shown(interval.duration()), self.words.there)),
-            );
+                .help(help);
+            self.say(diagnostic);
         }
         interval
     }

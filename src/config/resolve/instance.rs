@@ -239,10 +239,11 @@ impl Resolver<'_> {
         }
         let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
         let message = format!("router `{}` cannot run without a usable {}", name.value, keys.join(", "));
+        let unfilled = self.report.diagnostics().iter().any(|said| said.code == Code::Placeholder);
+        let likely = if unfilled { "; most likely this file is a template that was not filled in" } else { "" };
         self.say(
-            Diagnostic::error(Code::Required, name.span, message).help(
-                "what is wrong stands with each below; most likely this file is a template that was not filled in",
-            ),
+            Diagnostic::error(Code::Required, name.span, message)
+                .help(format!("what is wrong stands with each below{likely}")),
         );
     }
 

@@ -84,11 +84,12 @@ impl Resolver<'_> {
             }
             LinkKind::Ipvlan(address, flag) => {
                 if address.is_none() && basics.family == Family::V4 {
-                    let diagnostic = self
-                        .slip(Code::Required, link.span, "an ipvlan of an IPv4 router needs an address of its own")
-                        .help("not used: adverts leave through the interface itself");
-                    self.say(diagnostic);
-                    return None;
+                    self.say(
+                        Diagnostic::note(Code::Combination, link.span, "this ipvlan has no address of its own").help(
+                            "its adverts come from the router's source address, or else the interface's; keepalived keeps \
+                             such a router in FAULT",
+                        ),
+                    );
                 }
                 Some(VirtualLink::Ipvlan(Ipvlan { name, address, flag, group: link.group }))
             }

@@ -22,7 +22,7 @@ use super::diagnostic::{Code, Diagnostic};
 use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
-use crate::model::{Config, SyncGroup, VirtualRouterId};
+use crate::model::{Config, Instance, Peer, SyncGroup, Transport, VirtualRouterId};
 
 pub(super) use service::service;
 
@@ -213,10 +213,10 @@ impl Resolver<'_> {
         defaults: &super::draft::RouterDefaults,
         trackers: &trackers::Trackers,
         grouped: &HashMap<String, Span>,
-    ) -> Vec<crate::model::Instance> {
+    ) -> Vec<Instance> {
         let mut names = HashMap::new();
         let mut ids: HashMap<VirtualRouterId, (String, Span)> = HashMap::new();
-        let mut instances = Vec::new();
+        let mut instances: Vec<Instance> = Vec::new();
         for draft in drafts {
             let (name, span) = (draft.name.value.clone(), draft.name.span);
             if !self.first(&mut names, &name, span, self.words.instance) {
@@ -230,36 +230,49 @@ impl Resolver<'_> {
                     instances.push(instance);
                 }
                 Some((other, before)) => {
-                    let message = format!(
-                        "`{other}` and `{name}` are the same virtual router: number {} on {}",
-                        instance.id.vrid,
-                        instance.id.interface.as_deref().unwrap_or_default()
-                    );
-                    let advice =
-                        format!("give `{name}` another number (on all its hosts), or list its addresses in `{other}`");
-                    let diagnostic = match self.language {
-                        // Files like this are about: what can be run of them is.
-                        Language::Keepalived => Diagnostic::warning(Code::Duplicate, vrid_span, message).help(format!(
-                            "`{name}` is left out, and nobody owns its addresses; keepalived 2.2 exits at start with this"
-                        )),
-                        Language::Toml => Diagnostic::error(Code::Duplicate, vrid_span, message)
-                            .help("routers on one interface are told apart by this number alone"),
-                    }
-                    .mark(format!("`{name}` again"))
-                    .and(*before, format!("`{other}` has this number already"))
-                    .help(advice);
-                    self.say(diagnostic);
+                    let first = instances.iter().find(|first| first.id == instance.id);
+                    let apart = first.is_some_and(|first| apart(&first.transport, &instance.transport));
+                    self.same_router(&instance, vrid_span, (other, *before), apart);
                 }
             }
         }
         instances
     }
 
+    /// Says that a router is one that is there already, and what becomes of it. `apart`: nobody would mix up their adverts.
+    fn same_router(&mut self, instance: &Instance, at: Span, (other, before): (&str, Span), apart: bool) {
+        let (name, id) = (&instance.name, &instance.id);
+        let on = id.interface.as_ref().map_or("no interface", |interface| interface);
+        let message = format!("`{other}` and `{name}` are the same virtual router: number {} on {on}", id.vrid);
+        let alone = "here interface, number and family alone tell routers apart";
+        let diagnostic = match (self.language, apart) {
+            // Files like this are about: what can be run of them is.
+            (Language::Keepalived, false) => Diagnostic::warning(Code::Duplicate, at, message).help(format!(
+                "`{name}` is left out, and nobody owns its addresses; keepalived 2.2 exits at start with this"
+            )),
+            (Language::Keepalived, true) => Diagnostic::warning(Code::Duplicate, at, message).help(format!(
+                "`{name}` is left out: it sends and hears nothing, and this host never owns its addresses. keepalived runs \
+                 both, since their sources, peers or groups differ; {alone}"
+            )),
+            (Language::Toml, false) => Diagnostic::error(Code::Duplicate, at, message)
+                .help("routers on one interface are told apart by this number alone"),
+            (Language::Toml, true) => Diagnostic::error(Code::Duplicate, at, message)
+                .help(format!("their sources, peers or groups differ, and that is not enough: {alone}")),
+        };
+        let advice = format!("give `{name}` another number (on all its hosts), or list its addresses in `{other}`");
+        self.say(
+            diagnostic
+                .mark(format!("`{name}` again"))
+                .and(before, format!("`{other}` has this number already"))
+                .help(advice),
+        );
+    }
+
     fn groups(
         &mut self,
         drafts: Vec<GroupDraft>,
         names: &[String],
-        instances: &[crate::model::Instance],
+        instances: &[Instance],
         trackers: &trackers::Trackers,
     ) -> Vec<SyncGroup> {
         let mut seen = HashMap::new();
@@ -329,5 +342,18 @@ impl Resolver<'_> {
             groups.push(SyncGroup { name: draft.name.value, members, tracks, weighted: draft.weighted, notify });
         }
         groups
+    }
+}
+
+/// Whether two routers of one number on one interface send to different places, so that keepalived 2.2.7 runs both.
+fn apart(one: &Transport, other: &Transport) -> bool {
+    match (one, other) {
+        (Transport::Multicast { group: a, .. }, Transport::Multicast { group: b, .. }) => a != b,
+        (Transport::Unicast { source: a, peers: ours, .. }, Transport::Unicast { source: b, peers: theirs, .. }) => {
+            let known = |peer: &Peer| ours.iter().any(|other| other.address == peer.address);
+            a != b || ours.len() != theirs.len() || !theirs.iter().all(known)
+        }
+        (Transport::Multicast { .. }, Transport::Unicast { .. })
+        | (Transport::Unicast { .. }, Transport::Multicast { .. }) => true,
     }
 }

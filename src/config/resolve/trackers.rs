@@ -7,13 +7,13 @@ use super::Resolver;
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{
-    Definition, Field, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, ServiceTable,
-    TrackKind, TrackerDrafts, WatchDraft, WeightDraft,
+    Definition, Field, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, ServiceTable, TlsDraft,
+    TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,
 };
 use crate::config::source::Span;
 use crate::model::{
-    Check, CheckKind, Connect, ProcessArguments, ServiceCondition, TrackCheck, TrackFile, TrackProcess, TrackScript,
-    TrackService,
+    Check, CheckKind, Connect, HttpProbe, ProcessArguments, ServiceCondition, Tls, TrackCheck, TrackFile, TrackProcess,
+    TrackScript, TrackService,
 };
 
 /// From one run of a script or a check to the next.
@@ -214,27 +214,23 @@ impl Resolver<'_> {
             return None;
         };
         let interval = draft.interval.unwrap_or(INTERVAL);
-        let kind = self.check_kind(target.value, draft.timeout.unwrap_or(interval))?;
+        let kind = check_kind(target.value, draft.timeout.unwrap_or(interval));
         // Patience is counted by the router, as with scripts.
         let check = Check { kind, interval, retry: 0, retry_interval: interval, warmup: None };
         Some(TrackCheck { name, check, rise: draft.rise.unwrap_or(1), fall: draft.fall.unwrap_or(1) })
     }
+}
 
-    /// What is tried, as the checkers know it.
-    fn check_kind(&mut self, target: ProbeTarget, timeout: Duration) -> Option<CheckKind> {
-        let connect =
-            |target| Connect { target, source_address: None, source_port: None, interface: None, mark: None, timeout };
-        match target {
-            ProbeTarget::Tcp(address) => Some(CheckKind::Tcp(connect(address))),
-            ProbeTarget::Http(url) => {
-                let scheme = if url.tls.is_some() { "HTTPS" } else { "HTTP" };
-                let message = format!("checks over {scheme} ({}{}) are not done yet", url.host, url.path);
-                let diagnostic = self
-                    .slip(Code::NotYet, url.at, message)
-                    .help(format!("nobody watches it; a check that {} is connected to can be had", url.address));
-                self.say(diagnostic);
-                None
-            }
+/// What is tried, as the checkers know it.
+fn check_kind(target: ProbeTarget, timeout: Duration) -> CheckKind {
+    let connect =
+        |target| Connect { target, source_address: None, source_port: None, interface: None, mark: None, timeout };
+    match target {
+        ProbeTarget::Tcp(address) => CheckKind::Tcp(connect(address)),
+        ProbeTarget::Http(url) => {
+            let Url { address, host, name, path, tls } = url;
+            let tls = tls.map(|TlsDraft { verify, authorities }| Tls { server_name: name, verify, authorities });
+            CheckKind::Http(HttpProbe { tls, host: Some(host), path, ..HttpProbe::new(connect(address)) })
         }
     }
 }

@@ -90,7 +90,7 @@ const ROUTER: &[(&str, &[&str])] = &[
     ("use_vmac 01:02:03:04:05:06", &["warning C401 7:10"]),
     ("use_vmac group", &["warning C306 7:10"]),
     ("use_vmac\nuse_ipvlan 192.0.2.9", &["warning C308 8:1"]),
-    ("use_ipvlan", &["warning C404 7:1"]),
+    ("use_ipvlan", &["note C512 7:1"]),
     ("vmac_xmit_base", &["warning C510 7:1"]),
     ("use_vmac_addr", &["warning C510 7:1"]),
     ("strict_mode\nuse_vmac 02:00:00:00:00:01\nvmac_xmit_base", &["warning C513 8:1", "warning C513 9:1"]),

@@ -284,11 +284,24 @@ fn the_table_is_in_order() {
 
 #[test]
 fn the_examples_are_clean() {
-    for name in ["ipvsd.toml", "reference.toml"] {
+    for name in ["ipvsd.toml", "kubernetes.conf", "kubernetes.toml", "reference.toml"] {
         let loaded = example(name);
         assert!(loaded.is_runnable(), "{}", loaded.report.render(false));
         assert_eq!(brief(&loaded), Vec::<String>::new(), "{}", loaded.report.render(false));
     }
+}
+
+/// A check of its own and a watched process are what the scripts of a control node's usual file do.
+#[test]
+fn a_control_node_in_both_languages() {
+    let toml = example("kubernetes.toml").config.unwrap();
+    let mut conf = example("kubernetes.conf").config.unwrap();
+    assert_eq!((toml.checks.len(), toml.processes.len(), toml.scripts.len()), (1, 1, 0));
+    // Described on the spot, a check goes by what it asks.
+    conf.checks[0].name.clone_from(&toml.checks[0].name);
+    conf.processes[0].name.clone_from(&toml.processes[0].name);
+    conf.instances[0].tracks.clone_from(&toml.instances[0].tracks);
+    assert_eq!(conf, toml);
 }
 
 /// A key that the reader takes and the reference does not name would never be found by anybody.

@@ -1,6 +1,7 @@
 //! Whole files, from text to configuration and remarks.
 
 mod bad;
+mod bounds;
 mod files;
 mod fuzz;
 mod language;

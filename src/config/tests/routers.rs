@@ -28,8 +28,13 @@ fn router(words: &str) -> Instance {
 
 /// The same router in our own language, version 2 and without what differs by default.
 fn ours(words: &str) -> Instance {
+    let once_more = if words.contains("higher-priority-send-advert") || words.contains("strict = true") {
+        ""
+    } else {
+        "higher-priority-send-advert = false\n"
+    };
     let text = format!(
-        "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\nversion = 2\nwait-for-checks = false\n\
+        "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\nversion = 2\nwait-for-checks = false\n{once_more}\
          addresses = [\"192.0.2.1\"]\n{words}\n"
     );
     let loaded = toml(&text);
@@ -132,6 +137,54 @@ fn elections_in_both_languages() {
     }
     assert!(router("wait_for_checks").election.wait_for_checks);
     assert!(!router("").election.wait_for_checks);
+}
+
+/// What a new file gets, and one of keepalived's does not.
+#[test]
+fn our_own_language_is_calmer() {
+    let text = "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\naddresses = [\"192.0.2.1\"]\n";
+    let election = |words: &str| toml(&format!("{text}{words}")).config.unwrap().instances[0].election;
+    let calm = Election { wait_for_checks: true, higher_priority_send_advert: true, ..Election::default() };
+    assert_eq!(election(""), calm);
+    assert_eq!(router("").election, Election::default());
+    assert!(!election("higher-priority-send-advert = false").higher_priority_send_advert);
+    // Strict mode forbids it, and nobody asked for it.
+    let loaded = toml(&format!("{text}strict = true\naccept = false\n"));
+    assert_eq!(brief(&loaded), Vec::<String>::new());
+    assert!(!loaded.config.unwrap().instances[0].election.higher_priority_send_advert);
+}
+
+/// What differs between them keeps their adverts apart; here their numbers must.
+#[test]
+fn one_number_is_one_router() {
+    let unicast = |source: &str, peer: &str| format!("unicast_src_ip {source}\nunicast_peer {{\n{peer}\n}}");
+    for (one, other, both_run_there) in [
+        (String::new(), String::new(), false),
+        (unicast("192.0.2.5", "192.0.2.6"), unicast("192.0.2.5", "192.0.2.6"), false),
+        (unicast("192.0.2.5", "192.0.2.6"), unicast("192.0.2.7", "192.0.2.6"), true),
+        (unicast("192.0.2.5", "192.0.2.6"), unicast("192.0.2.5", "192.0.2.8"), true),
+        (unicast("192.0.2.5", "192.0.2.6"), String::new(), true),
+        ("mcast_src_ip 192.0.2.5".to_owned(), "mcast_src_ip 192.0.2.6".to_owned(), false),
+        ("mcast_dst_ip 224.0.0.18".to_owned(), "mcast_dst_ip 224.0.0.19".to_owned(), true),
+    ] {
+        let second = conf(&other).replace("vrrp_instance A", "vrrp_instance B").replace("192.0.2.1\n", "192.0.2.9\n");
+        let loaded = keepalived(&(conf(&one) + &second));
+        let said = only(&loaded, Code::Duplicate);
+        assert_eq!(said.severity, Severity::Warning);
+        let there = if both_run_there { "keepalived runs both" } else { "keepalived 2.2 exits" };
+        assert!(said.help[0].contains("`B` is left out") && said.help[0].contains(there), "{one}\n{other}\n{said:?}");
+        let config = loaded.config.unwrap();
+        assert_eq!(config.instances.iter().map(|router| router.name.as_str()).collect::<Vec<_>>(), ["A"]);
+    }
+    let ours = |name: &str, words: &str| {
+        format!("[[instance]]\nname = \"{name}\"\nvrid = 7\naddresses = [\"192.0.2.1\"]\n{words}\n")
+    };
+    let two = ours("A", "source = \"192.0.2.5\"\npeers = [\"192.0.2.6\"]")
+        + &ours("B", "source = \"192.0.2.7\"\npeers = [\"192.0.2.6\"]");
+    let loaded = toml(&two);
+    let said = only(&loaded, Code::Duplicate);
+    assert_eq!(said.severity, Severity::Error);
+    assert!(said.message.ends_with("number 7 on no interface") && said.help[0].contains("not enough"), "{said:?}");
 }
 
 /// The defaults of `global_defs` hold where a router says nothing.

@@ -147,8 +147,9 @@ fn the_first_of_002_means_the_same_in_both_languages() {
     assert_eq!(conf.config.as_ref(), Some(&expected()));
     let toml = example("seeds/002-first.toml");
     let mut config = toml.config.clone().unwrap();
-    assert!(config.instances[0].election.wait_for_checks, "the one default that differs");
-    config.instances[0].election.wait_for_checks = false;
+    let election = &mut config.instances[0].election;
+    assert!(election.wait_for_checks && election.higher_priority_send_advert, "the two defaults that differ");
+    (election.wait_for_checks, election.higher_priority_send_advert) = (false, false);
     assert_eq!(Some(config), conf.config, "{}", toml.report.render(false));
     assert_eq!(
         only(&toml, Code::WeightMovesNothing).help,

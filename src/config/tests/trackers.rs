@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Code, Severity, brief, keepalived, only, toml};
 use crate::model::{
-    CheckKind, Config, Connect, FileStart, ProcessArguments, ServiceCondition, TrackFile, TrackProcess, TrackService,
-    Tracked, Watched,
+    CheckKind, Config, Connect, FileStart, HttpProbe, ProcessArguments, ServiceCondition, Tls, TrackFile, TrackProcess,
+    TrackService, Tracked, Watched,
 };
 
 fn conf(before: &str, words: &str) -> String {
@@ -236,6 +236,58 @@ fn checks_stand_where_they_are_needed() {
     );
 }
 
+/// What `check_apiserver.sh` asks with `curl`, without a fork.
+#[test]
+fn web_servers_are_asked_in_both_languages() {
+    let connect = |target: &str| Connect {
+        target: target.parse().unwrap(),
+        source_address: None,
+        source_port: None,
+        interface: None,
+        mark: None,
+        timeout: Duration::from_secs(1),
+    };
+    let probe = |target: &str, host: &str, path: &str, tls: Option<Tls>| HttpProbe {
+        tls,
+        host: Some(host.to_owned()),
+        path: path.to_owned(),
+        ..HttpProbe::new(connect(target))
+    };
+    let tls = |name: Option<&str>, verify, authorities: Option<&str>| {
+        Some(Tls { server_name: name.map(str::to_owned), verify, authorities: authorities.map(str::to_owned) })
+    };
+    let local = "https://localhost:6443/healthz";
+    let at_home = |verify, authorities| {
+        probe("127.0.0.1:6443", "localhost:6443", "/healthz", tls(Some("localhost"), verify, authorities))
+    };
+    for (words, keys, expected) in [
+        (
+            "http_get http://192.0.2.1:8080/a?b".to_owned(),
+            "http = \"http://192.0.2.1:8080/a?b\"".to_owned(),
+            probe("192.0.2.1:8080", "192.0.2.1:8080", "/a?b", None),
+        ),
+        (format!("https_get {local} verify"), format!("https = \"{local}\""), at_home(true, None)),
+        (format!("https_get {local}"), format!("https = \"{local}\", verify = false"), at_home(false, None)),
+        (
+            format!("https_get {local} verify /etc/kubernetes/pki/ca.crt"),
+            format!("https = \"{local}\", authorities = \"/etc/kubernetes/pki/ca.crt\""),
+            at_home(true, Some("/etc/kubernetes/pki/ca.crt")),
+        ),
+        (
+            "https_get https://[2001:db8::1]/ noverify".to_owned(),
+            "https = \"https://[2001:db8::1]/\", verify = false".to_owned(),
+            probe("[2001:db8::1]:443", "[2001:db8::1]", "/", tls(None, false, None)),
+        ),
+    ] {
+        let expected = CheckKind::Http(expected);
+        let config = quiet(&conf(&format!("vrrp_track_check c {{\n{words}\n}}"), "track_check {\nc\n}"));
+        assert_eq!(config.checks[0].check.kind, expected, "{words}");
+        let config = quiet(&ours("", &format!("track-checks = [{{ {keys} }}]")));
+        assert_eq!(config.checks[0].check.kind, expected, "{keys}");
+        assert_eq!(config.instances[0].tracks.len(), 1);
+    }
+}
+
 #[test]
 fn groups_watch_for_all_their_members() {
     let scripts = "vrrp_script x {\nscript y\n}\nvrrp_track_process p {\nprocess z\n}";
@@ -292,6 +344,12 @@ fn slips() {
         ("", "track-checks = [{ tcp = \"x\" }]", &["error C401 7:25"]),
         ("", "track-checks = [{ https = \"http://127.0.0.1/\" }]", &["error C401 7:27"]),
         ("", "track-checks = [{ tcp = \"127.0.0.1:1\", http = \"http://127.0.0.1/\" }]", &["error C401 7:47"]),
+        (
+            "",
+            "track-checks = [{ https = \"https://127.0.0.1/\", verify = false, authorities = \"/x\" }]",
+            &["error C401 7:79"],
+        ),
+        ("", "track-checks = [{ http = \"http://127.0.0.1/\", verify = false }]", &["error C401 7:56"]),
         ("", "track-files = [{ path = \"x\" }]", &["error C401 7:25"]),
         ("", "track-files = [{ path = \"/x\", overwrite = true }]", &["error C404 7:31"]),
         (

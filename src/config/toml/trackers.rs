@@ -8,8 +8,8 @@ use ::toml::de::{DeTable, DeValue};
 use super::read::{Entry, Reader};
 use super::top;
 use crate::config::draft::{
-    Definition, Field, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TrackDraft, TrackKind,
-    Url, WatchDraft, WeightDraft,
+    Definition, Field, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
+    TrackKind, WatchDraft, WeightDraft,
 };
 use crate::config::source::{Span, Spanned};
 use crate::config::url;
@@ -23,7 +23,7 @@ const PROCESS: [&str; 7] =
     ["process", "arguments", "full-command", "quorum", "quorum-max", "fork-delay", "terminate-delay"];
 const FILE: [&str; 3] = ["path", "initial", "overwrite"];
 const SERVICE: [&str; 5] = ["service", "protocol", "fwmark", "family", "condition"];
-const CHECK: [&str; 8] = ["tcp", "http", "https", "verify", "interval", "timeout", "rise", "fall"];
+const CHECK: [&str; 9] = ["tcp", "http", "https", "verify", "authorities", "interval", "timeout", "rise", "fall"];
 
 /// The keys that describe a thing of a kind.
 const fn keys(kind: TrackKind) -> &'static [&'static str] {
@@ -287,10 +287,13 @@ fn condition(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<ServiceConditi
 
 fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
     let mut draft = ProbeDraft::default();
-    let mut verify = true;
+    let mut tls = TlsDraft { verify: true, authorities: None };
+    let secure = entries.iter().any(|entry| entry.key == "https");
     for entry in entries.iter().copied() {
         match entry.key {
-            "verify" => verify = reader.flag(entry).unwrap_or(true),
+            "verify" | "authorities" if !secure => reader.bad(entry, "nothing: it is for `https`"),
+            "verify" => tls.verify = reader.flag(entry).unwrap_or(true),
+            "authorities" => tls.authorities = reader.path(entry),
             "interval" => draft.interval = reader.duration(entry, MILLISECOND..=DAY, "a time"),
             "timeout" => draft.timeout = reader.duration(entry, MILLISECOND..=DAY, "a time"),
             "rise" => draft.rise = reader.number(entry, 1..=1_000_000, "a count"),
@@ -302,11 +305,16 @@ fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
         let text = entry.value.as_str().unwrap_or("");
         let (target, expected) = match entry.key {
             "tcp" => (url::endpoint(text).map(ProbeTarget::Tcp), url::ENDPOINT.to_owned()),
-            "http" => (web(text, "http://", verify, entry.span).map(ProbeTarget::Http), url::URL.to_owned()),
-            "https" => (
-                web(text, "https://", verify, entry.span).map(ProbeTarget::Http),
-                url::URL.replace("http://", "https://"),
-            ),
+            "http" => (url::url(text, None).map(ProbeTarget::Http), url::URL.to_owned()),
+            "https" => {
+                (url::url(text, Some(tls.clone())).map(ProbeTarget::Http), url::URL.replace("http://", "https://"))
+            }
+            "authorities" => {
+                if secure && !tls.verify {
+                    reader.bad(entry, "nothing: with `verify = false` any certificate will do");
+                }
+                continue;
+            }
             _ => continue,
         };
         let alone = matches!(draft.target, Field::Absent);
@@ -318,8 +326,4 @@ fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
         draft.target = Field::from(target.filter(|_| alone), entry.span);
     }
     draft
-}
-
-fn web(text: &str, scheme: &str, verify: bool, at: Span) -> Option<Url> {
-    url::url(text, verify, at).filter(|_| text.starts_with(scheme))
 }

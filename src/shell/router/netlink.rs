@@ -7,17 +7,24 @@
 //! that is not UTF-8) hides the whole link, and a link that is not seen to go down is an outage. We read the four things
 //! that we need and look at nothing else.
 
+mod attributes;
+mod route;
+mod rule;
+mod steering;
+
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REQUEST,
-    NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
-    ParseableParametrized,
+    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REPLACE,
+    NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NlasIterator, ParseableParametrized,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
+};
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -25,7 +32,9 @@ use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use crate::model::VirtualAddress;
+pub(super) use steering::SteeringMonitor;
+
+use crate::model::{Preferred, VirtualAddress};
 use crate::vrrp::engine::{HostAddress, Link};
 
 // include/uapi/linux/rtnetlink.h
@@ -41,6 +50,10 @@ const IFLA_IFNAME: u16 = 3;
 const IFINFO_LEN: usize = 16;
 // include/uapi/linux/netlink.h
 const NLMSGERR_ATTR_MSG: u16 = 1;
+
+/// Who put an address on, as the kernel keeps it (`IFA_PROTO` of include/uapi/linux/if_addr.h, from Linux 5.18; older ones
+/// forget it): so that we know our own again. The number is VRRP's among IP's protocols; nobody else is known to use it.
+const OWN_ADDRESS: AddressProtocol = AddressProtocol::Other(112);
 
 /// Times that a dump is read again because something changed while it was read.
 const DUMP_ATTEMPTS: usize = 8;
@@ -152,18 +165,15 @@ impl Requests {
 
     /// Adds an address. One that is there already is as good.
     pub(super) fn add_address(&mut self, index: u32, address: &VirtualAddress) -> Result<(), Refused> {
-        let mut message = address_message(index, address.address, address.prefix_len);
-        message.header.scope = AddressScope::from(address.scope);
-        message.attributes.extend(address.label.clone().map(AddressAttribute::Label));
-        message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
-        if address.address.is_ipv6() {
-            // It was somebody else's a moment ago: detection of duplicates would keep it unusable for a second.
-            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
-        }
-        match self.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
+        match self.request(RouteNetlinkMessage::NewAddress(new_address(index, address)), NLM_F_CREATE | NLM_F_EXCL) {
             Err(Refused::Kernel(Errno::EEXIST, _)) => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// Changes an IPv6 address in place: all but its prefix length.
+    pub(super) fn update_address(&mut self, index: u32, address: &VirtualAddress) -> Result<(), Refused> {
+        self.request(RouteNetlinkMessage::NewAddress(new_address(index, address)), NLM_F_CREATE | NLM_F_REPLACE)
     }
 
     /// Removes an address.
@@ -171,11 +181,46 @@ impl Requests {
     /// # Errors
     /// [`Refused::Absent`] where it, or its interface, is not there.
     pub(super) fn remove_address(&mut self, address: &HostAddress) -> Result<(), Refused> {
-        let message = address_message(address.index, address.address, address.prefix_len);
+        match self.remove_with_peer(address, address.address) {
+            // An IPv4 address with another end is removed only by naming that end.
+            Err(Refused::Absent) if address.address.is_ipv4() => match self.peer(address)? {
+                Some(peer) => self.remove_with_peer(address, peer),
+                None => Err(Refused::Absent),
+            },
+            outcome => outcome,
+        }
+    }
+
+    fn remove_with_peer(&mut self, address: &HostAddress, peer: IpAddr) -> Result<(), Refused> {
+        let message = address_message(address.index, address.address, peer, address.prefix_len);
         match self.request(RouteNetlinkMessage::DelAddress(message), 0) {
             Err(Refused::Kernel(Errno::EADDRNOTAVAIL | Errno::ENODEV, _)) => Err(Refused::Absent),
             outcome => outcome,
         }
+    }
+
+    /// The other end of an address, where it is another than the address itself.
+    fn peer(&mut self, address: &HostAddress) -> Result<Option<IpAddr>, Refused> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let mut found = None;
+            let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+            let whole = self.dump_each(message, |kind, payload| {
+                if let Ok(RouteNetlinkMessage::NewAddress(message)) =
+                    RouteNetlinkMessage::parse_with_param(payload, kind)
+                    && host_address(&message) == Some(*address)
+                {
+                    for attribute in &message.attributes {
+                        if let AddressAttribute::Address(peer) = attribute {
+                            found = Some(*peer).filter(|peer| *peer != address.address);
+                        }
+                    }
+                }
+            })?;
+            if whole {
+                return Ok(found);
+            }
+        }
+        Err(Refused::Restless)
     }
 
     /// All links.
@@ -202,6 +247,26 @@ impl Requests {
             .collect())
     }
 
+    /// Addresses that carry our number: a predecessor put them on.
+    pub(super) fn own_addresses(&mut self) -> Result<Vec<HostAddress>, Refused> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let mut found = Vec::new();
+            let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+            let whole = self.dump_each(message, |kind, payload| {
+                if let Ok(RouteNetlinkMessage::NewAddress(message)) =
+                    RouteNetlinkMessage::parse_with_param(payload, kind)
+                    && message.attributes.contains(&AddressAttribute::Protocol(OWN_ADDRESS))
+                {
+                    found.extend(host_address(&message));
+                }
+            })?;
+            if whole {
+                return Ok(found);
+            }
+        }
+        Err(Refused::Restless)
+    }
+
     /// Sends, and gives the message's sequence number.
     fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<u32> {
         self.sequence = self.sequence.wrapping_add(1).max(1);
@@ -219,6 +284,24 @@ impl Requests {
     /// One change, acknowledged.
     pub(super) fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refused> {
         let sequence = self.send(message, NLM_F_ACK | flags)?;
+        self.answer(sequence)
+    }
+
+    /// The same of a message whose body is laid out already; `struct nlmsghdr` goes before it.
+    fn request_bytes(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<(), Refused> {
+        self.sequence = self.sequence.wrapping_add(1).max(1);
+        let length = u32::try_from(body.len().saturating_add(16)).unwrap_or(u32::MAX);
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend((NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
+        bytes.extend(self.sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(body);
+        self.socket.send(&bytes, 0)?;
+        self.answer(self.sequence)
+    }
+
+    fn answer(&mut self, sequence: u32) -> Result<(), Refused> {
         loop {
             let len = self.receive()?;
             let mut outcome = None;
@@ -245,8 +328,14 @@ impl Requests {
 
     /// A whole dump; `None` if something changed meanwhile.
     fn dump_once(&mut self, message: RouteNetlinkMessage) -> Result<Option<Vec<Change>>, Refused> {
-        let sequence = self.send(message, NLM_F_DUMP)?;
         let mut found = Vec::new();
+        let whole = self.dump_each(message, |kind, payload| found.extend(change(kind, payload)))?;
+        Ok(whole.then_some(found))
+    }
+
+    /// Visits the messages of a dump; `false` if something changed meanwhile.
+    fn dump_each(&mut self, message: RouteNetlinkMessage, mut visit: impl FnMut(u16, &[u8])) -> Result<bool, Refused> {
+        let sequence = self.send(message, NLM_F_DUMP)?;
         let mut interrupted = false;
         loop {
             let len = self.receive()?;
@@ -259,11 +348,11 @@ impl Requests {
                 match message.message_type() {
                     NLMSG_DONE | NLMSG_ERROR => end = Some(acknowledgement(message)),
                     NLMSG_OVERRUN => interrupted = true,
-                    kind => found.extend(change(kind, message.payload())),
+                    kind => visit(kind, message.payload()),
                 }
             });
             match end {
-                Some(Ok(())) => return Ok((!interrupted).then_some(found)),
+                Some(Ok(())) => return Ok(!interrupted),
                 Some(Err(refused)) => return Err(refused),
                 None => {}
             }
@@ -283,12 +372,48 @@ impl Requests {
     }
 }
 
-fn address_message(index: u32, address: IpAddr, prefix_len: u8) -> AddressMessage {
+/// `RTM_NEWADDR` for an address with all its options.
+fn new_address(index: u32, address: &VirtualAddress) -> AddressMessage {
+    let peer = address.peer.unwrap_or(address.address);
+    let mut message = address_message(index, address.address, peer, address.prefix_len);
+    message.header.scope = AddressScope::from(address.scope);
+    message.attributes.push(AddressAttribute::Protocol(OWN_ADDRESS));
+    message.attributes.extend(address.label.clone().map(AddressAttribute::Label));
+    message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
+    let options = address.options;
+    let flags = [
+        (options.home, AddressFlags::Homeaddress),
+        (options.no_dad, AddressFlags::Nodad),
+        (options.manage_temporary, AddressFlags::Managetempaddr),
+        (options.no_prefix_route, AddressFlags::Noprefixroute),
+        (options.auto_join, AddressFlags::Mcautojoin),
+    ];
+    let flags = flags.into_iter().filter(|(on, _)| *on).fold(AddressFlags::empty(), |all, (_, flag)| all | flag);
+    if !flags.is_empty() {
+        message.attributes.push(AddressAttribute::Flags(flags));
+    }
+    let preferred = match (address.preferred, address.address) {
+        (Some(Preferred::Forever), _) => Some(u32::MAX),
+        (Some(Preferred::Secs(secs)), _) => Some(secs),
+        // It is somebody else's tomorrow, so nothing of the host's own should leave with it.
+        (None, IpAddr::V6(_)) if address.prefix_len == 128 => Some(0),
+        (None, _) => None,
+    };
+    if let Some(preferred) = preferred {
+        let mut lifetimes = CacheInfo::default();
+        lifetimes.ifa_preferred = preferred;
+        lifetimes.ifa_valid = u32::MAX;
+        message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
+    }
+    message
+}
+
+fn address_message(index: u32, address: IpAddr, peer: IpAddr, prefix_len: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
     message.header.prefix_len = prefix_len;
     message.header.index = index;
-    message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+    message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(peer)];
     message
 }
 

@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::lateness::{Gauge, Watch};
-use super::netlink::{Change, Monitor, Refused, Requests};
+use super::netlink::{Change, Monitor, Refused, Requests, SteeringMonitor};
 use super::nftables::Filter;
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -30,11 +30,12 @@ use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change as SettingChange, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
+use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output, SteeringWatch};
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
 const MONITOR: u64 = 2;
+const STEERING: u64 = 4;
 const FORWARDING: u64 = 3;
 /// Tokens from here on are sockets: this and the socket's number.
 const SOCKETS: u64 = 1 << 32;
@@ -62,6 +63,8 @@ pub(super) struct Loop {
     /// What was told of each link on which a frame could not be sent.
     frame_problems: BTreeMap<u32, String>,
     requests: Requests,
+    /// Hears of routes and rules, where there are any.
+    steering: Option<SteeringMonitor>,
     sockets: Sockets,
     listeners: Vec<Listener>,
     listen_again_at: Option<Instant>,
@@ -121,6 +124,7 @@ impl Loop {
             forwarding,
             frame_problems: BTreeMap::new(),
             requests,
+            steering: None,
             sockets: Sockets::default(),
             listeners: Vec::new(),
             listen_again_at: None,
@@ -154,6 +158,7 @@ impl Loop {
         self.resync();
         self.read_forwarding();
         self.tell_uptime();
+        self.tell_left();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -182,6 +187,9 @@ impl Loop {
         // Links before packets: a packet on an interface that has just gone is nobody's.
         if tokens.contains(&MONITOR) {
             self.read_monitor();
+        }
+        if tokens.contains(&STEERING) {
+            self.read_steering();
         }
         if tokens.contains(&FORWARDING) {
             self.read_forwarding();
@@ -375,6 +383,20 @@ impl Loop {
                 Output::Notify(notice) => self.runner.notify(notice),
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,
+                Output::UpdateAddress { index, address } => {
+                    if let Err(error) = self.requests.update_address(index, &address) {
+                        warn!("cannot change {}/{}: {error}", address.address, address.prefix_len);
+                    }
+                }
+                Output::WatchSteering(watch) => self.watch_steering(&watch),
+                Output::AddSteering { id, what, links } => {
+                    let outcome = self.requests.add_steering(&what, &links);
+                    self.router.handle(Input::Steered { id, outcome }, Instant::now());
+                }
+                Output::RemoveSteering { what, links } => match self.requests.remove_steering(&what, &links) {
+                    Ok(()) | Err(Refused::Absent) => {}
+                    Err(error) => warn!("cannot remove {what}: {error}"),
+                },
                 Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => {
                     let outcome = self.requests.add_link(&link);
@@ -435,6 +457,14 @@ impl Loop {
     fn tell_uptime(&mut self) {
         let uptime = clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
         self.router.handle(Input::Uptime(uptime), Instant::now());
+    }
+
+    /// Tells which addresses a predecessor left. Where they cannot be read they count as somebody else's.
+    fn tell_left(&mut self) {
+        match self.requests.own_addresses() {
+            Ok(left) => self.router.handle(Input::Left(left), Instant::now()),
+            Err(error) => warn!("cannot tell which addresses are our own from before: {error}"),
+        }
     }
 
     /// Reads which interfaces forward IPv6 packets.
@@ -522,6 +552,47 @@ impl Loop {
         }
     }
 
+    /// Listens for news of routes and rules, through a filter that fits those that are ours.
+    fn watch_steering(&mut self, watch: &SteeringWatch) {
+        if let Some(old) = self.steering.take() {
+            let _ = self.epoll.delete(old.as_fd());
+        }
+        if *watch == SteeringWatch::default() {
+            return;
+        }
+        let opened = SteeringMonitor::open(watch).and_then(|monitor| {
+            self.epoll.add(monitor.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, STEERING))?;
+            Ok(monitor)
+        });
+        match opened {
+            Ok(monitor) => self.steering = Some(monitor),
+            Err(error) => {
+                error!("cannot listen for changes of routes and rules ({error}); one that is removed is not put back");
+            }
+        }
+    }
+
+    fn read_steering(&mut self) {
+        while let Some(monitor) = &self.steering {
+            let input = match monitor.read(&mut self.buffer) {
+                Ok(None) => return,
+                Ok(Some(news)) => {
+                    let now = Instant::now();
+                    for news in news {
+                        self.router.handle(Input::SteeringNews(news), now);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    warn!("news of routes and rules were lost ({error}); asking for each of ours again");
+                    Input::SteeringNewsLost
+                }
+            };
+            self.router.handle(input, Instant::now());
+            return;
+        }
+    }
+
     /// Reads all links and addresses; again in a second where that fails, for what is not known now nobody tells again.
     fn resync(&mut self) {
         let now = Instant::now();
@@ -530,6 +601,7 @@ impl Loop {
             Ok((links, addresses)) => {
                 self.router.handle(Input::Links(links), now);
                 self.router.handle(Input::Addresses(addresses), now);
+                self.router.handle(Input::SteeringNewsLost, now);
             }
             Err(error) => {
                 error!("cannot read the host's links and addresses: {error}; trying again in a second");

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use crate::api::{AddressView, DeadlineView, GroupView, InstanceView, PeerView, TrackView, TransitionView};
+use crate::api::{
+    AddressView, DeadlineView, GroupView, InstanceView, PeerView, SteeringView, TrackView, TransitionView,
+};
 use crate::vrrp::Router;
 use crate::vrrp::engine::{DeadlineKind, InstanceStatus, TrackStatus};
 use crate::vrrp::track::Effect;
@@ -60,6 +62,11 @@ fn view(status: InstanceStatus) -> InstanceView {
         became_master: status.became_master,
         adverts_sent: status.sent,
         adverts_received: status.received,
+        steering: status
+            .steering
+            .into_iter()
+            .map(|steering| SteeringView { text: steering.text, present: steering.present, problem: steering.problem })
+            .collect(),
         adverts_dropped: status.dropped.into_iter().map(|(drop, count)| (drop.to_string(), count)).collect(),
         deadlines: status
             .deadlines

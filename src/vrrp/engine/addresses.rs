@@ -1,6 +1,6 @@
 //! Virtual addresses: what is on the host, what is to be on it, and who must be told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -42,6 +42,7 @@ impl Router {
 
     /// Makes the host's addresses follow from the machines' states.
     pub(super) fn reconcile(&mut self, now: Instant) {
+        self.reconcile_statics();
         for at in 0..self.instances.len() {
             if self.instances.get(at).is_some_and(Entry::is_active) {
                 let added = self.add_missing(at, now);
@@ -58,17 +59,18 @@ impl Router {
 
     /// Adds what an active router lacks, and says what that was.
     pub(super) fn add_missing(&mut self, at: usize, now: Instant) -> Vec<HostAddress> {
-        let Some(entry) = self.instances.get(at) else { return Vec::new() };
-        if entry.retry_at.is_some() {
-            return Vec::new();
+        if let Some(entry) = self.instances.get_mut(at).filter(|entry| entry.retry_at.is_none()) {
+            entry.waiting.clear();
         }
+        let Some(entry) = self.instances.get(at) else { return Vec::new() };
         let mut missing = Vec::new();
         let mut adopted = Vec::new();
         let mut problem = None;
         for address in entry.virtual_addresses() {
             match self.place(entry, address) {
                 Some(place) if self.is_present(&place) => adopted.push(place),
-                Some(place) => missing.push((place, address.clone())),
+                Some(place) if entry.waiting.contains(&place) => {}
+                Some(place) => missing.push((place, without_detection(address))),
                 // A link of our own is on its way.
                 None if self.link_is_coming(entry, address) => {}
                 None => {
@@ -81,8 +83,9 @@ impl Router {
             }
         }
         let instance = Arc::clone(&entry.name);
-        if let Some(entry) = self.instances.get_mut(at).filter(|entry| !entry.is_owner()) {
-            entry.added.extend(adopted);
+        if let Some(entry) = self.instances.get_mut(at) {
+            let owner = entry.is_owner();
+            entry.added.extend(adopted.into_iter().filter(|place| !owner || self.left.contains(place)));
         }
         let mut added = Vec::new();
         for (place, address) in missing {
@@ -108,9 +111,11 @@ impl Router {
         if entry.inherits {
             return;
         }
-        let places: BTreeSet<HostAddress> = self
+        // The last first: the kernel takes all addresses of a subnet along with the first of them.
+        let places: Vec<HostAddress> = self
             .places(entry)
             .into_iter()
+            .rev()
             .filter(|place| self.is_present(place))
             .filter(|place| !entry.is_owner() || entry.added.contains(place))
             .filter(|place| !self.is_wished(place, at))
@@ -119,16 +124,19 @@ impl Router {
             entry.added.clear();
         }
         for place in places {
-            self.remove(place);
+            if self.is_present(&place) {
+                self.remove(place);
+            }
         }
     }
 
     /// Lets go of what a killed predecessor left: somebody else is master, or we leave.
-    pub(super) fn disinherit(&mut self, at: usize) {
+    pub(super) fn disinherit(&mut self, at: usize, now: Instant) {
         if let Some(entry) = self.instances.get_mut(at)
             && entry.inherits
         {
             entry.inherits = false;
+            self.steer(Some(at), now);
             self.remove_present(at);
         }
     }
@@ -145,12 +153,71 @@ impl Router {
         self.outputs.extend(found);
     }
 
-    /// Whether a router other than the one given wants this address on: it is active, or inherits it.
+    /// Takes off what a predecessor put on for a configuration that was another: nothing names the address any more,
+    /// wherever and with whichever length.
+    pub(super) fn remove_left(&mut self) {
+        let statics = &self.config.router.statics.addresses;
+        let wishes = self.wishes();
+        let of_links = wishes.iter().flat_map(|wish| &wish.addresses);
+        let others: BTreeSet<_> = of_links.chain(statics).map(|address| address.address).collect();
+        let named = |place: &HostAddress| self.virtual_ones.contains(&place.address) || others.contains(&place.address);
+        let gone: Vec<HostAddress> =
+            self.left.iter().filter(|place| self.is_present(place) && !named(place)).copied().collect();
+        for address in gone {
+            self.outputs.push_back(Output::Event(Event::LeftRemoved { address }));
+            self.remove(address);
+        }
+    }
+
+    /// Whether a router other than the one given wants this address on (it is active, or inherits it), or the host does.
     pub(super) fn is_wished(&self, place: &HostAddress, but: usize) -> bool {
-        self.instances
-            .iter()
-            .enumerate()
-            .any(|(at, entry)| at != but && (entry.is_active() || entry.inherits) && self.places(entry).contains(place))
+        self.is_static(place)
+            || self.instances.iter().enumerate().any(|(at, entry)| {
+                at != but && (entry.is_active() || entry.inherits) && self.places(entry).contains(place)
+            })
+    }
+
+    /// What each address of ours on the host was put on with.
+    pub(super) fn forms(&self) -> BTreeMap<HostAddress, VirtualAddress> {
+        let mut forms = BTreeMap::new();
+        for entry in self.instances.iter().filter(|entry| entry.is_active()) {
+            for address in entry.virtual_addresses() {
+                if let Some(place) = self.place(entry, address).filter(|place| entry.added.contains(place)) {
+                    forms.insert(place, without_detection(address));
+                }
+            }
+        }
+        forms
+    }
+
+    /// Changes addresses that stay, but are to be another way than `before`. IPv6 does that in place, unless it is the
+    /// prefix length: an address is on a link once. IPv4 has an address beside itself with another prefix length, but
+    /// changes nothing in place, so it goes and comes back at once.
+    pub(super) fn reform(&mut self, before: &BTreeMap<HostAddress, VirtualAddress>) {
+        let mut gone = Vec::new();
+        let mut updates = Vec::new();
+        for entry in self.instances.iter().filter(|entry| entry.is_active()) {
+            for address in entry.virtual_addresses() {
+                let Some(place) = self.place(entry, address) else { continue };
+                let address = without_detection(address);
+                let v6 = address.address.is_ipv6();
+                match before.get(&place) {
+                    Some(old) if alike(old, &address) => {}
+                    Some(_) if v6 => updates.push(Output::UpdateAddress { index: place.index, address }),
+                    Some(_) => gone.push(place),
+                    None if v6 => gone.extend(
+                        before.keys().filter(|old| old.index == place.index && old.address == place.address).copied(),
+                    ),
+                    None => {}
+                }
+            }
+        }
+        self.outputs.extend(updates);
+        for place in gone {
+            if self.is_present(&place) {
+                self.remove(place);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, place: HostAddress) {
@@ -176,6 +243,7 @@ impl Router {
             return;
         }
         self.forget_address(&address);
+        self.steering_address_gone(address.address);
         let owners: Vec<usize> = (0..self.instances.len())
             .filter(|at| {
                 self.instances.get(*at).is_some_and(|entry| entry.is_active() && self.places(entry).contains(&address))
@@ -183,6 +251,7 @@ impl Router {
             .collect();
         // A link that goes takes its addresses along; that is a fault of its own, told and handled as such.
         let link_is_up = self.links.get(&address.index).is_some_and(|link| link.up);
+        self.static_gone(&address, link_is_up, now);
         for at in owners {
             let Some(entry) = self.instances.get_mut(at) else { continue };
             if !link_is_up {
@@ -192,6 +261,7 @@ impl Router {
             let before = entry.put_back.insert(address, now);
             let contested = before.is_some_and(|last| now < last + ADDRESS_RETRY);
             if contested {
+                entry.waiting.insert(address);
                 entry.retry_at = Some(now + ADDRESS_RETRY);
             } else {
                 let instance = Arc::clone(&entry.name);
@@ -203,19 +273,23 @@ impl Router {
 
     /// The kernel has told an address back: what stood in its way no longer does.
     pub(super) fn confirmed(&mut self, address: &HostAddress) {
+        self.static_confirmed(address);
         for entry in self.instances.iter_mut().filter(|entry| entry.retry_at.is_none()) {
             if entry.added.contains(address) {
                 entry.address_problem = None;
+                entry.told.clear();
             }
         }
     }
 
     pub(super) fn add_failed(&mut self, instance: &str, address: &HostAddress, error: String, now: Instant) {
         self.forget_address(address);
+        self.static_failed(address, &error, now);
         self.silence(address);
         let Some(at) = self.instances.iter().position(|entry| *entry.name == *instance) else { return };
         if let Some(entry) = self.instances.get_mut(at) {
             entry.added.remove(address);
+            entry.waiting.insert(*address);
         }
         let error = format!("cannot add {}/{}: {error}", address.address, address.prefix_len);
         self.address_trouble(at, error, now);
@@ -225,10 +299,27 @@ impl Router {
     fn address_trouble(&mut self, at: usize, error: String, now: Instant) {
         let Some(entry) = self.instances.get_mut(at) else { return };
         entry.retry_at = Some(now + ADDRESS_RETRY);
-        if entry.address_problem.as_ref() != Some(&error) {
-            entry.address_problem = Some(error.clone());
+        entry.address_problem = Some(error.clone());
+        if entry.told.insert(error.clone()) {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::AddFailed { instance, error }));
         }
     }
+}
+
+/// An address as it goes on. A virtual one was somebody else's a moment ago, so the detection of duplicates would keep it
+/// unusable for a second, or for good; keepalived does without it for all.
+pub(super) fn without_detection(address: &VirtualAddress) -> VirtualAddress {
+    let mut address = address.clone();
+    address.options.no_dad |= address.address.is_ipv6();
+    address
+}
+
+/// Nothing that the kernel keeps differs.
+fn alike(one: &VirtualAddress, two: &VirtualAddress) -> bool {
+    let kept = |address: &VirtualAddress| {
+        let VirtualAddress { label, broadcast, scope, peer, preferred, options, .. } = address.clone();
+        (label, broadcast, scope, peer, preferred, options)
+    };
+    kept(one) == kept(two)
 }

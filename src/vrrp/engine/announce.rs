@@ -175,7 +175,11 @@ impl Router {
             | Output::Sysctl { .. }
             | Output::RestoreSysctl { .. }
             | Output::ReversePathByLink(_)
-            | Output::Firewall(_) => true,
+            | Output::Firewall(_)
+            | Output::WatchSteering(_)
+            | Output::AddSteering { .. }
+            | Output::RemoveSteering { .. }
+            | Output::UpdateAddress { .. } => true,
         });
     }
 

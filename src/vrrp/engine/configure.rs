@@ -17,6 +17,7 @@ impl Router {
         let mut held: BTreeSet<HostAddress> =
             self.instances.iter().filter(|entry| entry.is_active()).flat_map(|entry| entry.added.clone()).collect();
         held.extend(self.instances.iter().filter(|entry| entry.inherits).flat_map(|entry| self.places(entry)));
+        let others = self.forms();
         self.leave_those_gone(&config, now);
         self.config = Arc::clone(&config);
         if !self.configured {
@@ -46,7 +47,11 @@ impl Router {
         self.update_listeners();
         // Scripts leave first: an instance that waits for one waits no longer than it must.
         self.start_scripts(now);
+        self.configure_statics();
+        self.configure_steering();
+        self.reform(&others);
         self.settle(now);
+        self.discard_steering();
         self.remove_orphans(held);
         if self.configured {
             self.repeat_states();
@@ -54,6 +59,7 @@ impl Router {
         if !self.configured {
             self.configured = true;
             self.tell_inheritance();
+            self.remove_left();
         }
     }
 
@@ -66,7 +72,7 @@ impl Router {
             }
             entry.machine.handle(Input::Shutdown, now);
             self.drain_one(at, now);
-            self.disinherit(at);
+            self.disinherit(at, now);
             self.notify_deleted(at);
         }
     }

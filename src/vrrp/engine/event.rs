@@ -117,6 +117,29 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// A route, a rule or a static address could not be added. Told once; it is tried again.
+    SteeringFailed {
+        /// Virtual router, or the static block.
+        owner: Arc<str>,
+        /// What.
+        what: String,
+        /// Why.
+        error: String,
+    },
+    /// Somebody took off a route, a rule or a static address that is wished; it was put back.
+    SteeringPutBack {
+        /// Virtual router, or the static block.
+        owner: Arc<str>,
+        /// What.
+        what: String,
+    },
+    /// A route or a rule that could not be added is on now.
+    SteeringOn {
+        /// Virtual router, or the static block.
+        owner: Arc<str>,
+        /// What.
+        what: String,
+    },
     /// Something that is watched changed.
     TrackerChanged {
         /// What.
@@ -204,6 +227,11 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// At the start an address of a predecessor's was on the host that the configuration does not name.
+    LeftRemoved {
+        /// The address.
+        address: HostAddress,
+    },
 }
 
 impl Event {
@@ -215,6 +243,8 @@ impl Event {
             Self::ScriptChanged { ok, .. } => !*ok,
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
+            | Self::LeftRemoved { .. }
+            | Self::SteeringOn { .. }
             | Self::UnknownVrid { .. }
             | Self::LinkMade { .. }
             | Self::LinkFound { .. } => false,
@@ -222,6 +252,8 @@ impl Event {
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
+            | Self::SteeringFailed { .. }
+            | Self::SteeringPutBack { .. }
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
@@ -269,7 +301,17 @@ impl fmt::Display for Event {
                 "{instance}: {}/{} is on this host already; it stays until another master is heard",
                 address.address, address.prefix_len
             ),
+            Self::LeftRemoved { address } => write!(
+                f,
+                "{}/{} was left by an earlier run, and the configuration does not name it: it is removed",
+                address.address, address.prefix_len
+            ),
             Self::AddFailed { instance, error } => write!(f, "{instance}: {error}; trying again every second"),
+            Self::SteeringFailed { owner, what, error } => {
+                write!(f, "{owner}: cannot add {what}: {error}; trying again until it works")
+            }
+            Self::SteeringPutBack { owner, what } => write!(f, "{owner}: somebody removed {what}; it was put back"),
+            Self::SteeringOn { owner, what } => write!(f, "{owner}: {what} is on now"),
             Self::RemoveFailed { address, error } => {
                 write!(f, "cannot remove {}/{}: {error}", address.address, address.prefix_len)
             }

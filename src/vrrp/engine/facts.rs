@@ -16,21 +16,21 @@ const SHOWN: usize = 40;
 /// A report of a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    /// Processes that match a [`TrackProcess`](crate::model::TrackProcess): whenever the number changes, and once at start.
+    /// Processes that match a [`TrackProcess`]: whenever the number changes, and once at start.
     Processes {
         /// Name of the definition.
         name: String,
         /// How many run.
         running: u32,
     },
-    /// What a [`TrackFile`](crate::model::TrackFile) holds: whenever it changes, and once at start.
+    /// What a [`TrackFile`] holds: whenever it changes, and once at start.
     File {
         /// Name of the definition.
         name: String,
         /// What it holds.
         content: FileContent,
     },
-    /// A run of a [`TrackCheck`](crate::model::TrackCheck) is over. Rises and falls are counted here.
+    /// A run of a [`TrackCheck`] is over. Rises and falls are counted here.
     Check {
         /// Name of the definition.
         name: String,

@@ -50,10 +50,14 @@ pub(super) struct Entry {
     pub(super) inherits: bool,
     /// Addresses that are ours to take off: those that we put on, and for all but an owner those that were there.
     pub(super) added: BTreeSet<HostAddress>,
+    /// When what could not be added is tried again, and which addresses wait for that.
     pub(super) retry_at: Option<Instant>,
+    pub(super) waiting: BTreeSet<HostAddress>,
     /// When each address was last put back after somebody removed it.
     pub(super) put_back: BTreeMap<HostAddress, Instant>,
     pub(super) address_problem: Option<String>,
+    /// Problems with addresses that were told since the last time that one came on.
+    pub(super) told: BTreeSet<String>,
     pub(super) send_problem: Option<String>,
     /// Identification of the last packet: keepalived counts up from 1, and so do we.
     pub(super) packet_id: u16,
@@ -91,8 +95,10 @@ impl Entry {
             inherits: false,
             added: BTreeSet::new(),
             retry_at: None,
+            waiting: BTreeSet::new(),
             put_back: BTreeMap::new(),
             address_problem: None,
+            told: BTreeSet::new(),
             send_problem: None,
             packet_id: 0,
             sequence: 0,
@@ -206,6 +212,7 @@ impl Router {
         } else {
             entry.address_problem = None;
             entry.retry_at = None;
+            entry.told.clear();
         }
         if matches!(to, Role::Active | Role::Fault) {
             entry.inherits = false;

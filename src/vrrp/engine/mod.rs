@@ -35,8 +35,12 @@ mod listeners;
 mod notify;
 mod packets;
 mod readiness;
+mod routes;
+mod rules;
 mod scripts;
+mod statics;
 mod status;
+mod steering;
 mod sysctls;
 mod tracking;
 mod virtual_links;
@@ -56,6 +60,7 @@ pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
+pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use announce::Lanes;
@@ -183,6 +188,20 @@ pub enum Input<'a> {
     },
     /// What came of [`Output::Firewall`].
     Firewall(Result<(), String>),
+    /// What came of [`Output::AddSteering`].
+    Steered {
+        /// The number that it was asked with.
+        id: u64,
+        /// What came of it.
+        outcome: Steered,
+    },
+    /// The kernel tells of a route or a rule that may have been ours.
+    SteeringNews(SteeringNews),
+    /// Such news were lost.
+    SteeringNewsLost,
+    /// Addresses on the host that a predecessor of ours put on; told before the first configuration, after
+    /// [`Input::Addresses`].
+    Left(Vec<HostAddress>),
 }
 
 /// A socket that is needed.
@@ -246,7 +265,7 @@ pub enum Output {
     },
     /// Add an address.
     AddAddress {
-        /// Virtual router that it is for.
+        /// Virtual router that it is for; empty for a static address.
         instance: Arc<str>,
         /// Interface.
         index: u32,
@@ -311,6 +330,31 @@ pub enum Output {
     ReversePathByLink(bool),
     /// Drop exactly this from now on; answered by [`Input::Firewall`].
     Firewall(Firewall),
+    /// Tell news of these routes and rules from now on, and of no others where that can be told apart cheaply.
+    WatchSteering(SteeringWatch),
+    /// Add a route or a rule; answered by [`Input::Steered`].
+    AddSteering {
+        /// Number to answer with.
+        id: u64,
+        /// What.
+        what: Arc<Steering>,
+        /// Numbers of its hops' links, 0 where the kernel is to choose.
+        links: Vec<u32>,
+    },
+    /// Remove a route or a rule. One that is not there is as good.
+    RemoveSteering {
+        /// What.
+        what: Arc<Steering>,
+        /// Numbers of its hops' links, as it was added.
+        links: Vec<u32>,
+    },
+    /// Give an IPv6 address that is on the host other settings, in place.
+    UpdateAddress {
+        /// Interface.
+        index: u32,
+        /// The address.
+        address: VirtualAddress,
+    },
 }
 
 /// All virtual routers of a host.
@@ -357,6 +401,17 @@ pub struct Router {
     settings: Settings,
     firewall: Firewall,
     firewall_problem: Option<String>,
+    statics: Vec<statics::Static>,
+    /// What a predecessor put on.
+    left: BTreeSet<HostAddress>,
+    /// Routes and rules of the configuration, in its order.
+    steering: Vec<steering::Held>,
+    /// Those that the configuration no longer has, until what it has is on.
+    steering_gone: Vec<steering::Held>,
+    steering_ids: u64,
+    steering_watch: SteeringWatch,
+    /// The end has come: what stays on the host otherwise goes too.
+    leaving: bool,
     outputs: VecDeque<Output>,
     stopped: bool,
 }
@@ -385,7 +440,7 @@ impl Router {
         let reports = self.reports.poll_timeout();
         let links = self.believed.values().filter_map(Lasting::change_at);
         let announcement = self.next_announcement();
-        let links = links.chain(self.link_retries());
+        let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
         machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
@@ -407,7 +462,9 @@ impl Router {
             }
             Input::Link(link) => {
                 if self.links.get(&link.index) != Some(&link) {
+                    let index = link.index;
                     self.insert_link(link);
+                    self.steering_link(index, now);
                     self.settle(now);
                 }
             }
@@ -417,6 +474,8 @@ impl Router {
                         self.names.remove(&link.name);
                     }
                     self.addresses.remove(&index);
+                    self.steering_link_gone(index);
+                    self.statics_link_gone(index);
                     self.forwarding.remove(&index);
                     self.unknown_vrids.retain(|(at, _, _), _| *at != index);
                     self.settle(now);
@@ -435,6 +494,7 @@ impl Router {
                     self.confirmed(&address);
                 } else {
                     self.insert_address(address);
+                    self.steering_address(now);
                     self.settle(now);
                 }
             }
@@ -456,6 +516,10 @@ impl Router {
             Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
             Input::LinkFailed { name, error } => self.link_failed(&name, error, now),
             Input::Firewall(outcome) => self.firewall_done(outcome),
+            Input::Steered { id, outcome } => self.steered(id, outcome, now),
+            Input::SteeringNews(news) => self.steering_news(&news, now),
+            Input::SteeringNewsLost => self.steering_unknown(now),
+            Input::Left(left) => self.left.extend(left),
         }
     }
 
@@ -483,6 +547,7 @@ impl Router {
         self.drain(now);
         self.coordinate(now);
         self.reconcile(now);
+        self.steer(None, now);
     }
 
     /// Gives each machine whose deadline has passed its turn.
@@ -511,6 +576,8 @@ impl Router {
         if retry {
             self.reconcile(now);
         }
+        self.statics_deadline(now);
+        self.steering_deadline(now);
         self.send_announcements(now);
     }
 
@@ -525,8 +592,14 @@ impl Router {
         while let Some(output) = self.instances.get_mut(at).and_then(|entry| entry.machine.poll_output()) {
             match output {
                 machine::Output::Send { priority } => self.advertise(at, priority),
-                machine::Output::AddAddresses => drop(self.add_missing(at, now)),
-                machine::Output::RemoveAddresses => self.remove_present(at),
+                machine::Output::AddAddresses => {
+                    self.add_missing(at, now);
+                    self.steer(Some(at), now);
+                }
+                machine::Output::RemoveAddresses => {
+                    self.steer(Some(at), now);
+                    self.remove_present(at);
+                }
                 machine::Output::Announce { repeat } => self.announce(at, repeat, None),
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
@@ -555,10 +628,13 @@ impl Router {
         }
         self.drain(now);
         for at in 0..self.instances.len() {
-            self.disinherit(at);
+            self.disinherit(at, now);
             self.notify_stopped(at);
         }
         self.notify_groups_stopped();
+        self.leaving = true;
+        self.steer(None, now);
+        self.leave_statics();
         self.drop_firewall();
         self.remove_virtual_links();
         self.restore_sysctls();

@@ -106,7 +106,7 @@ impl Router {
                 entry.machine.handle(Input::Advert(accepted.heard), now);
                 self.drain_one(at, now);
                 if accepted.heard.priority != 0 {
-                    self.disinherit(at);
+                    self.disinherit(at, now);
                 }
                 if self.instances.get(at).is_some_and(|entry| entry.group.is_some()) {
                     self.coordinate(now);

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::Router;
 use super::health::Health;
 use super::instance::Entry;
 use super::tracking::Watch;
+use super::{Router, SteeringStatus};
 use crate::model::{Instance, Tracked, Watched};
 use crate::vrrp::machine::{Heard, Role, State};
 use crate::vrrp::receive::Drop;
@@ -59,6 +59,8 @@ pub struct InstanceStatus {
     pub received: u64,
     /// Adverts dropped, by reason.
     pub dropped: Vec<(Drop, u64)>,
+    /// Routes and rules that move with it.
+    pub steering: Vec<SteeringStatus>,
     /// Adverts accepted although they carry other addresses than ours.
     pub differing: u64,
 }
@@ -145,6 +147,12 @@ impl Router {
         for problem in entry.address_problem.iter().chain(&entry.send_problem).chain(open_door) {
             reason = format!("{reason}; {problem}");
         }
+        let steering = self.steering_status(entry);
+        for status in &steering {
+            if let Some(problem) = &status.problem {
+                reason = format!("{reason}; cannot add {}: {problem}", status.text);
+            }
+        }
         let master = match entry.machine.state() {
             State::Backup(backup) => backup.master.filter(|heard| heard.priority != 0).map(|heard| heard.source),
             State::Initialize { .. } | State::Active(_) | State::Fault => None,
@@ -193,6 +201,7 @@ impl Router {
             sent: entry.sent,
             received: entry.received,
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
+            steering,
             differing: entry.differing,
             config: entry.config.clone(),
         }

@@ -24,7 +24,9 @@ impl Router {
             self.settings.reverse_path_by_link = true;
             self.outputs.push_back(Output::ReversePathByLink(true));
         }
-        self.hold(wished(wishes));
+        let mut wished = wished(wishes);
+        wished.extend(self.promoting());
+        self.hold(wished);
         if !by_link && self.settings.reverse_path_by_link {
             self.settings.reverse_path_by_link = false;
             self.outputs.push_back(Output::ReversePathByLink(false));
@@ -41,6 +43,23 @@ impl Router {
         for name in before.into_keys().filter(|name| !self.settings.held.contains_key(name)) {
             self.outputs.push_back(Output::RestoreSysctl { name });
         }
+    }
+
+    /// Without this setting the kernel takes all other addresses of a subnet along with the first that is removed.
+    fn promoting(&self) -> BTreeMap<String, (u32, String)> {
+        let mut wished = BTreeMap::new();
+        if self.leaving {
+            return wished;
+        }
+        for entry in self.instances.iter().filter(|entry| entry.config.promote_secondaries) {
+            for address in entry.virtual_addresses().filter(|address| address.address.is_ipv4()) {
+                if let Some(link) = self.seat(entry, address) {
+                    let name = format!("net.ipv4.conf.{}.promote_secondaries", sysctl_name(&link.name));
+                    wished.insert(name, (link.index, "1".to_owned()));
+                }
+            }
+        }
+        wished
     }
 
     /// Puts everything back, at the end.

@@ -74,7 +74,7 @@ pub(super) struct Wish {
     /// It carries IPv4, IPv6.
     families: (bool, bool),
     /// Addresses of its own, beside the virtual ones.
-    addresses: Vec<VirtualAddress>,
+    pub(super) addresses: Vec<VirtualAddress>,
 }
 
 /// What became of a wish.

@@ -314,7 +314,11 @@ impl Host {
                 | Output::RemoveLink { .. }
                 | Output::Sysctl { .. }
                 | Output::RestoreSysctl { .. }
-                | Output::ReversePathByLink(_) => {}
+                | Output::ReversePathByLink(_)
+                | Output::WatchSteering(_)
+                | Output::AddSteering { .. }
+                | Output::RemoveSteering { .. }
+                | Output::UpdateAddress { .. } => {}
             }
         }
         match unproven.first() {

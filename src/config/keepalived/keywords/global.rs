@@ -7,6 +7,11 @@ const NO_MAIL: &str = "no mail is sent; `notify` scripts can";
 const NO_SNMP: &str = "there is no SNMP agent";
 const NO_DBUS: &str = "there is no D-Bus service; `ipvsctl` and the control socket tell and do the same";
 const ONE_PROCESS: &str = "one process with two threads does the work of keepalived's processes";
+const ONE_LOCK: &str = "`vrrp_no_swap` locks all of the process in memory";
+const CHECKS: &str = "only the thread of the virtual routers has real-time priority, with `vrrp_rt_priority`; checks have threads of their own";
+const NO_BFD: &str = "there are no BFD sessions yet";
+const AS_WRITTEN: &str =
+    "priorities are as written: `vrrp_rt_priority` gives the virtual routers' thread one, and it warns when it is late";
 const NETLINK: &str = "buffers are sized as needed, and lost messages are found and repaired";
 const IPTABLES: &str =
     "the rules that `no_accept` needs are made with nftables, in a table of their own; no chain of yours is touched";
@@ -45,25 +50,25 @@ pub(super) const GLOBAL: &[Keyword] = &[
     soon("umask", Some("a mask"), "the umask is the one that the daemon was started with"),
     soon("random_seed", One("a number"), "there is no `${_RANDOM}` yet"),
     yes("vrrp_priority", One("a number")),
-    soon("checker_priority", One("a number"), "the priority is the one that the daemon was started with"),
-    soon("bfd_priority", One("a number"), "the priority is the one that the daemon was started with"),
+    soon("checker_priority", One("a number"), "checks run with the nice level that the daemon was started with"),
+    idle("bfd_priority", One("a number"), NO_BFD),
     yes("vrrp_no_swap", Nothing),
-    soon("checker_no_swap", Nothing, "memory is not locked"),
-    soon("bfd_no_swap", Nothing, "memory is not locked"),
+    idle("checker_no_swap", Nothing, ONE_LOCK),
+    idle("bfd_no_swap", Nothing, ONE_LOCK),
     yes("vrrp_rt_priority", One("a number")),
-    soon("checker_rt_priority", One("a number"), "nothing runs with real-time priority"),
-    soon("bfd_rt_priority", One("a number"), "nothing runs with real-time priority"),
+    idle("checker_rt_priority", One("a number"), CHECKS),
+    idle("bfd_rt_priority", One("a number"), NO_BFD),
     yes("vrrp_cpu_affinity", Some("numbers")),
-    soon("checker_cpu_affinity", Some("numbers"), "threads run where the kernel puts them"),
-    soon("bfd_cpu_affinity", Some("numbers"), "threads run where the kernel puts them"),
+    soon("checker_cpu_affinity", Some("numbers"), "threads of checks run where the kernel puts them"),
+    idle("bfd_cpu_affinity", Some("numbers"), NO_BFD),
     yes("vrrp_rlimit_rttime", One("microseconds")),
-    idle("checker_rlimit_rttime", One("microseconds"), "nothing runs with real-time priority"),
-    idle("bfd_rlimit_rttime", One("microseconds"), "nothing runs with real-time priority"),
+    idle("checker_rlimit_rttime", One("microseconds"), CHECKS),
+    idle("bfd_rlimit_rttime", One("microseconds"), NO_BFD),
     yes("vrrp_rlimit_rtime", One("microseconds")),
-    idle("checker_rlimit_rtime", One("microseconds"), "nothing runs with real-time priority"),
-    idle("bfd_rlimit_rtime", One("microseconds"), "nothing runs with real-time priority"),
-    soon("max_auto_priority", Optional, "nothing runs with real-time priority"),
-    soon("min_auto_priority_delay", One("microseconds"), "nothing runs with real-time priority"),
+    idle("checker_rlimit_rtime", One("microseconds"), CHECKS),
+    idle("bfd_rlimit_rtime", One("microseconds"), NO_BFD),
+    soon("max_auto_priority", Optional, AS_WRITTEN),
+    soon("min_auto_priority_delay", One("microseconds"), AS_WRITTEN),
     idle("tmp_config_directory", One("a folder"), "no copy of the configuration is kept"),
     soon("config_save_dir", One("a folder"), "nothing is saved there"),
     idle("reload_check_config", Optional, "a reload always checks first, and a bad file changes nothing"),
@@ -125,7 +130,11 @@ pub(super) const GLOBAL: &[Keyword] = &[
     yes("vrrp_delay_after_boot", One("seconds")),
     yes("log_unknown_vrids", Nothing),
     yes("vmac_prefix", One("a prefix")),
-    soon("vmac_addr_prefix", One("a prefix"), "links of addresses on other interfaces are named like the router's own"),
+    soon(
+        "vmac_addr_prefix",
+        One("a prefix"),
+        "a link for addresses of another interface (`use_vmac_addr`) is named `vrrp.` and the number",
+    ),
     yes("vrrp_rx_bufs_policy", One("a policy")),
     idle("vrrp_rx_bufs_multiplier", One("a number"), NETLINK),
     yes("vrrp_notify_priority_changes", Optional),

@@ -45,7 +45,7 @@ pub(super) const TRACK_SERVICE: &[Keyword] = &[
 pub(super) const TRACK_CHECK: &[Keyword] = &[
     yes("tcp", Some("an address and a port")),
     yes("http_get", Some("a URL")),
-    yes("https_get", Some("a URL, and maybe `verify`")),
+    yes("https_get", Some("a URL, and maybe `verify` with a file of authorities")),
     yes("interval", One("seconds")),
     yes("timeout", One("seconds")),
     yes("rise", One("a number")),

@@ -1,11 +1,10 @@
 //! `vrrp_track_check`, which keepalived does not have: a health check in place of a script.
 
 use super::LONGEST;
-use crate::config::draft::{Definition, Field, ProbeDraft, ProbeTarget, TrackKind};
+use crate::config::draft::{Definition, Field, ProbeDraft, ProbeTarget, TlsDraft, TrackKind};
 use crate::config::keepalived::tree::{Statement, Value};
 use crate::config::keepalived::values::{IGNORED, Instead};
 use crate::config::keepalived::walk::Walk;
-use crate::config::source::Span;
 use crate::config::url;
 
 const UNWATCHED: Instead = Instead("nobody watches it");
@@ -33,14 +32,15 @@ pub(in crate::config::keepalived) fn word(
             }
             draft.target = Field::from(target.map(ProbeTarget::Tcp), at);
         }
-        "http_get" => draft.target = Field::from(http(walk, value, "http://", false, at), at),
+        "http_get" => draft.target = Field::from(http(walk, value, None), at),
         // As `SSL_GET` does, any certificate will do unless `verify` is written.
         "https_get" => {
             let verify = match statement.word(2) {
                 Some(word) => walk.choice(word, &[("verify", true), ("noverify", false)], IGNORED).unwrap_or(false),
                 None => false,
             };
-            draft.target = Field::from(http(walk, value, "https://", verify, at), at);
+            let authorities = statement.word(3).filter(|_| verify).map(|file| file.text.to_owned());
+            draft.target = Field::from(http(walk, value, Some(TlsDraft { verify, authorities })), at);
         }
         "interval" => draft.interval = walk.seconds(value, 0.001..=LONGEST, "an interval", IGNORED),
         "timeout" => draft.timeout = walk.seconds(value, 0.001..=LONGEST, "a timeout", IGNORED),
@@ -52,8 +52,9 @@ pub(in crate::config::keepalived) fn word(
     true
 }
 
-fn http(walk: &mut Walk<'_>, value: Value<'_>, scheme: &str, verify: bool, at: Span) -> Option<ProbeTarget> {
-    let found = url::url(value.text, verify, at).filter(|_| value.text.starts_with(scheme));
+fn http(walk: &mut Walk<'_>, value: Value<'_>, tls: Option<TlsDraft>) -> Option<ProbeTarget> {
+    let scheme = if tls.is_some() { "https://" } else { "http://" };
+    let found = url::url(value.text, tls);
     if found.is_none() {
         walk.bad(value, &url::URL.replace("http://", scheme), UNWATCHED);
     }

@@ -1,4 +1,5 @@
 mod notify;
+mod routes;
 mod tracking;
 mod virtual_links;
 
@@ -87,6 +88,8 @@ struct Bench {
     runs: Vec<(String, u64)>,
     /// The kernel refuses every address.
     refuses: bool,
+    /// What the kernel answers to the next routes and rules.
+    steering: VecDeque<Steered>,
 }
 
 impl Bench {
@@ -100,7 +103,7 @@ impl Bench {
 
     fn bare() -> Self {
         let start = Instant::now();
-        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false }
+        Self { router: Router::new(), start, now: start, runs: Vec::new(), refuses: false, steering: VecDeque::new() }
     }
 
     fn configure(
@@ -165,6 +168,16 @@ impl Bench {
                     self.router.handle(Input::LinkGone { index }, self.now);
                     format!("remove link {name}")
                 }
+                Output::WatchSteering(watch) => {
+                    format!("watch {:?} {:?} {}", watch.protocols, watch.prefix_lens, watch.rules)
+                }
+                Output::AddSteering { id, what, links } => {
+                    let outcome = self.steering.pop_front().unwrap_or(Steered::Added);
+                    self.router.handle(Input::Steered { id, outcome }, self.now);
+                    format!("add {what} {links:?}")
+                }
+                Output::RemoveSteering { what, links } => format!("remove {what} {links:?}"),
+                Output::UpdateAddress { address, .. } => format!("update {}", address.address),
                 Output::Sysctl { name, value } => format!("{name}={value}"),
                 Output::RestoreSysctl { name } => format!("restore {name}"),
                 Output::ReversePathByLink(on) => format!("rp_filter by link: {on}"),

@@ -1,0 +1,570 @@
+//! What steers packets: routes and rules, those of routers and those that stay on the host.
+//!
+//! They are a level like the addresses: what an active router (or the host itself) wishes is put on, what nobody wishes is
+//! taken off. But the kernel's tables are not read. A host may have a million routes that are not ours, and each of ours
+//! can be asked for by itself: to add what is there already is refused with "exists", and to remove names exactly what it
+//! means, the protocol included. So for each of ours we keep what we know ([`Presence`]), and where we lose sight of it (a
+//! link that went down takes routes along without a word), we ask for it again.
+//!
+//! What was there before us is not ours to take off, with one exception: a predecessor that was killed left behind what
+//! carries our own protocol number.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::instance::Entry;
+use super::{Event, Output, Router};
+use crate::model::{Family, Route, Rule, VirtualRouterId};
+
+/// The kernel's number for routes and rules that keepalived, and we in its place, have made (`RTPROT_KEEPALIVED` of
+/// include/uapi/linux/rtnetlink.h).
+pub const OWN_PROTOCOL: u8 = 18;
+
+/// After a refusal, the time until the next try; doubled at each, up to [`LONGEST_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest time between two tries.
+const LONGEST_RETRY: Duration = Duration::from_secs(32);
+/// The shortest time between two tries, however much happens to links and addresses meanwhile.
+const SHORTEST_RETRY: Duration = Duration::from_millis(100);
+
+/// A route or a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Steering {
+    /// A route.
+    Route(Route),
+    /// A rule.
+    Rule(Rule),
+}
+
+/// What came of adding one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Steered {
+    /// It is on.
+    Added,
+    /// It, or its equal in all that the kernel compares, was on before.
+    Exists,
+    /// The kernel refused it, with this text.
+    Refused(String),
+}
+
+/// What news of the kernel say of a route or a rule: enough to find those of ours that may be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SteeringNews {
+    /// A route is gone, or another one has taken its place.
+    Route {
+        /// Table.
+        table: u32,
+        /// Destination and prefix length.
+        to: (IpAddr, u8),
+        /// Metric, 0 if none.
+        metric: u32,
+    },
+    /// A rule is gone.
+    Rule {
+        /// Family.
+        family: Family,
+        /// Priority.
+        priority: u32,
+    },
+}
+
+/// Routes and rules whose news matter. An empty one: none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SteeringWatch {
+    /// Protocol numbers of our routes.
+    pub protocols: std::collections::BTreeSet<u8>,
+    /// Prefix lengths of our routes' destinations.
+    pub prefix_lens: std::collections::BTreeSet<u8>,
+    /// There are rules.
+    pub rules: bool,
+}
+
+/// A route or a rule at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SteeringStatus {
+    /// In the words of `ip route` or `ip rule`.
+    pub text: String,
+    /// It is on the host.
+    pub present: bool,
+    /// What stands in its way.
+    pub problem: Option<String>,
+}
+
+/// What is known of one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Presence {
+    /// Nothing (any more).
+    #[default]
+    Unknown,
+    /// It is on.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// Who wishes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The host: `static_routes`, `static_rules`.
+    Host,
+    /// A router, by its place in the list.
+    Router(usize),
+}
+
+/// A route or a rule of the configuration.
+#[derive(Debug)]
+pub(super) struct Held {
+    id: u64,
+    what: Arc<Steering>,
+    /// The router whose own link it goes through, where the route names none but needs one.
+    homed: Option<VirtualRouterId>,
+    owners: Vec<Owner>,
+    /// Links of its hops, as it was put on; 0 for the kernel's choice.
+    links: Vec<u32>,
+    presence: Presence,
+    /// We put it on, or a predecessor did.
+    ours: bool,
+    /// Somebody took it off.
+    lost: bool,
+    problem: Option<String>,
+    tried_at: Option<Instant>,
+    retry_at: Option<Instant>,
+    backoff: Duration,
+    put_back_at: Option<Instant>,
+}
+
+impl Steering {
+    /// Who made it, as the kernel keeps it.
+    #[must_use]
+    pub fn protocol(&self) -> u8 {
+        match self {
+            Self::Route(route) => route.protocol,
+            Self::Rule(rule) => rule.protocol.unwrap_or(OWN_PROTOCOL),
+        }
+    }
+
+    /// News are about this one, or one that is much like it.
+    fn is_meant(&self, news: &SteeringNews) -> bool {
+        match (self, news) {
+            (Self::Route(route), SteeringNews::Route { table, to, metric }) => {
+                let own = route.metric.unwrap_or_else(|| super::routes::default_metric(route.family));
+                route.table == *table && route.to == *to && own == *metric
+            }
+            (Self::Rule(rule), SteeringNews::Rule { family, priority }) => {
+                rule.family == *family && rule.priority == *priority
+            }
+            (Self::Route(_), SteeringNews::Rule { .. }) | (Self::Rule(_), SteeringNews::Route { .. }) => false,
+        }
+    }
+
+    /// The kernel would not have both, or take one for the other when it removes.
+    fn collides(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Route(one), Self::Route(two)) => super::routes::collide(one, two),
+            (Self::Rule(one), Self::Rule(two)) => super::rules::collide(one, two),
+            (Self::Route(_), Self::Rule(_)) | (Self::Rule(_), Self::Route(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for Steering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route(route) => super::routes::write(route, f),
+            Self::Rule(rule) => super::rules::write(rule, f),
+        }
+    }
+}
+
+impl Held {
+    const fn new(id: u64, what: Arc<Steering>, homed: Option<VirtualRouterId>) -> Self {
+        Self {
+            id,
+            what,
+            homed,
+            owners: Vec::new(),
+            links: Vec::new(),
+            presence: Presence::Unknown,
+            ours: false,
+            lost: false,
+            problem: None,
+            tried_at: None,
+            retry_at: None,
+            backoff: FIRST_RETRY,
+            put_back_at: None,
+        }
+    }
+
+    /// Not known to be on or off any more: it is asked for again.
+    fn doubt(&mut self) {
+        if self.presence == Presence::Yes {
+            self.presence = Presence::Unknown;
+        }
+    }
+
+    /// Something happened that may have put an end to what stood in its way.
+    fn kick(&mut self, now: Instant) {
+        if self.problem.is_some() && self.presence != Presence::Yes {
+            let soon = self.tried_at.map_or(now, |at| at + SHORTEST_RETRY);
+            self.retry_at = (soon > now).then_some(soon);
+        }
+    }
+}
+
+impl Router {
+    /// Takes the routes and rules of a new configuration; those that stay keep what is known of them.
+    pub(super) fn configure_steering(&mut self) {
+        let mut before = std::mem::take(&mut self.steering);
+        let mut wished: Vec<Held> = Vec::new();
+        let config = Arc::clone(&self.config);
+        let statics = &config.router.statics;
+        let mut claims: Vec<(Owner, Steering)> = Vec::new();
+        claims.extend(statics.routes.iter().cloned().map(|route| (Owner::Host, Steering::Route(route))));
+        claims.extend(statics.rules.iter().cloned().map(|rule| (Owner::Host, Steering::Rule(rule))));
+        for (at, entry) in self.instances.iter().enumerate() {
+            let owner = Owner::Router(at);
+            claims.extend(entry.config.routes.iter().cloned().map(|route| (owner, Steering::Route(route))));
+            claims.extend(entry.config.rules.iter().cloned().map(|rule| (owner, Steering::Rule(rule))));
+        }
+        for (owner, what) in claims {
+            let homed = match (&what, owner) {
+                (Steering::Route(route), Owner::Router(at)) if super::routes::needs_home(route) => {
+                    self.instances.get(at).map(|entry| entry.config.id.clone())
+                }
+                (Steering::Route(_) | Steering::Rule(_), Owner::Host | Owner::Router(_)) => None,
+            };
+            let same = |held: &Held| *held.what == what && held.homed == homed;
+            if let Some(held) = wished.iter_mut().find(|held| same(held)) {
+                held.owners.push(owner);
+                continue;
+            }
+            let mut held = match before.iter().position(same) {
+                Some(at) => before.swap_remove(at),
+                None => {
+                    self.steering_ids += 1;
+                    Held::new(self.steering_ids, Arc::new(what), homed)
+                }
+            };
+            held.owners = vec![owner];
+            wished.push(held);
+        }
+        self.steering = wished;
+        // What is gone goes after its successor is on, unless the two cannot be on at the same time.
+        for held in &mut before {
+            held.owners.clear();
+        }
+        let (first, last) =
+            before.into_iter().partition(|old| self.steering.iter().any(|new| new.what.collides(&old.what)));
+        self.discard(first);
+        self.steering_gone = last;
+        let mut watch = SteeringWatch::default();
+        for held in &self.steering {
+            match &*held.what {
+                Steering::Route(route) => {
+                    watch.protocols.insert(route.protocol);
+                    watch.prefix_lens.insert(route.to.1);
+                }
+                Steering::Rule(_) => watch.rules = true,
+            }
+        }
+        if watch != self.steering_watch {
+            self.steering_watch = watch.clone();
+            self.outputs.push_back(Output::WatchSteering(watch));
+        }
+    }
+
+    /// Takes off what the new configuration does not name, once what it names is on.
+    pub(super) fn discard_steering(&mut self) {
+        let gone = std::mem::take(&mut self.steering_gone);
+        self.discard(gone);
+    }
+
+    fn discard(&mut self, gone: Vec<Held>) {
+        for held in gone.into_iter().rev() {
+            if held.ours && held.presence != Presence::No {
+                self.outputs.push_back(Output::RemoveSteering { what: held.what, links: held.links });
+            }
+        }
+    }
+
+    /// Makes routes and rules follow from the machines' states: those of one router, or all.
+    pub(super) fn steer(&mut self, only: Option<usize>, now: Instant) {
+        if self.steering.is_empty() {
+            return;
+        }
+        let concerned = |held: &Held| only.is_none_or(|at| held.owners.contains(&Owner::Router(at)));
+        // Off in the reverse of the order in which they came on: what leads to a route goes before it.
+        for at in (0..self.steering.len()).rev() {
+            let Some(held) = self.steering.get(at).filter(|held| concerned(held)) else { continue };
+            if !self.is_steering_kept(held) {
+                self.take_off(at);
+            }
+        }
+        for at in 0..self.steering.len() {
+            let Some(held) = self.steering.get(at).filter(|held| concerned(held)) else { continue };
+            if self.is_steering_wished(held) {
+                self.put_on(at, now);
+            }
+        }
+    }
+
+    fn is_steering_wished(&self, held: &Held) -> bool {
+        held.owners.iter().any(|owner| match owner {
+            Owner::Host => !self.leaving,
+            Owner::Router(at) => self.instances.get(*at).is_some_and(Entry::is_active),
+        })
+    }
+
+    /// Wished, or left by a predecessor while nobody knows who is master.
+    fn is_steering_kept(&self, held: &Held) -> bool {
+        self.is_steering_wished(held)
+            || held.owners.iter().any(|owner| match owner {
+                Owner::Host => false,
+                Owner::Router(at) => self.instances.get(*at).is_some_and(|entry| entry.inherits),
+            })
+    }
+
+    fn take_off(&mut self, at: usize) {
+        let Some(held) = self.steering.get(at) else { return };
+        let left_behind = held.presence == Presence::Unknown && held.what.protocol() == OWN_PROTOCOL;
+        let remove = (held.ours && held.presence != Presence::No) || left_behind;
+        let links = if held.ours { Ok(held.links.clone()) } else { self.resolve(held) };
+        let Some(held) = self.steering.get_mut(at) else { return };
+        held.presence = Presence::No;
+        held.ours = false;
+        held.lost = false;
+        held.problem = None;
+        held.retry_at = None;
+        held.backoff = FIRST_RETRY;
+        if let (true, Ok(links)) = (remove, links) {
+            let what = Arc::clone(&held.what);
+            self.outputs.push_back(Output::RemoveSteering { what, links });
+        }
+    }
+
+    fn put_on(&mut self, at: usize, now: Instant) {
+        let Some(held) = self.steering.get(at) else { return };
+        if held.retry_at.is_some() {
+            return;
+        }
+        let resolved = self.resolve(held).and_then(|links| self.all_on(links));
+        let moved = held.ours && held.presence != Presence::No && resolved.as_ref().is_ok_and(|new| *new != held.links);
+        if held.presence == Presence::Yes && !moved {
+            return;
+        }
+        let owner = self.steering_owner(held);
+        let Some(held) = self.steering.get_mut(at) else { return };
+        let what = Arc::clone(&held.what);
+        let links = match resolved {
+            Ok(links) => links,
+            Err(name) => {
+                // Tried again when links change; a link that is not there, or is switched off, has no routes.
+                held.presence = Presence::No;
+                held.tried_at = None;
+                let problem = format!("interface {name} does not exist or is switched off; waiting for it");
+                self.steering_problem(at, &owner, problem);
+                return;
+            }
+        };
+        if moved {
+            let links = std::mem::take(&mut held.links);
+            self.outputs.push_back(Output::RemoveSteering { what: Arc::clone(&what), links });
+        }
+        held.links.clone_from(&links);
+        held.tried_at = Some(now);
+        // Until the answer is here, which is before anything else: there is no second question.
+        held.presence = Presence::Yes;
+        self.outputs.push_back(Output::AddSteering { id: held.id, what, links });
+    }
+
+    /// Numbers of the links that it names; the name of one that is not there.
+    fn resolve(&self, held: &Held) -> Result<Vec<u32>, String> {
+        match &*held.what {
+            Steering::Rule(_) => Ok(Vec::new()),
+            Steering::Route(route) => {
+                let home = held.homed.as_ref().and_then(|id| {
+                    let entry = self.instances.iter().find(|entry| entry.config.id == *id)?;
+                    Some((entry, self.home(entry)))
+                });
+                if let Some((entry, None)) = home {
+                    return Err(entry.interface().to_owned());
+                }
+                let home = home.and_then(|(_, link)| link).map_or(0, |link| link.index);
+                if route.hops.is_empty() {
+                    return Ok(if home == 0 { Vec::new() } else { vec![home] });
+                }
+                let hop = |hop: &crate::model::NextHop| match &hop.interface {
+                    Some(name) => self.link(name).map(|link| link.index).ok_or_else(|| name.clone()),
+                    None if super::routes::hop_needs_home(route, hop) => Ok(home),
+                    None => Ok(0),
+                };
+                route.hops.iter().map(hop).collect()
+            }
+        }
+    }
+
+    /// The same numbers, if all those links are switched on; else the name of one that is not.
+    fn all_on(&self, links: Vec<u32>) -> Result<Vec<u32>, String> {
+        let off = links.iter().filter_map(|index| self.links.get(index)).find(|link| !link.enabled);
+        off.map_or(Ok(links.clone()), |link| Err(link.name.clone()))
+    }
+
+    fn steering_owner(&self, held: &Held) -> Arc<str> {
+        match held.owners.first() {
+            Some(Owner::Router(at)) => {
+                self.instances.get(*at).map_or_else(|| Arc::from(""), |entry| Arc::clone(&entry.name))
+            }
+            Some(Owner::Host) | None => Arc::from(match &*held.what {
+                Steering::Route(_) => "static_routes",
+                Steering::Rule(_) => "static_rules",
+            }),
+        }
+    }
+
+    fn steering_problem(&mut self, at: usize, owner: &Arc<str>, error: String) {
+        let Some(held) = self.steering.get_mut(at) else { return };
+        if held.problem.as_ref() != Some(&error) {
+            held.problem = Some(error.clone());
+            let event = Event::SteeringFailed { owner: Arc::clone(owner), what: held.what.to_string(), error };
+            self.outputs.push_back(Output::Event(event));
+        }
+    }
+
+    /// The kernel's answer.
+    pub(super) fn steered(&mut self, id: u64, outcome: Steered, now: Instant) {
+        let Some(at) = self.steering.iter().position(|held| held.id == id) else { return };
+        let Some(owner) = self.steering.get(at).map(|held| self.steering_owner(held)) else { return };
+        let Some(held) = self.steering.get_mut(at) else { return };
+        match outcome {
+            Steered::Refused(error) => {
+                held.presence = Presence::No;
+                held.retry_at = Some(now + held.backoff);
+                held.backoff = (held.backoff * 2).min(LONGEST_RETRY);
+                self.steering_problem(at, &owner, error);
+                return;
+            }
+            Steered::Added => {
+                let what = held.what.to_string();
+                if held.lost {
+                    held.put_back_at = Some(now);
+                    self.outputs.push_back(Output::Event(Event::SteeringPutBack { owner, what }));
+                } else if held.problem.is_some() {
+                    self.outputs.push_back(Output::Event(Event::SteeringOn { owner, what }));
+                }
+                held.ours = true;
+            }
+            Steered::Exists => held.ours |= held.what.protocol() == OWN_PROTOCOL,
+        }
+        held.presence = Presence::Yes;
+        held.lost = false;
+        held.problem = None;
+        held.backoff = FIRST_RETRY;
+    }
+
+    /// Something of ours may be gone.
+    pub(super) fn steering_news(&mut self, news: &SteeringNews, now: Instant) {
+        let mut doubted = false;
+        for held in &mut self.steering {
+            if held.presence == Presence::Yes && held.what.is_meant(news) {
+                held.doubt();
+                held.lost = true;
+                doubted = true;
+                // Two programs that undo each other must not do so at full speed.
+                if held.put_back_at.is_some_and(|last| now < last + FIRST_RETRY) {
+                    held.retry_at = Some(now + FIRST_RETRY);
+                }
+            }
+        }
+        if doubted {
+            self.steer(None, now);
+        }
+    }
+
+    /// News were lost: all of it is asked for again.
+    pub(super) fn steering_unknown(&mut self, now: Instant) {
+        self.steering.iter_mut().for_each(Held::doubt);
+        self.steer(None, now);
+    }
+
+    /// A link went up or down: the kernel drops routes with it, and says so only of IPv6's.
+    pub(super) fn steering_link(&mut self, index: u32, now: Instant) {
+        for held in &mut self.steering {
+            if held.links.contains(&index) || held.links.contains(&0) {
+                held.doubt();
+            }
+            held.kick(now);
+        }
+    }
+
+    /// A link is gone, and with it every route that went through it alone.
+    pub(super) fn steering_link_gone(&mut self, index: u32) {
+        for held in self.steering.iter_mut().filter(|held| held.links.contains(&index)) {
+            held.retry_at = None;
+            if held.links.iter().all(|link| *link == index) {
+                held.presence = Presence::No;
+            } else {
+                held.doubt();
+            }
+        }
+    }
+
+    /// An address is there: a gateway may be reachable now, or a source usable.
+    pub(super) fn steering_address(&mut self, now: Instant) {
+        for held in &mut self.steering {
+            held.kick(now);
+        }
+    }
+
+    /// An address is gone, and with it (IPv4) or without the source that it was (IPv6) each route that named it.
+    pub(super) fn steering_address_gone(&mut self, address: IpAddr) {
+        let mut stripped = Vec::new();
+        for held in self.steering.iter_mut().filter(|held| held.presence == Presence::Yes) {
+            let Steering::Route(route) = &*held.what else { continue };
+            if route.source != Some(address) {
+                continue;
+            }
+            match route.family {
+                Family::V4 => held.doubt(),
+                Family::V6 if held.ours => {
+                    held.presence = Presence::No;
+                    stripped.push(Output::RemoveSteering { what: Arc::clone(&held.what), links: held.links.clone() });
+                }
+                Family::V6 => {}
+            }
+        }
+        self.outputs.extend(stripped);
+    }
+
+    /// When the next one is to be tried again.
+    pub(super) fn steering_timeout(&self) -> Option<Instant> {
+        self.steering.iter().filter_map(|held| held.retry_at).min()
+    }
+
+    /// Tries what is due.
+    pub(super) fn steering_deadline(&mut self, now: Instant) {
+        let mut due = false;
+        for held in self.steering.iter_mut().filter(|held| held.retry_at.is_some_and(|at| at <= now)) {
+            held.retry_at = None;
+            due = true;
+        }
+        if due {
+            self.steer(None, now);
+        }
+    }
+
+    /// How a router's own stand, in the configuration's order.
+    pub(super) fn steering_status(&self, entry: &Entry) -> Vec<SteeringStatus> {
+        let own = |owner: &Owner| match owner {
+            Owner::Host => false,
+            Owner::Router(at) => self.instances.get(*at).is_some_and(|other| other.name == entry.name),
+        };
+        let status = |held: &Held| SteeringStatus {
+            text: held.what.to_string(),
+            present: held.presence == Presence::Yes,
+            problem: held.problem.clone(),
+        };
+        self.steering.iter().filter(|held| held.owners.iter().any(own)).map(status).collect()
+    }
+}

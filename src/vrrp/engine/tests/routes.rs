@@ -1,0 +1,421 @@
+//! Routes, rules, static state and the options of addresses, as timelines.
+
+use super::*;
+use crate::model::{NextHop, Preferred, Route, RouteKind, RouterSettings, Rule, RuleAction, StaticState};
+
+fn net(last: u8) -> (IpAddr, u8) {
+    (Ipv4Addr::new(10, 9, last, 0).into(), 24)
+}
+
+fn route(third: u8) -> Route {
+    Route {
+        family: Family::V4,
+        kind: RouteKind::Unicast,
+        to: net(third),
+        from: None,
+        source: None,
+        hops: vec![NextHop { via: Some(PEER.into()), ..NextHop::default() }],
+        table: 254,
+        tos: 0,
+        protocol: 18,
+        scope: None,
+        metric: None,
+        expires_secs: None,
+        metrics: Vec::new(),
+        congestion_control: None,
+        preference: None,
+        ttl_propagate: None,
+        placing: Default::default(),
+        track: false,
+        track_group: None,
+    }
+}
+
+fn dev(third: u8, name: &str) -> Route {
+    Route { hops: vec![NextHop { interface: Some(name.to_owned()), ..NextHop::default() }], ..route(third) }
+}
+
+fn rule(priority: u32) -> Rule {
+    Rule {
+        family: Family::V4,
+        priority,
+        action: RuleAction::Lookup(100),
+        invert: false,
+        from: Some(net(1)),
+        to: None,
+        tos: 0,
+        mark: None,
+        input: None,
+        output: None,
+        realms: None,
+        suppress_prefix_len: None,
+        suppress_group: None,
+        tunnel: None,
+        users: None,
+        l3mdev: false,
+        protocol: None,
+        ip_protocol: None,
+        source_ports: None,
+        destination_ports: None,
+        track: true,
+        track_group: None,
+    }
+}
+
+fn routed(routes: Vec<Route>, rules: Vec<Rule>) -> Instance {
+    Instance { routes, rules, ..instance("a", 51) }
+}
+
+fn steering(words: Vec<String>) -> Vec<String> {
+    words.into_iter().filter(|word| word.contains(" route ") || word.contains(" rule ") || word.contains('!')).collect()
+}
+
+fn gone(third: u8, metric: u32) -> Input<'static> {
+    Input::SteeringNews(SteeringNews::Route { table: 254, to: net(third), metric })
+}
+
+#[test]
+fn routes_and_rules_come_after_the_addresses_and_go_before_them() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+    let words = without_events(bench.configure(vec![routed(vec![route(1)], vec![rule(100)])], vec![], vec![]));
+    assert_eq!(words, ["listen 1", "watch {18} {24} true"]);
+    let words = without_events(bench.pass(Duration::from_millis(3700)));
+    assert_eq!(
+        words,
+        [
+            "send 51 prio 100",
+            "add 10.0.0.51",
+            "add route 10.9.1.0/24 via 10.0.0.2 [0]",
+            "add rule 100: from 10.9.1.0/24 lookup 100 []",
+            "arp 10.0.0.51",
+            "arp 10.0.0.51",
+        ]
+    );
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(
+        words,
+        [
+            "send 51 prio 0",
+            "remove rule 100: from 10.9.1.0/24 lookup 100 []",
+            "remove route 10.9.1.0/24 via 10.0.0.2 [0]",
+            "remove 10.0.0.51",
+            "stopped",
+        ]
+    );
+}
+
+#[test]
+fn a_killed_predecessors_routes_go_when_another_master_is_heard_and_are_taken_over_otherwise() {
+    let config = || vec![routed(vec![route(1), Route { protocol: 4, ..route(2) }], vec![])];
+    let mut bench = Bench::new(config());
+    // Only what carries our number can be a predecessor's.
+    assert_eq!(steering(bench.hear(51, 200)), ["remove route 10.9.1.0/24 via 10.0.0.2 [0]"]);
+    assert_eq!(steering(bench.hear(51, 200)), Vec::<String>::new());
+
+    let mut bench = Bench::new(config());
+    bench.steering = [Steered::Exists, Steered::Exists].into();
+    bench.pass(LONG);
+    let words = steering(bench.input(Input::Stop));
+    assert_eq!(words.iter().filter(|word| word.starts_with("remove")).count(), 1, "{words:?}");
+    assert!(words.contains(&"remove route 10.9.1.0/24 via 10.0.0.2 [0]".to_owned()), "{words:?}");
+}
+
+#[test]
+fn a_route_removed_by_hand_is_put_back_and_a_contested_one_waits() {
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![rule(100)])]);
+    bench.pass(LONG);
+    let words = bench.input(gone(1, 0));
+    assert_eq!(
+        words,
+        [
+            "add route 10.9.1.0/24 via 10.0.0.2 [0]",
+            "! a: somebody removed route 10.9.1.0/24 via 10.0.0.2; it was put back",
+        ]
+    );
+    // Others are none of ours.
+    assert_eq!(bench.input(gone(1, 7)), Vec::<String>::new());
+    assert_eq!(bench.input(gone(2, 0)), Vec::<String>::new());
+    // Again within a second: two programs that undo each other.
+    assert_eq!(bench.input(gone(1, 0)), Vec::<String>::new());
+    assert_eq!(steering(bench.pass(Duration::from_secs(1))).len(), 2);
+    // One that only looked like ours was removed: ours is there still, and nobody is told.
+    bench.steering.push_back(Steered::Exists);
+    bench.pass(Duration::from_secs(2));
+    let words = bench.input(gone(1, 0));
+    assert_eq!(words, ["add route 10.9.1.0/24 via 10.0.0.2 [0]"]);
+    let rule_gone = SteeringNews::Rule { family: Family::V4, priority: 100 };
+    let words = steering(bench.input(Input::SteeringNews(rule_gone)));
+    assert_eq!(words.len(), 2, "{words:?}");
+    assert_eq!(bench.roles(), [Role::Active]);
+}
+
+#[test]
+fn a_refused_route_is_told_once_and_tried_ever_more_rarely() {
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![])]);
+    bench.steering = vec![Steered::Refused("no way".to_owned()); 40].into();
+    let mut words = steering(bench.pass(LONG));
+    assert!(bench.reason(0).contains("cannot add route 10.9.1.0/24 via 10.0.0.2: no way"), "{}", bench.reason(0));
+    words.extend(steering(bench.pass(Duration::from_secs(600))));
+    assert_eq!(words.iter().filter(|word| word.contains("no way")).count(), 1);
+    let tries = words.iter().filter(|word| word.starts_with("add")).count();
+    assert!((15..30).contains(&tries), "{tries}");
+    bench.steering.clear();
+    let words = steering(bench.pass(Duration::from_secs(40)));
+    assert_eq!(words[1..], ["! a: route 10.9.1.0/24 via 10.0.0.2 is on now"]);
+    assert!(bench.router.status(bench.now)[0].steering[0].present);
+}
+
+#[test]
+fn a_storm_of_news_does_not_become_a_storm_of_tries() {
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![])]);
+    bench.steering = vec![Steered::Refused("no way".to_owned()); 1000].into();
+    bench.pass(LONG);
+    let before = bench.steering.len();
+    for turn in 0..1000_u32 {
+        bench.pass(Duration::from_millis(1));
+        bench.input(Input::Link(link(3, "eth1", turn % 2 == 0)));
+    }
+    let tries = before - bench.steering.len();
+    assert!((5..=12).contains(&tries), "{tries} tries in a second");
+}
+
+#[test]
+fn a_link_that_flaps_loses_no_route() {
+    let mut bench = Bench::new(vec![routed(vec![dev(1, "eth1")], vec![])]);
+    let words = steering(bench.pass(LONG));
+    assert!(
+        words.contains(
+            &"! a: cannot add route 10.9.1.0/24 dev eth1: interface eth1 does not exist or is switched off; waiting for it; \
+              trying again until it works"
+                .to_owned()
+        ),
+        "{words:?}"
+    );
+    assert_eq!(steering(bench.input(Input::Link(link(3, "eth1", true)))).len(), 2);
+    // The kernel says nothing of what a link takes along.
+    bench.steering.push_back(Steered::Refused("down".to_owned()));
+    assert_eq!(steering(bench.input(Input::Link(link(3, "eth1", false)))).len(), 2);
+    bench.pass(Duration::from_millis(500));
+    let words = steering(bench.input(Input::Link(link(3, "eth1", true))));
+    assert_eq!(words, ["add route 10.9.1.0/24 dev eth1 [3]", "! a: route 10.9.1.0/24 dev eth1 is on now"]);
+    // Gone and made anew: another number.
+    assert_eq!(steering(bench.input(Input::LinkGone { index: 3 })).len(), 1);
+    let words = steering(bench.input(Input::Link(link(8, "eth1", true))));
+    assert_eq!(words[0], "add route 10.9.1.0/24 dev eth1 [8]");
+    assert_eq!(bench.roles(), [Role::Active]);
+}
+
+#[test]
+fn a_reload_adds_before_it_removes_unless_the_kernel_has_only_one() {
+    let mut bench = Bench::new(vec![routed(vec![route(1), route(2)], vec![])]);
+    bench.pass(LONG);
+    let same = bench.configure(vec![routed(vec![route(1), route(2)], vec![])], vec![], vec![]);
+    assert_eq!(same, Vec::<String>::new());
+    let other = Route { hops: vec![NextHop { via: Some(OWN.into()), ..NextHop::default() }], ..route(1) };
+    let mtu = Route { metrics: vec![(crate::model::RouteMetric::Mtu, 1400, false)], ..route(2) };
+    let words = without_events(bench.configure(vec![routed(vec![other, mtu], vec![])], vec![], vec![]));
+    assert_eq!(
+        words,
+        [
+            "remove route 10.9.2.0/24 via 10.0.0.2 [0]",
+            "add route 10.9.1.0/24 via 10.0.0.1 [0]",
+            "add route 10.9.2.0/24 via 10.0.0.2 [0]",
+            "remove route 10.9.1.0/24 via 10.0.0.2 [0]",
+        ]
+    );
+    // The router goes, and its routes with it.
+    let words = steering(bench.configure(vec![], vec![], vec![]));
+    assert_eq!(words.iter().filter(|word| word.starts_with("remove route")).count(), 2, "{words:?}");
+}
+
+#[test]
+fn a_route_that_two_wish_stays_until_neither_does() {
+    let both = || {
+        let other = Instance { routes: vec![route(1)], ..instance("b", 52) };
+        vec![routed(vec![route(1)], vec![]), other]
+    };
+    let mut bench = Bench::new(both());
+    let words = steering(bench.pass(LONG));
+    assert_eq!(words.iter().filter(|word| word.starts_with("add route")).count(), 1);
+    assert_eq!(steering(bench.hear(51, 200)).iter().filter(|word| word.starts_with("remove")).count(), 0);
+    assert_eq!(steering(bench.hear(52, 200)).iter().filter(|word| word.starts_with("remove")).count(), 1);
+}
+
+fn statics(bench: &mut Bench, statics: StaticState) -> Vec<String> {
+    let router = RouterSettings { statics, ..RouterSettings::default() };
+    bench.input(Input::Configure(Arc::new(Config { router, ..Config::default() })))
+}
+
+fn static_address(last: u8, interface: &str) -> VirtualAddress {
+    VirtualAddress { interface: Some(interface.to_owned()), ..vip(last) }
+}
+
+#[test]
+fn static_state_comes_at_start_is_put_back_and_goes_at_the_end() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(2, OWN, 24), host(2, Ipv4Addr::new(10, 0, 0, 71), 32)]));
+    let wished = || StaticState {
+        addresses: vec![static_address(70, "eth0"), static_address(71, "eth0"), static_address(72, "eth5")],
+        routes: vec![dev(1, "eth0")],
+        rules: vec![rule(100)],
+    };
+    let words = statics(&mut bench, wished());
+    assert_eq!(
+        words,
+        [
+            "watch {18} {24} true",
+            "add 10.0.0.70",
+            "! static_ipaddress: cannot add 10.0.0.72/32: interface eth5 does not exist; waiting for it to appear; \
+             trying again until it works",
+            "add route 10.9.1.0/24 dev eth0 [2]",
+            "add rule 100: from 10.9.1.0/24 lookup 100 []",
+        ]
+    );
+    assert_eq!(statics(&mut bench, wished()), Vec::<String>::new());
+    let words = bench.input(Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, 70), 32)));
+    assert_eq!(words, ["! static_ipaddress: somebody removed 10.0.0.70/32; it was put back", "add 10.0.0.70"]);
+    assert_eq!(without_events(bench.input(Input::Link(link(5, "eth5", true)))), ["add 10.0.0.72"]);
+    // A reload takes off what it does not name, and the end takes off the rest; what was there before us stays.
+    let less = StaticState { routes: vec![], ..wished() };
+    let words = without_events(statics(&mut bench, less));
+    assert_eq!(words, ["watch {} {} true", "remove route 10.9.1.0/24 dev eth0 [2]"]);
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(
+        words,
+        ["remove rule 100: from 10.9.1.0/24 lookup 100 []", "remove 10.0.0.72", "remove 10.0.0.70", "stopped"]
+    );
+}
+
+#[test]
+fn a_static_address_that_changes_is_made_anew() {
+    let mut bench = Bench::new(Vec::new());
+    let one = |address| StaticState { addresses: vec![address], ..StaticState::default() };
+    statics(&mut bench, one(static_address(70, "eth0")));
+    let label = VirtualAddress { label: Some("eth0:1".to_owned()), ..static_address(70, "eth0") };
+    assert_eq!(statics(&mut bench, one(label)), ["remove 10.0.0.70", "add 10.0.0.70"]);
+    assert_eq!(without_events(bench.input(Input::Stop)), ["remove 10.0.0.70", "stopped"]);
+}
+
+#[test]
+fn a_static_address_that_was_a_routers_goes_at_the_end() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.pass(LONG);
+    assert_eq!(bench.roles(), [Role::Active]);
+    let router = RouterSettings {
+        statics: StaticState { addresses: vec![static_address(51, "eth0")], ..StaticState::default() },
+        ..RouterSettings::default()
+    };
+    let other = Instance { addresses: vec![vip(60)], ..instance("a", 51) };
+    let config = Config { router, instances: vec![other], ..Config::default() };
+    let words = without_events(bench.input(Input::Configure(Arc::new(config))));
+    assert!(!words.iter().any(|word| word.ends_with(" 10.0.0.51") && !word.starts_with("arp")), "{words:?}");
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(words, ["send 51 prio 0", "remove 10.0.0.60", "remove 10.0.0.51", "stopped"]);
+}
+
+#[test]
+fn a_static_address_on_a_link_made_anew_does_not_wait() {
+    let mut bench = Bench::new(Vec::new());
+    bench.input(Input::Link(link(5, "eth5", true)));
+    let only = StaticState { addresses: vec![static_address(70, "eth5")], ..StaticState::default() };
+    assert_eq!(statics(&mut bench, only), ["add 10.0.0.70"]);
+    for index in 6..9 {
+        // The kernel takes the address off before it tells of the link; to put it back is refused then.
+        let place = host(index - 1, Ipv4Addr::new(10, 0, 0, 70), 32);
+        bench.input(Input::AddressGone(place));
+        let words = bench.input(Input::LinkGone { index: index - 1 });
+        assert_eq!(
+            words,
+            ["! static_ipaddress: cannot add 10.0.0.70/32: interface eth5 does not exist; waiting for it to appear; \
+                 trying again until it works"]
+        );
+        let instance = Arc::from("");
+        let late = Input::AddFailed { instance, address: place, error: "No such device".to_owned() };
+        assert_eq!(bench.input(late), Vec::<String>::new());
+        assert_eq!(without_events(bench.input(Input::Link(link(index, "eth5", true)))), ["add 10.0.0.70"]);
+        assert_eq!(bench.input(Input::Address(HostAddress { index, ..place })), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_a_killed_predecessor_put_on_is_ours() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    let at = |last| host(2, Ipv4Addr::new(10, 0, 0, last), 32);
+    bench.input(Input::Addresses(vec![host(2, OWN, 24), at(51), at(70), at(71), at(80), at(81)]));
+    bench.input(Input::Left(vec![at(51), at(70), at(80)]));
+    let router = RouterSettings {
+        statics: StaticState {
+            addresses: vec![static_address(70, "eth0"), static_address(71, "eth0")],
+            ..StaticState::default()
+        },
+        ..RouterSettings::default()
+    };
+    let config = Config { router, instances: vec![instance("a", 51)], ..Config::default() };
+    // What nobody names goes at once, if it was ours; the virtual one stays until it is known who is master.
+    let words = without_events(bench.input(Input::Configure(Arc::new(config))));
+    assert_eq!(words, ["listen 1", "remove 10.0.0.80"]);
+    let words = without_events(bench.input(Input::Stop));
+    assert_eq!(words, ["remove 10.0.0.51", "remove 10.0.0.70", "stopped"]);
+}
+
+#[test]
+fn a_refused_static_address_is_tried_again() {
+    let mut bench = Bench::new(Vec::new());
+    bench.refuses = true;
+    let only = StaticState { addresses: vec![static_address(70, "eth0")], ..StaticState::default() };
+    assert_eq!(statics(&mut bench, only).len(), 2);
+    assert_eq!(bench.pass(Duration::from_secs(5)), vec!["add 10.0.0.70"; 5]);
+    bench.refuses = false;
+    assert_eq!(bench.pass(Duration::from_secs(5)), ["add 10.0.0.70"]);
+}
+
+#[test]
+fn one_bad_address_does_not_keep_the_others_waiting() {
+    let mut two = instance("a", 51);
+    two.addresses.push(vip(60));
+    let mut bench = Bench::new(vec![two]);
+    bench.pass(LONG);
+    let bad = host(2, Ipv4Addr::new(10, 0, 0, 51), 32);
+    bench.input(Input::AddFailed { instance: Arc::from("a"), address: bad, error: "no".to_owned() });
+    let words = bench.input(Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, 60), 32)));
+    assert!(words.contains(&"add 10.0.0.60".to_owned()), "{words:?}");
+    assert!(!words.contains(&"add 10.0.0.51".to_owned()), "{words:?}");
+    assert!(bench.pass(Duration::from_secs(1)).contains(&"add 10.0.0.51".to_owned()));
+}
+
+#[test]
+fn a_changed_address_is_replaced_in_place_where_the_kernel_can() {
+    let with = |addresses: Vec<VirtualAddress>| Instance {
+        addresses: vec![vip(51)],
+        excluded_addresses: addresses,
+        ..instance("a", 51)
+    };
+    let v6 = VirtualAddress::new("2001:db8::60".parse().unwrap(), 128);
+    let label = VirtualAddress { label: Some("eth0:1".to_owned()), ..vip(60) };
+    let mut bench = Bench::new(vec![with(vec![vip(60), v6.clone()])]);
+    bench.pass(LONG);
+    assert_eq!(bench.roles(), [Role::Active]);
+    let preferred = VirtualAddress { preferred: Some(Preferred::Forever), ..v6.clone() };
+    let words = without_events(bench.configure(vec![with(vec![label.clone(), preferred])], vec![], vec![]));
+    assert_eq!(words[..3], ["update 2001:db8::60", "remove 10.0.0.60", "add 10.0.0.60"]);
+    // Another length: IPv4 has both for a moment, IPv6 never.
+    let longer = VirtualAddress { prefix_len: 24, ..label };
+    let wider = VirtualAddress { prefix_len: 64, ..v6 };
+    let words = without_events(bench.configure(vec![with(vec![longer, wider])], vec![], vec![]));
+    let words: Vec<_> = words.into_iter().filter(|word| !word.starts_with("arp") && !word.starts_with("na ")).collect();
+    assert_eq!(words, ["remove 2001:db8::60", "add 10.0.0.60", "add 2001:db8::60", "remove 10.0.0.60"]);
+}
+
+#[test]
+fn promote_secondaries_is_a_setting_of_every_link_with_addresses() {
+    let wanted = Instance { promote_secondaries: true, ..instance("a", 51) };
+    let mut bench = Bench::new(Vec::new());
+    let words = bench.configure(vec![wanted], vec![], vec![]);
+    assert!(words.contains(&"net.ipv4.conf.eth0.promote_secondaries=1".to_owned()), "{words:?}");
+    let words = bench.configure(vec![instance("a", 51)], vec![], vec![]);
+    assert!(words.contains(&"restore net.ipv4.conf.eth0.promote_secondaries".to_owned()), "{words:?}");
+}
