@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use integration::subject::instances;
 use integration::waiting::holds_for;
-use integration::{Node, Segment, Topology, lab_test, native_test, peers, wait_for, wait_until};
+use integration::{Ipvsd, Node, Segment, Topology, lab_test, native_test, peers, wait_for, wait_until};
 use ipvsd::api::InstanceView;
 use ipvsd::model::{
     Config, Family, Instance, Ipvlan, IpvlanFlag, Priority, VirtualAddress, VirtualLink, Vmac, Vrid, VrrpVersion,
@@ -285,6 +286,52 @@ native_test! {
         assert_eq!(resolved(&client), MAC);
         router.stop();
         assert!(!exists(&one, "vrrp.51"));
+    }
+
+    fn killed_and_started_again_it_takes_its_link_over_and_lets_go_of_the_address() {
+        let (_lab, _lan, one, two, client) = lan("vmac-killed");
+        let conf = |priority: u8| {
+            let quick = keepalived_conf("use_vmac").replace("version 2", "version 3").replace("int 1", "int 0.3");
+            quick.replace("priority 100", &format!("priority {priority}"))
+        };
+        let alone = |node: &Node, other: &Node| has(node, "vrrp.51") && !has(other, "vrrp.51");
+        let number = || one.sh("ip -o link show dev vrrp.51").split(':').next().unwrap().to_owned();
+        let links = |node: &Node| node.sh("ip -o link show type macvlan").lines().count();
+        let mut first = Ipvsd::start(&one, &conf(150));
+        first.wait_state("A", "MASTER");
+        let second = Ipvsd::start(&two, &conf(100));
+        second.wait_show("an advert heard", |snapshot| instances(snapshot)[0]["adverts_received"].as_u64() > Some(0));
+        wait_until(LONG, "the address on one alone", || alone(&one, &two));
+        let before = number();
+        // Killed as master, it comes back as the better one ...
+        first.kill();
+        second.wait_state("A", "MASTER");
+        assert!(has(&one, "vrrp.51"), "nobody was left to take the address away");
+        first.spawn_again();
+        first.wait_state("A", "MASTER");
+        wait_until(LONG, "the address back on one alone", || alone(&one, &two));
+        assert_eq!((number(), links(&one)), (before.clone(), 1));
+        assert_eq!(resolved(&client), MAC);
+        assert!(client.reaches(VIP, LONG));
+        // ... and as the lesser one, which is not to keep the address.
+        first.kill();
+        second.wait_state("A", "MASTER");
+        let first = Ipvsd::start(&one, &conf(50));
+        first.wait_state("A", "BACKUP");
+        wait_until(LONG, "the address on two alone", || alone(&two, &one));
+        assert_eq!((number(), links(&one)), (before.clone(), 1));
+        assert_eq!(resolved(&client), MAC);
+        assert!(client.reaches(VIP, LONG));
+        assert_eq!(instances(&second.show())[0]["became_master"], 2);
+        // A backup that is killed leaves its link too, and takes it over.
+        first.kill();
+        let first = Ipvsd::start(&one, &conf(50));
+        first.wait_show("an advert heard", |snapshot| instances(snapshot)[0]["adverts_received"].as_u64() > Some(0));
+        assert_eq!((number(), links(&one)), (before, 1));
+        first.stop();
+        assert_eq!(links(&one), 0);
+        second.stop();
+        assert_eq!(links(&two), 0);
     }
 
     fn deleted_or_switched_off_by_hand_it_is_back_at_once_and_the_router_stays_master() {

@@ -88,7 +88,8 @@ impl Cell {
         // Both leave; nobody keeps the address.
         low.stop();
         high.stop();
-        wait_until(PATIENCE, &format!("{self}: the address is nobody's"), || !stage.has(0) && !stage.has(1));
+        wait_until(PATIENCE, &format!("{self}: the address is nobody's"), || stage.count(0) + stage.count(1) == 0);
+        stage.left_nothing();
     }
 }
 
@@ -152,6 +153,15 @@ impl Stage {
             }
             if adverts.len() >= needed { Ok(()) } else { Err(format!("{} adverts", adverts.len())) }
         });
+    }
+
+    /// No link is left, though some who made one were killed.
+    fn left_nothing(&self) {
+        for node in &self.nodes {
+            let shown = node.sh("ip -o link show");
+            let links: Vec<_> = shown.lines().filter_map(|line| line.split([':', '@']).nth(1)).map(str::trim).collect();
+            assert_eq!(links, ["lo", "eth0"], "{}: links of the {}", self.cell, node.name());
+        }
     }
 
     /// Ours believed every advert.

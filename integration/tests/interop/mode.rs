@@ -28,6 +28,17 @@ pub(crate) enum Auth {
     Ah,
 }
 
+/// Where adverts and addresses are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// On the interface.
+    Own,
+    /// On a macvlan with the virtual MAC address.
+    Vmac,
+    /// Addresses there, adverts on the interface.
+    VmacFromBase,
+}
+
 /// One row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode {
@@ -35,11 +46,12 @@ pub(crate) struct Mode {
     pub(crate) family: Family,
     pub(crate) transport: Transport,
     pub(crate) auth: Auth,
+    pub(crate) link: Link,
 }
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}-{:?}-{:?}-{:?}", self.version, self.family, self.transport, self.auth)
+        write!(f, "{:?}-{:?}-{:?}-{:?}-{:?}", self.version, self.family, self.transport, self.auth, self.link)
     }
 }
 
@@ -85,6 +97,11 @@ impl Mode {
         if let Some(kind) = kind {
             let _ = writeln!(text, "  authentication {{\n    auth_type {kind}\n    auth_pass secret12\n  }}");
         }
+        text.push_str(match self.link {
+            Link::Own => "",
+            Link::Vmac => "  use_vmac\n",
+            Link::VmacFromBase => "  use_vmac\n  vmac_xmit_base\n",
+        });
         let prefix = match self.family {
             Family::V4 => 24,
             Family::V6 => 64,

@@ -34,7 +34,6 @@ fn pair(lan: &Lan) -> [Ipvsd; 2] {
 
 native_test! {
     /// Down takes the addresses too; up, they are put back without anybody's help.
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn the_interface_goes_down_and_comes_up() {
         let lan = Lan::new("down-up-6", 2);
         let [one, two] = pair(&lan);
@@ -53,7 +52,6 @@ native_test! {
     }
 
     /// Removed by hand, it is put back, and announced by a neighbour advertisement.
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn an_address_removed_by_hand_is_put_back() {
         let lan = Lan::new("by-hand-6", 2);
         let [one, two] = pair(&lan);
@@ -71,7 +69,6 @@ native_test! {
     }
 
     /// A partition makes two masters, each alone; healed, the higher priority stays, and clients reach it.
-    #[ignore = "ipvsd has no IPv6 adverts yet"]
     fn a_partition_heals() {
         let lan = Lan::new("partition-6", 3);
         lan.nodes[2].sh("ip address add 2001:db8::3/64 dev eth0 nodad");

@@ -61,9 +61,14 @@ impl Lan {
 
     /// A master n1 of priority 150 and a backup n2 of 100, at rest.
     fn pair(&self) -> [Ipvsd; 2] {
-        let one = Ipvsd::start(&self.nodes[0], &conf(150, ""));
+        self.pair_with("")
+    }
+
+    /// The same with more lines in both files.
+    fn pair_with(&self, lines: &str) -> [Ipvsd; 2] {
+        let one = Ipvsd::start(&self.nodes[0], &conf(150, lines));
         one.wait_state("VI_1", "MASTER");
-        let two = Ipvsd::start(&self.nodes[1], &conf(100, ""));
+        let two = Ipvsd::start(&self.nodes[1], &conf(100, lines));
         two.wait_show("an advert heard", |snapshot| instances(snapshot)[0]["adverts_received"].as_u64() > Some(0));
         self.wait_owner("n1");
         [one, two]

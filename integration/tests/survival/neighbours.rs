@@ -99,12 +99,11 @@ native_test! {
     }
 
     /// Clients that learnt of the other master during the partition learn of the one that stays: it announces itself, whichever of
-    /// the two heard the other first, since the other says so when it gives way.
+    /// the two heard the other first. A master that is outbid before it was heard speaks up when it is told to by this option:
+    /// the winner would not know of it otherwise.
     fn clients_learn_who_is_master_after_a_partition() {
         let lan = Lan::new("learn", 3);
-        let _one = Ipvsd::start(&lan.nodes[0], &conf(150, ""));
-        let two = Ipvsd::start(&lan.nodes[1], &conf(100, "higher_prio_send_advert"));
-        lan.wait_owner("n1");
+        let [_one, two] = lan.pair_with("higher_prio_send_advert");
         let tap = Tap::start(&lan.nodes[2], "eth0");
         assert!(lan.nodes[2].reaches(VIP.into(), PATIENCE));
         assert_eq!(neighbour(&lan.nodes[2]), mac_text(1));
