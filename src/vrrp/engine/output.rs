@@ -87,7 +87,7 @@ pub enum Output {
         /// The frame.
         frame: Vec<u8>,
     },
-    /// Run a script; answered by [`Input::ScriptDone`].
+    /// Run a script; answered by [`Input::ScriptDone`](super::Input::ScriptDone).
     RunScript(ScriptRun),
     /// Call scripts; nobody waits for them.
     Notify(Notice),
@@ -97,7 +97,7 @@ pub enum Output {
     Stopped,
     /// A line for the named pipes; nobody waits for them.
     Fifo(String),
-    /// Make a link. The kernel tells when it is there; answered by [`Input::LinkFailed`] otherwise.
+    /// Make a link. The kernel tells when it is there; answered by [`Input::LinkFailed`](super::Input::LinkFailed) otherwise.
     AddLink(NewLink),
     /// Write a link's own settings, which go with it, then put it into a group and switch it on. Answered as `AddLink`.
     RaiseLink {
@@ -132,11 +132,11 @@ pub enum Output {
     /// Whether `rp_filter` is to hold for each interface on its own, so that one can be without: `conf.all`'s, which is the
     /// least for all, is moved into theirs; `false`: put back.
     ReversePathByLink(bool),
-    /// Drop exactly this from now on; answered by [`Input::Firewall`].
+    /// Drop exactly this from now on; answered by [`Input::Firewall`](super::Input::Firewall).
     Firewall(Firewall),
     /// Tell news of these routes and rules from now on, and of no others where that can be told apart cheaply.
     WatchSteering(SteeringWatch),
-    /// Add a route or a rule; answered by [`Input::Steered`].
+    /// Add a route or a rule; answered by [`Input::Steered`](super::Input::Steered).
     AddSteering {
         /// Number to answer with.
         id: u64,
