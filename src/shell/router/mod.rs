@@ -15,9 +15,10 @@
 //!
 //! What it waits for beside epoll is the kernel's lock on the network's configuration (RTNL), and nothing else: when it adds,
 //! changes or removes an address, a route or a rule, and when it reads all links and addresses after news were lost. Each is
-//! microseconds unless somebody else holds that lock, and given up after a second. Sockets for adverts are opened here too,
-//! when a configuration or a new link asks for them: to join a group and to list the host's interfaces takes the same lock,
-//! and nothing gives those up. A master whose addresses are on, and whose configuration stays, asks for nothing.
+//! microseconds unless somebody else holds that lock, and then as long as it is held: the kernel answers while it is asked.
+//! (An answer that is lost is given up after a second.) Sockets for adverts are opened here too, when a configuration or a
+//! new link asks for them: to join a group and to list the host's interfaces takes the same lock. A master whose addresses
+//! are on, and whose configuration stays, asks for nothing.
 //!
 //! Each source gets so much of a turn and no more: a flood of packets, news, facts or questions delays a deadline by the
 //! time that a few dozen of them take.
