@@ -28,6 +28,12 @@ fn router(priority: u8, more: &str) -> String {
     )
 }
 
+/// A setting that `disable_local_igmp` holds.
+const REPORTS: &str = "net.ipv4.igmp_link_local_mcast_reports";
+
+/// Stands in for the service manager: prints what it is told.
+const MANAGER: &str = "import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind('/run/notify')\nprint('bound',flush=True)\nwhile True: print(s.recv(65536).decode().replace('\\n',' '),flush=True)\n";
+
 /// A router that makes an interface, which takes settings of the kernel that are to be put back one day.
 const WITH_LINK: &str = "vrrp_instance VI_2 {\n  state BACKUP\n  interface eth0\n  virtual_router_id 52\n  use_vmac\n  \
      virtual_ipaddress {\n    192.0.2.101/24\n  }\n}\n";
@@ -156,7 +162,8 @@ native_test! {
         master.wait_state("VI_1", "MASTER");
     }
 
-    /// The disk of the state directory takes no writes, while there is something to write.
+    /// The disk of the state directory takes no writes, while there is something to write. The router goes on; so do answers
+    /// and the signs of life for the service manager, and what cannot be written down is not done before it can.
     fn a_disk_that_does_not_answer() {
         let pair = Pair::new("frozen-disk");
         let made = "truncate -s 16M /run/disk; mkfs.ext4 -q -F /run/disk; mkdir -p /run/state; mount -o loop /run/disk /run/state";
@@ -166,21 +173,40 @@ native_test! {
             return;
         }
         pair.master.write(CONF, router(150, ""));
-        let daemon =
-            pair.master.command(bin("ipvsd")).args(["--config", CONF, "--state-dir", "/run/state"]).spawn("ipvsd");
+        let manager = pair.master.command("python3").args(["-c", MANAGER]).spawn("manager");
+        manager.wait_log(PATIENCE, "bound");
+        let daemon = pair.master.command(bin("ipvsd")).args(["--config", CONF, "--state-dir", "/run/state"]);
+        let daemon = daemon.env("NOTIFY_SOCKET", "/run/notify").env("WATCHDOG_USEC", "1500000").spawn("ipvsd");
         let master = Ipvsd::adopt(&pair.master, CONF, daemon);
         let backup = pair.watched_by_a_backup(&master);
         let frozen = Frozen::new(&pair.master, "/run/state");
-        pair.master.write(CONF, format!("{}{WITH_LINK}", router(150, "")));
-        master.daemon().signal(Signal::SIGHUP);
-        wait_until(PATIENCE, "the thread that writes to wait for the disk", || states(&master, "originals") == ['D']);
+        pair.master.write(CONF, format!("global_defs {{\n  disable_local_igmp\n}}\n{}{WITH_LINK}", router(150, "")));
+        let reply = master.ctl(&["reload"]);
+        assert!(format!("{}{}", reply.stdout, reply.stderr).contains("does not answer"), "{reply:?}");
+        for thread in ["originals", "settings"] {
+            wait_until(PATIENCE, "the thread that writes to wait for the disk", || states(&master, thread) == ['D']);
+        }
+        let alive = || manager.log().matches("WATCHDOG=1").count();
+        let before = alive();
         pair.goes_on(&backup);
-        assert_eq!(states(&master, "originals"), ['D'], "the disk answered");
+        wait_until(PATIENCE, "signs of life", || alive() > before + 5);
+        let snapshot = master.show();
+        let setting = snapshot["sysctls"].as_array().unwrap().iter().find(|setting| setting["name"] == REPORTS).unwrap();
+        assert!(setting["problem"].as_str().is_some_and(|problem| problem.contains("it waits")), "{setting}");
+        // A signal is heard, too.
+        master.daemon().signal(Signal::SIGUSR1);
+        master.daemon().wait_log(PATIENCE, "snapshot {");
+        assert_eq!(pair.master.sysctl(REPORTS), "1", "changed, and what it was is not written down");
+        for thread in ["originals", "settings"] {
+            assert_eq!(states(&master, thread), ['D'], "the disk answered");
+        }
         drop(frozen);
+        wait_until(PATIENCE, "the setting", || pair.master.sysctl(REPORTS) == "0");
         master.wait_state("VI_2", "MASTER");
         assert_eq!(pair.master.sysctl("net.ipv4.conf.eth0.arp_ignore"), "1");
         master.stop();
         assert_eq!(pair.master.sysctl("net.ipv4.conf.eth0.arp_ignore"), "0");
+        assert_eq!(pair.master.sysctl(REPORTS), "1");
         pair.master.sh("umount /run/state");
     }
 

@@ -3,12 +3,21 @@
 //! It is not flushed to the disk. What it tells of, the kernel's table, does not outlive a crash of the host, and the
 //! stamp says to which boot a ledger belongs; what has to survive is a SIGKILL of this process, and what was handed to the
 //! kernel does. A flush would only keep a busy disk between a reload and the kernel.
+//!
+//! A thread of its own writes it, which is waited for, but not long: a disk that does not answer is one that cannot be
+//! written to. Checks go on, and the loop answers its supervisor.
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
 
 use crate::balance::{Ledger, Stamp};
+
+/// How long a write may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct LedgerFile {
@@ -16,11 +25,60 @@ pub(super) struct LedgerFile {
     stamp: Stamp,
     /// The last write failed: the file knows less than we do.
     behind: bool,
+    writer: Option<Writer>,
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+struct Writer {
+    texts: Sender<String>,
+    outcomes: Receiver<io::Result<()>>,
+    /// It was given a text and has not answered.
+    busy: bool,
+}
+
+impl Writer {
+    fn spawn(folder: PathBuf) -> io::Result<Self> {
+        let (texts, inbox) = mpsc::channel::<String>();
+        let (tell, outcomes) = mpsc::channel();
+        thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+            for text in inbox {
+                if tell.send(replace(&folder, &text)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { texts, outcomes, busy: false })
+    }
+
+    /// Still waits for the disk, with a text from before.
+    fn is_busy(&mut self) -> bool {
+        self.busy = self.busy && self.outcomes.try_recv().is_err();
+        self.busy
+    }
+
+    fn write(&mut self, text: String) -> io::Result<()> {
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the disk does not answer");
+        if self.is_busy() {
+            return Err(late());
+        }
+        self.busy = self.texts.send(text).is_ok();
+        let outcome = self.outcomes.recv_timeout(PATIENCE).map_err(|_| late())?;
+        self.busy = false;
+        outcome
+    }
+}
+
+fn replace(folder: &Path, text: &str) -> io::Result<()> {
+    let new = folder.join("ledger.new");
+    fs::create_dir_all(folder)?;
+    fs::write(&new, text)?;
+    fs::rename(&new, folder.join("ledger"))
 }
 
 impl LedgerFile {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, stamp: Stamp(crate::shell::here()), behind: false }
+        Self { folder, stamp: Stamp(crate::shell::here()), behind: false, writer: None }
     }
 
     /// Reads it. A file that is damaged is set aside; nothing is fatal: the worst is that our own entries look like
@@ -53,10 +111,9 @@ impl LedgerFile {
     }
 
     pub(super) fn write(&mut self, ledger: &Ledger) -> Result<(), String> {
-        let (new, path) = (self.folder.join("ledger.new"), self.folder.join("ledger"));
-        let written = fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::write(&new, ledger.to_text(&self.stamp)))
-            .and_then(|()| fs::rename(&new, &path));
+        let path = self.folder.join("ledger");
+        let text = ledger.to_text(&self.stamp);
+        let written = self.writer().and_then(|writer| writer.write(text));
         self.behind = written.is_err();
         written.map_err(|error| {
             format!(
@@ -65,6 +122,14 @@ impl LedgerFile {
                 path.display()
             )
         })
+    }
+
+    fn writer(&mut self) -> io::Result<&mut Writer> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => Writer::spawn(self.folder.clone())?,
+        };
+        Ok(self.writer.insert(writer))
     }
 
     /// Tries again what could not be written; true if it can be by now.
@@ -95,6 +160,7 @@ mod tests {
             folder: folder.path().join("a/b"),
             stamp: Stamp("boot later netns 1".to_owned()),
             behind: false,
+            writer: None,
         };
         assert_eq!(later.read(), (Ledger::default(), None));
     }
@@ -132,5 +198,26 @@ mod tests {
     fn a_folder_that_cannot_be_made_is_named() {
         let mut file = LedgerFile::new("/proc/no/such".into());
         assert!(file.write(&ledger()).unwrap_err().contains("/proc/no/such/ledger"));
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_is_waited_for_once_and_not_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("ledger.new");
+        // Whoever opens a named pipe to write waits for a reader.
+        nix::unistd::mkfifo(&new, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut file = LedgerFile::new(folder.path().to_owned());
+        assert!(file.write(&ledger()).unwrap_err().contains("does not answer"));
+        for _ in 0..1000 {
+            file.write(&ledger()).unwrap_err();
+            assert!(!file.catch_up(&ledger()));
+        }
+        fs::read(&new).unwrap();
+        while !file.catch_up(&ledger()) {
+            // The pipe was renamed, or is in the way again.
+            let _ = fs::remove_file(&new);
+            thread::yield_now();
+        }
+        assert_eq!(LedgerFile::new(folder.path().to_owned()).read(), (ledger(), None));
     }
 }

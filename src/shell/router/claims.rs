@@ -6,11 +6,14 @@
 //!
 //! Somebody may send very many of them. A socket that was read rests for a while: its buffer is small and overflows, the
 //! loop is woken a few times in a second, and reads some dozens of frames each time. The first one is heard at once.
+//!
+//! They are opened by the thread that does what the kernel takes its time over (`hands`): a packet socket that hears already
+//! is bound only when no processor can be using it any more. One batch is under way at a time. What comes back and is no
+//! longer wanted is closed by the same thread.
 
 mod filter;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
@@ -18,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{
     ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bind, recvfrom, recvmsg, setsockopt, sockopt,
@@ -26,7 +28,7 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tracing::warn;
 
-use super::sockets::Retired;
+use super::sockets::{Links, Retired};
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Input, Watch};
 use crate::wire::claim::Claim;
@@ -58,6 +60,46 @@ struct Post {
     rests: bool,
 }
 
+/// A socket that is to be opened.
+#[derive(Debug)]
+pub(super) struct Opening {
+    watch: Watch,
+    kind: Kind,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    watch: Watch,
+    kind: Kind,
+    outcome: io::Result<Socket>,
+}
+
+/// What is to be done now that sockets are looked after.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Nothing: all are there, or are being opened.
+    Rest,
+    /// Open these, on a thread that has the time, and hand them to [`Posts::take`].
+    Open(Vec<Opening>),
+    /// Look after them again in a while: something failed.
+    Retry,
+}
+
+/// Opens them, whatever the kernel does meanwhile. The host's interfaces are read once.
+pub(super) fn open(batch: Vec<Opening>) -> Vec<Opened> {
+    let mut links = Links::default();
+    let open_one = |Opening { watch, kind }| {
+        let words = words(&watch, kind);
+        let outcome = match kind {
+            Kind::Arp => open_arp(&watch, &words, &mut links),
+            Kind::Ndp => open_ndp(&watch, &words),
+        };
+        Opened { watch, kind, outcome }
+    };
+    batch.into_iter().map(open_one).collect()
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Posts {
@@ -66,6 +108,10 @@ pub(super) struct Posts {
     last: u32,
     wake_at: Option<Instant>,
     wanted: Vec<Watch>,
+    /// Sockets are being opened.
+    asked: bool,
+    /// Others are wanted since.
+    changed: bool,
     problem: Option<String>,
     /// Not needed any more.
     retired: Vec<Retired>,
@@ -80,18 +126,50 @@ impl Posts {
     /// What is to be heard from now on.
     pub(super) fn want(&mut self, watches: Vec<Watch>) {
         self.wanted = watches;
+        self.changed = true;
     }
 
-    /// Opens the sockets that are wanted, and closes those that are not. What fails is told once; `false`: something did.
-    pub(super) fn open(&mut self, epoll: &Epoll) -> bool {
-        let wanted = std::mem::take(&mut self.wanted);
-        let problem = self.sync(&wanted, epoll).err();
-        self.wanted = wanted;
+    /// Closes the sockets that are not wanted, and asks for those that are missing. What fails is told once.
+    pub(super) fn look_after(&mut self, epoll: &Epoll) -> Next {
+        let problems = self.sync(epoll);
+        let missing = self.missing();
+        if self.asked {
+            // What is being opened comes back, and is looked at then.
+            return Next::Rest;
+        }
+        self.changed = false;
+        if missing.is_empty() {
+            return self.report(&problems);
+        }
+        self.asked = true;
+        Next::Open(missing)
+    }
+
+    /// Takes what was opened, as far as it is still wanted.
+    pub(super) fn take(&mut self, opened: Vec<Opened>, epoll: &Epoll) -> Next {
+        self.asked = false;
+        let mut problems = Vec::new();
+        for Opened { watch, kind, outcome } in opened {
+            let name = watch.interface.clone();
+            if let Err(error) = outcome.and_then(|socket| self.admit(watch, kind, socket, epoll)) {
+                problems.push(problem(&name, &error));
+            }
+        }
+        if self.changed {
+            return self.look_after(epoll);
+        }
+        // The filters of those that came, too: the addresses may have changed meanwhile.
+        problems.extend(self.sync(epoll));
+        self.report(&problems)
+    }
+
+    fn report(&mut self, problems: &[String]) -> Next {
+        let problem = Some(problems.join("; ")).filter(|problem| !problem.is_empty());
         if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(*problem)) {
             warn!("{problem}; trying again every second");
         }
         self.problem = problem;
-        self.problem.is_none()
+        if self.problem.is_none() { Next::Rest } else { Next::Retry }
     }
 
     /// Tells the router what there is, if this token is one of ours.
@@ -103,53 +181,56 @@ impl Posts {
         }
     }
 
-    /// Makes the sockets be those that are wanted. One that stays gets a new filter where that is another.
-    ///
-    /// # Errors
-    /// What failed, as a sentence; everything else is done.
-    fn sync(&mut self, wanted: &[Watch], epoll: &Epoll) -> Result<(), String> {
+    /// Parts with the sockets that are not wanted. One that stays gets a new filter where that is another. Returns what failed;
+    /// everything else is done.
+    fn sync(&mut self, epoll: &Epoll) -> Vec<String> {
+        let wanted = &self.wanted;
         let find = |post: &Post| wanted.iter().find(|watch| post.serves(watch));
         let gone =
             self.posts.extract_if(.., |_, post| find(post).is_none_or(|watch| words(watch, post.kind).is_empty()));
         for (_, post) in gone {
-            // Closing it would take it out too.
+            // Closing it would take it out too, but that is done later, by another.
             let _ = epoll.delete(&post.socket);
             self.retired.push(Retired(post.socket));
         }
-        let mut problems = String::new();
-        for watch in wanted {
-            for kind in [Kind::Arp, Kind::Ndp] {
-                if let Err(error) = self.sync_one(watch, kind, epoll) {
-                    let separator = if problems.is_empty() { "" } else { "; " };
-                    let interface = &watch.interface;
-                    let _ =
-                        write!(problems, "{separator}cannot hear who else claims addresses on {interface}: {error}");
-                }
+        let mut problems = Vec::new();
+        for post in self.posts.values_mut() {
+            let watch = wanted.iter().find(|watch| post.serves(watch));
+            let Some(watch) = watch.filter(|watch| post.watch != **watch) else { continue };
+            match attach(&post.socket, post.kind, &words(watch, post.kind), watch.mac) {
+                Ok(()) => post.watch = watch.clone(),
+                Err(error) => problems.push(problem(&watch.interface, &error)),
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        problems
     }
 
-    fn sync_one(&mut self, watch: &Watch, kind: Kind, epoll: &Epoll) -> io::Result<()> {
-        let words = words(watch, kind);
-        if words.is_empty() {
+    /// The sockets that are wanted and not there.
+    fn missing(&self) -> Vec<Opening> {
+        let all = self.wanted.iter().flat_map(|watch| [(watch, Kind::Arp), (watch, Kind::Ndp)]);
+        let missing = all.filter(|(watch, kind)| !words(watch, *kind).is_empty() && !self.has(watch, *kind));
+        missing.map(|(watch, kind)| Opening { watch: watch.clone(), kind }).collect()
+    }
+
+    fn has(&self, watch: &Watch, kind: Kind) -> bool {
+        self.posts.values().any(|post| post.kind == kind && post.serves(watch))
+    }
+
+    /// Listens on a socket, if it is still wanted, and not there yet.
+    fn admit(&mut self, watch: Watch, kind: Kind, socket: Socket, epoll: &Epoll) -> io::Result<()> {
+        let post = Post { watch, kind, socket, rests: false };
+        let wanted = self.wanted.iter().any(|watch| post.serves(watch) && !words(watch, kind).is_empty());
+        if !wanted || self.has(&post.watch, kind) {
+            self.retired.push(Retired(post.socket));
             return Ok(());
         }
-        if let Some(post) = self.posts.values_mut().find(|post| post.kind == kind && post.serves(watch)) {
-            if post.watch != *watch {
-                attach(&post.socket, kind, &words, watch.mac)?;
-                post.watch = watch.clone();
-            }
-            return Ok(());
-        }
-        let socket = match kind {
-            Kind::Arp => open_arp(watch, &words)?,
-            Kind::Ndp => open_ndp(watch, &words)?,
-        };
         self.last += 1;
-        epoll.add(&socket, EpollEvent::new(armed(), TOKENS + u64::from(self.last)))?;
-        self.posts.insert(self.last, Post { watch: watch.clone(), kind, socket, rests: false });
-        Ok(())
+        let added = epoll.add(&post.socket, EpollEvent::new(armed(), TOKENS + u64::from(self.last)));
+        match added {
+            Ok(()) => drop(self.posts.insert(self.last, post)),
+            Err(_) => self.retired.push(Retired(post.socket)),
+        }
+        Ok(added?)
     }
 
     /// Reads what waits on a socket, and has it rest afterwards.
@@ -193,6 +274,10 @@ fn armed() -> EpollFlags {
     EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT
 }
 
+fn problem(interface: &str, error: &io::Error) -> String {
+    format!("cannot hear who else claims addresses on {interface}: {error}")
+}
+
 /// What the filter looks for.
 fn words(watch: &Watch, kind: Kind) -> BTreeSet<u32> {
     let word = |address: &IpAddr| match (address, kind) {
@@ -216,13 +301,8 @@ fn attach(socket: &Socket, kind: Kind, words: &BTreeSet<u32>, own: [u8; 6]) -> i
 }
 
 /// A packet socket for ARP. It hears all interfaces until it is bound; what comes so early is seen by its sender address.
-fn open_arp(watch: &Watch, words: &BTreeSet<u32>) -> io::Result<Socket> {
-    let number = usize::try_from(watch.index).unwrap_or(0);
-    // As for announcements: only getifaddrs hands out a link-level address from safe code.
-    let address: LinkAddr = getifaddrs()?
-        .filter_map(|interface| interface.address.as_ref().and_then(|address| address.as_link_addr().copied()))
-        .find(|address| address.ifindex() == number)
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+fn open_arp(watch: &Watch, words: &BTreeSet<u32>, links: &mut Links) -> io::Result<Socket> {
+    let address = links.find(watch.index)?;
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ETH_P_ARP))))?;
     attach(&socket, Kind::Arp, words, watch.mac)?;
     socket.set_nonblocking(true)?;

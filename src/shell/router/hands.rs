@@ -1,8 +1,8 @@
 //! Work that the kernel takes its time over, on a thread of its own.
 //!
 //! Most of what the router loop asks of the kernel is done in microseconds. Some is not: to remove a link, to close a socket
-//! that sends frames or to take rules out of the packet filter, the kernel waits until no processor can be using them any
-//! more, tens of milliseconds on a busy host; a setting may wait for a lock that somebody else holds; and a configuration of
+//! that sends frames, to bind one that hears them or to take rules out of the packet filter, the kernel waits until no
+//! processor can be using them any more, tens of milliseconds on a busy host; a setting may wait for a lock that somebody else holds; and a configuration of
 //! ten thousand servers takes milliseconds to free. With an advert every 10 ms that is a failover. So the loop hands such work
 //! over and goes on: what came of it comes back as a message, and what the kernel has to tell of it comes from rtnetlink as
 //! always.
@@ -17,6 +17,7 @@ use std::thread::{self, JoinHandle};
 
 use tracing::warn;
 
+use super::claims::{self, Opened, Opening};
 use super::netlink::{Refused, Requests};
 use super::nftables::Filter;
 use super::sockets::Retired;
@@ -47,6 +48,8 @@ pub(super) enum Job {
     },
     ReversePathByLink(bool),
     Firewall(Firewall),
+    /// Open sockets that hear claims.
+    Hear(Vec<Opening>),
     Close(Vec<Retired>),
     Forget(Arc<Config>),
     /// Say so once everything before is done.
@@ -62,6 +65,8 @@ pub(super) enum Done {
     LinkFailed { name: String, error: String },
     /// The packet filter is as it should be, or why not.
     Firewall(Result<(), String>),
+    /// Sockets that hear claims were opened, or why not.
+    Heard(Vec<Opened>),
 }
 
 /// The thread's entrance. Dropping it lets the thread do what it was told so far, and waits for that.
@@ -153,6 +158,7 @@ impl Work {
                     let outcome = self.filter.apply(&firewall).map_err(|error| error.to_string());
                     (self.tell)(Done::Firewall(outcome));
                 }
+                Job::Hear(batch) => (self.tell)(Done::Heard(claims::open(batch))),
                 Job::Close(sockets) => drop(sockets),
                 Job::Forget(config) => drop(config),
                 Job::Answer(reply) => drop(reply.send(Ok(()))),

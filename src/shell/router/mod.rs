@@ -4,21 +4,26 @@
 //!   raw sockets --.                                                  .--> raw sockets (adverts)
 //!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses)
 //!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
-//!   inbox + eventfd ------'                                          +--> hands' thread (links, settings, packet filter)
+//!   inbox + eventfd ------'                                          +--> hands' thread (links, settings, packet filter, sockets that hear claims)
 //!     ^-- trackers' threads, balancer loop                           `--> scripts' thread
 //! ```
 //!
 //! The thread never waits for a file, a child process, a lookup of a user, a client of the API or whoever reads the log:
 //! scripts are started and reaped by a thread of their own (`scripts`), processes, files and checks are watched by others
 //! ([`trackers`](crate::shell::trackers)), what the kernel takes its time over is done by another (`hands`), log lines are
-//! written by another still, and everything else comes through the inbox. It waits for one thing beside epoll: the kernel's
-//! answer to adding or removing an address, microseconds unless somebody else holds the kernel's lock on the network's
-//! configuration, and for a second at most. A master whose addresses are on asks for nothing.
+//! written by another still, and everything else comes through the inbox.
+//!
+//! What it waits for beside epoll is the kernel's lock on the network's configuration (RTNL), and nothing else: when it adds,
+//! changes or removes an address, a route or a rule, and when it reads all links and addresses after news were lost. Each is
+//! microseconds unless somebody else holds that lock, and then as long as it is held: the kernel answers while it is asked.
+//! (An answer that is lost is given up after a second.) Sockets for adverts are opened here too, when a configuration or a
+//! new link asks for them: to join a group and to list the host's interfaces takes the same lock. A master whose addresses
+//! are on, and whose configuration stays, asks for nothing.
 //!
 //! Each source gets so much of a turn and no more: a flood of packets, news, facts or questions delays a deadline by the
 //! time that a few dozen of them take.
 //!
-//! Who else claims a virtual address is heard on sockets of their own (`claims`).
+//! Who else claims a virtual address is heard on sockets of their own (`claims`), which the hands open.
 //!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.

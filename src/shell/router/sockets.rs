@@ -303,10 +303,11 @@ impl Ear {
 /// Neither `socket2` nor `nix` builds a link-level socket address from safe code. `getifaddrs` hands them out ready made,
 /// one for each interface, with its number inside.
 #[derive(Default)]
-struct Links(Option<BTreeMap<usize, LinkAddr>>);
+pub(super) struct Links(Option<BTreeMap<usize, LinkAddr>>);
 
 impl Links {
-    fn find(&mut self, index: u32) -> io::Result<LinkAddr> {
+    /// The one with this number.
+    pub(super) fn find(&mut self, index: u32) -> io::Result<LinkAddr> {
         let links = match &mut self.0 {
             Some(links) => links,
             None => {

@@ -18,7 +18,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
-use super::claims::Posts;
+use super::claims::{Next, Posts};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
@@ -460,6 +460,10 @@ impl Loop {
         let input = match done {
             Done::LinkFailed { name, error } => Input::LinkFailed { name, error },
             Done::Firewall(outcome) => Input::Firewall(outcome),
+            Done::Heard(opened) => {
+                let next = self.posts.take(opened, &self.epoll);
+                return self.see_to_posts(next);
+            }
         };
         self.router.handle(input, Instant::now());
     }
@@ -530,10 +534,18 @@ impl Loop {
         }
     }
 
-    /// Opens the sockets that hear claims. What fails is tried again with the others.
+    /// Has the sockets opened that hear claims.
     fn watch(&mut self) {
-        if !self.posts.open(&self.epoll) {
-            self.listen_again_at = Some(Instant::now() + RETRY);
+        let next = self.posts.look_after(&self.epoll);
+        self.see_to_posts(next);
+    }
+
+    /// What fails is tried again with the others.
+    fn see_to_posts(&mut self, next: Next) {
+        match next {
+            Next::Rest => {}
+            Next::Open(batch) => self.hands.give(Job::Hear(batch)),
+            Next::Retry => self.listen_again_at = Some(Instant::now() + RETRY),
         }
         self.close_retired();
     }

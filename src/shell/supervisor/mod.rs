@@ -1,8 +1,9 @@
 //! The main thread: reads the configuration, starts the two loops and the control socket, and then waits for whatever
 //! comes: a signal, a request, news from a loop, or the next time to look around.
 //!
-//! Everything that can take long happens here, where nothing waits for a deadline: reading files, sysctls, answering
-//! questions. The loops are told what the outcome is. A loop that panics is started again with the configuration in force
+//! What can take long happens here, where nothing waits for a deadline: reading the configuration, answering questions. The
+//! loops are told what the outcome is. What waits until something is written to a disk happens elsewhere ([`settings`], and
+//! the loops' own threads): a disk that does not answer is no reason for a service manager to end a router that is well. A loop that panics is started again with the configuration in force
 //! ([`loops`]); the other one never notices.
 //!
 //! A reload validates first. A file that cannot be run changes nothing: the daemon goes on, and says so in the log and in
@@ -14,6 +15,7 @@ mod host;
 mod loops;
 mod preview;
 mod service;
+mod settings;
 mod views;
 
 use std::path::Path;
@@ -34,13 +36,13 @@ use crate::shell::control::server::{self as control, ControlError, ControlHandle
 use crate::shell::files::{self, HostFiles};
 use crate::shell::log;
 use crate::shell::router::RouterEvent;
-use crate::shell::sysctl::{Change, Sysctls};
 
 pub use arguments::Arguments;
 pub use exit::Exit;
 use host::{Process, Refusal, StateDir};
 use loops::Loops;
 use service::ServiceManager;
+use settings::Settings;
 
 /// How often sysctls are looked at for drift.
 const INSPECT_INTERVAL: Duration = Duration::from_secs(10);
@@ -80,9 +82,7 @@ struct Supervisor {
     warnings: u32,
     refused: Option<String>,
     process: Process,
-    sysctls: Sysctls,
-    /// What was said of the settings at the start, until they are tried again.
-    said: Vec<Change>,
+    settings: Settings,
     inspect_at: Instant,
     loops: Loops,
     control: ControlHandle,
@@ -118,9 +118,9 @@ impl Supervisor {
         })?;
         let signals = Pending::default();
         listen_for_signals(&outbox, signals.clone())?;
-        let (mut sysctls, changes) = Sysctls::new(&arguments.state_dir);
-        let settings = sysctls.apply(&config);
-        changes.iter().chain(&settings).for_each(Change::log);
+        let mut settings = Settings::start(&arguments.state_dir)?;
+        // That they are late is in the log.
+        let _ = settings.apply(&config);
         let loops = Loops::start(
             loops::Options {
                 state_dir: arguments.state_dir.clone(),
@@ -145,8 +145,7 @@ impl Supervisor {
             loaded_at: now,
             refused: None,
             process,
-            sysctls,
-            said: settings,
+            settings,
             inspect_at: now + INSPECT_INTERVAL,
             loops,
             control,
@@ -215,10 +214,7 @@ impl Supervisor {
                 }
                 if ready {
                     // Settings under net.ipv4.vs exist only once the module is there.
-                    let config = Arc::clone(&self.config);
-                    // What was said at the start need not be said again.
-                    let said = std::mem::take(&mut self.said);
-                    self.sysctls.apply(&config).iter().filter(|change| !said.contains(change)).for_each(Change::log);
+                    self.settings.apply_again(&self.config);
                 }
             }
         }
@@ -233,7 +229,7 @@ impl Supervisor {
         }
         if now >= self.inspect_at {
             self.inspect_at = now + INSPECT_INTERVAL;
-            self.sysctls.inspect().iter().for_each(Change::log);
+            self.settings.inspect();
         }
         if self.service.ping_due(now) {
             if self.loops.answer() {
@@ -258,8 +254,9 @@ impl Supervisor {
         };
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
-        self.sysctls.apply(&config).iter().for_each(Change::log);
-        let (of_the_table, problems) = self.loops.configure(&config);
+        let mut problems = Vec::from_iter(self.settings.apply(&config));
+        let (of_the_table, of_the_loops) = self.loops.configure(&config);
+        problems.extend(of_the_loops);
         steps.extend(of_the_table);
         self.config = config;
         self.loaded_at = Instant::now();
@@ -300,7 +297,7 @@ impl Supervisor {
     fn stop(mut self, exit: Exit) -> Exit {
         self.service.stopping();
         self.loops.stop(&self.config);
-        self.sysctls.restore_all().iter().for_each(Change::log);
+        self.settings.restore();
         self.control.stop();
         tracing::info!("stopped");
         exit

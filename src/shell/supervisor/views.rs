@@ -24,6 +24,6 @@ pub(super) fn snapshot(supervisor: &Supervisor) -> Snapshot {
         },
         instances,
         balancer: table,
-        sysctls: supervisor.sysctls.views(),
+        sysctls: supervisor.settings.views(),
     }
 }

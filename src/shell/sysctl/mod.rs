@@ -5,6 +5,8 @@
 //! still is what we wrote: somebody who changed it since had a reason.
 //!
 //! `/proc/sys/net` is per network namespace; the file is opened by this thread and so is this thread's namespace's.
+//!
+//! Holding a setting waits for the disk. The supervisor has it done by a thread of its own.
 
 mod links;
 mod needs;
@@ -305,6 +307,12 @@ impl Change {
             | Self::NotKept { .. } => None,
         }
     }
+}
+
+/// The value of a setting now, in the network namespace of the calling thread; `None` where there is no such setting.
+#[must_use]
+pub fn actual(name: &str) -> Option<String> {
+    read(Path::new("/proc/sys"), name).ok()
 }
 
 /// The file of a setting. In a sysctl's name a dot parts folders, and a slash stands for a dot inside a folder's name
