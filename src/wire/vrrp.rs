@@ -43,13 +43,14 @@ pub const AUTH_PASS: u8 = 1;
 /// An authentication header in front (RFC 2338 section 5.3.6).
 pub const AUTH_HEADER: u8 = 2;
 
-/// Addresses that an advert can carry: 255 are all that the count can number, and 90 of IPv6 are all that 1,500 bytes hold
-/// beside the headers. What does not fit is not advertised; it moves all the same.
+/// Addresses that an advert can carry: 255 are all that the count can number, and 89 of IPv6 are what keepalived puts into
+/// 1,500 bytes, since it counts the Ethernet header among them. One more would fit; but keepalived 2.2 ignores adverts whose
+/// count is not its own, and both routers would be active. What does not fit is not advertised; it moves all the same.
 #[must_use]
 pub const fn max_addresses(family: Family) -> usize {
     match family {
         Family::V4 => 255,
-        Family::V6 => 90,
+        Family::V6 => 89,
     }
 }
 

@@ -7,10 +7,16 @@ use super::instance::{Basics, Unable};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::InstanceDraft;
 use crate::config::source::{Span, Spanned};
-use crate::model::{Family, Transport, VirtualAddress};
+use crate::model::{Family, Transport, VirtualAddress, VrrpVersion};
 
-/// As many addresses as the count of an advert can say (RFC 9568 section 5.2.5).
-const MOST_ADDRESSES: usize = 255;
+/// As many addresses as an advert names: the count can say no more (RFC 9568 section 5.2.5), and of IPv6 no more are put into
+/// 1,500 bytes.
+const fn most_addresses(family: Family) -> usize {
+    match family {
+        Family::V4 => 255,
+        Family::V6 => 89,
+    }
+}
 
 /// Those that adverts carry, and those that they do not.
 type Addresses = (Vec<VirtualAddress>, Vec<VirtualAddress>);
@@ -18,7 +24,6 @@ type Addresses = (Vec<VirtualAddress>, Vec<VirtualAddress>);
 impl Resolver<'_> {
     /// The addresses of a router; none when all that were asked for are unusable.
     pub(super) fn addresses(&mut self, draft: &mut InstanceDraft, basics: Basics) -> Result<Addresses, Unable> {
-        let key = self.words.addresses;
         let name = draft.name.clone();
         let mut addresses: Vec<VirtualAddress> = Vec::new();
         let mut places: Vec<Span> = Vec::new();
@@ -45,12 +50,7 @@ impl Resolver<'_> {
         if empty && draft.addresses_at.is_some() {
             return Err(Unable);
         }
-        if empty {
-            self.say(
-                Diagnostic::warning(Code::Required, name.span, format!("router `{}` has no `{key}`", name.value))
-                    .help(format!("it elects a master and moves nothing{}", self.words.there)),
-            );
-        }
+        self.nameless(&name, basics.version, addresses.is_empty(), empty);
         for (address, span, before) in doubled {
             self.say(
                 Diagnostic::warning(Code::Duplicate, span, format!("{address} is listed twice"))
@@ -58,9 +58,10 @@ impl Resolver<'_> {
                     .help("the second is ignored"),
             );
         }
-        let mut excluded = addresses.split_off(addresses.len().min(MOST_ADDRESSES));
+        let most = most_addresses(basics.family);
+        let mut excluded = addresses.split_off(addresses.len().min(most));
         if let (Some(first), Some(at)) = (excluded.first(), draft.addresses_at) {
-            let message = format!("an advert names {MOST_ADDRESSES} addresses at most");
+            let message = format!("an advert names {most} {} addresses at most", basics.family);
             self.say(
                 Diagnostic::note(Code::Combination, at, message)
                     .help(format!("{} and those after it move too, but adverts do not name them", first.address)),
@@ -71,6 +72,26 @@ impl Resolver<'_> {
             excluded.push(value);
         }
         Ok((addresses, excluded))
+    }
+
+    /// A router whose adverts name no address. Version 3 does not allow such adverts (RFC 9568 section 5.2.5).
+    fn nameless(&mut self, name: &Spanned<String>, version: VrrpVersion, nameless: bool, empty: bool) {
+        let help = match (version, empty) {
+            (VrrpVersion::V2, true) => format!("it elects a master and moves nothing{}", self.words.there),
+            (VrrpVersion::V3, true) => {
+                "it elects a master among routers like it and moves nothing; version 3 wants an \
+                 address in every advert, others ignore those without, and keepalived does not start with such a router"
+                    .to_owned()
+            }
+            (VrrpVersion::V3, false) if nameless => {
+                "its adverts name no address: version 3 wants one in each, others ignore those without, and keepalived \
+                 does not start with such a router; let adverts name one"
+                    .to_owned()
+            }
+            (VrrpVersion::V2 | VrrpVersion::V3, false) => return,
+        };
+        let message = format!("router `{}` has no `{}`", name.value, self.words.addresses);
+        self.say(Diagnostic::warning(Code::Required, name.span, message).help(help));
     }
 
     /// An address that no host can have. A file of keepalived's keeps it, since the others count the addresses of adverts.

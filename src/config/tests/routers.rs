@@ -305,3 +305,46 @@ fn an_owner_starts_as_master() {
     assert_eq!(router("priority 255\nstate BACKUP").start_as, StartAs::Backup);
     assert!(!router("no_accept").accept);
 }
+
+/// Adverts name as many addresses as keepalived's do; the others move without.
+#[test]
+fn addresses_beyond_what_an_advert_names() {
+    for (version, address, most) in [(2, "10.0.", 255), (3, "fd00::", 89)] {
+        for more in [0, 1] {
+            let list: String = (1..=most + more).map(|host| format!("{address}{}\n", number(host, version))).collect();
+            let text = format!(
+                "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\nversion {version}\nvirtual_ipaddress {{\n{list}}}\n}}\n"
+            );
+            let loaded = keepalived(&text);
+            let said: Vec<&str> = if more == 0 { vec![] } else { vec!["note C512 5:1"] };
+            assert_eq!(brief(&loaded), said);
+            let router = loaded.config.unwrap().instances.remove(0);
+            assert_eq!((router.addresses.len(), router.excluded_addresses.len()), (most, more));
+        }
+    }
+}
+
+/// The part of an address behind `10.0.`, or behind `fd00::`.
+fn number(host: usize, version: u8) -> String {
+    if version == 2 { format!("{}.{}", host / 200, host % 200) } else { format!("{host:x}") }
+}
+
+/// In version 3 an advert without an address is none. keepalived's version 2 allows it where addresses are excluded.
+#[test]
+fn adverts_that_name_no_address() {
+    for (version, excluded, said) in [
+        (2, "", Some("moves nothing, as")),
+        (3, "", Some("others ignore")),
+        (2, "10.0.0.9", None),
+        (3, "10.0.0.9", Some("let adverts")),
+    ] {
+        let text = format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\nversion {version}\nvirtual_ipaddress_excluded {{\n{excluded}\n}}\n}}\n"
+        );
+        let loaded = keepalived(&text);
+        assert_eq!(brief(&loaded), if said.is_some() { vec!["warning C404 1:15"] } else { vec![] }, "{text}");
+        let shown = loaded.report.render(false).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains(said.unwrap_or_default()), "{shown}");
+        assert_eq!(loaded.config.unwrap().instances.len(), 1);
+    }
+}

@@ -34,7 +34,7 @@ impl Router {
             entry.sequence = entry.sequence.saturating_add(1);
         }
         for destination in destinations {
-            // 255 addresses are 1,048 bytes, and 90 of IPv6 1,448: an advert is never too long for a packet. One of the
+            // 255 addresses are 1,048 bytes, and 89 of IPv6 1,432: an advert is never too long for a packet. One of the
             // other family than the router's has nowhere to go; the languages refuse it.
             let Ok(packet) = packet(entry, &advert, destination, ttl) else { continue };
             let instance = Arc::clone(&entry.name);

@@ -2,7 +2,7 @@
 //!
 //! The checks are made in keepalived's order, so that the same bad packet is counted under the same heading on both sides
 //! of a mixed pair: presence of an authentication header, length, time to live, version, authentication, interval, type,
-//! count, checksum, way of travelling, sender. An advert whose address list differs from ours is accepted, and the
+//! count (in version 3 also that there is one), checksum, way of travelling, sender. An advert whose address list differs from ours is accepted, and the
 //! difference told.
 
 mod received;
@@ -77,6 +77,8 @@ pub enum Drop {
     Type,
     /// Not as long as its count of addresses says.
     Count,
+    /// Version 3: it names no address.
+    Addressless,
     /// The checksum is wrong.
     Checksum,
     /// Unicast where multicast is configured, or the other way round.
@@ -97,7 +99,7 @@ pub enum Drop {
 
 impl Drop {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Length,
         Self::HopLimit,
         Self::Version,
@@ -106,6 +108,7 @@ impl Drop {
         Self::Interval,
         Self::Type,
         Self::Count,
+        Self::Addressless,
         Self::Checksum,
         Self::Transport,
         Self::OwnAddress,
@@ -128,6 +131,7 @@ impl fmt::Display for Drop {
             Self::Interval => "another advert interval; set the same advert_int on all routers",
             Self::Type => "not an advert",
             Self::Count => "not as long as its count of addresses says",
+            Self::Addressless => "it names no address, which version 3 does not allow",
             Self::Checksum => "its checksum is wrong",
             Self::Transport => "unicast where we use multicast, or the other way round",
             Self::OwnAddress => "from our own address: the network loops, or the address exists twice",
@@ -182,6 +186,10 @@ pub fn check(received: &Received<'_>, expected: &Expectation<'_>) -> Result<Acce
     }
     if advert.len() != advert.claimed_len(expected.version) {
         return Err(Drop::Count);
+    }
+    // RFC 9568 section 5.2.5. Where we have none to name either, the two of us go without.
+    if expected.version == VrrpVersion::V3 && advert.count() == 0 && !expected.addresses.is_empty() {
+        return Err(Drop::Addressless);
     }
     let old_checksum = check_checksum(&advert, received, expected)?;
     check_sender(received, expected)?;

@@ -61,6 +61,18 @@ fn refusal(bytes: &[u8], expected: &Expectation<'_>) -> Drop {
     check(&Received::ipv4(bytes).unwrap(), expected).unwrap_err()
 }
 
+/// Version 3 wants an address in every advert; who has none to name cannot ask for one. Version 2 says nothing of it.
+#[test]
+fn adverts_without_addresses() {
+    let authentication = Authentication::None;
+    let bytes = packet(&Advert { addresses: Vec::new(), ..v3() }, GROUP);
+    let third = expected(VrrpVersion::V3, &authentication);
+    assert_eq!(refusal(&bytes, &third), Drop::Addressless);
+    assert!(passed(&bytes, &Expectation { addresses: &[], ..third }).same_addresses);
+    let second = packet(&Advert { addresses: Vec::new(), ..v2(Auth::None, 1) }, GROUP);
+    assert!(!passed(&second, &expected(VrrpVersion::V2, &authentication)).same_addresses);
+}
+
 /// Sets the IPv4 total length, as a packet of that many bytes has it.
 fn cut(bytes: &[u8], len: u8) -> Vec<u8> {
     let mut bytes = bytes[..usize::from(len)].to_vec();
@@ -136,6 +148,8 @@ fn each_check_in_its_order() {
     assert_eq!(refusal(&good, &Expectation { deaf: true, ..without }), Drop::Owner);
     let hasty = Advert { form: Form::V3 { interval_centiseconds: 0 }, ..v3() };
     assert_eq!(refusal(&packet(&hasty, GROUP), &third), Drop::Interval);
+    let empty = Advert { addresses: Vec::new(), ..v3() };
+    assert_eq!(refusal(&packet(&empty, GROUP), &third), Drop::Addressless);
 }
 
 #[test]
