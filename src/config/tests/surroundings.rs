@@ -405,7 +405,7 @@ fn announcements_in_both_languages() {
     ] {
         let text = format!("global_defs {{\n{global}\n}}\n{}", conf(words));
         assert_eq!(quiet(&text).instances[0].announcements, expected, "{global} {words}");
-        let text = ours(&format!("[instance.announce]\n{table}"));
+        let text = ours(&format!("[instance.announce]\nrefresh = \"0s\"\n{table}"));
         assert_eq!(quiet(&text).instances[0].announcements, expected, "{table}");
     }
 }
