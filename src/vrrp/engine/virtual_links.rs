@@ -273,8 +273,15 @@ impl Router {
 
     fn remove_virtual_link(&mut self, key: &Key) {
         let Some(held) = self.virtual_links.remove(key) else { return };
-        // Gone from now on: another one may take its name, which leaves the host before that one is made.
-        if let Some(link) = held.index.and_then(|index| self.links.remove(&index)) {
+        if let Some(index) = held.index {
+            self.remove_link(index);
+        }
+    }
+
+    /// Removes a link from the host. It is gone from now on: another one may take its name, which leaves the host before
+    /// that one is made.
+    pub(super) fn remove_link(&mut self, index: u32) {
+        if let Some(link) = self.links.remove(&index) {
             if self.names.get(&link.name) == Some(&link.index) {
                 self.names.remove(&link.name);
             }
@@ -503,10 +510,10 @@ impl Wish {
     }
 
     /// Whether a link is what is wished.
-    fn fits(&self, link: &Link) -> bool {
+    pub(super) fn fits(&self, link: &Link) -> bool {
         link.upon == Some(Upon { base: self.base.0, kind: self.kind })
             && (self.mac.is_none() || link.mac == self.mac)
-            && self.names().take_while(|name| name.len() < 16).any(|name| name == link.name)
+            && self.names().take_while(|name| name.len() <= LONGEST_NAME).any(|name| name == link.name)
     }
 
     /// Names for it, the best first: the configured one alone, or keepalived's.
