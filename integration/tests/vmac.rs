@@ -451,6 +451,52 @@ native_test! {
         router.stop();
     }
 
+    /// Whoever knows keepalived's names by heart, in a firewall's rules say, finds ours under the same.
+    fn its_names_are_keepalived_s() {
+        let fourth = "vrrp_instance A {\n interface em1\n virtual_router_id 51\n use_vmac\n use_vmac_addr\n \
+                      virtual_ipaddress {\n 192.168.10.99\n }\n \
+                      virtual_ipaddress_excluded {\n 192.168.11.99 dev em2\n }\n}\n";
+        let sixth = "vrrp_instance B {\n interface em1\n virtual_router_id 51\n use_vmac\n version 3\n \
+                     virtual_ipaddress {\n fe80::99\n 2001:db8::99\n }\n}\n";
+        for (number, (global, instances, expected)) in [
+            ("", [fourth, sixth], ["vrrp.51@em1", "vrrp1.51@em2", "vrrp6.51@em1"]),
+            ("", [sixth, fourth], ["vrrp.51@em1", "vrrp1.51@em1", "vrrp2.51@em2"]),
+            (" vmac_prefix virt\n", [fourth, sixth], ["virt.51@em1", "virt1.51@em2", "virt6.51@em1"]),
+            (" vmac_addr_prefix far\n", [fourth, sixth], ["far.51@em2", "vrrp.51@em1", "vrrp6.51@em1"]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (lab, _lan, one, two, _client) = lan(&format!("vmac-names-{number}"));
+            let far = lab.segment("far");
+            far.attach(&one, "em2", &["192.168.11.81/24"]);
+            far.attach(&two, "em2", &["192.168.11.82/24"]);
+            let conf = format!("global_defs {{\n{global}}}\n{}", instances.concat());
+            let names = |node: &Node| {
+                let shown = node.sh("ip -o link show type macvlan");
+                let mut names: Vec<String> = shown
+                    .lines()
+                    .map(|line| {
+                        let mac = line.split_once("link/ether ").unwrap().1.split(' ').next().unwrap();
+                        format!("{} {mac}", line.split(": ").nth(1).unwrap())
+                    })
+                    .collect();
+                names.sort();
+                names
+            };
+            let theirs = peers::keepalived(&one, &conf);
+            wait_until(LONG, "keepalived's links", || names(&one).len() == 3);
+            let ours = Ipvsd::start(&two, &conf);
+            wait_until(LONG, "our links", || names(&two).len() == 3);
+            assert_eq!(names(&two), names(&one), "{conf}");
+            let found: Vec<_> = names(&two).iter().map(|name| name.split(' ').next().unwrap().to_owned()).collect();
+            assert_eq!(found, expected, "{conf}");
+            ours.stop();
+            assert_eq!(names(&two), Vec::<String>::new());
+            theirs.stop(LONG);
+        }
+    }
+
     fn addresses_that_are_not_accepted_are_found_and_not_reached() {
         for vmac in [false, true] {
             let (_lab, _lan, one, _two, client) = lan(if vmac { "refuse-vmac" } else { "refuse" });

@@ -220,6 +220,39 @@ fn a_name_that_is_taken_is_not_taken_again() {
 }
 
 #[test]
+fn names_begin_as_the_configuration_says() {
+    let elsewhere = || VirtualAddress { interface: Some("eth1".to_owned()), ..vip(52) };
+    let vmac = || with_vmac(51, Vmac { for_addresses: true, ..Vmac::default() });
+    let fourth = Instance { excluded_addresses: vec![elsewhere()], ..vmac() };
+    let sixth = Instance {
+        virtual_link: Some(VirtualLink::Vmac(Vmac::default())),
+        ..Instance::new("b", "eth0", Vrid::new(51).unwrap(), Family::V6)
+    };
+    for (own, addresses, expected) in [
+        (None, None, ["vrrp.51 on 2", "vrrp1.51 on 3", "vrrp6.51 on 2"]),
+        (Some("virt"), None, ["virt.51 on 2", "virt1.51 on 3", "virt6.51 on 2"]),
+        (None, Some("far"), ["vrrp.51 on 2", "far.51 on 3", "vrrp6.51 on 2"]),
+        (Some("virt"), Some("vrrp"), ["virt.51 on 2", "vrrp.51 on 3", "virt6.51 on 2"]),
+        // With the number behind it: as long as a name may be, and longer.
+        (None, Some("faraway-from"), ["vrrp.51 on 2", "faraway-from.51 on 3", "vrrp6.51 on 2"]),
+        (Some("faraway-from-"), None, ["vrrp.51 on 2", "vrrp1.51 on 3", "vrrp6.51 on 2"]),
+    ] {
+        let mut bench = Bench::bare();
+        bench.input(Input::Links(vec![link(2, "eth0", true), link(3, "eth1", true)]));
+        bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+        let router = RouterSettings {
+            vmac_prefix: own.map(str::to_owned),
+            vmac_address_prefix: addresses.map(str::to_owned),
+            ..RouterSettings::default()
+        };
+        let instances = vec![fourth.clone(), sixth.clone()];
+        let words = bench.input(Input::Configure(Arc::new(Config { instances, router, ..Config::default() })));
+        let added: Vec<_> = words.iter().filter_map(|word| word.strip_prefix("add link ")).collect();
+        assert_eq!(added, expected, "{own:?} {addresses:?}");
+    }
+}
+
+#[test]
 fn deleted_by_hand_it_is_made_again_at_once_and_the_router_stays_master() {
     let (mut bench, _) = started(with_vmac(51, Vmac::default()));
     bench.pass(LONG);
