@@ -109,10 +109,10 @@ fn keepalived_conf(words: &str) -> String {
     )
 }
 
-/// A link as `ip -d` shows it, without its own number and its base's.
+/// A link as `ip -d` shows it, without its own number and the mark that is ours.
 fn shown(node: &Node, link: &str) -> String {
     let line = node.sh(&format!("ip -d -o link show dev {link}"));
-    line.split_once(": ").unwrap().1.trim().to_owned()
+    line.split_once(": ").unwrap().1.replace(r"\    alias made by ipvsd", "").trim().to_owned()
 }
 
 fn exists(node: &Node, link: &str) -> bool {
@@ -334,6 +334,50 @@ native_test! {
         assert_eq!(links(&two), 0);
     }
 
+    fn killed_and_started_again_without_it_it_removes_what_it_left_and_nothing_of_anybody_elses() {
+        let (_lab, _lan, one, two, client) = lan("vmac-orphan");
+        // What another daemon would have made for a router of its own: the same kind, the same form of name and address.
+        one.sh("ip link add link em1 name vrrp.77 address 00:00:5e:00:01:4d type macvlan mode private \
+                && ip link set vrrp.77 up alias keepalived && ip address add 192.168.10.77/32 dev vrrp.77");
+        let theirs = || one.has_address("vrrp.77", Ipv4Addr::new(192, 168, 10, 77).into());
+        // Another number; no virtual MAC address; no router at all.
+        for (next, link) in [
+            (keepalived_conf("use_vmac").replace("id 51", "id 52"), Some("vrrp.52")),
+            (keepalived_conf(""), None),
+            ("global_defs {\n vrrp_version 2\n}\n".to_owned(), None),
+        ] {
+            let first = Ipvsd::start(&one, &keepalived_conf("use_vmac"));
+            first.wait_state("A", "MASTER");
+            wait_until(LONG, "the address", || has(&one, "vrrp.51"));
+            assert!(one.sh("ip link show dev vrrp.51").contains("alias made by ipvsd"));
+            first.kill();
+            assert!(has(&one, "vrrp.51"), "nobody was left to take it away");
+            let second = Ipvsd::start(&one, &next);
+            wait_until(LONG, "what was left is gone", || !exists(&one, "vrrp.51"));
+            assert!(theirs());
+            if next.contains("vrrp_instance") {
+                second.wait_state("A", "MASTER");
+                wait_until(LONG, "the address where it belongs", || has(&one, link.unwrap_or("em1")));
+                assert_ne!(resolved(&client), MAC);
+                assert!(client.reaches(VIP, LONG));
+            }
+            let line = "interface vrrp.51 was left by an earlier run, and the configuration does not name it: it is removed";
+            assert_eq!(second.daemon().log().matches(line).count(), 1, "{}", second.daemon().log());
+            second.stop();
+            assert!(theirs() && !has(&one, "em1"));
+        }
+        // A killed keepalived's is not ours either, as long as we have not used it.
+        let daemon = peers::keepalived(&two, &keepalived_conf("use_vmac"));
+        wait_until(LONG, "keepalived alone is master", || has(&two, "vrrp.51"));
+        two.sh("pkill -STOP keepalived; pkill -KILL keepalived");
+        daemon.kill();
+        let other = Ipvsd::start(&two, &keepalived_conf("use_vmac").replace("id 51", "id 52"));
+        other.wait_state("A", "MASTER");
+        assert!(exists(&two, "vrrp.52") && has(&two, "vrrp.51"));
+        other.stop();
+        assert!(!exists(&two, "vrrp.52") && has(&two, "vrrp.51"));
+    }
+
     fn deleted_or_switched_off_by_hand_it_is_back_at_once_and_the_router_stays_master() {
         let (_lab, _lan, one, two, client) = lan("vmac-hand");
         let master = Ours::start(&one, plain(150));
@@ -405,6 +449,52 @@ native_test! {
         router.configure(vec![plain(100)]);
         assert!(!exists(&one, "vrrp1.51") && exists(&one, "vrrp.51"));
         router.stop();
+    }
+
+    /// Whoever knows keepalived's names by heart, in a firewall's rules say, finds ours under the same.
+    fn its_names_are_keepalived_s() {
+        let fourth = "vrrp_instance A {\n interface em1\n virtual_router_id 51\n use_vmac\n use_vmac_addr\n \
+                      virtual_ipaddress {\n 192.168.10.99\n }\n \
+                      virtual_ipaddress_excluded {\n 192.168.11.99 dev em2\n }\n}\n";
+        let sixth = "vrrp_instance B {\n interface em1\n virtual_router_id 51\n use_vmac\n version 3\n \
+                     virtual_ipaddress {\n fe80::99\n 2001:db8::99\n }\n}\n";
+        for (number, (global, instances, expected)) in [
+            ("", [fourth, sixth], ["vrrp.51@em1", "vrrp1.51@em2", "vrrp6.51@em1"]),
+            ("", [sixth, fourth], ["vrrp.51@em1", "vrrp1.51@em1", "vrrp2.51@em2"]),
+            (" vmac_prefix virt\n", [fourth, sixth], ["virt.51@em1", "virt1.51@em2", "virt6.51@em1"]),
+            (" vmac_addr_prefix far\n", [fourth, sixth], ["far.51@em2", "vrrp.51@em1", "vrrp6.51@em1"]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (lab, _lan, one, two, _client) = lan(&format!("vmac-names-{number}"));
+            let far = lab.segment("far");
+            far.attach(&one, "em2", &["192.168.11.81/24"]);
+            far.attach(&two, "em2", &["192.168.11.82/24"]);
+            let conf = format!("global_defs {{\n{global}}}\n{}", instances.concat());
+            let names = |node: &Node| {
+                let shown = node.sh("ip -o link show type macvlan");
+                let mut names: Vec<String> = shown
+                    .lines()
+                    .map(|line| {
+                        let mac = line.split_once("link/ether ").unwrap().1.split(' ').next().unwrap();
+                        format!("{} {mac}", line.split(": ").nth(1).unwrap())
+                    })
+                    .collect();
+                names.sort();
+                names
+            };
+            let theirs = peers::keepalived(&one, &conf);
+            wait_until(LONG, "keepalived's links", || names(&one).len() == 3);
+            let ours = Ipvsd::start(&two, &conf);
+            wait_until(LONG, "our links", || names(&two).len() == 3);
+            assert_eq!(names(&two), names(&one), "{conf}");
+            let found: Vec<_> = names(&two).iter().map(|name| name.split(' ').next().unwrap().to_owned()).collect();
+            assert_eq!(found, expected, "{conf}");
+            ours.stop();
+            assert_eq!(names(&two), Vec::<String>::new());
+            theirs.stop(LONG);
+        }
     }
 
     fn addresses_that_are_not_accepted_are_found_and_not_reached() {

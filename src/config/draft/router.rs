@@ -25,6 +25,7 @@ pub(in crate::config) struct RouterDefaults {
     pub(in crate::config) receive_buffer: Option<u32>,
     pub(in crate::config) priority_changes: bool,
     pub(in crate::config) vmac_prefix: Option<String>,
+    pub(in crate::config) vmac_address_prefix: Option<String>,
 }
 
 /// See [`crate::model::Announcements`].

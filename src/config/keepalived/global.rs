@@ -41,11 +41,13 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
         "vrrp_notify_priority_changes" => {
             walk.draft.defaults.priority_changes = walk.flag(statement).unwrap_or(false);
         }
-        // A name that is too long for the kernel once the number is behind it is no use.
+        // One that is too long for the kernel once the number is behind it counts for nothing.
         "vmac_prefix" => {
-            walk.draft.defaults.vmac_prefix = value
-                .and_then(|value| walk.interface(value, Instead("taken as `vrrp`")))
-                .filter(|prefix| prefix != "vrrp");
+            walk.draft.defaults.vmac_prefix = value.and_then(|value| walk.interface(value, Instead("taken as `vrrp`")));
+        }
+        "vmac_addr_prefix" => {
+            walk.draft.defaults.vmac_address_prefix =
+                value.and_then(|value| walk.interface(value, Instead("taken as `vmac_prefix`")));
         }
         "vrrp_strict" => walk.draft.defaults.strict = true,
         "vrrp_skip_check_adv_addr" => walk.draft.defaults.skip_address_check = true,

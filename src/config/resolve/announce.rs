@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use super::Resolver;
+use crate::config::Language;
 use crate::config::draft::AnnouncementsDraft;
 use crate::config::source::Spanned;
 use crate::model::{Announcements, Burst};
+
+/// Time between refreshing announcements in a new file that does not say.
+const CALM_REFRESH: Duration = Duration::from_secs(60);
 
 impl Resolver<'_> {
     /// The announcements of a router: its own words, those of all, and what is usual.
@@ -16,6 +20,11 @@ impl Resolver<'_> {
         strict: bool,
     ) -> Announcements {
         let mut base = Announcements::default();
+        // A file of keepalived's means what it means there; a new one refreshes: a master that has won without ever hearing its
+        // rival, as after a partition of which only one side was heard, has nothing else to tell its neighbours by.
+        if self.language == Language::Toml {
+            base.refresh = Some(CALM_REFRESH);
+        }
         if own.least || all.least {
             base.master = Burst { repeat: 1, delay: None };
         }

@@ -67,8 +67,7 @@ impl Resolver<'_> {
             return None;
         };
         let link_vrid = Some(id.vrid);
-        let prefix = defaults.vmac_prefix.as_deref();
-        let virtual_link = self.virtual_link(&mut draft, prefix, link_vrid, &transport, basics);
+        let virtual_link = self.virtual_link(&mut draft, link_vrid, &transport, basics);
         let announcements = self.announcements(draft.announcements, &defaults.announcements, basics.strict);
         let (routes, rules) = self.routes_and_rules(&mut draft);
         let mut notify = std::mem::take(&mut draft.notify);

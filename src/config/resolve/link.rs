@@ -6,14 +6,10 @@ use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{InstanceDraft, LinkKind};
 use crate::model::{Family, Ipvlan, Transport, VirtualLink, Vmac, Vrid};
 
-/// The kernel's limit on an interface's name.
-const LONGEST_NAME: usize = 15;
-
 impl Resolver<'_> {
     pub(super) fn virtual_link(
         &mut self,
         draft: &mut InstanceDraft,
-        prefix: Option<&str>,
         vrid: Option<Vrid>,
         transport: &Transport,
         basics: Basics,
@@ -33,9 +29,7 @@ impl Resolver<'_> {
             }
             return None;
         };
-        // A prefix of its own names the link; the usual name is chosen by whoever makes it.
-        let named = prefix.zip(vrid).map(|(prefix, vrid)| format!("{prefix}.{vrid}"));
-        let name = link.name.or(named.filter(|name| name.len() <= LONGEST_NAME));
+        let name = link.name;
         match link.kind {
             LinkKind::Vmac(mac) => {
                 let mac = mac.and_then(|mut bytes| {

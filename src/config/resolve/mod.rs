@@ -22,7 +22,7 @@ use super::diagnostic::{Code, Diagnostic};
 use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
-use crate::model::{Config, Instance, Peer, SyncGroup, Transport, VirtualRouterId};
+use crate::model::{Config, Instance, Peer, RouterSettings, SyncGroup, Transport, VirtualRouterId};
 
 pub(super) use service::service;
 
@@ -190,6 +190,11 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
     let instances = resolver.instances(instances, &defaults, &trackers, &grouped);
     let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
     let (router, sync_daemon) = resolver.surroundings(surroundings, &instances, &names);
+    let router = RouterSettings {
+        vmac_prefix: defaults.vmac_prefix,
+        vmac_address_prefix: defaults.vmac_address_prefix,
+        ..router
+    };
     global.sync_daemon = sync_daemon;
     Config {
         global,

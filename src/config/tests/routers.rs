@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Code, Severity, brief, keepalived, only, toml};
 use crate::model::{
-    Authentication, Checksum, Config, Election, Family, Instance, Peer, Secret, StartAs, Transport, VirtualAddress,
-    Vrid, VrrpVersion,
+    Announcements, Authentication, Checksum, Config, Election, Family, Instance, Peer, Secret, StartAs, Transport,
+    VirtualAddress, Vrid, VrrpVersion,
 };
 
 /// A router in keepalived's words.
@@ -35,6 +35,7 @@ fn ours(words: &str) -> Instance {
     };
     let text = format!(
         "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\nversion = 2\nwait-for-checks = false\n{once_more}\
+         announce.refresh = \"0s\"\n\
          addresses = [\"192.0.2.1\"]\n{words}\n"
     );
     let loaded = toml(&text);
@@ -148,6 +149,14 @@ fn our_own_language_is_calmer() {
     assert_eq!(election(""), calm);
     assert_eq!(router("").election, Election::default());
     assert!(!election("higher-priority-send-advert = false").higher_priority_send_advert);
+    let announcements =
+        |words: &str| toml(&format!("{text}{words}")).config.unwrap().instances[0].announcements.clone();
+    let minute = Some(Duration::from_secs(60));
+    assert_eq!(announcements(""), Announcements { refresh: minute, refresh_repeat: 1, ..Announcements::default() });
+    assert_eq!(router("").announcements, Announcements::default());
+    assert_eq!(announcements("announce.repeat = 2").refresh, minute);
+    assert_eq!(announcements("announce.refresh = \"0s\"").refresh, None);
+    assert_eq!(announcements("announce.refresh = \"5s\"").refresh, Some(Duration::from_secs(5)));
     // Strict mode forbids it, and nobody asked for it.
     let loaded = toml(&format!("{text}strict = true\naccept = false\n"));
     assert_eq!(brief(&loaded), Vec::<String>::new());

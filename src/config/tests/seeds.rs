@@ -147,9 +147,11 @@ fn the_first_of_002_means_the_same_in_both_languages() {
     assert_eq!(conf.config.as_ref(), Some(&expected()));
     let toml = example("seeds/002-first.toml");
     let mut config = toml.config.clone().unwrap();
-    let election = &mut config.instances[0].election;
-    assert!(election.wait_for_checks && election.higher_priority_send_advert, "the two defaults that differ");
+    let router = &mut config.instances[0];
+    let election = &mut router.election;
+    assert!(election.wait_for_checks && election.higher_priority_send_advert, "two of the three defaults that differ");
     (election.wait_for_checks, election.higher_priority_send_advert) = (false, false);
+    assert_eq!(router.announcements.refresh.take(), Some(Duration::from_secs(60)), "the third");
     assert_eq!(Some(config), conf.config, "{}", toml.report.render(false));
     assert_eq!(
         only(&toml, Code::WeightMovesNothing).help,

@@ -337,8 +337,12 @@ fn links_in_both_languages() {
         assert_eq!(quiet(&ours(table)).instances[0].virtual_link, expected, "{table}");
     }
     let text = format!("global_defs {{\nvmac_prefix virt\n}}\n{}", conf("use_vmac"));
-    let expected = vmac(Vmac { name: Some("virt.7".to_owned()), ..Vmac::default() });
-    assert_eq!(quiet(&text).instances[0].virtual_link, expected);
+    let config = quiet(&text);
+    assert_eq!(config.instances[0].virtual_link, vmac(Vmac::default()));
+    assert_eq!((config.router.vmac_prefix.as_deref(), config.router.vmac_address_prefix), (Some("virt"), None));
+    let text = format!("global_defs {{\nvmac_addr_prefix far\n}}\n{}", conf("use_vmac\nuse_vmac_addr"));
+    let router = quiet(&text).router;
+    assert_eq!((router.vmac_prefix, router.vmac_address_prefix.as_deref()), (None, Some("far")));
 }
 
 #[test]
@@ -405,7 +409,7 @@ fn announcements_in_both_languages() {
     ] {
         let text = format!("global_defs {{\n{global}\n}}\n{}", conf(words));
         assert_eq!(quiet(&text).instances[0].announcements, expected, "{global} {words}");
-        let text = ours(&format!("[instance.announce]\n{table}"));
+        let text = ours(&format!("[instance.announce]\nrefresh = \"0s\"\n{table}"));
         assert_eq!(quiet(&text).instances[0].announcements, expected, "{table}");
     }
 }

@@ -33,6 +33,10 @@ pub struct RouterSettings {
     pub firewall_table: Option<String>,
     /// `nftables_priority`: of its base chains; -1 if none.
     pub firewall_priority: Option<i32>,
+    /// `vmac_prefix`: what names of routers' own links begin with, where they are chosen; `vrrp` if none.
+    pub vmac_prefix: Option<String>,
+    /// `vmac_addr_prefix`: the same for links on other interfaces, for addresses there; `vmac_prefix` if none.
+    pub vmac_address_prefix: Option<String>,
     /// What stays on the host.
     pub statics: StaticState,
     /// `track_group`: routers that fail with static objects.

@@ -15,6 +15,7 @@ use crate::vrrp::engine::{LinkKind, NewLink, Upon};
 // include/uapi/linux/if_link.h
 const IFLA_LINK: u16 = 5;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
@@ -27,6 +28,9 @@ const IPVLAN_F_PRIVATE: u16 = 1;
 const IPVLAN_F_VEPA: u16 = 2;
 /// `NLA_TYPE_MASK` of include/uapi/linux/netlink.h: the rest of an attribute's type are flags.
 const TYPE_MASK: u16 = 0x3fff;
+
+/// The mark of links that we made: the name that the kernel keeps for people (`ip link` shows it as `alias`).
+const MARK: &str = "made by ipvsd";
 
 /// What a link lies on, out of the attributes of its message; `None` where it is not of a kind that we make.
 pub(super) fn upon(attributes: &[u8]) -> Option<Upon> {
@@ -56,6 +60,12 @@ pub(super) fn upon(attributes: &[u8]) -> Option<Upon> {
     Some(Upon { base, kind })
 }
 
+/// Whether a link carries our mark.
+pub(super) fn marked(attributes: &[u8]) -> bool {
+    let alias = find(attributes, IFLA_IFALIAS).unwrap_or_default();
+    alias.strip_suffix(b"\0").unwrap_or(alias) == MARK.as_bytes()
+}
+
 /// The value of the first attribute of a type.
 fn find(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
@@ -70,10 +80,15 @@ fn find(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
 }
 
 impl Requests {
-    /// Makes a link, switched off.
+    /// Makes a link, switched off, and marks it as ours: the kernel takes no mark while it makes one.
     pub(super) fn add_link(&mut self, link: &NewLink) -> Result<(), Refused> {
         let outcome = self.request(RouteNetlinkMessage::NewLink(new_link(link)), NLM_F_CREATE | NLM_F_EXCL);
         match (outcome, link.kind) {
+            (Ok(()), _) => {
+                let mut message = LinkMessage::default();
+                message.attributes = vec![LinkAttribute::IfName(link.name.clone()), mark()];
+                absent(self.request(RouteNetlinkMessage::SetLink(message), 0))
+            }
             (Err(Refused::Kernel(Errno::EOPNOTSUPP, None)), kind) => {
                 let words = format!("this kernel has no {}", kind_name(kind));
                 Err(Refused::Kernel(Errno::EOPNOTSUPP, Some(words)))
@@ -82,7 +97,7 @@ impl Requests {
         }
     }
 
-    /// Puts a link into a group, and switches it on.
+    /// Puts a link into a group, and switches it on. It is ours from then on, whoever made it.
     ///
     /// # Errors
     /// [`Refused::Absent`] where it is not there.
@@ -91,6 +106,7 @@ impl Requests {
         message.header.index = index;
         message.header.flags = LinkFlags::Up;
         message.header.change_mask = LinkFlags::Up;
+        message.attributes.push(mark());
         message.attributes.extend(group.map(LinkAttribute::Group));
         absent(self.request(RouteNetlinkMessage::SetLink(message), 0))
     }
@@ -104,6 +120,10 @@ impl Requests {
         message.header.index = index;
         absent(self.request(RouteNetlinkMessage::DelLink(message), 0))
     }
+}
+
+fn mark() -> LinkAttribute {
+    LinkAttribute::IfAlias(MARK.to_owned())
 }
 
 fn absent(outcome: Result<(), Refused>) -> Result<(), Refused> {

@@ -500,6 +500,7 @@ fn link(payload: &[u8]) -> Option<Link> {
         mac: mac.filter(|_| speaks_arp),
         enabled: has(libc::IFF_UP),
         upon: super::links::upon(payload.get(IFINFO_LEN..)?),
+        marked: super::links::marked(payload.get(IFINFO_LEN..)?),
     })
 }
 

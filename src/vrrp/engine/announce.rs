@@ -77,10 +77,11 @@ impl Router {
             let waiting = Waiting { router: entry.config.id.clone(), place, left: repeat, distance };
             if distance.is_zero() { at_once.push((key, waiting)) } else { later.push((key, waiting)) }
         }
-        let frames: Vec<Output> = at_once.iter().filter_map(|(_, waiting)| self.frame(entry, &waiting.place)).collect();
-        let count = self.frames_this_turn + frames.len() * usize::try_from(repeat).unwrap_or(usize::MAX);
-        if count <= FRAMES_A_TURN {
-            self.frames_this_turn = count;
+        let repeats = usize::try_from(repeat).unwrap_or(usize::MAX);
+        if self.frames_this_turn.saturating_add(at_once.len().saturating_mul(repeats)) <= FRAMES_A_TURN {
+            let frames: Vec<Output> =
+                at_once.iter().filter_map(|(_, waiting)| self.frame(entry, &waiting.place)).collect();
+            self.frames_this_turn += frames.len() * repeats;
             for _ in 0..repeat {
                 self.outputs.extend(frames.iter().cloned());
             }
@@ -89,9 +90,9 @@ impl Router {
         }
         // At once, where nobody has left the lane a moment ago: a machine's state is older than now.
         let due = entry.machine.since();
-        for (key, waiting) in later.into_iter().filter(|(_, waiting)| waiting.left > 0) {
-            self.enqueue(key, waiting, due);
-        }
+        let router = entry.config.id.clone();
+        later.retain(|(_, waiting)| waiting.left > 0);
+        self.enqueue(&router, later, due);
     }
 
     /// One announcement on each interface that holds addresses of the router and that it does not advertise on: switches
@@ -184,12 +185,22 @@ impl Router {
         });
     }
 
-    fn enqueue(&mut self, key: LaneKey, waiting: Waiting, due: Instant) {
-        let lane = self.lanes.entry(key).or_insert_with(|| Lane { next_at: due, waiting: VecDeque::new() });
-        let same = lane.waiting.iter_mut().find(|old| (&old.router, old.place) == (&waiting.router, waiting.place));
-        match same {
-            Some(old) => old.left = old.left.max(waiting.left),
-            None => lane.waiting.push_back(waiting),
+    /// Lets announcements of a router wait. One look at who waits already does for all: there may be thousands of both.
+    fn enqueue(&mut self, router: &VirtualRouterId, later: Vec<(LaneKey, Waiting)>, due: Instant) {
+        let mut known: BTreeMap<(LaneKey, HostAddress), usize> = BTreeMap::new();
+        for (key, lane) in &self.lanes {
+            let own = lane.waiting.iter().enumerate().filter(|(_, waiting)| waiting.router == *router);
+            known.extend(own.map(|(at, waiting)| ((*key, waiting.place), at)));
+        }
+        for (key, waiting) in later {
+            let lane = self.lanes.entry(key).or_insert_with(|| Lane { next_at: due, waiting: VecDeque::new() });
+            match known.get(&(key, waiting.place)).and_then(|at| lane.waiting.get_mut(*at)) {
+                Some(old) => old.left = old.left.max(waiting.left),
+                None => {
+                    known.insert((key, waiting.place), lane.waiting.len());
+                    lane.waiting.push_back(waiting);
+                }
+            }
         }
     }
 
@@ -213,7 +224,12 @@ impl Router {
 
     /// The announcement of an address; none where it is not ours, not on the host, or its link does not carry such frames.
     fn frame(&self, entry: &Entry, place: &HostAddress) -> Option<Output> {
-        if !entry.is_active() || !self.is_present(place) || !self.places(entry).contains(place) {
+        // Only the address in question is placed: a router may have thousands.
+        let belongs = || {
+            let mut same = entry.virtual_addresses().filter(|address| address.address == place.address);
+            same.any(|address| self.place(entry, address).as_ref() == Some(place))
+        };
+        if !entry.is_active() || !self.is_present(place) || !belongs() {
             return None;
         }
         self.frame_on(self.links.get(&place.index)?, place.address)

@@ -50,6 +50,9 @@ impl Router {
         self.configure_statics();
         self.configure_steering();
         self.reform(&others);
+        if !self.configured {
+            self.remove_left_links();
+        }
         self.settle(now);
         self.discard_steering();
         self.remove_orphans(held);

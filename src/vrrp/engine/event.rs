@@ -234,6 +234,11 @@ pub enum Event {
         /// The address.
         address: HostAddress,
     },
+    /// At the start a link was on the host that a predecessor made and the configuration does not name.
+    LeftLinkRemoved {
+        /// Its name.
+        link: String,
+    },
     /// Somebody else tells the neighbours that it has an address of an active router. Told once, until it is silent.
     RivalClaims {
         /// Virtual router.
@@ -274,6 +279,7 @@ impl Event {
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
             | Self::LeftRemoved { .. }
+            | Self::LeftLinkRemoved { .. }
             | Self::SteeringOn { .. }
             | Self::UnknownVrid { .. }
             | Self::LinkMade { .. }
@@ -337,6 +343,10 @@ impl fmt::Display for Event {
                 f,
                 "{}/{} was left by an earlier run, and the configuration does not name it: it is removed",
                 address.address, address.prefix_len
+            ),
+            Self::LeftLinkRemoved { link } => write!(
+                f,
+                "interface {link} was left by an earlier run, and the configuration does not name it: it is removed"
             ),
             Self::AddFailed { instance, error } => write!(f, "{instance}: {error}; trying again every second"),
             Self::SteeringFailed { owner, what, error } => {

@@ -30,6 +30,7 @@ mod faults;
 mod groups;
 mod health;
 mod instance;
+mod left_links;
 mod links;
 mod listeners;
 mod notify;
@@ -94,6 +95,8 @@ pub struct Link {
     pub enabled: bool,
     /// What it lies on, if it is of a kind that routers make for themselves.
     pub upon: Option<Upon>,
+    /// It carries the mark of those that we made, in this run or an earlier one.
+    pub marked: bool,
 }
 
 /// An address on an interface.

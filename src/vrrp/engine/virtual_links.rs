@@ -24,6 +24,10 @@ use crate::vrrp::machine::Role;
 const LINK_RETRY: Duration = Duration::from_secs(1);
 /// Numbers that a name is tried with where it is taken.
 const NAMES: u32 = 1000;
+/// What they begin with.
+const USUAL_PREFIX: &str = "vrrp";
+/// The kernel's limit on an interface's name (`IFNAMSIZ` of include/uapi/linux/if.h, less its end).
+const LONGEST_NAME: usize = 15;
 
 /// What a link of our own is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub(super) struct Wish {
     mac: Option<[u8; 6]>,
     /// The name that the configuration gives it.
     name: Option<String>,
+    /// What names that are chosen begin with.
+    prefix: String,
     group: Option<u32>,
     /// It carries IPv4, IPv6.
     families: (bool, bool),
@@ -203,6 +209,9 @@ impl Router {
             }
             Some(VirtualLink::Ipvlan(_)) | None => (LinkKind::Macvlan, Some(virtual_mac(id)), None, None, Vec::new()),
         };
+        let settings = &self.config.router;
+        let elsewhere = settings.vmac_address_prefix.as_deref().filter(|_| !own);
+        let prefix = elsewhere.or(settings.vmac_prefix.as_deref()).unwrap_or(USUAL_PREFIX);
         let carries = |family| {
             own && id.family == family
                 || entry.virtual_addresses().any(|address| {
@@ -226,6 +235,7 @@ impl Router {
             kind,
             mac,
             name,
+            prefix: prefix.to_owned(),
             group,
             families,
             addresses,
@@ -273,8 +283,15 @@ impl Router {
 
     fn remove_virtual_link(&mut self, key: &Key) {
         let Some(held) = self.virtual_links.remove(key) else { return };
-        // Gone from now on: another one may take its name, which leaves the host before that one is made.
-        if let Some(link) = held.index.and_then(|index| self.links.remove(&index)) {
+        if let Some(index) = held.index {
+            self.remove_link(index);
+        }
+    }
+
+    /// Removes a link from the host. It is gone from now on: another one may take its name, which leaves the host before
+    /// that one is made.
+    pub(super) fn remove_link(&mut self, index: u32) {
+        if let Some(link) = self.links.remove(&index) {
             if self.names.get(&link.name) == Some(&link.index) {
                 self.names.remove(&link.name);
             }
@@ -350,7 +367,9 @@ impl Router {
             .filter(|(key, _)| **key != wish.key)
             .map(|(_, held)| held.name.as_str())
             .collect();
-        wish.names().find(|name| !self.names.contains_key(name) && !asked.contains(name.as_str()))
+        wish.names()
+            .take_while(|name| name.len() <= LONGEST_NAME)
+            .find(|name| !self.names.contains_key(name) && !asked.contains(name.as_str()))
     }
 
     /// Gives a link its settings, and switches it on.
@@ -503,10 +522,10 @@ impl Wish {
     }
 
     /// Whether a link is what is wished.
-    fn fits(&self, link: &Link) -> bool {
+    pub(super) fn fits(&self, link: &Link) -> bool {
         link.upon == Some(Upon { base: self.base.0, kind: self.kind })
             && (self.mac.is_none() || link.mac == self.mac)
-            && self.names().take_while(|name| name.len() < 16).any(|name| name == link.name)
+            && self.names().take_while(|name| name.len() <= LONGEST_NAME).any(|name| name == link.name)
     }
 
     /// Names for it, the best first: the configured one alone, or keepalived's.
@@ -514,9 +533,11 @@ impl Wish {
         let vrid = self.key.0.vrid;
         let configured = self.name.clone();
         let counted = if configured.is_some() { 0 } else { NAMES };
-        let first = configured.unwrap_or_else(|| format!("vrrp.{vrid}"));
-        let sixth = (self.key.0.family == Family::V6 && counted > 0).then(|| format!("vrrp6.{vrid}"));
-        std::iter::once(first).chain(sixth).chain((1..counted).map(move |number| format!("vrrp{number}.{vrid}")))
+        let usual = format!("{}.{vrid}", self.prefix);
+        let prefix = if usual.len() <= LONGEST_NAME { self.prefix.as_str() } else { USUAL_PREFIX };
+        let first = configured.unwrap_or_else(|| format!("{prefix}.{vrid}"));
+        let sixth = (self.key.0.family == Family::V6 && counted > 0).then(|| format!("{prefix}6.{vrid}"));
+        std::iter::once(first).chain(sixth).chain((1..counted).map(move |number| format!("{prefix}{number}.{vrid}")))
     }
 }
 

@@ -99,6 +99,7 @@ impl Host {
             mac: Some([2, 0, 0, 0, 0, last]),
             enabled: self.link_up,
             upon: None,
+            marked: false,
         }
     }
 

@@ -131,11 +131,7 @@ pub(super) const GLOBAL: &[Keyword] = &[
     yes("vrrp_delay_after_boot", One("seconds")),
     yes("log_unknown_vrids", Nothing),
     yes("vmac_prefix", One("a prefix")),
-    soon(
-        "vmac_addr_prefix",
-        One("a prefix"),
-        "a link for addresses of another interface (`use_vmac_addr`) is named `vrrp.` and the number",
-    ),
+    yes("vmac_addr_prefix", One("a prefix")),
     yes("vrrp_rx_bufs_policy", One("a policy")),
     idle("vrrp_rx_bufs_multiplier", One("a number"), NETLINK),
     yes("vrrp_notify_priority_changes", Optional),

@@ -27,6 +27,20 @@ fn what_is_made_is_known_again() {
     }
 }
 
+#[test]
+fn the_mark_is_known_again() {
+    let mut message = LinkMessage::default();
+    message.attributes.push(mark());
+    let mut bytes = vec![0; message.buffer_len()];
+    message.emit(&mut bytes);
+    assert!(marked(&bytes[16..]));
+    assert!(marked(&attribute(IFLA_IFALIAS, b"made by ipvsd\0")), "as the kernel tells it");
+    for other in ["", "made by ipvsd too", "keepalived\0"] {
+        assert!(!marked(&attribute(IFLA_IFALIAS, other.as_bytes())), "{other}");
+    }
+    assert!(!marked(&attribute(IFLA_LINK, b"made by ipvsd\0")));
+}
+
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut bytes = u16::try_from(4 + value.len()).unwrap().to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
@@ -54,6 +68,6 @@ fn what_is_never_ours_is_not_told() {
 proptest! {
     #[test]
     fn bytes_from_anywhere_harm_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = upon(&bytes);
+        let _ = (upon(&bytes), marked(&bytes));
     }
 }

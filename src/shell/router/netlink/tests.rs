@@ -16,8 +16,15 @@ fn link_bytes(edit: impl FnOnce(&mut LinkMessage)) -> Vec<u8> {
 
 #[test]
 fn a_link_is_read_whatever_else_is_in_its_message() {
-    let expected =
-        Link { index: 7, name: "em1".to_owned(), up: true, mac: Some([2, 0, 0, 0, 0, 1]), enabled: true, upon: None };
+    let expected = Link {
+        index: 7,
+        name: "em1".to_owned(),
+        up: true,
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        enabled: true,
+        upon: None,
+        marked: false,
+    };
     let plain = link_bytes(|_| {});
     assert_eq!(link(&plain), Some(expected.clone()));
     // An MTU of two bytes, which the library refuses together with the whole link.

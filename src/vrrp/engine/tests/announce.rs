@@ -139,6 +139,26 @@ fn very_many_leave_a_few_in_each_turn() {
 }
 
 #[test]
+fn very_many_are_refreshed_a_few_in_each_turn() {
+    let addresses: Vec<u8> = (51..251).collect();
+    let mut many = spaced("a", 51, &addresses, Duration::ZERO);
+    many.announcements.refresh = Some(Duration::from_secs(60));
+    let mut bench = Bench::new(vec![many]);
+    bench.pass(Duration::from_secs(50));
+    let mut turns = Vec::new();
+    for _ in 0..2_000 {
+        bench.now = bench.now.max(bench.router.poll_timeout().unwrap());
+        let words = bench.input(Input::Deadline);
+        turns.push(words.iter().filter(|word| word.starts_with("arp")).count());
+        if turns.iter().sum::<usize>() >= addresses.len() {
+            break;
+        }
+    }
+    turns.retain(|frames| *frames > 0);
+    assert_eq!(turns, [64, 64, 64, 8]);
+}
+
+#[test]
 fn other_interfaces_are_refreshed_if_told_to() {
     let elsewhere = |last| VirtualAddress { interface: Some("eth1".to_owned()), ..vip(last) };
     let refreshed = |all| {

@@ -59,7 +59,7 @@ fn script(name: &str) -> TrackScript {
 }
 
 fn link(index: u32, name: &str, up: bool) -> Link {
-    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]), enabled: true, upon: None }
+    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]), enabled: true, upon: None, marked: false }
 }
 
 fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {

@@ -14,7 +14,7 @@ impl Bench {
             return word;
         }
         let upon = Some(Upon { base: new.base, kind: new.kind });
-        let link = Link { index, name: new.name, up: false, mac: new.mac, enabled: false, upon };
+        let link = Link { index, name: new.name, up: false, mac: new.mac, enabled: false, upon, marked: true };
         self.router.handle(Input::Link(link), self.now);
         word
     }
@@ -118,7 +118,7 @@ fn what_a_killed_predecessor_left_is_used() {
     let mut bench = Bench::bare();
     let upon = Some(Upon { base: 2, kind: LinkKind::Macvlan });
     let mac = Some([0, 0, 0x5e, 0, 1, 51]);
-    let left = Link { index: 7, name: "vrrp.51".to_owned(), up: true, mac, enabled: true, upon };
+    let left = Link { index: 7, name: "vrrp.51".to_owned(), up: true, mac, enabled: true, upon, marked: false };
     bench.input(Input::Links(vec![link(2, "eth0", true), left]));
     bench.input(Input::Addresses(vec![host(2, OWN, 24), host(7, Ipv4Addr::new(10, 0, 0, 51), 32)]));
     let words = bench.configure(vec![with_vmac(51, Vmac::default())], Vec::new(), Vec::new());
@@ -132,6 +132,64 @@ fn what_a_killed_predecessor_left_is_used() {
     assert!(!words.iter().any(|word| word.starts_with("add link") || word.starts_with("remove")), "{words:?}");
     let words = without_events(bench.input(Input::Stop));
     assert!(words.contains(&"remove link vrrp.51".to_owned()), "{words:?}");
+}
+
+#[test]
+fn what_a_killed_predecessor_left_and_nobody_names_is_removed() {
+    let left = |index, name: &str, vrid, marked| Link {
+        index,
+        name: name.to_owned(),
+        up: true,
+        mac: Some([0, 0, 0x5e, 0, 1, vrid]),
+        enabled: true,
+        upon: Some(Upon { base: 2, kind: LinkKind::Macvlan }),
+        marked,
+    };
+    let address = host(9, Ipv4Addr::new(10, 0, 0, 53), 32);
+    let restart = |instances| {
+        let mut bench = Bench::bare();
+        let links = [left(7, "vrrp.51", 51, true), left(8, "vrrp.52", 52, false), left(9, "vrrp.53", 53, true)];
+        bench.input(Input::Links([vec![link(2, "eth0", true)], links.to_vec()].concat()));
+        bench.input(Input::Addresses(vec![host(2, OWN, 24), address]));
+        bench.input(Input::Left(vec![address]));
+        assert!(bench.vmac("vrrp.51").is_some(), "nothing is removed before there is a configuration");
+        let words = bench.configure(instances, Vec::new(), Vec::new());
+        (bench, words)
+    };
+    // Another number, no virtual MAC address, nothing at all: keepalived's own is never touched.
+    let moved = |word: &&String| word.contains("left by") || word.starts_with("remove");
+    let told = |name: &str| {
+        format!("! interface {name} was left by an earlier run, and the configuration does not name it: it is removed")
+    };
+    for (instances, kept) in [
+        (vec![with_vmac(51, Vmac::default())], true),
+        (vec![instance("a", 51)], false),
+        (vec![instance("a", 53)], false),
+        (Vec::new(), false),
+    ] {
+        let (mut bench, words) = restart(instances);
+        let mut expected = vec!["remove link vrrp.53".to_owned(), told("vrrp.53")];
+        if !kept {
+            expected.extend(["remove link vrrp.51".to_owned(), told("vrrp.51")]);
+        }
+        let mut found: Vec<String> = words.iter().filter(moved).cloned().collect();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+        assert_eq!(bench.vmac("vrrp.51").is_some(), kept);
+        assert!(bench.vmac("vrrp.52").is_some() && !bench.router.is_present(&address));
+        // Later ones are somebody's doing that no configuration asks to undo.
+        let words = bench.input(Input::Link(left(11, "vrrp.54", 54, true)));
+        assert!(!words.iter().any(|word| word.starts_with("remove link")), "{words:?}");
+        let words = bench.configure(vec![instance("a", 51)], Vec::new(), Vec::new());
+        assert!(!words.contains(&"remove link vrrp.54".to_owned()), "{words:?}");
+    }
+    // What is wished in another form is made under the name that has become free.
+    let other = with_vmac(51, Vmac { mac: Some([2, 0, 0, 0, 0, 9]), ..Vmac::default() });
+    let (bench, words) = restart(vec![other]);
+    let at = |word: &str| words.iter().position(|found| found == word).unwrap_or_else(|| panic!("{word} in {words:?}"));
+    assert!(at("remove link vrrp.51") < at("add link vrrp.51 on 2"));
+    assert_eq!(bench.vmac("vrrp.51").unwrap().mac, Some([2, 0, 0, 0, 0, 9]));
 }
 
 #[test]
@@ -159,6 +217,39 @@ fn a_name_that_is_taken_is_not_taken_again() {
     let words = bench.pass(Duration::from_secs(1));
     assert!(words.contains(&"add link vrrp.51 on 2".to_owned()), "{words:?}");
     assert_eq!(bench.roles(), [Role::Backup]);
+}
+
+#[test]
+fn names_begin_as_the_configuration_says() {
+    let elsewhere = || VirtualAddress { interface: Some("eth1".to_owned()), ..vip(52) };
+    let vmac = || with_vmac(51, Vmac { for_addresses: true, ..Vmac::default() });
+    let fourth = Instance { excluded_addresses: vec![elsewhere()], ..vmac() };
+    let sixth = Instance {
+        virtual_link: Some(VirtualLink::Vmac(Vmac::default())),
+        ..Instance::new("b", "eth0", Vrid::new(51).unwrap(), Family::V6)
+    };
+    for (own, addresses, expected) in [
+        (None, None, ["vrrp.51 on 2", "vrrp1.51 on 3", "vrrp6.51 on 2"]),
+        (Some("virt"), None, ["virt.51 on 2", "virt1.51 on 3", "virt6.51 on 2"]),
+        (None, Some("far"), ["vrrp.51 on 2", "far.51 on 3", "vrrp6.51 on 2"]),
+        (Some("virt"), Some("vrrp"), ["virt.51 on 2", "vrrp.51 on 3", "virt6.51 on 2"]),
+        // With the number behind it: as long as a name may be, and longer.
+        (None, Some("faraway-from"), ["vrrp.51 on 2", "faraway-from.51 on 3", "vrrp6.51 on 2"]),
+        (Some("faraway-from-"), None, ["vrrp.51 on 2", "vrrp1.51 on 3", "vrrp6.51 on 2"]),
+    ] {
+        let mut bench = Bench::bare();
+        bench.input(Input::Links(vec![link(2, "eth0", true), link(3, "eth1", true)]));
+        bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+        let router = RouterSettings {
+            vmac_prefix: own.map(str::to_owned),
+            vmac_address_prefix: addresses.map(str::to_owned),
+            ..RouterSettings::default()
+        };
+        let instances = vec![fourth.clone(), sixth.clone()];
+        let words = bench.input(Input::Configure(Arc::new(Config { instances, router, ..Config::default() })));
+        let added: Vec<_> = words.iter().filter_map(|word| word.strip_prefix("add link ")).collect();
+        assert_eq!(added, expected, "{own:?} {addresses:?}");
+    }
 }
 
 #[test]
