@@ -761,6 +761,25 @@ fn what_comes_next_and_who_outranks_whom() {
     assert_eq!(kinds, [DeadlineKind::Advert, DeadlineKind::Announce]);
 }
 
+#[test]
+fn why_a_master_of_lower_priority_is_left_in_place() {
+    let mut delayed = instance("a", 51);
+    delayed.election.preempt_delay = SECOND * 60;
+    let mut bench = Bench::new(vec![delayed]);
+    let status = |bench: &Bench| bench.router.status(bench.now).remove(0);
+    bench.hear(51, 99);
+    assert!(!status(&bench).no_preempt);
+    let preempt = (DeadlineKind::Preempt, SECOND * 60);
+    assert_eq!(status(&bench).deadlines.last(), Some(&preempt));
+    // A master that outranks it ends the wait.
+    bench.hear(51, 101);
+    assert!(!status(&bench).deadlines.contains(&preempt));
+
+    let mut content = instance("a", 51);
+    content.election.preempt = false;
+    assert!(status(&Bench::new(vec![content])).no_preempt);
+}
+
 /// A thing that happens to what is watched.
 #[derive(Debug, Clone)]
 enum Happening {
