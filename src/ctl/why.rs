@@ -116,7 +116,12 @@ fn explain(page: &mut Page, instance: &InstanceView) {
     }
     wrapped(page, 2, &peer(instance), Tone::Plain);
     if instance.no_preempt && instance.state == "BACKUP" && outranked(instance) {
-        wrapped(page, 2, "it leaves that one in place all the same, while that one advertises (nopreempt)", Tone::Plain);
+        wrapped(
+            page,
+            2,
+            "it leaves that one in place all the same, while that one advertises (nopreempt)",
+            Tone::Plain,
+        );
     }
     for deadline in &instance.deadlines {
         wrapped(page, 2, &next(instance, deadline), Tone::Plain);

@@ -724,9 +724,29 @@ fn the_log_of_what_flaps_is_bounded_and_names_the_cause() {
     );
     let words: usize = (0..1000).map(|n| bench.runs_of("x", n % 2).len()).sum();
     assert!(words <= 20, "{words}");
-    bench.pass(SECOND * 61);
-    let words = bench.runs_of("x", 0).join("\n");
+    let words = bench.pass(SECOND * 61).join("\n");
     assert!(words.contains("changes before that were not logged"), "{words}");
+}
+
+#[test]
+fn the_log_ends_with_how_things_are_after_they_flapped() {
+    let what = Watched::Process("x".to_owned());
+    let mut bench = Bench::with(watching(definitions(), vec![tracked(&what, -20, false)]));
+    let told: Vec<_> = (0..31).flat_map(|n| bench.runs_of("x", n % 2)).collect();
+    // It fails in the end, and there is no room to say so yet.
+    assert_eq!(told.last().map(String::as_str), Some("! a: effective priority 80 -> 100: process x is well (+0)"));
+    let mut late = bench.pass(SECOND * 61);
+    late.retain(|word| word.contains("process x"));
+    let left_out = "(and 20 changes before that were not logged)";
+    assert_eq!(
+        late,
+        [
+            format!("! process x fails: 0 run, at least 1 wanted {left_out}"),
+            format!("! a: effective priority 100 -> 80: process x fails (-20) {left_out}"),
+        ]
+    );
+    // Once.
+    assert_eq!(bench.pass(SECOND * 61).join(" ").matches("process x").count(), 0);
 }
 
 #[test]
