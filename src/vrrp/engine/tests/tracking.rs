@@ -283,6 +283,12 @@ fn processes_have_a_quorum_and_patience() {
     bench.pass(SECOND * 3);
     assert_eq!(bench.roles(), [Role::Fault]);
     assert_eq!(bench.router.poll_timeout(), None);
+    // One of too many ends: that waits for as long as any end does.
+    bench.runs_of("x", 3);
+    bench.pass(Duration::from_millis(1999));
+    assert_eq!(bench.roles(), [Role::Fault]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.roles(), [Role::Backup]);
 }
 
 #[test]
@@ -299,6 +305,11 @@ fn a_files_number() {
             "! file x has no number (\"ten\\u{1b}\\n\"); counts as 0",
         ),
         (FileContent::Number(1_000_000), 254, "! file x holds 1000000"),
+        (
+            FileContent::Unreadable("it is not a file".to_owned()),
+            100,
+            "! file x cannot be read (it is not a file); counts as 0",
+        ),
     ] {
         let fault = content == FileContent::Number(-200);
         let words = bench.holds("x", content);
