@@ -285,7 +285,7 @@ fn file(name: &str, path: &Path, start: Option<FileStart>) -> TrackFile {
 
 #[test]
 fn files_are_followed_whatever_happens_to_them() {
-    use FileContent::{Missing, NotANumber, Number};
+    use FileContent::{Missing, NotANumber, Number, Unreadable};
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let (plain, deep, linked) = (root.join("plain"), root.join("a/b/deep"), root.join("linked"));
@@ -314,7 +314,7 @@ fn files_are_followed_whatever_happens_to_them() {
     fs::remove_file(&plain).unwrap();
     eyes.wait_file("removed", "plain", Missing);
     fs::create_dir(&plain).unwrap();
-    eyes.wait_file("a folder in its place", "plain", NotANumber("it cannot be read: it is not a file".to_owned()));
+    eyes.wait_file("a folder in its place", "plain", Unreadable("it is not a file".to_owned()));
     fs::remove_dir(&plain).unwrap();
     eyes.wait_file("removed", "plain", Missing);
 

@@ -113,6 +113,9 @@ pub struct InstanceView {
     pub last_advert: Option<String>,
     /// The last advert from somebody else, in parts.
     pub peer: Option<PeerView>,
+    /// It leaves a master of lower priority in place (`nopreempt`).
+    #[serde(default)]
+    pub no_preempt: bool,
     /// Address that its own adverts leave from, where there is one.
     pub source: Option<String>,
     /// Address of the router that is active, where it is somebody else.
@@ -188,7 +191,8 @@ pub struct RivalView {
 /// Something that happens next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadlineView {
-    /// `down`: the master counts as gone; `advert`: ours leaves; `announce`, `refresh`: the addresses are announced.
+    /// `down`: the master counts as gone; `preempt`: one of lower priority is left in place no longer; `advert`: ours
+    /// leaves; `announce`, `refresh`: the addresses are announced; `start`: it may start.
     pub what: String,
     /// Seconds until then.
     pub in_secs: f64,

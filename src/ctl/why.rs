@@ -115,6 +115,14 @@ fn explain(page: &mut Page, instance: &InstanceView) {
         wrapped(page, 2, &format!("sync group {}: {}", group.name, members.join(", ")), Tone::Plain);
     }
     wrapped(page, 2, &peer(instance), Tone::Plain);
+    if instance.no_preempt && instance.state == "BACKUP" && outranked(instance) {
+        wrapped(
+            page,
+            2,
+            "it leaves that one in place all the same, while that one advertises (nopreempt)",
+            Tone::Plain,
+        );
+    }
     for deadline in &instance.deadlines {
         wrapped(page, 2, &next(instance, deadline), Tone::Plain);
     }
@@ -217,6 +225,11 @@ fn peer(instance: &InstanceView) -> String {
     )
 }
 
+/// The other router is there, and this one would win an election against it.
+fn outranked(instance: &InstanceView) -> bool {
+    instance.peer.as_ref().is_some_and(|peer| peer.priority != 0 && !peer.outranks)
+}
+
 fn next(instance: &InstanceView, deadline: &DeadlineView) -> String {
     let left = short(deadline.in_secs);
     match deadline.what.as_str() {
@@ -224,6 +237,7 @@ fn next(instance: &InstanceView, deadline: &DeadlineView) -> String {
             format!("in {left} it is ready to take over, if no advert counts against it before; its group decides")
         }
         "down" => format!("in {left} it takes over, if no advert counts against it before"),
+        "preempt" => format!("in {left} it may take over from a master of lower priority (preempt_delay)"),
         "advert" => format!("in {left} its next advert leaves"),
         "announce" => format!("in {left} it announces its addresses once more"),
         "start" => format!("in {left} it may start: a delay is configured (startup or boot)"),

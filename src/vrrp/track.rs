@@ -182,30 +182,74 @@ pub fn effective(base: Priority, contributions: impl IntoIterator<Item = i32>) -
     base.weighted(contributions.into_iter().fold(0, i32::saturating_add))
 }
 
-/// Keeps the log readable while something flaps: so many lines in a while, and how many were left out.
-#[derive(Debug, Clone, Default)]
-pub struct Pace {
-    told: VecDeque<Instant>,
-    untold: u64,
+/// What [`Pace`] tells late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released<T> {
+    /// What there is to tell.
+    pub what: T,
+    /// What was told before it.
+    pub before: Option<T>,
+    /// How many between the two were left out.
+    pub untold: u64,
 }
 
-impl Pace {
+/// Keeps the log readable while something flaps: so many lines in a while, and how many were left out. Where that would
+/// leave the log with a last word that is not true any more, the word that is follows once there is room for it.
+#[derive(Debug, Clone)]
+pub struct Pace<T = ()> {
+    told: VecDeque<Instant>,
+    untold: u64,
+    /// What was told last.
+    last: Option<T>,
+    /// What was left out last, where it is not what was told last.
+    held: Option<T>,
+}
+
+impl<T> Default for Pace<T> {
+    fn default() -> Self {
+        Self { told: VecDeque::new(), untold: 0, last: None, held: None }
+    }
+}
+
+impl<T: Clone + PartialEq> Pace<T> {
     /// Lines in one [`WHILE`](Self::WHILE).
     const MOST: usize = 10;
     /// The while.
     const WHILE: Duration = Duration::from_secs(60);
 
     /// Whether this may be told, with the number of those left out before it.
-    pub fn tell(&mut self, now: Instant) -> Option<u64> {
+    pub fn tell(&mut self, what: T, now: Instant) -> Option<u64> {
         while self.told.front().is_some_and(|at| *at + Self::WHILE <= now) {
             self.told.pop_front();
         }
         if self.told.len() >= Self::MOST {
             self.untold = self.untold.saturating_add(1);
+            self.held = (self.last.as_ref() != Some(&what)).then_some(what);
             return None;
         }
         self.told.push_back(now);
+        self.last = Some(what);
+        self.held = None;
         Some(std::mem::take(&mut self.untold))
+    }
+
+    /// When there is room for what was left out last.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Instant> {
+        self.held.as_ref().and(self.told.front()).map(|at| *at + Self::WHILE)
+    }
+
+    /// What was left out last, once there is room for it; with what had been told before it, and how many were left out
+    /// with it.
+    pub fn release(&mut self, now: Instant) -> Option<Released<T>> {
+        if self.held_until().is_none_or(|at| now < at) {
+            return None;
+        }
+        let what = self.held.take()?;
+        let before = self.last.clone();
+        // It is one of those that were left out, and no longer is.
+        let untold = self.tell(what.clone(), now)?.saturating_sub(1);
+        Some(Released { what, before, untold })
     }
 }
 

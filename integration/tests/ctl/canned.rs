@@ -64,6 +64,7 @@ fn instance(name: &str, state: &str) -> InstanceView {
         advert_interval_secs: 1.0,
         last_advert: None,
         peer: None,
+        no_preempt: false,
         source: Some("10.0.0.2".to_owned()),
         master: None,
         addresses: vec![address("192.168.10.100/24", state == "MASTER")],

@@ -135,3 +135,25 @@ fn nothing_to_explain() {
     let run = why(idle(), &[]);
     assert_eq!((run.status, run.out.as_str()), (Some(0), "No virtual routers are configured.\n"));
 }
+
+#[test]
+fn a_master_of_lower_priority_is_left_in_place_for_a_reason() {
+    let mut snapshot = explained();
+    let router = &mut snapshot.instances[1];
+    router.peer.as_mut().unwrap().outranks = false;
+    router.deadlines = vec![next("down", 3.31), next("preempt", 54.0)];
+    let run = why(snapshot.clone(), &["VI_LONG_NAME_2"]);
+    let told = "  in 54.0 s it may take over from a master of lower priority (preempt_delay)\n";
+    assert!(run.out.contains(told), "{}", run.out);
+    assert!(!run.out.contains("nopreempt"), "{}", run.out);
+
+    let router = &mut snapshot.instances[1];
+    router.no_preempt = true;
+    let run = why(snapshot.clone(), &["VI_LONG_NAME_2"]);
+    assert!(run.out.contains("  it leaves that one in place all the same"), "{}", run.out);
+    // One that has left, or is stronger anyhow, is another matter.
+    let router = &mut snapshot.instances[1];
+    router.peer.as_mut().unwrap().priority = 0;
+    let run = why(snapshot, &["VI_LONG_NAME_2"]);
+    assert!(!run.out.contains("nopreempt"), "{}", run.out);
+}

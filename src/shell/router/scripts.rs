@@ -8,7 +8,8 @@
 //! that it sends signals to cannot have become another process's.
 //!
 //! Notices with the same subject run one after the other, in order. Nobody ends a notice script; but after
-//! [`NOTICE_PATIENCE`] the next one waits for it no longer.
+//! [`NOTICE_PATIENCE`] the next one waits for it no longer. Only so many run at one time; the others wait, and where that is
+//! for one that nobody waits for any more, that one is ended after all.
 
 pub(super) mod child;
 
@@ -32,8 +33,10 @@ const GRACE: Duration = Duration::from_secs(2);
 const NOTICE_PATIENCE: Duration = Duration::from_secs(60);
 /// Notice scripts that may wait for one subject; then the oldest is dropped, and said to be.
 const MOST_WAITING: usize = 1024;
-/// Children at one time.
-const MOST_CHILDREN: usize = 256;
+/// Notice scripts at one time. Of a tracked script there is only one.
+const MOST_NOTICES: usize = 256;
+/// After a notice script could not be started for want of memory or processes, the time until it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long a stop waits for notice scripts.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// From SIGTERM to SIGKILL for tracked scripts at a stop: afterwards nobody is left to send it.
@@ -83,11 +86,27 @@ impl Drop for Runner {
 
 /// Starts the thread. `done` is called with each outcome of a tracked script.
 pub(super) fn spawn(done: impl Fn(u64, ScriptOutcome) + Send + 'static) -> io::Result<Runner> {
+    spawn_with(done, Limits { notices: MOST_NOTICES, patience: NOTICE_PATIENCE })
+}
+
+/// What notice scripts may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// So many at one time.
+    notices: usize,
+    /// The next of a subject waits so long.
+    patience: Duration,
+}
+
+fn spawn_with(done: impl Fn(u64, ScriptOutcome) + Send + 'static, limits: Limits) -> io::Result<Runner> {
     let (jobs, inbox) = mpsc::channel();
     let own = jobs.clone();
     thread::Builder::new().name("scripts".to_owned()).spawn(move || {
         let thread = Scripts {
             jobs: own,
+            limits,
+            retry_at: None,
+            hindered: false,
             done: Box::new(done),
             children: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -121,6 +140,8 @@ struct Running {
     term_at: Option<Instant>,
     /// When SIGKILL is due; `None` before SIGTERM, and after SIGKILL.
     kill_at: Option<Instant>,
+    /// A notice script that has to make room for others.
+    ending: bool,
 }
 
 type Waiting = VecDeque<(Vec<String>, Option<RunAs>)>;
@@ -128,6 +149,11 @@ type Waiting = VecDeque<(Vec<String>, Option<RunAs>)>;
 struct Scripts {
     /// For the threads that wait for children.
     jobs: Sender<Job>,
+    limits: Limits,
+    /// When a notice script that could not be started is tried again.
+    retry_at: Option<Instant>,
+    /// One could not be started, and the log says so.
+    hindered: bool,
     done: Box<dyn Fn(u64, ScriptOutcome) + Send>,
     children: BTreeMap<u64, Running>,
     waiting: BTreeMap<String, Waiting>,
@@ -164,7 +190,7 @@ impl Scripts {
 
     fn next_deadline(&self) -> Option<Instant> {
         let children = self.children.values().flat_map(|running| [running.term_at, running.kill_at]).flatten();
-        children.chain(self.stop_at).min()
+        children.chain(self.stop_at).chain(self.retry_at).min()
     }
 
     fn track(&mut self, run: ScriptRun) {
@@ -197,18 +223,81 @@ impl Scripts {
         self.next_notice(&notice.subject);
     }
 
-    /// Starts the next notice of a subject, if none runs.
+    /// Starts the next notice of a subject, if none runs and there is room for one.
     fn next_notice(&mut self, subject: &str) {
         while !self.is_noticing(subject) {
             let Some((command, user)) = self.waiting.get_mut(subject).and_then(VecDeque::pop_front) else {
                 self.waiting.remove(subject);
                 return;
             };
+            if !self.make_room() {
+                self.put_back(subject, command, user);
+                return;
+            }
+            let name = command.first().map_or("", String::as_str);
             let purpose = Purpose::Notice { subject: subject.to_owned() };
-            if let Err(outcome) = self.start(&command, user.as_ref(), purpose, NOTICE_PATIENCE) {
-                warn!("{subject}: notice script {}: {outcome}", command.first().map_or("", String::as_str));
+            match self.start(&command, user.as_ref(), purpose, self.limits.patience) {
+                Ok(()) => self.hindered = false,
+                Err(outcome @ ScriptOutcome::NotTried(_)) => {
+                    if !std::mem::replace(&mut self.hindered, true) {
+                        warn!("{subject}: notice script {name}: {outcome}; trying again until it works");
+                    }
+                    self.retry_at = Some(Instant::now() + RETRY);
+                    self.put_back(subject, command, user);
+                    return;
+                }
+                Err(
+                    outcome @ (ScriptOutcome::Exited(_)
+                    | ScriptOutcome::Killed(_)
+                    | ScriptOutcome::TimedOut
+                    | ScriptOutcome::NotRunnable(_)),
+                ) => warn!("{subject}: notice script {name}: {outcome}"),
             }
         }
+    }
+
+    /// It is the next again.
+    fn put_back(&mut self, subject: &str, command: Vec<String>, user: Option<RunAs>) {
+        self.waiting.entry(subject.to_owned()).or_default().push_front((command, user));
+    }
+
+    /// Starts what waits for room.
+    fn next_notices(&mut self) {
+        let subjects: Vec<String> = self.waiting.keys().cloned().collect();
+        for subject in subjects {
+            self.next_notice(&subject);
+        }
+    }
+
+    /// Whether one more notice script may run. If not, the oldest that nobody waits for any more is ended.
+    fn make_room(&mut self) -> bool {
+        let mut notices: Vec<&mut Running> = self
+            .children
+            .values_mut()
+            .filter(|running| match running.purpose {
+                Purpose::Track { .. } => false,
+                Purpose::Notice { .. } | Purpose::Overtaken => true,
+            })
+            .collect();
+        let most = self.limits.notices;
+        if notices.len() < most {
+            return true;
+        }
+        // One at a time.
+        if notices.iter().any(|running| running.ending) {
+            return false;
+        }
+        let oldest = notices.iter_mut().find(|running| match running.purpose {
+            Purpose::Track { .. } | Purpose::Notice { .. } => false,
+            Purpose::Overtaken => true,
+        });
+        if let Some(oldest) = oldest {
+            warn!("{most} notice scripts are running and others wait: ending the oldest of them");
+            oldest.ending = true;
+            oldest.kill_at = Some(Instant::now() + GRACE);
+            signal(&oldest.child, Signal::SIGTERM);
+        }
+        false
     }
 
     fn is_noticing(&self, subject: &str) -> bool {
@@ -225,9 +314,6 @@ impl Scripts {
         purpose: Purpose,
         patience: Duration,
     ) -> Result<(), ScriptOutcome> {
-        if self.children.len() >= MOST_CHILDREN {
-            return Err(ScriptOutcome::NotTried(format!("{MOST_CHILDREN} scripts are running")));
-        }
         let child = child::start(command, user, self.secure)?;
         self.tickets += 1;
         let ticket = self.tickets;
@@ -237,7 +323,7 @@ impl Scripts {
         })
         .map(|child| {
             let term_at = Some(Instant::now() + patience);
-            self.children.insert(ticket, Running { child, purpose, term_at, kill_at: None });
+            self.children.insert(ticket, Running { child, purpose, term_at, kill_at: None, ending: false });
         })
     }
 
@@ -252,10 +338,11 @@ impl Scripts {
             Purpose::Notice { subject } => self.next_notice(&subject),
             Purpose::Overtaken => {}
         }
+        self.next_notices();
     }
 
     fn keep_deadlines(&mut self, now: Instant) {
-        let mut overtaken = Vec::new();
+        let mut overtaken = false;
         for running in self.children.values_mut() {
             if running.term_at.is_some_and(|at| at <= now) {
                 running.term_at = None;
@@ -269,9 +356,9 @@ impl Scripts {
                     Purpose::Notice { subject } => {
                         warn!(
                             "{subject}: a notice script has been running for {} s; later ones wait for it no longer",
-                            NOTICE_PATIENCE.as_secs()
+                            self.limits.patience.as_secs()
                         );
-                        overtaken.push(subject);
+                        overtaken = true;
                     }
                     Purpose::Overtaken => {}
                 }
@@ -281,8 +368,12 @@ impl Scripts {
                 signal(&running.child, Signal::SIGKILL);
             }
         }
-        for subject in overtaken {
-            self.next_notice(&subject);
+        let again = self.retry_at.is_some_and(|at| at <= now);
+        if again {
+            self.retry_at = None;
+        }
+        if again || overtaken {
+            self.next_notices();
         }
     }
 
@@ -329,7 +420,7 @@ impl Scripts {
         for (subject, commands) in std::mem::take(&mut self.waiting) {
             for (command, user) in commands {
                 let purpose = Purpose::Notice { subject: subject.clone() };
-                if let Err(outcome) = self.start(&command, user.as_ref(), purpose, NOTICE_PATIENCE) {
+                if let Err(outcome) = self.start(&command, user.as_ref(), purpose, self.limits.patience) {
                     warn!("{subject}: notice script {}: {outcome}", command.first().map_or("", String::as_str));
                 }
             }

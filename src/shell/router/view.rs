@@ -47,6 +47,7 @@ fn view(status: InstanceStatus) -> InstanceView {
             ago_secs: ago.as_secs_f64(),
             outranks: status.outranked,
         }),
+        no_preempt: status.no_preempt,
         source: status.source.map(|source| source.to_string()),
         master: status.master.map(|master| master.to_string()),
         addresses: status
@@ -117,6 +118,7 @@ fn track(track: TrackStatus) -> TrackView {
 const fn word(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::Down => "down",
+        DeadlineKind::Preempt => "preempt",
         DeadlineKind::Advert => "advert",
         DeadlineKind::Announce => "announce",
         DeadlineKind::Refresh => "refresh",

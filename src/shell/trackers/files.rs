@@ -302,7 +302,7 @@ fn read(path: &Path) -> (FileContent, bool) {
             (content(&bytes), finished)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => (FileContent::Missing, true),
-        Err(error) => (FileContent::NotANumber(format!("it cannot be read: {error}")), true),
+        Err(error) => (FileContent::Unreadable(error.to_string()), true),
     }
 }
 

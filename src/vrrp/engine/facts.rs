@@ -53,8 +53,10 @@ pub enum Fact {
 pub enum FileContent {
     /// A number.
     Number(i64),
-    /// There is no such file, or it cannot be read.
+    /// There is no such file.
     Missing,
+    /// It is there, and cannot be read for this reason.
+    Unreadable(String),
     /// Its first line, which is no number.
     NotANumber(String),
 }
@@ -77,6 +79,8 @@ pub struct ServiceHealth {
 pub(super) struct Process {
     config: TrackProcess,
     running: Option<u32>,
+    /// The last change was one that ended.
+    fell: bool,
     verdict: Lasting,
 }
 
@@ -86,7 +90,9 @@ impl Process {
         let Some(running) = self.running else { return };
         let few = running < self.config.quorum;
         let many = self.config.quorum_max.is_some_and(|most| running > most);
-        let delay = if few { self.config.terminate_delay } else { self.config.fork_delay };
+        // As in keepalived, what counts is whether a process started or ended: one of too many may have ended.
+        let ended = few || self.fell && !many;
+        let delay = if ended { self.config.terminate_delay } else { self.config.fork_delay };
         self.verdict.see(!few && !many, delay, now);
     }
 
@@ -120,6 +126,9 @@ impl File {
             }
             Some(FileContent::Missing) => {
                 Standing { ok: Some(true), value: Some(0), detail: "is not there; counts as 0".to_owned() }
+            }
+            Some(FileContent::Unreadable(why)) => {
+                Standing { ok: Some(false), value: Some(0), detail: format!("cannot be read ({why}); counts as 0") }
             }
             Some(FileContent::NotANumber(text)) => {
                 let shown: String = text.chars().take(SHOWN).collect();
@@ -227,6 +236,7 @@ impl Router {
                 for process in processes.iter_mut().filter(|process| process.config.name == name) {
                     let what = Watched::Process(name.clone());
                     about.push((what, process.standing()));
+                    process.fell = process.running.is_some_and(|before| running < before);
                     process.running = Some(running);
                     process.look(now);
                 }
@@ -336,7 +346,7 @@ fn merge<R: Reporter>(
 impl Reporter for Process {
     type Definition = TrackProcess;
     fn new(config: TrackProcess) -> Self {
-        Self { config, running: None, verdict: Lasting::default() }
+        Self { config, running: None, fell: false, verdict: Lasting::default() }
     }
     fn redefine(&mut self, config: TrackProcess) {
         self.config = config;

@@ -69,7 +69,7 @@ impl Router {
             if settings != *entry.machine.settings() {
                 entry.machine.handle(Input::Configure(settings), now);
                 changed = before != priority && entry.machine.role() != Role::Initialize;
-                if changed && let Some(untold) = entry.priority_pace.tell(now) {
+                if changed && let Some(untold) = entry.priority_pace.tell(priority.value(), now) {
                     let instance = Arc::clone(&entry.name);
                     let (from, to) = (before.value(), priority.value());
                     let event = Event::PriorityChanged { instance, from, to, because, untold };
@@ -100,7 +100,7 @@ impl Router {
         // The change of state is told first.
         self.drain_one(at, now);
         if let Some(entry) = self.instances.get_mut(at)
-            && let Some(untold) = entry.fault_pace.tell(now)
+            && let Some(untold) = entry.fault_pace.tell((), now)
         {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::Faults { instance, faults, untold }));

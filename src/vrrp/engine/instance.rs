@@ -41,7 +41,7 @@ pub(super) struct Entry {
     pub(super) health: Option<Health>,
     /// What all that it watches did when health was worked out last.
     pub(super) effects: Vec<(Tracked, Effect)>,
-    pub(super) priority_pace: Pace,
+    pub(super) priority_pace: Pace<u8>,
     pub(super) fault_pace: Pace,
     /// The last changes of state, the oldest first.
     pub(super) history: VecDeque<Transition>,

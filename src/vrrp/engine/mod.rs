@@ -47,6 +47,7 @@ mod steering;
 mod sysctls;
 mod tracking;
 mod virtual_links;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -237,7 +238,7 @@ pub struct Router {
     believed: BTreeMap<String, Lasting>,
     /// Checks that were seen well (`true`), failed (`false`), or both, one time or other.
     seen: BTreeSet<(Watched, bool)>,
-    paces: BTreeMap<Watched, Pace>,
+    paces: BTreeMap<Watched, Pace<words::Word>>,
     runs: u64,
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
@@ -301,7 +302,7 @@ impl Router {
         let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
         let scripts = self.scripts.iter().map(|script| script.next_at);
         let reports = self.reports.poll_timeout();
-        let links = self.believed.values().filter_map(Lasting::change_at);
+        let links = self.believed.values().filter_map(Lasting::change_at).chain(self.words_timeout());
         let announcement = self.next_announcement().into_iter().chain(self.next_defence());
         let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
         machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
@@ -445,6 +446,7 @@ impl Router {
         if retry {
             self.reconcile(now);
         }
+        self.tell_last_words(now);
         self.statics_deadline(now);
         self.steering_deadline(now);
         self.defend(now);

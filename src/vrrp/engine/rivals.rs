@@ -125,7 +125,7 @@ impl Router {
         });
         let new = entry.rivals.get_mut(place).filter(|defence| defence.told.is_none() && !advertises);
         let Some(defence) = new else { return };
-        let paced = entry.rival_pace.tell(now);
+        let paced = entry.rival_pace.tell((), now);
         defence.told = Some(paced.is_some());
         if let Some(untold) = paced {
             let (instance, address, mac) = (Arc::clone(&entry.name), place.address, defence.by);

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::{Event, Output, Router, ScriptRun};
+use super::words::Word;
+use super::{Output, Router, ScriptRun};
 use crate::model::{TrackScript, Watched};
 use crate::vrrp::track::{Standing, Verdict};
 
@@ -126,15 +127,7 @@ impl Router {
         let what = Watched::Script(name.clone());
         self.note(&what, &Standing { ok, value: None, detail: String::new() });
         if changed {
-            if let Some(untold) = self.paces.entry(what).or_default().tell(now) {
-                let outcome = outcome.clone();
-                self.outputs.push_back(Output::Event(Event::ScriptChanged {
-                    script: name,
-                    ok: success,
-                    outcome,
-                    untold,
-                }));
-            }
+            self.tell_word(what, Word::Script { ok: success, outcome: outcome.clone() }, now);
             self.settle(now);
         }
     }

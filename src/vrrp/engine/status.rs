@@ -39,6 +39,8 @@ pub struct InstanceStatus {
     pub last_heard: Option<(Heard, Duration)>,
     /// That router would win an election against this one: it has the higher priority, or the same and a higher address.
     pub outranked: bool,
+    /// It leaves a router of lower priority in place (`nopreempt`).
+    pub no_preempt: bool,
     /// The active router, if it is another one.
     pub master: Option<IpAddr>,
     /// Address that its own adverts leave from, where there is one.
@@ -74,6 +76,8 @@ pub struct InstanceStatus {
 pub enum DeadlineKind {
     /// The master counts as gone.
     Down,
+    /// A master of lower priority is left in place until then (`preempt_delay`).
+    Preempt,
     /// The next advert leaves.
     Advert,
     /// The second burst of announcements.
@@ -185,6 +189,7 @@ impl Router {
             group: self.group_status(entry),
             last_heard: entry.last_heard.map(|(heard, at)| (heard, now.saturating_duration_since(at))),
             outranked: entry.last_heard.is_some_and(|(heard, _)| (heard.priority, heard.source) > ours),
+            no_preempt: !settings.election.preempt,
             master,
             source: self.source(entry),
             deadlines: deadlines(entry.machine.state(), now),
@@ -277,7 +282,10 @@ fn deadlines(state: &State, now: Instant) -> Vec<(DeadlineKind, Duration)> {
     let mut all = match state {
         State::Initialize { starts_at } => starts_at.iter().map(|at| (DeadlineKind::Start, *at)).collect(),
         State::Fault => Vec::new(),
-        State::Backup(backup) => vec![(DeadlineKind::Down, backup.down_at)],
+        State::Backup(backup) => {
+            let preempt = backup.preempt_at.filter(|at| *at > now).map(|at| (DeadlineKind::Preempt, at));
+            [(DeadlineKind::Down, backup.down_at)].into_iter().chain(preempt).collect()
+        }
         State::Active(active) => [
             (DeadlineKind::Advert, Some(active.advert_at)),
             (DeadlineKind::Announce, active.second_burst.map(|burst| burst.at)),

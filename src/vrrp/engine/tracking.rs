@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::instance::Entry;
-use super::{Event, Link, Output, Router};
+use super::{Link, Router};
 use crate::model::{Priority, Tracked, Watched};
 use crate::vrrp::track::{self, Effect, Standing};
 
@@ -198,17 +198,6 @@ impl Router {
     /// Every check of its own has succeeded once, so a router that has come back may take over (`wait_for_checks`).
     pub(super) fn has_proven_itself(&self, entry: &Entry) -> bool {
         self.unproven(entry).is_empty()
-    }
-
-    /// Tells a change, unless there were too many.
-    pub(super) fn tell_change(&mut self, what: Watched, standing: &Standing, now: Instant) {
-        if !self.is_watched(&what) {
-            return;
-        }
-        if let Some(untold) = self.paces.entry(what.clone()).or_default().tell(now) {
-            let (ok, detail) = (standing.ok, standing.detail.clone());
-            self.outputs.push_back(Output::Event(Event::TrackerChanged { what, ok, detail, untold }));
-        }
     }
 
     /// Why a priority changed: each thing whose contribution did, with what it adds now.

@@ -131,8 +131,31 @@ fn sums_are_clamped_once_and_owners_ignore_them() {
 fn what_flaps_is_told_ten_times_a_minute() {
     let start = Instant::now();
     let mut pace = Pace::default();
-    let told = (0..600).filter(|n| pace.tell(start + Duration::from_millis(n * 100)).is_some()).count();
+    let told = (0..600).filter(|n| pace.tell((), start + Duration::from_millis(n * 100)).is_some()).count();
     assert_eq!(told, 10);
-    assert_eq!(pace.tell(start + Duration::from_secs(61)), Some(590));
-    assert_eq!(pace.tell(start + Duration::from_secs(61)), Some(0));
+    assert_eq!(pace.tell((), start + Duration::from_secs(61)), Some(590));
+    assert_eq!(pace.tell((), start + Duration::from_secs(61)), Some(0));
+}
+
+#[test]
+fn the_last_word_on_what_flapped_is_the_true_one() {
+    let start = Instant::now();
+    let flapped = |changes: u64| {
+        let mut pace = Pace::default();
+        for n in 0..changes {
+            pace.tell(n % 2 == 0, start + Duration::from_millis(n * 100));
+        }
+        pace
+    };
+    let room = start + Duration::from_secs(60);
+    // Ten were told, the last of them `false`, and one was not: `true`.
+    let mut pace = flapped(11);
+    assert_eq!(pace.held_until(), Some(room));
+    assert_eq!(pace.release(room - Duration::from_millis(1)), None);
+    assert_eq!(pace.release(room), Some(Released { what: true, before: Some(false), untold: 0 }));
+    assert_eq!((pace.held_until(), pace.release(room)), (None, None));
+    assert_eq!(flapped(31).release(room), Some(Released { what: true, before: Some(false), untold: 20 }));
+    // It ended as it was told to be.
+    assert_eq!((flapped(10).held_until(), flapped(30).held_until()), (None, None));
+    assert_eq!(flapped(30).release(room), None);
 }

@@ -146,3 +146,53 @@ fn a_stop_does_not_wait_for_ever() {
     runner.stop(vec![reply]);
     answer.recv_timeout(LONG).unwrap();
 }
+
+/// A thread that lets few notice scripts run at one time, and none for long before the next of its subject starts.
+fn narrow(notices: usize, patience: Duration) -> Runner {
+    spawn_with(|_, _| {}, Limits { notices, patience }).unwrap()
+}
+
+fn says(subject: &str, script: &str) -> Notice {
+    let command = Command { words: shell(script), user: None };
+    Notice { subject: subject.to_owned(), commands: vec![command], user: None }
+}
+
+fn wait_for_lines(file: &std::path::Path, count: usize) {
+    let started = Instant::now();
+    while fs::read_to_string(file).unwrap_or_default().lines().count() < count {
+        assert!(started.elapsed() < LONG, "{:?}", fs::read_to_string(file));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn more_notices_than_may_run_at_one_time_wait_and_none_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let runner = narrow(3, LONG);
+    for n in 0..20 {
+        runner.notify(says(&format!("router {n}"), &format!("sleep 0.1; echo {n} >> {}", log.display())));
+    }
+    wait_for_lines(&log, 20);
+}
+
+#[test]
+fn notices_that_hang_for_ever_do_not_keep_others_from_running() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let runner = narrow(2, Duration::from_millis(100));
+    for n in 0..5 {
+        runner.notify(says(&format!("router {n}"), &format!("echo {n} >> {}; exec sleep 1000", log.display())));
+    }
+    wait_for_lines(&log, 5);
+}
+
+#[test]
+fn tracked_scripts_run_whatever_notices_do() {
+    let (tell, told) = mpsc::channel();
+    let done = move |run, outcome| drop(tell.send((run, outcome)));
+    let runner = spawn_with(done, Limits { notices: 1, patience: LONG }).unwrap();
+    runner.notify(says("a", "exec sleep 1000"));
+    runner.run(run(1, words("true"), LONG));
+    assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::Exited(0)));
+}

@@ -283,6 +283,12 @@ fn processes_have_a_quorum_and_patience() {
     bench.pass(SECOND * 3);
     assert_eq!(bench.roles(), [Role::Fault]);
     assert_eq!(bench.router.poll_timeout(), None);
+    // One of too many ends: that waits for as long as any end does.
+    bench.runs_of("x", 3);
+    bench.pass(Duration::from_millis(1999));
+    assert_eq!(bench.roles(), [Role::Fault]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.roles(), [Role::Backup]);
 }
 
 #[test]
@@ -299,6 +305,11 @@ fn a_files_number() {
             "! file x has no number (\"ten\\u{1b}\\n\"); counts as 0",
         ),
         (FileContent::Number(1_000_000), 254, "! file x holds 1000000"),
+        (
+            FileContent::Unreadable("it is not a file".to_owned()),
+            100,
+            "! file x cannot be read (it is not a file); counts as 0",
+        ),
     ] {
         let fault = content == FileContent::Number(-200);
         let words = bench.holds("x", content);
@@ -724,9 +735,29 @@ fn the_log_of_what_flaps_is_bounded_and_names_the_cause() {
     );
     let words: usize = (0..1000).map(|n| bench.runs_of("x", n % 2).len()).sum();
     assert!(words <= 20, "{words}");
-    bench.pass(SECOND * 61);
-    let words = bench.runs_of("x", 0).join("\n");
+    let words = bench.pass(SECOND * 61).join("\n");
     assert!(words.contains("changes before that were not logged"), "{words}");
+}
+
+#[test]
+fn the_log_ends_with_how_things_are_after_they_flapped() {
+    let what = Watched::Process("x".to_owned());
+    let mut bench = Bench::with(watching(definitions(), vec![tracked(&what, -20, false)]));
+    let told: Vec<_> = (0..31).flat_map(|n| bench.runs_of("x", n % 2)).collect();
+    // It fails in the end, and there is no room to say so yet.
+    assert_eq!(told.last().map(String::as_str), Some("! a: effective priority 80 -> 100: process x is well (+0)"));
+    let mut late = bench.pass(SECOND * 61);
+    late.retain(|word| word.contains("process x"));
+    let left_out = "(and 20 changes before that were not logged)";
+    assert_eq!(
+        late,
+        [
+            format!("! process x fails: 0 run, at least 1 wanted {left_out}"),
+            format!("! a: effective priority 100 -> 80: process x fails (-20) {left_out}"),
+        ]
+    );
+    // Once.
+    assert_eq!(bench.pass(SECOND * 61).join(" ").matches("process x").count(), 0);
 }
 
 #[test]
@@ -759,6 +790,25 @@ fn what_comes_next_and_who_outranks_whom() {
     bench.pass(LONG);
     let kinds: Vec<_> = status(&bench).deadlines.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [DeadlineKind::Advert, DeadlineKind::Announce]);
+}
+
+#[test]
+fn why_a_master_of_lower_priority_is_left_in_place() {
+    let mut delayed = instance("a", 51);
+    delayed.election.preempt_delay = SECOND * 60;
+    let mut bench = Bench::new(vec![delayed]);
+    let status = |bench: &Bench| bench.router.status(bench.now).remove(0);
+    bench.hear(51, 99);
+    assert!(!status(&bench).no_preempt);
+    let preempt = (DeadlineKind::Preempt, SECOND * 60);
+    assert_eq!(status(&bench).deadlines.last(), Some(&preempt));
+    // A master that outranks it ends the wait.
+    bench.hear(51, 101);
+    assert!(!status(&bench).deadlines.contains(&preempt));
+
+    let mut content = instance("a", 51);
+    content.election.preempt = false;
+    assert!(status(&Bench::new(vec![content])).no_preempt);
 }
 
 /// A thing that happens to what is watched.
