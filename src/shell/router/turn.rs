@@ -498,7 +498,7 @@ impl Loop {
         } else {
             info!("{event}");
         }
-        if let Event::StateChanged { instance, from, to, reason } = event {
+        if let Event::StateChanged { instance, from, to, reason, more: _ } = event {
             self.tell(RouterEvent::StateChanged {
                 instance: instance.to_string(),
                 from,

@@ -301,7 +301,8 @@ impl Router {
         let links = self.believed.values().filter_map(Lasting::change_at);
         let announcement = self.next_announcement().into_iter().chain(self.next_defence());
         let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
-        machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
+        let faults = self.instances.iter().filter_map(|entry| entry.fault_news.due());
+        machines.chain(retries).chain(faults).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
     /// Takes an input.
@@ -444,6 +445,7 @@ impl Router {
         }
         self.statics_deadline(now);
         self.steering_deadline(now);
+        self.tell_faults(now);
         self.defend(now);
         self.send_announcements(now);
     }
