@@ -458,7 +458,7 @@ impl Loop {
     fn handed_back(&mut self, done: Done) {
         self.read_monitor();
         let input = match done {
-            Done::LinkFailed { name, error } => Input::LinkFailed { name, error },
+            Done::LinkFailed { name, at, error } => Input::LinkFailed { name, at, error },
             Done::Firewall(outcome) => Input::Firewall(outcome),
         };
         self.router.handle(input, Instant::now());

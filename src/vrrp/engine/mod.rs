@@ -188,6 +188,8 @@ pub enum Input<'a> {
     LinkFailed {
         /// Its name.
         name: String,
+        /// Number of the link that it was to lie on, or its own if it was to be raised: which attempt this is about.
+        at: u32,
         /// Why.
         error: String,
     },
@@ -380,7 +382,7 @@ impl Router {
             Input::Uptime(uptime) => self.uptime = uptime,
             Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
             Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
-            Input::LinkFailed { name, error } => self.link_failed(&name, error, now),
+            Input::LinkFailed { name, at, error } => self.link_failed(&name, at, error, now),
             Input::Firewall(outcome) => self.firewall_done(outcome),
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
             Input::SteeringNews(news) => self.steering_news(&news, now),
