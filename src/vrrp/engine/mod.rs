@@ -339,7 +339,12 @@ impl Router {
             Input::LinkGone { index } => {
                 if let Some(link) = self.links.remove(&index) {
                     if self.names.get(&link.name) == Some(&index) {
-                        self.names.remove(&link.name);
+                        // News from before everything was read may speak of a link of the same name that is there no more.
+                        let other = self.links.values().find(|other| other.name == link.name).map(|other| other.index);
+                        match other {
+                            Some(other) => drop(self.names.insert(link.name, other)),
+                            None => drop(self.names.remove(&link.name)),
+                        }
                     }
                     self.addresses.remove(&index);
                     self.steering_link_gone(index);

@@ -321,6 +321,20 @@ fn what_was_the_hosts_own_is_left_to_it() {
     assert_eq!(without_events(bench.input(Input::Stop)), ["send 51 prio 0", "stopped"]);
 }
 
+/// All links are read while news of an interface that was deleted and made anew have not been: they are told after it.
+#[test]
+fn a_link_keeps_its_name_when_old_news_speak_of_its_predecessor() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(7, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(7, OWN, 24)]));
+    bench.configure(vec![instance("a", 51)], Vec::new(), Vec::new());
+    for news in [Input::Link(link(2, "eth0", false)), Input::LinkGone { index: 2 }, Input::Link(link(7, "eth0", true))]
+    {
+        bench.input(news);
+    }
+    assert_eq!(bench.roles(), [Role::Backup]);
+}
+
 /// Who flushes an interface takes the interface's own address too: that is the trouble to tell, and nothing was put back.
 #[test]
 fn an_address_that_goes_with_the_interfaces_own_is_not_told() {
