@@ -61,8 +61,8 @@ pub(super) enum Job {
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// The link of this name cannot be had.
-    LinkFailed { name: String, error: String },
+    /// The link of this name cannot be had: made on the one with this number, or raised if the number is its own.
+    LinkFailed { name: String, at: u32, error: String },
     /// The packet filter is as it should be, or why not.
     Firewall(Result<(), String>),
     /// Sockets that hear claims were opened, or why not.
@@ -139,12 +139,12 @@ impl Work {
             match job {
                 Job::AddLink(link) => {
                     let outcome = self.requests.add_link(&link);
-                    self.link_outcome(link.name, outcome);
+                    self.link_outcome(link.name, link.base, outcome);
                 }
                 Job::RaiseLink { index, name, settings, group } => {
                     settings.iter().filter_map(|(name, value)| self.settings.write(name, value)).for_each(log);
                     let outcome = self.requests.raise_link(index, group);
-                    self.link_outcome(name, outcome);
+                    self.link_outcome(name, index, outcome);
                 }
                 Job::RemoveLink { index, name } => match self.requests.remove_link(index) {
                     Ok(()) | Err(Refused::Absent) => {}
@@ -170,11 +170,11 @@ impl Work {
         }
     }
 
-    fn link_outcome(&self, name: String, outcome: Result<(), Refused>) {
+    fn link_outcome(&self, name: String, at: u32, outcome: Result<(), Refused>) {
         match outcome {
             // A link that has just gone is told.
             Ok(()) | Err(Refused::Absent) => {}
-            Err(error) => (self.tell)(Done::LinkFailed { name, error: error.to_string() }),
+            Err(error) => (self.tell)(Done::LinkFailed { name, at, error: error.to_string() }),
         }
     }
 }

@@ -458,7 +458,7 @@ impl Loop {
     fn handed_back(&mut self, done: Done) {
         self.read_monitor();
         let input = match done {
-            Done::LinkFailed { name, error } => Input::LinkFailed { name, error },
+            Done::LinkFailed { name, at, error } => Input::LinkFailed { name, at, error },
             Done::Firewall(outcome) => Input::Firewall(outcome),
             Done::Heard(opened) => {
                 let next = self.posts.take(opened, &self.epoll);
@@ -502,7 +502,7 @@ impl Loop {
         } else {
             info!("{event}");
         }
-        if let Event::StateChanged { instance, from, to, reason } = event {
+        if let Event::StateChanged { instance, from, to, reason, more: _ } = event {
             self.tell(RouterEvent::StateChanged {
                 instance: instance.to_string(),
                 from,

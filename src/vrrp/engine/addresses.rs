@@ -264,16 +264,22 @@ impl Router {
                 entry.waiting.insert(address);
                 entry.retry_at = Some(now + ADDRESS_RETRY);
             } else {
-                let instance = Arc::clone(&entry.name);
-                self.outputs.push_back(Output::Event(Event::AddressPutBack { instance, address }));
+                entry.coming_back.insert(address);
             }
         }
         self.settle(now);
     }
 
-    /// The kernel has told an address back: what stood in its way no longer does.
+    /// The kernel has told an address back: what stood in its way no longer does. An address that goes along with the
+    /// interface's own, or with the interface, comes back in vain; the fault that follows is the news then, not the address.
     pub(super) fn confirmed(&mut self, address: &HostAddress) {
         self.static_confirmed(address);
+        for entry in &mut self.instances {
+            if entry.coming_back.remove(address) {
+                let (instance, address) = (Arc::clone(&entry.name), *address);
+                self.outputs.push_back(Output::Event(Event::AddressPutBack { instance, address }));
+            }
+        }
         for entry in self.instances.iter_mut().filter(|entry| entry.retry_at.is_none()) {
             if entry.added.contains(address) {
                 entry.address_problem = None;

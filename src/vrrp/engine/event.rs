@@ -25,6 +25,8 @@ pub enum Event {
         to: Role,
         /// Why.
         reason: Reason,
+        /// Faults that there are beside the one that is the reason.
+        more: Vec<Fault>,
     },
     /// A sync group changed its state.
     GroupChanged {
@@ -153,7 +155,7 @@ pub enum Event {
         /// Changes before this one that were not told, because there were so many.
         untold: u64,
     },
-    /// A router that cannot run has several faults, or others than before.
+    /// A router that cannot run has other faults by now than those that were told, and keeps them.
     Faults {
         /// Virtual router.
         instance: Arc<str>,
@@ -309,7 +311,10 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StateChanged { instance, from, to, reason } => write!(f, "{instance}: {from} -> {to}: {reason}"),
+            Self::StateChanged { instance, from, to, reason, more } => {
+                write!(f, "{instance}: {from} -> {to}: {reason}")?;
+                more.iter().try_for_each(|fault| write!(f, "; {fault}"))
+            }
             Self::GroupChanged { group, to } => write!(f, "sync group {group} is {to}"),
             Self::PriorityChanged { instance, from, to, because, untold } => {
                 write!(f, "{instance}: effective priority {from} -> {to}")?;
@@ -376,7 +381,7 @@ impl fmt::Display for Event {
                 left_out(f, *untold)
             }
             Self::Faults { instance, faults, untold } => {
-                write!(f, "{instance}: cannot run: ")?;
+                write!(f, "{instance}: still cannot run: ")?;
                 for (number, fault) in faults.iter().enumerate() {
                     if number > 0 {
                         f.write_str("; ")?;

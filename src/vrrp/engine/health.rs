@@ -1,13 +1,20 @@
 //! Whether a virtual router may run, worked out from scratch each time a fact changes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::instance::settings;
 use super::{Event, Output, Router};
 use crate::model::Watched;
 use crate::vrrp::machine::{Input, Role, Settings};
 use crate::vrrp::reason::Fault;
+use crate::vrrp::track::Pace;
+
+/// How long the faults of a router that cannot run stay the same before they are told anew. An interface that is deleted and
+/// made again, or a network that is restarted, goes through several faults on its way, and takes a second or two for it.
+const SETTLED: Duration = Duration::from_secs(3);
+/// Faults that go on changing are told after this time all the same.
+const CHANGING: Duration = Duration::from_secs(15);
 
 /// Whether a virtual router may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +35,43 @@ impl Health {
             Self::Wait(_) => Input::Wait,
             Self::Fail(faults) => faults.first().map_or(Input::Ready, |fault| Input::Fail(fault.clone())),
         }
+    }
+
+    /// Why it cannot run, if it cannot.
+    pub(super) fn faults(&self) -> &[Fault] {
+        match self {
+            Self::Ready | Self::Wait(_) => &[],
+            Self::Fail(faults) => faults,
+        }
+    }
+}
+
+/// What people know of the faults of a router that cannot run. The change of state tells those that it began with.
+#[derive(Debug, Default)]
+pub(super) struct FaultNews {
+    /// The faults that were told last.
+    told: Vec<Fault>,
+    /// Since when there are others than those, and when they are told.
+    pending: Option<(Instant, Instant)>,
+    pace: Pace,
+}
+
+impl FaultNews {
+    /// These were told; what was to be told before them is of no interest any more.
+    pub(super) fn tell(&mut self, faults: &[Fault]) {
+        self.told = faults.to_vec();
+        self.pending = None;
+    }
+
+    /// These are the faults from now on.
+    fn change(&mut self, faults: &[Fault], now: Instant) {
+        let since = self.pending.map_or(now, |(since, _)| since);
+        self.pending = (self.told != faults).then(|| (since, (now + SETTLED).min(since + CHANGING)));
+    }
+
+    /// When faults are to be told.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.pending.map(|(_, due)| due)
     }
 }
 
@@ -83,27 +127,31 @@ impl Router {
         }
     }
 
-    /// Hands the machine what is new to it. That there are other faults than those that were told is told, too.
+    /// Hands the machine what is new to it.
     fn take_health(&mut self, at: usize, health: Health, now: Instant) {
         let Some(entry) = self.instances.get_mut(at) else { return };
-        let before = entry.health.replace(health.clone());
-        if before.as_ref() == Some(&health) {
+        if entry.health.as_ref() == Some(&health) {
             return;
         }
-        let was_fault = entry.machine.role() == Role::Fault;
-        entry.machine.handle(health.input(), now);
-        let Health::Fail(faults) = health else { return };
-        // One fault that is new is the reason of the change of state, and is told with it.
-        if !was_fault && faults.len() < 2 {
-            return;
+        let input = health.input();
+        if entry.machine.role() == Role::Fault {
+            entry.fault_news.change(health.faults(), now);
         }
-        // The change of state is told first.
-        self.drain_one(at, now);
-        if let Some(entry) = self.instances.get_mut(at)
-            && let Some(untold) = entry.fault_pace.tell((), now)
-        {
-            let instance = Arc::clone(&entry.name);
-            self.outputs.push_back(Output::Event(Event::Faults { instance, faults, untold }));
+        entry.health = Some(health);
+        entry.machine.handle(input, now);
+    }
+
+    /// Tells the faults that have lasted.
+    pub(super) fn tell_faults(&mut self, now: Instant) {
+        for entry in self.instances.iter_mut().filter(|entry| entry.fault_news.due().is_some_and(|due| due <= now)) {
+            let faults = entry.faults().to_vec();
+            entry.fault_news.tell(&faults);
+            if !faults.is_empty()
+                && let Some(untold) = entry.fault_news.pace.tell((), now)
+            {
+                let instance = Arc::clone(&entry.name);
+                self.outputs.push_back(Output::Event(Event::Faults { instance, faults, untold }));
+            }
         }
     }
 }

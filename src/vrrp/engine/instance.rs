@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::health::Health;
+use super::health::{FaultNews, Health};
 use super::rivals::Defence;
 use super::{Event, HostAddress, Output, Router};
 use crate::model::{Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
-use crate::vrrp::reason::Reason;
+use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
 use crate::vrrp::track::{Effect, Pace};
 use crate::wire::vrrp;
@@ -42,7 +42,7 @@ pub(super) struct Entry {
     /// What all that it watches did when health was worked out last.
     pub(super) effects: Vec<(Tracked, Effect)>,
     pub(super) priority_pace: Pace<u8>,
-    pub(super) fault_pace: Pace,
+    pub(super) fault_news: FaultNews,
     /// The last changes of state, the oldest first.
     pub(super) history: VecDeque<Transition>,
     /// Addresses that adverts carry: those of its family, as many as fit.
@@ -56,6 +56,8 @@ pub(super) struct Entry {
     pub(super) waiting: BTreeSet<HostAddress>,
     /// When each address was last put back after somebody removed it.
     pub(super) put_back: BTreeMap<HostAddress, Instant>,
+    /// Addresses that are being put back; it is told when the kernel has told them back.
+    pub(super) coming_back: BTreeSet<HostAddress>,
     pub(super) address_problem: Option<String>,
     /// Problems with addresses that were told since the last time that one came on.
     pub(super) told: BTreeSet<String>,
@@ -95,7 +97,7 @@ impl Entry {
             health: None,
             effects: Vec::new(),
             priority_pace: Pace::default(),
-            fault_pace: Pace::default(),
+            fault_news: FaultNews::default(),
             history: VecDeque::new(),
             advertised: Vec::new(),
             inherits: false,
@@ -103,6 +105,7 @@ impl Entry {
             retry_at: None,
             waiting: BTreeSet::new(),
             put_back: BTreeMap::new(),
+            coming_back: BTreeSet::new(),
             address_problem: None,
             told: BTreeSet::new(),
             send_problem: None,
@@ -143,6 +146,11 @@ impl Entry {
             .filter(|address| address.is_ipv6() == (config.id.family == Family::V6))
             .take(vrrp::max_addresses(config.id.family))
             .collect();
+    }
+
+    /// Why it cannot run, if it cannot.
+    pub(super) fn faults(&self) -> &[Fault] {
+        self.health.as_ref().map_or(&[], Health::faults)
     }
 
     /// Every address that moves with it.
@@ -224,12 +232,16 @@ impl Router {
             entry.address_problem = None;
             entry.retry_at = None;
             entry.told.clear();
+            entry.coming_back.clear();
             // Whoever has the addresses now has them by right.
             entry.rivals.clear();
         }
         if matches!(to, Role::Active | Role::Fault) {
             entry.inherits = false;
         }
+        let faults = if to == Role::Fault { entry.faults().to_vec() } else { Vec::new() };
+        entry.fault_news.tell(&faults);
+        let more = faults.into_iter().skip(1).collect();
         let instance = Arc::clone(&entry.name);
         let group = entry.group;
         if from == Role::Fault {
@@ -241,7 +253,7 @@ impl Router {
         {
             group.left = Some(instance.to_string());
         }
-        self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason }));
+        self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason, more }));
         self.notify_state(at, to);
     }
 }

@@ -192,6 +192,8 @@ pub enum Input<'a> {
     LinkFailed {
         /// Its name.
         name: String,
+        /// Number of the link that it was to lie on, or its own if it was to be raised: which attempt this is about.
+        at: u32,
         /// Why.
         error: String,
     },
@@ -305,7 +307,8 @@ impl Router {
         let links = self.believed.values().filter_map(Lasting::change_at).chain(self.words_timeout());
         let announcement = self.next_announcement().into_iter().chain(self.next_defence());
         let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
-        machines.chain(retries).chain(scripts).chain(reports).chain(links).chain(announcement).min()
+        let faults = self.instances.iter().filter_map(|entry| entry.fault_news.due());
+        machines.chain(retries).chain(faults).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
     /// Takes an input.
@@ -340,7 +343,12 @@ impl Router {
             Input::LinkGone { index } => {
                 if let Some(link) = self.links.remove(&index) {
                     if self.names.get(&link.name) == Some(&index) {
-                        self.names.remove(&link.name);
+                        // News from before everything was read may speak of a link of the same name that is there no more.
+                        let other = self.links.values().find(|other| other.name == link.name).map(|other| other.index);
+                        match other {
+                            Some(other) => drop(self.names.insert(link.name, other)),
+                            None => drop(self.names.remove(&link.name)),
+                        }
                     }
                     self.addresses.remove(&index);
                     self.steering_link_gone(index);
@@ -383,7 +391,7 @@ impl Router {
             Input::Uptime(uptime) => self.uptime = uptime,
             Input::Forwarding { index, on: true } => drop(self.forwarding.insert(index)),
             Input::Forwarding { index, on: false } => drop(self.forwarding.remove(&index)),
-            Input::LinkFailed { name, error } => self.link_failed(&name, error, now),
+            Input::LinkFailed { name, at, error } => self.link_failed(&name, at, error, now),
             Input::Firewall(outcome) => self.firewall_done(outcome),
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
             Input::SteeringNews(news) => self.steering_news(&news, now),
@@ -449,6 +457,7 @@ impl Router {
         self.tell_last_words(now);
         self.statics_deadline(now);
         self.steering_deadline(now);
+        self.tell_faults(now);
         self.defend(now);
         self.send_announcements(now);
     }

@@ -410,8 +410,11 @@ impl Router {
             }
         }
         held.dressed = Some(dress);
-        // The kernel tells when it is on; of one that is on already it tells nothing.
+        // The kernel tells when it is on. Of one that is on already it tells nothing, so nobody would look again.
         held.asked = !link.enabled;
+        if link.enabled {
+            held.problem = None;
+        }
         self.outputs.push_back(Output::RaiseLink {
             index: link.index,
             name: link.name.clone(),
@@ -458,16 +461,19 @@ impl Router {
             .collect()
     }
 
-    /// The kernel refused to make or to raise a link.
-    pub(super) fn link_failed(&mut self, name: &str, error: String, now: Instant) {
+    /// The kernel refused to make or to raise a link. The answer may come late: the base is gone and another of its name is
+    /// there by then, and the link has been asked for anew.
+    pub(super) fn link_failed(&mut self, name: &str, at: u32, error: String, now: Instant) {
         let Some((key, _)) = self.virtual_links.iter().find(|(_, held)| held.name == *name) else { return };
         let key = key.clone();
         // Its base has gone meanwhile: that is a fault of its own, told and handled as such.
         let Some(wish) = self.wishes().into_iter().find(|wish| wish.key == key) else { return };
-        if let Some(held) = self.virtual_links.get_mut(&key) {
-            held.asked = false;
-            held.dressed = None;
+        let Some(held) = self.virtual_links.get_mut(&key) else { return };
+        if at != wish.base.0 && held.index != Some(at) {
+            return;
         }
+        held.asked = false;
+        held.dressed = None;
         self.link_trouble(&key, &wish.instance, error, now);
         self.settle(now);
     }

@@ -9,6 +9,9 @@ use super::super::netlink::{Change, SteeringMonitor};
 use super::{Loop, NEWS_A_TURN, RETRY, STEERING};
 use crate::vrrp::engine::{Input, SteeringWatch};
 
+/// More news than fit into the kernel's buffer.
+const STALE_NEWS: usize = 16_384;
+
 impl Loop {
     /// Reads news of links and addresses; what is left is there in the next turn.
     pub(super) fn read_monitor(&mut self) {
@@ -31,6 +34,12 @@ impl Loop {
                 }
                 Err(error) => {
                     warn!("news of links and addresses were lost ({error}); reading all of them anew");
+                    // What is left is older than what was lost: it must not be taken for news once all has been read.
+                    for _ in 0..STALE_NEWS {
+                        if let Ok(None) = self.monitor.read(&mut self.buffer) {
+                            break;
+                        }
+                    }
                     self.resync();
                     return;
                 }

@@ -321,19 +321,46 @@ fn what_was_the_hosts_own_is_left_to_it() {
     assert_eq!(without_events(bench.input(Input::Stop)), ["send 51 prio 0", "stopped"]);
 }
 
+/// All links are read while news of an interface that was deleted and made anew have not been: they are told after it.
+#[test]
+fn a_link_keeps_its_name_when_old_news_speak_of_its_predecessor() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(7, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(7, OWN, 24)]));
+    bench.configure(vec![instance("a", 51)], Vec::new(), Vec::new());
+    for news in [Input::Link(link(2, "eth0", false)), Input::LinkGone { index: 2 }, Input::Link(link(7, "eth0", true))]
+    {
+        bench.input(news);
+    }
+    assert_eq!(bench.roles(), [Role::Backup]);
+}
+
+/// Who flushes an interface takes the interface's own address too: that is the trouble to tell, and nothing was put back.
+#[test]
+fn an_address_that_goes_with_the_interfaces_own_is_not_told() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.pass(LONG);
+    // The second is in the same message from the kernel: nothing is done in between.
+    bench.router.handle(Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, 51), 32)), bench.now);
+    let words = bench.input(Input::AddressGone(host(2, OWN, 24)));
+    let told: Vec<_> = words.iter().filter(|word| word.starts_with('!')).collect();
+    assert_eq!(told, ["! a: MASTER -> FAULT: interface eth0 has no IPv4 address of its own to send adverts from"]);
+}
+
 #[test]
 fn an_address_removed_by_hand_is_put_back_without_giving_up() {
     let mut bench = Bench::new(vec![instance("a", 51)]);
     bench.pass(LONG);
     let gone = || Input::AddressGone(host(2, Ipv4Addr::new(10, 0, 0, 51), 32));
     let words = bench.input(gone());
+    // Told when the kernel has told it back.
     assert_eq!(
         words,
         [
-            "! a: somebody removed 10.0.0.51/32 while we are master; it was put back",
             "add 10.0.0.51",
             "arp 10.0.0.51",
-            "arp 10.0.0.51"
+            "arp 10.0.0.51",
+            "! a: somebody removed 10.0.0.51/32 while we are master; it was put back",
         ]
     );
     assert_eq!(bench.roles(), [Role::Active]);

@@ -570,7 +570,7 @@ fn links_that_something_stands_on() {
 }
 
 #[test]
-fn all_faults_are_known_and_each_change_is_one_line() {
+fn all_faults_are_known_and_those_that_last_are_one_line() {
     let mut config = definitions();
     config.instances = vec![Instance {
         tracks: vec![
@@ -596,9 +596,15 @@ fn all_faults_are_known_and_each_change_is_one_line() {
     assert_eq!(bench.faults(0), faults);
     let words = bench.checked("x", true);
     faults.remove(1);
-    let told = ["! check x is well: it was looked at".to_owned(), format!("! a: cannot run: {}", faults.join("; "))];
-    assert_eq!(words, told);
+    assert_eq!(words, ["! check x is well: it was looked at"]);
     assert_eq!(bench.faults(0), faults);
+    assert_eq!(without_work(bench.pass(SECOND * 2)), Vec::<String>::new());
+    assert_eq!(without_work(bench.pass(SECOND)), [format!("! a: still cannot run: {}", faults.join("; "))]);
+    // One that comes and goes again at once is no news.
+    bench.input(Input::Link(link(3, "eth1", true)));
+    assert_eq!(bench.faults(0).len(), 3);
+    bench.input(Input::LinkGone { index: 3 });
+    assert_eq!(without_work(bench.pass(SECOND * 10)), Vec::<String>::new());
     // The last one to go is the end of it.
     bench.runs_of("x", 1);
     bench.pass(SECOND);
@@ -610,18 +616,51 @@ fn all_faults_are_known_and_each_change_is_one_line() {
 }
 
 #[test]
-fn the_change_of_state_is_told_before_all_the_faults() {
+fn the_change_of_state_tells_all_the_faults() {
     let mut bench = Bench::bare();
     let tracks = vec![watched(Watched::Interface("eth1".to_owned()), 0)];
     let words = bench.configure(vec![Instance { tracks, ..instance("a", 51) }], vec![], vec![]);
     let missing = "interface eth0 does not exist; waiting for it to appear";
-    assert_eq!(
-        words,
-        [
-            format!("! a: INIT -> FAULT: {missing}"),
-            format!("! a: cannot run: {missing}; tracked interface eth1 does not exist"),
-        ]
-    );
+    assert_eq!(words, [format!("! a: INIT -> FAULT: {missing}; tracked interface eth1 does not exist")]);
+    assert_eq!(bench.pass(SECOND * 60), Vec::<String>::new());
+}
+
+/// An interface that is deleted and made anew goes through several faults: what is told is that it went, that it is gone for
+/// longer, and that all is well.
+#[test]
+fn faults_on_the_way_to_another_are_not_told() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    let words = without_work(bench.input(Input::Link(link(2, "eth0", false))));
+    assert_eq!(words, ["! a: BACKUP -> FAULT: interface eth0 is down or has no carrier"]);
+    assert_eq!(without_work(bench.input(Input::LinkGone { index: 2 })), Vec::<String>::new());
+    let gone = "! a: still cannot run: interface eth0 does not exist; waiting for it to appear";
+    assert_eq!(without_work(bench.pass(SECOND * 60)), [gone]);
+    assert_eq!(without_work(bench.input(Input::Link(link(3, "eth0", false)))), Vec::<String>::new());
+    bench.pass(SECOND);
+    assert_eq!(without_work(bench.input(Input::Link(link(3, "eth0", true)))), Vec::<String>::new());
+    bench.pass(SECOND);
+    let words = without_work(bench.input(Input::Address(host(3, OWN, 24))));
+    assert_eq!(words, ["! a: FAULT -> BACKUP: what had failed is well again, listening for a master"]);
+}
+
+/// Faults that change all the time are told all the same, now and then.
+#[test]
+fn faults_that_never_settle_are_told() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.input(Input::Link(link(2, "eth0", false)));
+    let mut told = Vec::new();
+    for round in 0..20 {
+        match round % 2 {
+            0 => bench.input(Input::LinkGone { index: 2 }),
+            _ => bench.input(Input::Link(link(2, "eth0", true))),
+        };
+        told.extend(without_work(bench.pass(SECOND * 2)));
+    }
+    assert!((1..=3).contains(&told.len()), "{told:#?}");
+}
+
+fn without_work(words: Vec<String>) -> Vec<String> {
+    words.into_iter().filter(|word| word.starts_with('!')).collect()
 }
 
 #[test]

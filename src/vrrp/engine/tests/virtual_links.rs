@@ -10,7 +10,7 @@ impl Bench {
         let index = self.router.links.keys().max().map_or(10, |last| (*last).max(9) + 1);
         let word = format!("add link {} on {}", new.name, new.base);
         if self.refuses {
-            self.router.handle(Input::LinkFailed { name: new.name, error: "no".to_owned() }, self.now);
+            self.router.handle(Input::LinkFailed { name: new.name, at: new.base, error: "no".to_owned() }, self.now);
             return word;
         }
         let upon = Some(Upon { base: new.base, kind: new.kind });
@@ -300,7 +300,9 @@ fn with_its_base_it_goes_and_comes() {
     while let Some(output) = bench.router.poll_output() {
         // The base is gone by the time that the kernel is asked.
         if let Output::AddLink(link) = output {
-            bench.router.handle(Input::LinkFailed { name: link.name, error: "no".to_owned() }, bench.now);
+            bench
+                .router
+                .handle(Input::LinkFailed { name: link.name, at: link.base, error: "no".to_owned() }, bench.now);
         } else if let Output::Event(event) = output {
             words.push(event.to_string());
         }
@@ -312,6 +314,25 @@ fn with_its_base_it_goes_and_comes() {
     assert!(words.contains(&"add link vrrp.51 on 4".to_owned()), "{words:?}");
     let told: Vec<_> = words.iter().filter(|word| word.contains("->")).collect();
     assert_eq!(told, ["! a: FAULT -> BACKUP: what had failed is well again, listening for a master"]);
+}
+
+/// An attempt on a base that is gone fails after the link has been asked for on the base's successor.
+#[test]
+fn an_answer_that_comes_late_is_nobodys() {
+    let (mut bench, _) = started(with_vmac(51, Vmac::default()));
+    let late = Input::LinkFailed { name: "vrrp.51".to_owned(), at: 99, error: "no such device".to_owned() };
+    assert_eq!(bench.input(late), Vec::<String>::new());
+    assert_eq!(bench.roles(), [Role::Backup]);
+}
+
+/// It is on, whoever switched it on: the second attempt changes nothing that the kernel would tell, and the router runs.
+#[test]
+fn a_failure_with_a_link_that_is_on_is_over_with_the_next_attempt() {
+    let (mut bench, _) = started(with_vmac(51, Vmac::default()));
+    bench.input(Input::LinkFailed { name: "vrrp.51".to_owned(), at: 10, error: "busy".to_owned() });
+    assert_eq!(bench.roles(), [Role::Fault]);
+    let words = bench.pass(Duration::from_secs(1));
+    assert_eq!(words, ["raise vrrp.51", "! a: FAULT -> BACKUP: what had failed is well again, listening for a master"]);
 }
 
 #[test]
