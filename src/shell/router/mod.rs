@@ -23,6 +23,7 @@
 //! Each source gets so much of a turn and no more: a flood of packets, news, facts or questions delays a deadline by the
 //! time that a few dozen of them take.
 //!
+//! Packets that no router here can believe come in on other sockets than adverts do, and are read now and then (`sockets`).
 //! Who else claims a virtual address is heard on sockets of their own (`claims`), which the hands open.
 //!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
@@ -36,6 +37,7 @@ mod lateness;
 mod links;
 mod netlink;
 mod nftables;
+mod program;
 mod scripts;
 mod sockets;
 mod turn;

@@ -1,28 +1,39 @@
 //! Raw sockets for adverts and packet sockets for announcements.
 //!
-//! A channel (an interface; or nothing, for routers that name none) has *ears*, which are one raw socket for each family and
+//! A channel (an interface; or nothing, for routers that name none) has *ears*, which are two raw sockets for each family and
 //! protocol, and *voices*, one for each family. Ears are bound to their device and join its groups by its number; they hear
 //! no group that another process joined (`IP_MULTICAST_ALL` off). Voices write whole packets, IP header and all, and hear
 //! nothing: their protocol is 255, of which nothing ever comes. So a checksum of IPv6 is checked by us and counted when it is
 //! wrong, where a socket that writes its headers would have the kernel drop such packets in silence; and no socket hears
 //! itself (`IP_MULTICAST_LOOP` is off too).
 //!
+//! Of two ears one takes the packets that may be believed, and the other the rest, which is only counted and complained of:
+//! the kernel tells them apart (`filter`). Garbage can fill the buffer of the second, which is small, and never that of the
+//! first. Whatever comes, the second rests after it was read, so that the loop has little to do with it. What overflows there
+//! is counted by the kernel, and told.
+//!
 //! All of them are opened as soon as a configuration names the interface, so that nothing has to be opened at the moment of
 //! a takeover.
+
+mod filter;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::io::{self, IoSliceMut, Read};
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bind, recvmsg, setsockopt, sockopt};
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
+use tracing::warn;
+
+use filter::Part;
 
 use crate::model::Family;
 use crate::vrrp::engine::Listener;
@@ -33,12 +44,24 @@ use crate::wire::ipv4::{PROTOCOL_AH, PROTOCOL_VRRP};
 /// `IPPROTO_RAW`.
 const PROTOCOL_RAW: u8 = 255;
 
+/// Between two readings of a socket for packets that cannot be believed.
+const REST: Duration = Duration::from_millis(50);
+/// Packets that are read in one such reading.
+const PACKETS_OF_THE_REST: usize = 64;
+/// Bytes of such packets that may wait, the kernel's own costs included: some dozens.
+const BUFFER_OF_THE_REST: usize = 32 * 1024;
+
 /// A socket that listens.
 #[derive(Debug)]
 struct Ear {
     listener: Listener,
+    part: Part,
     socket: Socket,
     groups: BTreeSet<IpAddr>,
+    /// It has been read, and is not to be for a while.
+    rests: bool,
+    /// Packets that the kernel dropped because the buffer was full, as it counts them.
+    overflow: u32,
 }
 
 /// What speaks on a channel.
@@ -54,6 +77,7 @@ pub(super) struct Sockets {
     /// By a number of ours, never used twice: epoll may still tell of one that is closed.
     ears: BTreeMap<u32, Ear>,
     last_ear: u32,
+    wake_at: Option<Instant>,
     voices: BTreeMap<(u32, Family), Voice>,
     /// By the interface's number.
     frames: BTreeMap<u32, Socket>,
@@ -138,15 +162,54 @@ impl Sockets {
         {
             slot.insert(open_frames(listener.index, links)?);
         }
-        if let Some(ear) = self.ears.values_mut().find(|ear| ear.serves(listener)) {
-            return ear.adapt(listener);
+        // Adverts first: no packet that may be believed is to be heard nowhere.
+        for part in [Part::Adverts, Part::Rest] {
+            if let Some(ear) = self.ears.values_mut().find(|ear| ear.part == part && ear.serves(listener)) {
+                ear.adapt(listener)?;
+                continue;
+            }
+            let mut ear = Ear::open(listener, part)?;
+            ear.adapt(listener)?;
+            self.last_ear += 1;
+            epoll.add(&ear.socket, EpollEvent::new(ear.armed(), token + u64::from(self.last_ear)))?;
+            self.ears.insert(self.last_ear, ear);
         }
-        let mut ear = Ear::open(listener)?;
-        ear.adapt(listener)?;
-        self.last_ear += 1;
-        epoll.add(&ear.socket, EpollEvent::new(EpollFlags::EPOLLIN, token + u64::from(self.last_ear)))?;
-        self.ears.insert(self.last_ear, ear);
         Ok(())
+    }
+
+    /// How many packets of a socket may be read now, of so many that are wanted at most. One for packets that cannot be
+    /// believed rests afterwards.
+    pub(super) fn share(&mut self, ear: u32, wanted: usize, now: Instant) -> usize {
+        match self.ears.get_mut(&ear) {
+            None => 0,
+            Some(ear) => match ear.part {
+                Part::Adverts => wanted,
+                Part::Rest => {
+                    ear.rests = true;
+                    self.wake_at = self.wake_at.or(Some(now + REST));
+                    wanted.min(PACKETS_OF_THE_REST)
+                }
+            },
+        }
+    }
+
+    /// When [`wake`](Self::wake) has something to do.
+    pub(super) const fn wakes_at(&self) -> Option<Instant> {
+        self.wake_at
+    }
+
+    /// Listens again on those that have rested.
+    pub(super) fn wake(&mut self, epoll: &Epoll, token: u64, now: Instant) {
+        if self.wake_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.wake_at = None;
+        for (number, ear) in self.ears.iter_mut().filter(|(_, ear)| ear.rests) {
+            ear.rests = false;
+            let mut event = EpollEvent::new(ear.armed(), token + u64::from(*number));
+            // It is in there: nothing else can be wrong with it.
+            let _ = epoll.modify(&ear.socket, &mut event);
+        }
     }
 
     /// Sends a packet whose IP header is ready.
@@ -185,19 +248,18 @@ impl Sockets {
     /// Reads one packet, and tells it with the interface that its socket is bound to; `None` if there is none. One that
     /// is not whole, or holds something else than an advert, is told as such.
     pub(super) fn receive<'a>(
-        &self,
+        &mut self,
         ear: u32,
         buffer: &'a mut [u8],
     ) -> io::Result<Option<(u32, Result<Received<'a>, Malformed>)>> {
-        let ear = self.ears.get(&ear).ok_or_else(not_open)?;
-        let received = match ear.listener.family {
-            Family::V4 => (&ear.socket).read(buffer).map(|len| Received::ipv4(buffer.get(..len).unwrap_or_default())),
-            Family::V6 => receive_v6(&ear.socket, buffer).map_err(io::Error::from),
-        };
-        match received {
-            Ok(received) => Ok(Some((ear.listener.index, received))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
+        let ear = self.ears.get_mut(&ear).ok_or_else(not_open)?;
+        match receive(&ear.socket, ear.listener.family, buffer) {
+            Ok((received, overflow)) => {
+                ear.overflowed(overflow);
+                Ok(Some((ear.listener.index, received)))
+            }
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(errno.into()),
         }
     }
 }
@@ -222,34 +284,45 @@ fn open_voice(listener: &Listener) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What is behind an IPv6 header, and what the header said (RFC 3542 sections 6.1 and 6.3).
-fn receive_v6<'a>(socket: &Socket, buffer: &'a mut [u8]) -> Result<Result<Received<'a>, Malformed>, Errno> {
-    let mut beside = cmsg_space!(libc::in6_pktinfo, libc::c_int);
+/// A packet, and how many the kernel dropped before it because the buffer was full, if any. Behind an IPv6 header, and what
+/// the header said (RFC 3542 sections 6.1 and 6.3).
+fn receive<'a>(
+    socket: &Socket,
+    family: Family,
+    buffer: &'a mut [u8],
+) -> Result<(Result<Received<'a>, Malformed>, u32), Errno> {
+    let mut beside = cmsg_space!(libc::in6_pktinfo, libc::c_int, u32);
     let mut destination = None;
     let mut hop_limit = None;
+    let mut overflow = 0;
     let (source, len) = {
         let mut pieces = [IoSliceMut::new(buffer)];
+        // The sender of an IPv4 packet is not one of these, and is in the packet.
         let message = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut pieces, Some(&mut beside), MsgFlags::empty())?;
         for told in message.cmsgs()? {
             if let ControlMessageOwned::Ipv6PacketInfo(info) = told {
                 destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
             } else if let ControlMessageOwned::Ipv6HopLimit(limit) = told {
                 hop_limit = u8::try_from(limit).ok();
+            } else if let ControlMessageOwned::RxqOvfl(count) = told {
+                overflow = count;
             }
         }
         (message.address.map(|address| address.ip()), message.bytes)
     };
-    let payload = buffer.get(..len).unwrap_or_default();
-    Ok(match (source, destination, hop_limit) {
-        (Some(source), Some(destination), Some(hop_limit)) => {
-            Ok(Received::ipv6(source, destination, hop_limit, payload))
+    let bytes = buffer.get(..len).unwrap_or_default();
+    let received = match (family, source, destination, hop_limit) {
+        (Family::V4, ..) => Received::ipv4(bytes),
+        (Family::V6, Some(source), Some(destination), Some(hop_limit)) => {
+            Ok(Received::ipv6(source, destination, hop_limit, bytes))
         }
-        _ => Err(Malformed::Truncated),
-    })
+        (Family::V6, ..) => Err(Malformed::Truncated),
+    };
+    Ok((received, overflow))
 }
 
 impl Ear {
-    fn open(listener: &Listener) -> io::Result<Self> {
+    fn open(listener: &Listener, part: Part) -> io::Result<Self> {
         let protocol = if listener.header { PROTOCOL_AH } else { PROTOCOL_VRRP };
         let socket = open_raw(listener.family, protocol, &listener.interface)?;
         match listener.family {
@@ -261,7 +334,41 @@ impl Ear {
                 let _ = socket.set_multicast_all_v6(false);
             }
         }
-        Ok(Self { listener: listener.clone(), socket, groups: BTreeSet::new() })
+        attach(&socket, part, listener)?;
+        // Nothing depends on it but what is told.
+        let _ = setsockopt(&socket, sockopt::RxqOvfl, &1);
+        if part == Part::Rest {
+            socket.set_recv_buffer_size(BUFFER_OF_THE_REST)?;
+        }
+        let listener = listener.clone();
+        Ok(Self { listener, part, socket, groups: BTreeSet::new(), rests: false, overflow: 0 })
+    }
+
+    /// One that may have to rest is told of once, until it is armed again.
+    fn armed(&self) -> EpollFlags {
+        match self.part {
+            Part::Adverts => EpollFlags::EPOLLIN,
+            Part::Rest => EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT,
+        }
+    }
+
+    /// Tells of packets that the kernel had no room for, each time that there are ten times as many.
+    fn overflowed(&mut self, count: u32) {
+        let before = std::mem::replace(&mut self.overflow, count);
+        if count <= before || count.ilog10() == before.checked_ilog10().unwrap_or(0) && before > 0 {
+            return;
+        }
+        let place = if self.listener.interface.is_empty() { "any interface" } else { &self.listener.interface };
+        match self.part {
+            Part::Adverts => warn!(
+                "more adverts come in on {place} than can be read: {count} are lost so far; find out who sends them, or \
+                 give more room with vrrp_rx_bufs_policy"
+            ),
+            Part::Rest => warn!(
+                "more packets that no virtual router here can believe come in on {place} than are looked at: {count} are \
+                 neither read nor counted by reason so far; find out who sends them"
+            ),
+        }
     }
 
     /// It is the socket for this, whatever its groups and buffer are now.
@@ -271,7 +378,10 @@ impl Ear {
     }
 
     fn adapt(&mut self, listener: &Listener) -> io::Result<()> {
-        if let Some(bytes) = listener.receive_buffer {
+        if listener.routers != self.listener.routers {
+            attach(&self.socket, self.part, listener)?;
+        }
+        if let Some(bytes) = listener.receive_buffer.filter(|_| self.part == Part::Adverts) {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             // Without the capability the limit of the system holds.
             if setsockopt(&self.socket, sockopt::RcvBufForce, &bytes).is_err() {
@@ -296,6 +406,16 @@ impl Ear {
         self.listener = listener.clone();
         Ok(())
     }
+}
+
+/// Has the kernel sort for this socket.
+fn attach(socket: &Socket, part: Part, listener: &Listener) -> io::Result<()> {
+    let attach = |most_words| {
+        let program = filter::program(part, listener.family, listener.header, &listener.routers, most_words);
+        socket.attach_filter(&program.into_iter().map(SockFilter::from).collect::<Vec<_>>())
+    };
+    // The kernel has a limit for what belongs to a socket.
+    attach(filter::MOST_WORDS).or_else(|_| attach(filter::FEWEST_WORDS))
 }
 
 /// The host's interfaces as packet sockets are bound to them, read once they are needed.

@@ -232,6 +232,7 @@ impl Loop {
         }
         self.apply();
         self.posts.wake(&self.epoll, now);
+        self.sockets.wake(&self.epoll, SOCKETS, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
             self.watch();
@@ -274,7 +275,7 @@ impl Loop {
     }
 
     fn set_timer(&mut self) {
-        let own = [self.listen_again_at, self.resync_at, self.posts.wakes_at()];
+        let own = [self.listen_again_at, self.resync_at, self.posts.wakes_at(), self.sockets.wakes_at()];
         let wanted = self.router.poll_timeout().into_iter().chain(own.into_iter().flatten()).min();
         if wanted == self.timer_at {
             return;
@@ -559,7 +560,7 @@ impl Loop {
     }
 
     fn read_packets(&mut self, ear: u32, most: usize) {
-        for _ in 0..most {
+        for _ in 0..self.sockets.share(ear, most, Instant::now()) {
             match self.sockets.receive(ear, &mut self.buffer) {
                 Ok(Some((index, Ok(received)))) => {
                     self.router.handle(Input::Packet { index, received }, Instant::now());

@@ -54,11 +54,18 @@ impl Router {
                     interface: interface.to_owned(),
                     family,
                     header: *header,
+                    routers: BTreeMap::new(),
                     groups: std::collections::BTreeSet::new(),
                     receive_buffer: None,
                 });
                 listener.groups.extend(group);
                 listener.receive_buffer = listener.receive_buffer.max(entry.config.receive_buffer);
+            }
+        }
+        for ((index, family, vrid), at) in &ears {
+            let Some(entry) = self.instances.get(*at) else { continue };
+            if let Some(listener) = wanted.get_mut(&(*index, *family, entry.sends_header())) {
+                listener.routers.insert(*vrid, entry.config.version);
             }
         }
         self.ears = ears;

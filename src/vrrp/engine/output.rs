@@ -1,12 +1,12 @@
 //! Work that comes out of the engine, and what it consists of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Event, Firewall, HostAddress, NewLink, Steering, SteeringWatch, Watch};
-use crate::model::{Command, Family, RunAs, VirtualAddress};
+use crate::model::{Command, Family, RunAs, VirtualAddress, VrrpVersion};
 
 /// A socket that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub struct Listener {
     pub family: Family,
     /// Adverts with an authentication header (protocol 51) come in here, and not those without (protocol 112).
     pub header: bool,
+    /// Virtual routers whose adverts come in here, with their versions.
+    pub routers: BTreeMap<u8, VrrpVersion>,
     /// Groups to join on it.
     pub groups: BTreeSet<IpAddr>,
     /// Bytes that its receive buffer is to have; `None`: what the system gives.

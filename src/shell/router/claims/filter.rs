@@ -6,47 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use socket2::SockFilter;
-
-// include/uapi/linux/bpf_common.h
-const LOAD_WORD: u16 = 0x20;
-const LOAD_HALF: u16 = 0x28;
-const LOAD_BYTE: u16 = 0x30;
-const AND: u16 = 0x54;
-const JUMP: u16 = 0x05;
-const EQUAL: u16 = 0x15;
-const RETURN: u16 = 0x06;
-/// `SKF_NET_OFF` of include/uapi/linux/filter.h: from here on offsets are from the IP header.
-const IP_HEADER: u32 = 0xfff0_0000;
+use crate::shell::router::program::{
+    AND, IP_HEADER, Instruction, JUMP, LOAD_BYTE, LOAD_HALF, LOAD_WORD, RETURN, WHOLE, equal, plain,
+};
 
 /// Addresses that are looked for one by one: each frame is compared with all of them. The kernel takes 4,096 instructions
 /// (`BPF_MAXINSNS`).
 const MOST: usize = 500;
-/// Bytes that come through: all.
-const WHOLE: u32 = 0xffff;
-
-/// `struct sock_filter`. Jumps count from the next instruction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Instruction {
-    code: u16,
-    if_true: u8,
-    if_false: u8,
-    operand: u32,
-}
-
-impl From<Instruction> for SockFilter {
-    fn from(instruction: Instruction) -> Self {
-        Self::new(instruction.code, instruction.if_true, instruction.if_false, instruction.operand)
-    }
-}
-
-const fn plain(code: u16, operand: u32) -> Instruction {
-    Instruction { code, if_true: 0, if_false: 0, operand }
-}
-
-const fn equal(operand: u32, if_true: u8, if_false: u8) -> Instruction {
-    Instruction { code: EQUAL, if_true, if_false, operand }
-}
 
 /// ARP packets of a sender with one of these addresses and without this Ethernet address; in frames from the Ethernet header
 /// on.
@@ -96,36 +62,9 @@ fn one_of(words: &BTreeSet<u32>, program: &mut Vec<Instruction>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::router::program::passes;
     use crate::wire::{arp as wire_arp, ndp as wire_ndp};
     use std::net::{Ipv4Addr, Ipv6Addr};
-
-    /// Runs a program as the kernel does: what is loaded from beyond the end lets nothing through.
-    fn passes(program: &[Instruction], message: &[u8], ip_header: &[u8]) -> bool {
-        let load = |offset: u32, len: usize| -> Option<u32> {
-            let (from, at) = match offset.checked_sub(IP_HEADER) {
-                Some(at) => (ip_header, at as usize),
-                None => (message, offset as usize),
-            };
-            Some(from.get(at..at + len)?.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)))
-        };
-        let (mut at, mut value) = (0, 0);
-        loop {
-            let Instruction { code, if_true, if_false, operand } = program[at];
-            at += 1;
-            match code {
-                LOAD_WORD | LOAD_HALF | LOAD_BYTE => {
-                    let len = [4, 2, 1][usize::from(code >> 3 & 3)];
-                    let Some(loaded) = load(operand, len) else { return false };
-                    value = loaded;
-                }
-                AND => value &= operand,
-                JUMP => at += operand as usize,
-                EQUAL => at += usize::from(if value == operand { if_true } else { if_false }),
-                RETURN => return operand > 0,
-                _ => panic!("an instruction that is not used: {code:#x}"),
-            }
-        }
-    }
 
     const OWN: [u8; 6] = [2, 0, 0, 0, 0, 1];
 

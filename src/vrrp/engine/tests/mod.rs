@@ -441,7 +441,8 @@ fn a_reload_keeps_what_is_unchanged_and_moves_only_what_changed() {
 
     // One is gone: it leaves as at a stop.
     let words = without_events(bench.configure(vec![changed], vec![], vec![]));
-    assert_eq!(words, ["send 52 prio 0", "remove 10.0.0.52"]);
+    // Its adverts are nobody's from now on, which the sockets are told.
+    assert_eq!(words, ["send 52 prio 0", "remove 10.0.0.52", "listen 1"]);
     assert_eq!(bench.roles(), [Role::Active]);
 }
 
