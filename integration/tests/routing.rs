@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use integration::subject::instances;
-use integration::{Ipvsd, Node, Topology, native_test, wait_until};
+use integration::{Contender, Ipvsd, Node, Program, Topology, native_test, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -176,6 +176,62 @@ native_test! {
         });
         segment.attach(&node, "eth0", &["192.0.2.1/24"]);
         ipvsd.wait_state("VI_1", "MASTER");
+    }
+
+    /// A file with scripts that were left out of the move: keepalived disables what it cannot run, and so does ours, which
+    /// says so; with its file there at a reload a script counts again; gone later it fails. In TOML it fails at once.
+    fn scripts_that_cannot_be_run_are_disabled_as_in_keepalived() {
+        let scripts = "global_defs {\n  enable_script_security\n  script_user root\n}\n\
+                       vrrp_script gone {\n  script \"/run/gone --fast\"\n  interval 1\n  init_fail\n}\n\
+                       vrrp_script flat {\n  script \"/run/flat\"\n  interval 1\n}\n\
+                       vrrp_script open {\n  script \"/run/open\"\n  interval 1\n}\n\
+                       vrrp_script heavy {\n  script \"no-such-program-at-all\"\n  interval 1\n  weight -20\n}\n";
+        let file = format!("{scripts}{}", conf(150, "track_script {\n    gone\n    flat\n    open\n    heavy\n  }"));
+        let lan = Lan::new("disabled", 2);
+        for node in &lan.nodes {
+            for (path, mode) in [("/run/flat", 644), ("/run/open", 777)] {
+                node.write(path, "#!/bin/sh\nexit 1\n");
+                node.sh(&format!("chmod {mode} {path}"));
+            }
+        }
+        let theirs = Contender::start(Program::Keepalived, &lan.nodes[0], &file);
+        wait_owner(&lan, "n1");
+        theirs.stop();
+        wait_until(PATIENCE, "nobody has the address", || owners(&lan).is_empty());
+
+        let one = Ipvsd::start(&lan.nodes[1], &file);
+        wait_owner(&lan, "n2");
+        one.wait_state("VI_1", "MASTER");
+        let told = |name: &str| one.daemon().log().matches(&format!("script {name} is disabled: ")).count();
+        for name in ["gone", "flat", "open", "heavy"] {
+            assert_eq!(told(name), 1, "{name}: {}", one.daemon().log());
+        }
+        let snapshot = one.show();
+        let router = &instances(&snapshot)[0];
+        assert_eq!(router["effective_priority"], 150, "{router}");
+        for words in [&["show"][..], &["why", "VI_1"]] {
+            let text = one.ctl(words).stdout;
+            assert!(text.contains("DISABLED") && text.contains("there is no file /run/gone"), "{text}");
+        }
+
+        one.node().write("/run/gone", "#!/bin/sh\nexit 0\n");
+        one.node().sh("chmod 755 /run/gone");
+        assert!(one.reload(&file).success());
+        one.wait_show("it counts", |snapshot| instances(snapshot)[0]["tracks"].as_array().is_some_and(|tracks| {
+            tracks.iter().any(|track| track["name"] == "gone" && track["ok"] == true && track["disabled"] == false)
+        }));
+        one.wait_state("VI_1", "MASTER");
+        assert_eq!((told("gone"), told("flat")), (1, 2), "a reload tells what is still so: {}", one.daemon().log());
+        one.node().sh("rm /run/gone");
+        one.wait_state("VI_1", "FAULT");
+        one.stop();
+
+        let text = "[[script]]\nname = \"gone\"\ncommand = \"/run/gone --fast\"\n[[instance]]\nname = \"VI_1\"\ninterface = \"eth0\"\nvrid = 51\n\
+                    addresses = [\"192.0.2.100/24\"]\ntrack-scripts = [\"gone\"]\n";
+        let ours = Ipvsd::start_file(&lan.nodes[1], "/etc/ipvsd.toml", text);
+        ours.wait_state("VI_1", "FAULT");
+        let text = ours.ctl(&["why"]).stdout;
+        assert!(text.contains("it cannot be run: there is no file /run/gone"), "{text}");
     }
 
     /// A script that hangs, and one that floods, delay no advert and fail as checks.

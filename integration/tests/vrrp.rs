@@ -11,7 +11,7 @@ use integration::waiting::holds_for;
 use integration::{Node, Segment, Topology, native_test, peers, wait_until};
 use ipvsd::api::InstanceView;
 use ipvsd::model::{
-    AdvertInterval, Config, Election, Family, Instance, Notify, Priority, SyncGroup, TrackScript, Tracked,
+    AdvertInterval, Config, Election, Family, Instance, Notify, OnMissing, Priority, SyncGroup, TrackScript, Tracked,
     VirtualAddress, Vrid, VrrpVersion, Watched,
 };
 use ipvsd::shell::router::{self, Options, RouterEvent, RouterHandle};
@@ -251,6 +251,7 @@ native_test! {
             fall: 2,
             user: None,
             init_fail: false,
+            on_missing: OnMissing::Fail,
         };
         let scripts = vec![
             script("well", &["test", "-f", file.to_str().unwrap()]),

@@ -256,6 +256,9 @@ pub struct TrackView {
     pub group: Option<String>,
     /// What was seen, as a sentence.
     pub detail: String,
+    /// A script that could not be run when the configuration came into force, and counts for nothing.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 /// Services and the kernel's table.

@@ -125,6 +125,8 @@ codes! {
     Combination = "C512",
     /// What strict mode does not allow.
     Strict = "C513",
+    /// A script that this host cannot run.
+    UnusableScript = "C514",
 }
 
 impl fmt::Display for Code {

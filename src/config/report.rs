@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Label, Severity};
+use super::diagnostic::{Code, Diagnostic, Label, Severity};
 use super::source::{FileId, Files, Span};
 
 /// No more than this many are kept of one run; past it, a text is beyond help anyway.
@@ -155,6 +155,12 @@ impl Report {
         let start = text.floor_char_boundary(place.start.saturating_sub(LONGEST_LINE / 4).max(line.start));
         let end = text.floor_char_boundary((start + LONGEST_LINE).min(line.end));
         start..end
+    }
+
+    /// Adds a warning of a script that this host cannot run. The configuration knows nothing of hosts: whoever looks at one
+    /// says so here. `help` is what will come of it.
+    pub fn warn_of_script(&mut self, message: String, help: String) {
+        self.add(Diagnostic::placeless(Severity::Warning, Code::UnusableScript, message).help(help));
     }
 
     pub(super) fn files_mut(&mut self) -> &mut Files {

@@ -11,10 +11,11 @@ use super::{Failure, Status, colours, complain, print};
 use crate::config::{self, Context, Language, Severity};
 use crate::model::Config;
 use crate::shell::files::{HostFiles, short_host_name};
+use crate::shell::router::script_files::{self, UnusableScript};
 
 /// Check a configuration: every mistake at once, with file, line and column
 ///
-/// The daemon is not asked, and nothing is changed. The exit status is 0 where a daemon would start with the file, also with
+/// The daemon is not asked, and nothing is changed. Scripts that this host could not run are warned of. The exit status is 0 where a daemon would start with the file, also with
 /// warnings (unless --strict), and 1 where it would not.
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -54,7 +55,12 @@ impl From<Tongue> for Language {
 impl Check {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let context = Context { config_id: self.config_id.unwrap_or_else(short_host_name) };
-        let loaded = config::load(&self.file, self.language.map(Language::from), &HostFiles, &context);
+        let mut loaded = config::load(&self.file, self.language.map(Language::from), &HostFiles, &context);
+        if let Some(config) = &loaded.config {
+            for UnusableScript { problem, consequence } in script_files::unusable(config) {
+                loaded.report.warn_of_script(problem, format!("on this host {consequence}"));
+            }
+        }
         let report = &loaded.report;
         let diagnostics = report.render(colours(&io::stderr()));
         if !diagnostics.is_empty() {

@@ -18,10 +18,10 @@ pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, Servi
 pub use router::{
     AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Fifo, FileStart,
     GarpGroup, Instance, InterfaceDelay, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Ipvlan, IpvlanFlag,
-    NextHop, Notify, Password, Peer, Placing, Preferred, Priority, ProcessArguments, Route, RouteKind, RouteMetric,
-    RouterPreference, RouterSettings, Rule, RuleAction, Scheduling, Secret, ServiceCondition, StartAs, StaticState,
-    SyncDaemon, SyncGroup, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackScript, TrackService, Tracked,
-    Transport, VirtualAddress, VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched,
+    NextHop, Notify, OnMissing, Password, Peer, Placing, Preferred, Priority, ProcessArguments, Route, RouteKind,
+    RouteMetric, RouterPreference, RouterSettings, Rule, RuleAction, Scheduling, Secret, ServiceCondition, StartAs,
+    StaticState, SyncDaemon, SyncGroup, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackScript, TrackService,
+    Tracked, Transport, VirtualAddress, VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched,
 };
 pub use server::{Forwarding, InvalidWeight, ServerKey, ServerSettings, Tunnel, TunnelChecksum, Weight};
 pub use service::{

@@ -98,6 +98,7 @@ fn track(what: &str, ok: Option<bool>, weight: i32, detail: &str) -> TrackView {
         fault: weight == 0 && ok == Some(false),
         group: None,
         detail: detail.to_owned(),
+        disabled: false,
     }
 }
 

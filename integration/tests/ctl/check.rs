@@ -77,3 +77,47 @@ fn a_file_that_cannot_be_read_is_refused() {
     let run = Run::of(ipvsctl(&["check", "."]).current_dir(folder.path()));
     assert_eq!(run.status, Some(1), "{run:?}");
 }
+
+/// What the file says is right, and this host cannot do it: a warning for each script, with what a daemon makes of it.
+#[test]
+fn scripts_that_this_host_cannot_run_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(folder.path().join("flat"), "#!/bin/sh\n").unwrap();
+    let text = format!(
+        "vrrp_script gone {{\n  script \"{gone} -x\"\n  user root\n}}\nvrrp_script well {{\n  script \"/bin/true\"\n  user root\n}}\n\
+         vrrp_script unused {{\n  script \"{gone}\"\n  user root\n}}\n{}",
+        GOOD.replace(
+            "virtual_router_id 51",
+            &format!(
+                "virtual_router_id 51\n    track_script {{\n      gone\n      well\n    }}\n    notify_master \"{flat} up\" root\n    \
+                 notify_backup \"{flat} down\" root",
+                flat = at("flat")
+            )
+        ),
+        gone = at("gone"),
+    );
+    let run = check(folder.path(), &text, &[]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.out.starts_with("keepalived.conf: fine, 2 warnings "), "{run:?}");
+    let flat = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        format!("the script `gone`: there is no file {}", at("gone")),
+        "it will be disabled: routers that track it run on as if it were not there".to_owned(),
+        format!("the notify script `{0}`: {0} is not executable for the user that runs it (0)", at("flat")),
+        "it will not be called".to_owned(),
+    ] {
+        assert_eq!(flat.matches(&expected).count(), 1, "{expected}: {}", run.err);
+    }
+    assert_eq!(check(folder.path(), &text, &["--strict"]).status, Some(1));
+
+    let text = format!(
+        "[[script]]\nname = \"gone\"\ncommand = [\"{}\"]\nuser = \"root\"\n[[instance]]\nname = \"a\"\ninterface = \"eth0\"\n\
+         vrid = 1\naddresses = [\"192.0.2.1\"]\ntrack-scripts = [\"gone\"]\n",
+        at("gone")
+    );
+    fs::write(folder.path().join("ipvsd.toml"), text).unwrap();
+    let run = Run::of(ipvsctl(&["check", "ipvsd.toml"]).current_dir(folder.path()));
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.err.contains("every run of it will fail"), "{}", run.err);
+}

@@ -94,11 +94,18 @@ impl Resolver<'_> {
 
     fn unknown(&mut self, kind: TrackKind, name: &str, used: Span, trackers: &Trackers) {
         let near = suggest::did_you_mean(name, trackers.names(kind));
-        self.say(
-            Diagnostic::warning(Code::UnknownName, used, format!("there is no {} `{name}`", self.words.tracker(kind)))
+        let message = format!("there is no {} `{name}`", self.words.tracker(kind));
+        let diagnostic = match self.language {
+            // Files that keepalived runs with are in the wild.
+            Language::Keepalived => Diagnostic::warning(Code::UnknownName, used, message)
                 .help_if(near)
                 .help("nobody watches it: its failure changes nothing"),
-        );
+            // A slip would switch a check off.
+            Language::Toml => Diagnostic::error(Code::UnknownName, used, message)
+                .help_if(near)
+                .help("what is watched by its name is defined under it, or described in place of the name"),
+        };
+        self.say(diagnostic);
     }
 
     /// keepalived looks names up as it reads: a script that is defined further down does not exist for it.

@@ -12,8 +12,8 @@ use crate::config::draft::{
 };
 use crate::config::source::Span;
 use crate::model::{
-    Check, CheckKind, Connect, HttpProbe, ProcessArguments, ServiceCondition, Tls, TrackCheck, TrackFile, TrackProcess,
-    TrackScript, TrackService,
+    Check, CheckKind, Connect, HttpProbe, OnMissing, ProcessArguments, ServiceCondition, Tls, TrackCheck, TrackFile,
+    TrackProcess, TrackScript, TrackService,
 };
 
 /// From one run of a script or a check to the next.
@@ -136,6 +136,10 @@ impl Resolver<'_> {
             fall: draft.fall.unwrap_or(1),
             user: draft.user,
             init_fail: draft.init_fail,
+            on_missing: match self.language {
+                Language::Keepalived => OnMissing::Disable,
+                Language::Toml => OnMissing::Fail,
+            },
         })
     }
 

@@ -1,6 +1,6 @@
 //! Slips, each with what is said about it, and where.
 
-use super::{Severity, brief, keepalived, toml};
+use super::{Code, Severity, brief, keepalived, only, toml};
 
 /// A slip in a router: its words, and the remarks that they draw.
 const ROUTER: &[(&str, &[&str])] = &[
@@ -223,6 +223,15 @@ fn what_cannot_be_without() {
     }
 }
 
+/// What does not resemble the right word is named all the same.
+#[test]
+fn keys_that_are_called_otherwise_here() {
+    for (text, right) in [("[[track-script]]\nname = \"s\"", "script"), ("[[vrrp_instance]]", "instance")] {
+        let loaded = toml(text);
+        assert_eq!(only(&loaded, Code::UnknownWord).help, [format!("did you mean `{right}`?")], "{text}");
+    }
+}
+
 #[test]
 fn toml_slips() {
     const HEAD: &str = "[[instance]]\nname = \"a\"\ninterface = \"eth0\"\nvrid = 1\naddresses = [\"192.0.2.1\"]\n";
@@ -236,12 +245,13 @@ fn toml_slips() {
         (HEAD, "priority = 1\npriority = 2", &["error C201 7:1"]),
         (HEAD, "peers = [\"10.0.0.1\", \"x\"]", &["error C401 6:22"]),
         (HEAD, "start = \"MASTER\"", &["error C401 6:9"]),
-        (HEAD, "track-scripts = [\"none\"]", &["warning C502 6:18"]),
+        (HEAD, "track-scripts = [\"none\"]", &["error C502 6:18"]),
         (HEAD, "password = \"x\"", &["note C506 6:12"]),
         (HEAD, "[sysctl]\n\"net.//.kernel.hostname\" = \"x\"", &["error C401 7:1"]),
         (HEAD, "[sysctl]\n\"net.ipv4.conf.eth0/100.rp_filter\" = 1", &[]),
         (HEAD, "[sysctl]\n\"kernel.panic\" = 1\nnet.ipv4.ip_forward = 1", &["error C401 7:1", "error C401 8:1"]),
         (HEAD, "[instances]", &["error C301 6:2"]),
+        (HEAD, "[[track-script]]\nname = \"s\"\ncommand = \"true\"", &["error C301 6:3"]),
         (SERVICE, "scheduler = \"leastconn\"\nprotocl = 1", &["error C401 4:13", "error C301 5:1"]),
         (SERVICE, "persistence = 5", &["error C401 4:15"]),
         (SERVICE, "forward = { tunnel = \"ipip\", port = 1 }", &["error C512 4:30"]),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Code, Severity, beside, brief, example, only};
 use crate::model::{
-    Authentication, Check, CheckKind, Config, Connect, Election, Family, Forwarding, Instance, Password, Peer,
-    Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
+    Authentication, Check, CheckKind, Config, Connect, Election, Family, Forwarding, Instance, OnMissing, Password,
+    Peer, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
     ServiceKey, ServiceSettings, TrackScript, Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched, Weight,
 };
 
@@ -78,6 +78,7 @@ fn script() -> TrackScript {
         fall: 2,
         user: None,
         init_fail: false,
+        on_missing: OnMissing::Disable,
     }
 }
 
@@ -152,6 +153,13 @@ fn the_first_of_002_means_the_same_in_both_languages() {
     assert!(election.wait_for_checks && election.higher_priority_send_advert, "two of the three defaults that differ");
     (election.wait_for_checks, election.higher_priority_send_advert) = (false, false);
     assert_eq!(router.announcements.refresh.take(), Some(Duration::from_secs(60)), "the third");
+    for script in &mut config.scripts {
+        assert_eq!(
+            std::mem::replace(&mut script.on_missing, OnMissing::Disable),
+            OnMissing::Fail,
+            "a fourth difference"
+        );
+    }
     assert_eq!(Some(config), conf.config, "{}", toml.report.render(false));
     assert_eq!(
         only(&toml, Code::WeightMovesNothing).help,

@@ -13,6 +13,24 @@ use super::super::report::Report;
 use super::super::source::{FileId, Sources, Span};
 use super::super::suggest;
 
+/// Keys that people write for others which they do not resemble.
+const MEANT: [(&str, &str); 5] = [
+    ("track-script", "script"),
+    ("vrrp_script", "script"),
+    ("vrrp_instance", "instance"),
+    ("vrrp_sync_group", "sync-group"),
+    ("virtual_server", "service"),
+];
+
+/// What an unknown key may have been meant for.
+fn meant(key: &str, allowed: &[&str]) -> Option<String> {
+    let known = MEANT.iter().find(|(wrong, right)| *wrong == key && allowed.contains(right));
+    match known {
+        Some((_, right)) => Some(format!("did you mean `{right}`?")),
+        None => suggest::did_you_mean(key, allowed.iter().copied()),
+    }
+}
+
 /// Reads one document.
 pub(super) struct Reader<'o> {
     pub(super) report: &'o mut Report,
@@ -65,7 +83,7 @@ impl<'t> Reader<'_> {
                 let keys = format!("keys {place}: {}", allowed.join(", "));
                 self.report.add(
                     Diagnostic::error(Code::UnknownWord, entry.key_span, format!("unknown key `{shown}` {place}"))
-                        .help(suggest::did_you_mean(entry.key, allowed.iter().copied()).unwrap_or(keys)),
+                        .help(meant(entry.key, allowed).unwrap_or(keys)),
                 );
             }
             known

@@ -262,6 +262,7 @@ pub(in crate::ctl) fn effect(track: &TrackView) -> String {
 pub(in crate::ctl) fn verdict(track: &TrackView) -> (&'static str, Tone) {
     let well = if track.ok == Some(true) { "ok" } else { "FAILED" };
     match track.ok {
+        None if track.disabled => ("DISABLED", Tone::Warn),
         None => ("not known yet", Tone::Warn),
         Some(_) if track.fault => (well, Tone::Bad),
         // A file's number may be any; only one that cannot be read is amiss.
@@ -384,6 +385,7 @@ mod tests {
                 fault,
                 group: None,
                 detail: String::new(),
+                disabled: false,
             };
             assert_eq!((effect(&track).as_str(), verdict(&track).1), (says, tone), "{track:?}");
         }

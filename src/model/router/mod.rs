@@ -24,7 +24,7 @@ pub use route::{NextHop, Placing, Route, RouteKind, RouteMetric, RouterPreferenc
 pub use rule::{Rule, RuleAction};
 pub use surroundings::{GarpGroup, InterfaceDelay, RouterSettings, Scheduling, StaticState, SyncDaemon, TrackGroup};
 pub use track::{
-    FileStart, ProcessArguments, ServiceCondition, TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
-    Tracked, Watched,
+    FileStart, OnMissing, ProcessArguments, ServiceCondition, TrackCheck, TrackFile, TrackProcess, TrackScript,
+    TrackService, Tracked, Watched,
 };
 pub use transport::{Authentication, Checksum, Password, Peer, Secret, Transport};

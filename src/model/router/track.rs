@@ -90,7 +90,20 @@ pub struct TrackScript {
     pub user: Option<RunAs>,
     /// Counts as failed until it has succeeded.
     pub init_fail: bool,
+    /// What becomes of it where its file cannot be run when a configuration comes into force.
+    pub on_missing: OnMissing,
 }
+
+/// What becomes of a script whose file is missing, may not be executed, or is refused by `enable_script_security`, or whose
+/// user does not exist, when a configuration comes into force. What goes missing later is a failure either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMissing {
+    /// It counts for nothing until a reload finds the file: keepalived's rule, and so that of its language.
+    Disable,
+    /// Every run of it fails: TOML's rule.
+    Fail,
+}
+
 /// `vrrp_track_process`: processes that must run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackProcess {

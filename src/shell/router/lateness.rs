@@ -107,7 +107,7 @@ impl Watch {
         let worst = std::mem::take(&mut self.worst_untold);
         Some(format!(
             "the router loop was {:.1} ms late{times} (bound: {:.1} ms). This host is overloaded, or it was stopped for a \
-             moment; real-time priority (`vrrp_rt_priority`) helps against the first, longer advert intervals against both",
+             moment; real-time priority (`scheduling.realtime` in TOML, `vrrp_rt_priority` in keepalived.conf) helps against the first, longer advert intervals against both",
             worst.as_secs_f64() * 1000.0,
             self.bound.as_secs_f64() * 1000.0,
         ))

@@ -38,6 +38,7 @@ mod links;
 mod netlink;
 mod nftables;
 mod program;
+pub mod script_files;
 mod scripts;
 mod sockets;
 mod turn;
@@ -57,7 +58,7 @@ use crate::model::Config;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change, LinkSettings};
 use crate::shell::trackers::Trackers;
-use crate::vrrp::engine::{Fact, ScriptOutcome};
+use crate::vrrp::engine::{Fact, ScriptLook, ScriptOutcome};
 use crate::vrrp::machine::Role;
 
 /// Facts that may wait for the loop. Who has another one waits too.
@@ -107,6 +108,7 @@ enum Message {
     Ping(Sender<()>),
     Stop(Sender<()>),
     ScriptDone { run: u64, outcome: ScriptOutcome },
+    ScriptsSeen(Vec<(ScriptLook, Result<(), String>)>),
     Done(hands::Done),
 }
 
@@ -206,7 +208,12 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
     let mailbox = Mailbox { messages, knock: Arc::clone(&knock) };
     let runner = {
         let mailbox = mailbox.clone();
-        scripts::spawn(move |run, outcome| mailbox.post(Message::ScriptDone { run, outcome }))?
+        scripts::spawn(move |told| {
+            mailbox.post(match told {
+                scripts::Told::Done(run, outcome) => Message::ScriptDone { run, outcome },
+                scripts::Told::Seen(seen) => Message::ScriptsSeen(seen),
+            });
+        })?
     };
     let mailbox_of_hands = mailbox.clone();
     let (tell, facts) = mpsc::sync_channel::<Fact>(MOST_FACTS);

@@ -21,11 +21,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getgid, getuid};
 use tracing::warn;
 
 use crate::model::RunAs;
-use crate::vrrp::engine::{Notice, ScriptOutcome, ScriptRun};
+use crate::vrrp::engine::{Notice, ScriptLook, ScriptOutcome, ScriptRun};
 
 /// From SIGTERM to SIGKILL, as in keepalived.
 const GRACE: Duration = Duration::from_secs(2);
@@ -45,12 +45,21 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 /// What the thread is told.
 enum Job {
     Run(ScriptRun),
+    Look(Vec<ScriptLook>),
     Notify(Notice),
     /// Refuse scripts run as root that others could have written.
     Secure(bool),
     /// A child has ended and can be reaped.
     Ended(u64),
     Stop(Vec<Sender<()>>),
+}
+
+/// What the thread tells of tracked scripts.
+pub(super) enum Told {
+    /// A run is over.
+    Done(u64, ScriptOutcome),
+    /// Files were looked at: why those that could not be run could not.
+    Seen(Vec<(ScriptLook, Result<(), String>)>),
 }
 
 /// The thread's entrance.
@@ -61,6 +70,10 @@ pub(super) struct Runner {
 impl Runner {
     pub(super) fn run(&self, run: ScriptRun) {
         let _ = self.jobs.send(Job::Run(run));
+    }
+
+    pub(super) fn look(&self, looks: Vec<ScriptLook>) {
+        let _ = self.jobs.send(Job::Look(looks));
     }
 
     pub(super) fn notify(&self, notice: Notice) {
@@ -84,9 +97,9 @@ impl Drop for Runner {
     }
 }
 
-/// Starts the thread. `done` is called with each outcome of a tracked script.
-pub(super) fn spawn(done: impl Fn(u64, ScriptOutcome) + Send + 'static) -> io::Result<Runner> {
-    spawn_with(done, Limits { notices: MOST_NOTICES, patience: NOTICE_PATIENCE })
+/// Starts the thread. `tell` is called with all that there is to tell of tracked scripts.
+pub(super) fn spawn(tell: impl Fn(Told) + Send + 'static) -> io::Result<Runner> {
+    spawn_with(tell, Limits { notices: MOST_NOTICES, patience: NOTICE_PATIENCE })
 }
 
 /// What notice scripts may take.
@@ -98,7 +111,7 @@ struct Limits {
     patience: Duration,
 }
 
-fn spawn_with(done: impl Fn(u64, ScriptOutcome) + Send + 'static, limits: Limits) -> io::Result<Runner> {
+fn spawn_with(tell: impl Fn(Told) + Send + 'static, limits: Limits) -> io::Result<Runner> {
     let (jobs, inbox) = mpsc::channel();
     let own = jobs.clone();
     thread::Builder::new().name("scripts".to_owned()).spawn(move || {
@@ -107,7 +120,7 @@ fn spawn_with(done: impl Fn(u64, ScriptOutcome) + Send + 'static, limits: Limits
             limits,
             retry_at: None,
             hindered: false,
-            done: Box::new(done),
+            tell: Box::new(tell),
             children: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
@@ -154,7 +167,7 @@ struct Scripts {
     retry_at: Option<Instant>,
     /// One could not be started, and the log says so.
     hindered: bool,
-    done: Box<dyn Fn(u64, ScriptOutcome) + Send>,
+    tell: Box<dyn Fn(Told) + Send>,
     children: BTreeMap<u64, Running>,
     waiting: BTreeMap<String, Waiting>,
     tickets: u64,
@@ -174,6 +187,7 @@ impl Scripts {
             };
             match job {
                 Ok(Job::Run(run)) => self.track(run),
+                Ok(Job::Look(looks)) => self.look(looks),
                 Ok(Job::Notify(notice)) => self.enqueue(notice),
                 Ok(Job::Secure(secure)) => self.secure = secure,
                 Ok(Job::Ended(ticket)) => self.ended(ticket),
@@ -193,6 +207,14 @@ impl Scripts {
         children.chain(self.stop_at).chain(self.retry_at).min()
     }
 
+    fn look(&self, looks: Vec<ScriptLook>) {
+        let seen = |look: ScriptLook| {
+            let usable = child::look(&look.command, look.user.as_ref(), self.secure, (getuid(), getgid()));
+            (look, usable)
+        };
+        (self.tell)(Told::Seen(looks.into_iter().map(seen).collect()));
+    }
+
     fn track(&mut self, run: ScriptRun) {
         // One that timed out may still be dying; the next run waits for it by being left out.
         let dying = self.children.values().any(|running| match &running.purpose {
@@ -200,12 +222,12 @@ impl Scripts {
             Purpose::Notice { .. } | Purpose::Overtaken => false,
         });
         if dying {
-            (self.done)(run.run, ScriptOutcome::NotTried("its last run has not ended yet".to_owned()));
+            (self.tell)(Told::Done(run.run, ScriptOutcome::NotTried("its last run has not ended yet".to_owned())));
             return;
         }
         let purpose = Purpose::Track { run: run.run, name: run.name };
         if let Err(outcome) = self.start(&run.command, run.user.as_ref(), purpose, run.timeout) {
-            (self.done)(run.run, outcome);
+            (self.tell)(Told::Done(run.run, outcome));
         }
     }
 
@@ -333,7 +355,9 @@ impl Scripts {
         let status = running.child.wait();
         match running.purpose {
             // One that was ended for its slowness has been told already.
-            Purpose::Track { run, .. } if running.term_at.is_some() => (self.done)(run, child::outcome(status)),
+            Purpose::Track { run, .. } if running.term_at.is_some() => {
+                (self.tell)(Told::Done(run, child::outcome(status)))
+            }
             Purpose::Track { .. } => {}
             Purpose::Notice { subject } => self.next_notice(&subject),
             Purpose::Overtaken => {}
@@ -350,7 +374,7 @@ impl Scripts {
                     Purpose::Track { run, name } => {
                         running.kill_at = Some(now + GRACE);
                         signal(&running.child, Signal::SIGTERM);
-                        (self.done)(run, ScriptOutcome::TimedOut);
+                        (self.tell)(Told::Done(run, ScriptOutcome::TimedOut));
                         running.purpose = Purpose::Track { run, name };
                     }
                     Purpose::Notice { subject } => {

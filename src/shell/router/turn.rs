@@ -318,6 +318,7 @@ impl Loop {
                 Ok(Message::ScriptDone { run, outcome }) => {
                     self.router.handle(Input::ScriptDone { run, outcome }, Instant::now());
                 }
+                Ok(Message::ScriptsSeen(seen)) => self.router.handle(Input::ScriptsSeen(seen), Instant::now()),
                 Ok(Message::Done(done)) => self.handed_back(done),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
                     self.read_facts();
@@ -414,6 +415,7 @@ impl Loop {
                     self.close_retired();
                 }
                 Output::RunScript(run) => self.runner.run(run),
+                Output::LookAtScripts(looks) => self.runner.look(looks),
                 Output::Notify(notice) => self.runner.notify(notice),
                 Output::Event(event) => self.log(event),
                 Output::Stopped => self.stopped = true,

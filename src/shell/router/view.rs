@@ -112,6 +112,7 @@ fn track(track: TrackStatus) -> TrackView {
         fault: track.effect == Effect::Fault,
         group: track.group,
         detail: track.detail,
+        disabled: track.disabled,
     }
 }
 

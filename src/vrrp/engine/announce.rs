@@ -178,6 +178,7 @@ impl Router {
             | Output::ReversePathByLink(_)
             | Output::Firewall(_)
             | Output::WatchClaims(_)
+            | Output::LookAtScripts(_)
             | Output::WatchSteering(_)
             | Output::AddSteering { .. }
             | Output::RemoveSteering { .. }

@@ -269,6 +269,18 @@ pub enum Event {
         /// Since the last.
         silent: Duration,
     },
+    /// A script cannot be run, and counts for nothing until a configuration comes into force that finds it. Told at each.
+    ScriptDisabled {
+        /// Its name.
+        script: String,
+        /// Why, as part of a sentence.
+        why: String,
+    },
+    /// A script that was disabled can be run.
+    ScriptEnabled {
+        /// Its name.
+        script: String,
+    },
 }
 
 impl Event {
@@ -286,7 +298,8 @@ impl Event {
             | Self::UnknownVrid { .. }
             | Self::LinkMade { .. }
             | Self::LinkFound { .. }
-            | Self::RivalSilent { .. } => false,
+            | Self::RivalSilent { .. }
+            | Self::ScriptEnabled { .. } => false,
             Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
@@ -303,7 +316,8 @@ impl Event {
             | Self::LinkPutBack { .. }
             | Self::LinkFailed { .. }
             | Self::FirewallFailed { .. }
-            | Self::RivalClaims { .. } => true,
+            | Self::RivalClaims { .. }
+            | Self::ScriptDisabled { .. } => true,
         }
     }
 }
@@ -432,6 +446,14 @@ impl fmt::Display for Event {
                      hear us, or a real server without arp_ignore and arp_announce?"
                 )?;
                 left_out(f, *untold)
+            }
+            Self::ScriptDisabled { script, why } => write!(
+                f,
+                "script {script} is disabled: {why}. Routers that track it run on as if it were not there, as with \
+                 keepalived; put that right and reload, or take the script out of the configuration"
+            ),
+            Self::ScriptEnabled { script } => {
+                write!(f, "script {script} can be run now: it counts from its first run on")
             }
             Self::RivalSilent { instance, address, mac, claims, lasted, silent } => {
                 let (lasted, silent) = (lasted.as_secs(), silent.as_secs());

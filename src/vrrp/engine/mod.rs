@@ -63,7 +63,7 @@ use crate::wire::claim::Claim;
 pub use accept::Firewall;
 pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
-pub use output::{Listener, Notice, Output, ScriptRun};
+pub use output::{Listener, Notice, Output, ScriptLook, ScriptRun};
 pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
@@ -220,6 +220,8 @@ pub enum Input<'a> {
         /// What was said.
         claim: Claim,
     },
+    /// What [`Output::LookAtScripts`] found: each script, and why it could not be run, as part of a sentence.
+    ScriptsSeen(Vec<(ScriptLook, Result<(), String>)>),
 }
 
 /// All virtual routers of a host.
@@ -302,7 +304,7 @@ impl Router {
         }
         let machines = self.instances.iter().filter_map(|entry| entry.machine.poll_timeout());
         let retries = self.instances.iter().filter_map(|entry| entry.retry_at);
-        let scripts = self.scripts.iter().map(|script| script.next_at);
+        let scripts = self.scripts.iter().filter(|script| script.runs()).map(|script| script.next_at);
         let reports = self.reports.poll_timeout();
         let links = self.believed.values().filter_map(Lasting::change_at).chain(self.words_timeout());
         let announcement = self.next_announcement().into_iter().chain(self.next_defence());
@@ -398,6 +400,7 @@ impl Router {
             Input::SteeringNewsLost => self.steering_unknown(now),
             Input::Left(left) => self.left.extend(left),
             Input::Claim { index, claim } => self.claimed(index, claim, now),
+            Input::ScriptsSeen(seen) => self.scripts_seen(seen, now),
         }
     }
 

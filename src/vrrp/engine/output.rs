@@ -42,6 +42,17 @@ pub struct ScriptRun {
     pub timeout: Duration,
 }
 
+/// A script whose file is to be looked at before it is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptLook {
+    /// Name of the script.
+    pub name: String,
+    /// Command words.
+    pub command: Vec<String>,
+    /// Who runs it; the daemon's own user if none.
+    pub user: Option<RunAs>,
+}
+
 /// Scripts to call because a state changed: in this order, and after those of earlier notices with the same subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -163,4 +174,6 @@ pub enum Output {
     },
     /// Tell claims of exactly these addresses from now on, by [`Input::Claim`](super::Input::Claim).
     WatchClaims(Vec<Watch>),
+    /// See whether these scripts could be run; answered by [`Input::ScriptsSeen`](super::Input::ScriptsSeen).
+    LookAtScripts(Vec<ScriptLook>),
 }

@@ -1,11 +1,16 @@
 //! Tracked scripts: when they run, and what their outcomes make of routers.
+//!
+//! keepalived looks at the file of each script when a configuration comes into force, and goes on without those that cannot be
+//! run. Configurations in its language count on that: with weight 0 a script that is nowhere would keep every router that
+//! names it in FAULT. So such a script ([`OnMissing::Disable`]) is looked at first, by the shell, and runs only if it can;
+//! otherwise it is disabled, and counts for nothing until the next configuration.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::words::Word;
-use super::{Output, Router, ScriptRun};
-use crate::model::{TrackScript, Watched};
+use super::{Event, Output, Router, ScriptLook, ScriptRun};
+use crate::model::{OnMissing, TrackScript, Watched};
 use crate::vrrp::track::{Standing, Verdict};
 
 /// Scripts do not run more often than this, whatever the configuration says.
@@ -39,6 +44,17 @@ impl fmt::Display for ScriptOutcome {
     }
 }
 
+/// What is known of a script's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ScriptFile {
+    /// It is being looked at for the first time.
+    Unseen,
+    /// It may be run.
+    Usable,
+    /// It cannot be run, for this reason: the script counts for nothing.
+    Disabled(String),
+}
+
 /// A script that somebody watches.
 #[derive(Debug)]
 pub(super) struct Script {
@@ -48,6 +64,37 @@ pub(super) struct Script {
     pub(super) running: Option<u64>,
     pub(super) next_at: Instant,
     pub(super) last: Option<ScriptOutcome>,
+    pub(super) file: ScriptFile,
+}
+
+impl Script {
+    /// Its turn comes again and again.
+    pub(super) fn runs(&self) -> bool {
+        self.file == ScriptFile::Usable
+    }
+
+    /// How it stands, and what was seen.
+    pub(super) fn standing(&self) -> (Option<bool>, String) {
+        match &self.file {
+            ScriptFile::Unseen => (None, "has not run yet".to_owned()),
+            ScriptFile::Disabled(why) => {
+                (None, format!("{why}; it counts for nothing until a reload finds that put right"))
+            }
+            ScriptFile::Usable => {
+                let detail = self.last.as_ref().map_or_else(|| "has not run yet".to_owned(), ToString::to_string);
+                (self.verdict.ok(), detail)
+            }
+        }
+    }
+
+    /// Begins anew: nothing is known of it, and it is due.
+    fn reset(&mut self, file: ScriptFile, now: Instant) {
+        self.verdict = Verdict::new(self.config.init_fail);
+        self.running = None;
+        self.last = None;
+        self.next_at = now;
+        self.file = file;
+    }
 }
 
 impl Router {
@@ -75,12 +122,20 @@ impl Router {
                     Some(at) => {
                         let old = before.swap_remove(at);
                         let next_at = old.next_at.min(now + config.interval);
-                        Script { config, next_at, ..old }
+                        let file = match config.on_missing {
+                            OnMissing::Disable => old.file,
+                            OnMissing::Fail => ScriptFile::Usable,
+                        };
+                        Script { config, next_at, file, ..old }
                     }
                     None => {
                         self.seen.retain(|(what, _)| *what != Watched::Script(config.name.clone()));
                         Script {
                             verdict: Verdict::new(config.init_fail),
+                            file: match config.on_missing {
+                                OnMissing::Disable => ScriptFile::Unseen,
+                                OnMissing::Fail => ScriptFile::Usable,
+                            },
                             config,
                             running: None,
                             next_at: now,
@@ -90,11 +145,54 @@ impl Router {
                 }
             })
             .collect();
+        let looks: Vec<_> = self
+            .scripts
+            .iter()
+            .filter(|script| script.config.on_missing == OnMissing::Disable)
+            .map(|script| self.look(&script.config))
+            .collect();
+        if !looks.is_empty() {
+            self.outputs.push_back(Output::LookAtScripts(looks));
+        }
+    }
+
+    fn look(&self, config: &TrackScript) -> ScriptLook {
+        ScriptLook {
+            name: config.name.clone(),
+            command: config.command.clone(),
+            user: config.user.clone().or_else(|| self.config.global.script_user.clone()),
+        }
+    }
+
+    /// The files of scripts were looked at, those of a configuration before this one perhaps.
+    pub(super) fn scripts_seen(&mut self, seen: Vec<(ScriptLook, Result<(), String>)>, now: Instant) {
+        for (look, usable) in seen {
+            let at = self
+                .scripts
+                .iter()
+                .position(|script| script.config.on_missing == OnMissing::Disable && self.look(&script.config) == look);
+            let Some(script) = at.and_then(|at| self.scripts.get_mut(at)) else { continue };
+            match (usable, &script.file) {
+                (Ok(()), ScriptFile::Usable) => {}
+                (Ok(()), ScriptFile::Unseen) => script.reset(ScriptFile::Usable, now),
+                (Ok(()), ScriptFile::Disabled(_)) => {
+                    script.reset(ScriptFile::Usable, now);
+                    self.outputs.push_back(Output::Event(Event::ScriptEnabled { script: look.name }));
+                }
+                (Err(why), ScriptFile::Unseen | ScriptFile::Usable | ScriptFile::Disabled(_)) => {
+                    script.reset(ScriptFile::Disabled(why.clone()), now);
+                    self.seen.retain(|(what, _)| *what != Watched::Script(look.name.clone()));
+                    self.outputs.push_back(Output::Event(Event::ScriptDisabled { script: look.name, why }));
+                }
+            }
+        }
+        self.start_scripts(now);
+        self.settle(now);
     }
 
     /// Starts what is due. A script that still runs is left out this time.
     pub(super) fn start_scripts(&mut self, now: Instant) {
-        for script in self.scripts.iter_mut().filter(|script| script.next_at <= now) {
+        for script in self.scripts.iter_mut().filter(|script| script.runs() && script.next_at <= now) {
             let interval = script.config.interval.max(SHORTEST_INTERVAL);
             let next = script.next_at + interval;
             script.next_at = if next > now { next } else { now + interval };

@@ -140,6 +140,8 @@ pub struct TrackStatus {
     pub group: Option<String>,
     /// What was seen.
     pub detail: String,
+    /// It is a script that cannot be run, and counts for nothing.
+    pub disabled: bool,
 }
 
 impl Router {
@@ -271,6 +273,7 @@ impl Router {
                     effect: known.unwrap_or_else(|| effect(tracked, &standing)),
                     group: group.map(ToOwned::to_owned),
                     detail,
+                    disabled: self.disabled(&tracked.what).is_some(),
                 }
             })
             .collect()

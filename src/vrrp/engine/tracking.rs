@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::instance::Entry;
+use super::scripts::ScriptFile;
 use super::{Link, Router};
 use crate::model::{Priority, Tracked, Watched};
 use crate::vrrp::track::{self, Effect, Standing};
@@ -47,10 +48,7 @@ impl Router {
         let (ok, detail) = match what {
             Watched::Interface(name) => self.interface_standing(name),
             Watched::Script(name) => match self.script(name) {
-                Some(script) => (
-                    script.verdict.ok(),
-                    script.last.as_ref().map_or_else(|| "has not run yet".to_owned(), ToString::to_string),
-                ),
+                Some(script) => script.standing(),
                 None => (None, "not defined".to_owned()),
             },
             Watched::Bfd(_) => (None, "BFD is not supported".to_owned()),
@@ -63,6 +61,22 @@ impl Router {
             }
         };
         Standing { ok, value: None, detail }
+    }
+
+    /// Why it counts for nothing, if that is so: a script whose file cannot be run.
+    pub(super) fn disabled(&self, what: &Watched) -> Option<&str> {
+        match what {
+            Watched::Script(name) => match &self.script(name)?.file {
+                ScriptFile::Disabled(why) => Some(why),
+                ScriptFile::Unseen | ScriptFile::Usable => None,
+            },
+            Watched::Interface(_)
+            | Watched::Process(_)
+            | Watched::File(_)
+            | Watched::Service(_)
+            | Watched::Check(_)
+            | Watched::Bfd(_) => None,
+        }
     }
 
     fn interface_standing(&self, name: &str) -> (Option<bool>, String) {
@@ -120,6 +134,9 @@ impl Router {
             entry.group.and_then(|group| self.config.sync_groups.get(group)).is_none_or(|group| group.weighted);
         self.watches(entry)
             .map(|Watch { tracked, .. }| {
+                if self.disabled(&tracked.what).is_some() {
+                    return (tracked.clone(), Effect::Adds(0));
+                }
                 let effect = match track::effect(tracked, &self.standing(&tracked.what)) {
                     Effect::Adds(_) if !weighted => Effect::Adds(0),
                     effect @ (Effect::Adds(_) | Effect::Unknown | Effect::Fault) => effect,
@@ -188,7 +205,7 @@ impl Router {
                 }
                 Watched::Interface(_) | Watched::Bfd(_) => true,
             };
-            if !proven && !unproven.contains(what) {
+            if !proven && self.disabled(what).is_none() && !unproven.contains(what) {
                 unproven.push(what.clone());
             }
         }
@@ -206,11 +223,11 @@ impl Router {
         for (tracked, effect) in after {
             let old = before.iter().find(|(old, _)| old == tracked).map_or(0, |(_, effect)| effect.adds());
             if old != effect.adds() {
-                causes.push(format!(
-                    "{} ({:+})",
-                    describe(&tracked.what, &self.standing(&tracked.what)),
-                    effect.adds()
-                ));
+                let described = match self.disabled(&tracked.what) {
+                    Some(_) => format!("{} is disabled", tracked.what),
+                    None => describe(&tracked.what, &self.standing(&tracked.what)),
+                };
+                causes.push(format!("{described} ({:+})", effect.adds()));
             }
         }
         for (tracked, effect) in before {

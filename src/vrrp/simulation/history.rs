@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use crate::model::{
-    AdvertInterval, Announcements, Burst, Config, Election, Family, Instance, Notify, Peer, Priority, RouterSettings,
-    StartAs, SyncGroup, TrackScript, Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
+    AdvertInterval, Announcements, Burst, Config, Election, Family, Instance, Notify, OnMissing, Peer, Priority,
+    RouterSettings, StartAs, SyncGroup, TrackScript, Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
 };
 
 /// Who is there, and what happens.
@@ -149,6 +149,7 @@ impl History {
             fall: 2,
             user: None,
             init_fail: false,
+            on_missing: OnMissing::Fail,
         }];
         let group = SyncGroup {
             name: "group".to_owned(),

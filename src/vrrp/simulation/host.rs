@@ -315,6 +315,10 @@ impl Host {
                 }
                 Output::Firewall(_) => router.handle(Input::Firewall(Ok(())), now),
                 Output::WatchClaims(_) => {}
+                Output::LookAtScripts(looks) => {
+                    let seen = looks.into_iter().map(|look| (look, Ok(()))).collect();
+                    router.handle(Input::ScriptsSeen(seen), now);
+                }
                 Output::Listen(_)
                 | Output::Notify(_)
                 | Output::Fifo(_)

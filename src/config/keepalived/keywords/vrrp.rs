@@ -7,6 +7,7 @@ const NO_MAIL: &str = "no mail is sent; `notify` scripts can";
 const NO_HMAC: &str = "adverts are neither signed nor checked";
 const TRACK: &str = "nobody watches it";
 
+/// A script whose file cannot be run at start or reload is disabled, as in keepalived ([`OnMissing`](crate::model::OnMissing)).
 pub(super) const SCRIPT: &[Keyword] = &[
     yes("script", Some("a command")),
     yes("interval", One("seconds")),

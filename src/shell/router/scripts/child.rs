@@ -36,15 +36,7 @@ pub(in crate::shell::router) fn start(
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable("it has no command".to_owned()));
     };
-    let program = find(program)?;
-    let identity = match user {
-        Some(user) => Some(identify(user)?),
-        None => usual_user(),
-    };
-    let runs_as_root = identity.map_or_else(getuid, |(uid, _)| uid).is_root();
-    if secure && runs_as_root {
-        check_security(&program)?;
-    }
+    let (program, identity) = inspect(program, user, secure, (getuid(), getgid()))?;
     let mut command = Command::new(&program);
     command
         .args(arguments)
@@ -66,6 +58,11 @@ pub(in crate::shell::router) fn start(
     command.spawn().map_err(|error| {
         let text = format!("{}: {error}", program.display());
         match error.raw_os_error() {
+            // It was there a moment ago.
+            Some(libc::ENOENT) => ScriptOutcome::NotRunnable(format!(
+                "{}: the interpreter that its first line names does not exist",
+                program.display()
+            )),
             Some(libc::ENOEXEC) => {
                 ScriptOutcome::NotRunnable(format!("{text}; its first line should name an interpreter"))
             }
@@ -74,6 +71,72 @@ pub(in crate::shell::router) fn start(
             Some(_) | None => ScriptOutcome::NotRunnable(text),
         }
     })
+}
+
+/// Whether a command could be started by a daemon of such a user, without starting it.
+///
+/// # Errors
+/// Why not, as part of a sentence. That a user cannot be looked up at the moment is no reason.
+pub(in crate::shell::router) fn look(
+    words: &[String],
+    user: Option<&RunAs>,
+    secure: bool,
+    daemon: (Uid, Gid),
+) -> Result<(), String> {
+    let Some(program) = words.first() else { return Err("it has no command".to_owned()) };
+    match inspect(program, user, secure, daemon) {
+        Err(ScriptOutcome::NotRunnable(why)) => Err(why),
+        Ok(_)
+        | Err(
+            ScriptOutcome::Exited(_) | ScriptOutcome::Killed(_) | ScriptOutcome::TimedOut | ScriptOutcome::NotTried(_),
+        ) => Ok(()),
+    }
+}
+
+/// A program's path, and who is to run it if not ourselves.
+fn inspect(
+    program: &str,
+    user: Option<&RunAs>,
+    secure: bool,
+    daemon: (Uid, Gid),
+) -> Result<(PathBuf, Option<(Uid, Gid)>), ScriptOutcome> {
+    let program = find(program)?;
+    let identity = match user {
+        Some(user) => Some(identify(user)?),
+        None => usual_user(daemon.0),
+    };
+    let (uid, gid) = identity.unwrap_or(daemon);
+    check_file(&program, uid, gid)?;
+    if secure && uid.is_root() {
+        check_security(&program)?;
+    }
+    Ok((program, identity))
+}
+
+/// It is a file, and a user may execute it. Children have no groups beside their first.
+fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
+    let refuse = |why: String| Err(ScriptOutcome::NotRunnable(why));
+    let path = program.display();
+    let found = match fs::metadata(program) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return refuse(format!("there is no file {path}")),
+        // Who is not root may see less than whoever runs it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !getuid().is_root() => return Ok(()),
+        Err(error) => return refuse(format!("{path}: {error}")),
+    };
+    if !found.is_file() {
+        return refuse(format!("{path} is not a file"));
+    }
+    let bits = match (uid.is_root(), found.uid() == uid.as_raw(), found.gid() == gid.as_raw()) {
+        (true, _, _) => 0o111,
+        (false, true, _) => 0o100,
+        (false, false, true) => 0o010,
+        (false, false, false) => 0o001,
+    };
+    if found.mode() & bits == 0 {
+        return refuse(format!("{path} is not executable for the user that runs it ({uid}); chmod +x"));
+    }
+    Ok(())
 }
 
 /// Calls back when a child has ended, without reaping it. Gives the child back; if it cannot be waited for, it is ended.
@@ -121,8 +184,8 @@ fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
 }
 
 /// Who runs what names no user: only root can become somebody else.
-fn usual_user() -> Option<(Uid, Gid)> {
-    let user = getuid().is_root().then(|| User::from_name(USUAL_USER).ok().flatten())??;
+fn usual_user(daemon: Uid) -> Option<(Uid, Gid)> {
+    let user = daemon.is_root().then(|| User::from_name(USUAL_USER).ok().flatten())??;
     Some((user.uid, user.gid))
 }
 

@@ -14,8 +14,9 @@ fn shell(script: &str) -> Vec<String> {
 
 fn runner() -> (Runner, Receiver<(u64, ScriptOutcome)>) {
     let (tell, told) = mpsc::channel();
-    let runner = spawn(move |run, outcome| {
-        let _ = tell.send((run, outcome));
+    let runner = spawn(move |told| match told {
+        Told::Done(run, outcome) => drop(tell.send((run, outcome))),
+        Told::Seen(_) => {}
     })
     .unwrap();
     (runner, told)
@@ -55,7 +56,7 @@ fn no_shell_reads_the_words_and_nothing_comes_in() {
 
 #[test]
 fn a_group_counts_though_the_user_is_the_one_that_we_are() {
-    if !nix::unistd::getuid().is_root() {
+    if !getuid().is_root() {
         return;
     }
     let (runner, told) = runner();
@@ -149,7 +150,7 @@ fn a_stop_does_not_wait_for_ever() {
 
 /// A thread that lets few notice scripts run at one time, and none for long before the next of its subject starts.
 fn narrow(notices: usize, patience: Duration) -> Runner {
-    spawn_with(|_, _| {}, Limits { notices, patience }).unwrap()
+    spawn_with(|_| {}, Limits { notices, patience }).unwrap()
 }
 
 fn says(subject: &str, script: &str) -> Notice {
@@ -190,7 +191,10 @@ fn notices_that_hang_for_ever_do_not_keep_others_from_running() {
 #[test]
 fn tracked_scripts_run_whatever_notices_do() {
     let (tell, told) = mpsc::channel();
-    let done = move |run, outcome| drop(tell.send((run, outcome)));
+    let done = move |about| match about {
+        Told::Done(run, outcome) => drop(tell.send((run, outcome))),
+        Told::Seen(_) => {}
+    };
     let runner = spawn_with(done, Limits { notices: 1, patience: LONG }).unwrap();
     runner.notify(says("a", "exec sleep 1000"));
     runner.run(run(1, words("true"), LONG));

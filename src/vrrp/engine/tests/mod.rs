@@ -5,8 +5,8 @@ mod virtual_links;
 
 use super::*;
 use crate::model::{
-    Announcements, Burst, Command, Family, Instance, Notify, Peer, Priority, SyncGroup, TrackScript, Tracked,
-    Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
+    Announcements, Burst, Command, Family, Instance, Notify, OnMissing, Peer, Priority, SyncGroup, TrackScript,
+    Tracked, Transport, VirtualAddress, Vrid, VrrpVersion, Watched,
 };
 use crate::vrrp::machine::Role;
 use crate::wire::vrrp::{Advert, Auth, Form, GROUP};
@@ -55,6 +55,7 @@ fn script(name: &str) -> TrackScript {
         fall: 2,
         user: None,
         init_fail: false,
+        on_missing: OnMissing::Fail,
     }
 }
 
@@ -93,6 +94,8 @@ struct Bench {
     steering: VecDeque<Steered>,
     /// Whose claims are to be told.
     watches: Vec<Watch>,
+    /// Scripts whose files are to be looked at.
+    looks: Vec<ScriptLook>,
 }
 
 impl Bench {
@@ -114,6 +117,7 @@ impl Bench {
             refuses: false,
             steering: VecDeque::new(),
             watches: Vec::new(),
+            looks: Vec::new(),
         }
     }
 
@@ -189,6 +193,11 @@ impl Bench {
                 }
                 Output::RemoveSteering { what, links } => format!("remove {what} {links:?}"),
                 Output::UpdateAddress { address, .. } => format!("update {}", address.address),
+                Output::LookAtScripts(looks) => {
+                    let names: Vec<_> = looks.iter().map(|look| look.name.clone()).collect();
+                    self.looks = looks;
+                    format!("look {}", names.join(" "))
+                }
                 Output::WatchClaims(watches) => {
                     self.watches = watches;
                     continue;

@@ -1047,3 +1047,72 @@ proptest! {
         prop_assert_eq!(facts(&bench), facts(&fresh));
     }
 }
+
+/// keepalived goes on without a script that it cannot run when it reads its configuration; with weight 0, with a weight, with
+/// `init_fail`, in a group: none of them counts, until a reload finds the file.
+#[test]
+fn a_script_that_cannot_be_run_counts_for_nothing_until_a_reload_finds_it() {
+    let unlucky = |name: &str, init_fail| TrackScript { on_missing: OnMissing::Disable, init_fail, ..script(name) };
+    let tracks = |weights: &[(&str, i16)]| -> Vec<Tracked> {
+        weights.iter().map(|(name, weight)| watched(Watched::Script((*name).to_owned()), *weight)).collect()
+    };
+    let mut tracked = instance("a", 51);
+    tracked.election.wait_for_checks = true;
+    tracked.tracks = tracks(&[("none", 0), ("more", 20), ("less", -20)]);
+    let scripts = vec![unlucky("none", true), unlucky("more", false), unlucky("less", true)];
+    let mut bench = Bench::new(Vec::new());
+    let words = bench.configure(vec![tracked.clone()], scripts.clone(), vec![]);
+    // Nothing runs before the files were looked at, and nothing counts.
+    assert!(words.contains(&"look none more less".to_owned()), "{words:?}");
+    assert!(bench.runs.is_empty(), "{words:?}");
+    assert_eq!((bench.roles(), bench.router.status(bench.now)[0].effective_priority), (vec![Role::Initialize], 100));
+
+    let see = |bench: &mut Bench, missing: &[&str]| {
+        let seen = bench.looks.clone().into_iter().map(|look| {
+            let usable =
+                if missing.contains(&look.name.as_str()) { Err("there is no file /x".to_owned()) } else { Ok(()) };
+            (look, usable)
+        });
+        let seen = seen.collect();
+        bench.input(Input::ScriptsSeen(seen))
+    };
+    let words = see(&mut bench, &["none", "more", "less"]);
+    assert_eq!(
+        words.iter().filter(|word| word.starts_with("! script none is disabled: there is no file /x. ")).count(),
+        1,
+        "{words:?}"
+    );
+    assert_eq!(bench.roles(), [Role::Backup]);
+    bench.pass(LONG);
+    assert_eq!((bench.roles(), bench.runs.len()), (vec![Role::Active], 0));
+    let status = &bench.router.status(bench.now)[0];
+    assert_eq!((status.effective_priority, status.sum), (100, 0));
+    let shown = status.tracks.iter().find(|track| track.what == Watched::Script("none".to_owned())).unwrap();
+    assert!(shown.disabled && shown.ok.is_none() && shown.detail.starts_with("there is no file /x; "), "{shown:?}");
+
+    // A reload that finds one of them: it counts from its first run on. An answer to an older question says nothing.
+    bench.configure(vec![tracked.clone()], scripts.clone(), vec![]);
+    let stale = vec![(ScriptLook { command: vec!["other".to_owned()], ..bench.looks[1].clone() }, Ok(()))];
+    assert_eq!(bench.input(Input::ScriptsSeen(stale)), Vec::<String>::new());
+    let words = see(&mut bench, &["none", "less"]);
+    assert!(words.contains(&"! script more can be run now: it counts from its first run on".to_owned()), "{words:?}");
+    assert!(words.contains(&"run more".to_owned()) && bench.runs.len() == 1, "{words:?}");
+    bench.finish("more", 0);
+    assert_eq!((bench.roles(), bench.router.status(bench.now)[0].effective_priority), (vec![Role::Active], 120));
+
+    // Gone later it fails, as any other; gone at a reload it is disabled.
+    bench.pass(Duration::from_secs(1));
+    let (_, run) = bench.runs.pop().unwrap();
+    bench.input(Input::ScriptDone { run, outcome: ScriptOutcome::NotRunnable("there is no file /x".to_owned()) });
+    bench.pass(Duration::from_secs(1));
+    let (_, run) = bench.runs.pop().unwrap();
+    bench.input(Input::ScriptDone { run, outcome: ScriptOutcome::NotRunnable("there is no file /x".to_owned()) });
+    assert_eq!(bench.router.status(bench.now)[0].effective_priority, 100);
+    bench.configure(vec![tracked.clone()], scripts.clone(), vec![]);
+    see(&mut bench, &[]);
+    bench.finish("none", 1);
+    assert_eq!((bench.roles(), bench.reason(0).as_str()), (vec![Role::Fault], "script none fails"));
+    bench.configure(vec![tracked], scripts, vec![]);
+    see(&mut bench, &["none"]);
+    assert_eq!(bench.roles(), [Role::Backup]);
+}

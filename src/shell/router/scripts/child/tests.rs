@@ -71,3 +71,54 @@ fn a_path_that_does_not_say_where_begins_at_the_root() {
     assert_eq!(find("/bin/true").unwrap(), Path::new("/bin/true"));
     assert!(find("true").unwrap().is_absolute());
 }
+
+#[test]
+fn a_script_is_looked_at_without_running_it() {
+    if !getuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    mode(folder.path(), 0o755);
+    let root = fs::canonicalize(folder.path()).unwrap();
+    let (program, ran) = (root.join("program"), root.join("ran"));
+    fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+    let daemon = (Uid::from_raw(0), Gid::from_raw(0));
+    let look_as = |command: &str, user: Option<&str>, secure| {
+        let user = user.map(|user| RunAs { user: user.to_owned(), group: None });
+        look(&[command.to_owned(), "an argument".to_owned()], user.as_ref(), secure, daemon).err().unwrap_or_default()
+    };
+    let at = program.to_str().unwrap();
+    for (bits, user, secure, expected) in [
+        (0o644, Some("0"), false, format!("{at} is not executable for the user that runs it (0); chmod +x")),
+        (0o100, Some("0"), true, String::new()),
+        (0o700, Some("12345"), false, format!("{at} is not executable for the user that runs it (12345); chmod +x")),
+        (0o001, Some("12345"), true, String::new()),
+        (0o757, Some("12345"), true, String::new()),
+        (0o757, Some("0"), false, String::new()),
+        (0o755, Some("no-such-user-at-all"), false, "there is no user no-such-user-at-all".to_owned()),
+    ] {
+        mode(&program, bits);
+        assert_eq!(look_as(at, user, secure), expected, "{bits:o} {user:?} {secure}");
+    }
+    mode(&program, 0o757);
+    assert!(
+        look_as(at, Some("0"), true).starts_with(&format!("root would run it, and others than root can write {at};"))
+    );
+    let missing = root.join("none");
+    assert_eq!(look_as(missing.to_str().unwrap(), None, true), format!("there is no file {}", missing.display()));
+    assert_eq!(look_as(root.to_str().unwrap(), None, false), format!("{} is not a file", root.display()));
+    assert!(look_as("no-such-program-at-all", None, false).starts_with("no-such-program-at-all is not in PATH"));
+    assert_eq!(look_as("true", Some("0"), true), "");
+    assert_eq!(look(&[], None, false, daemon), Err("it has no command".to_owned()));
+    assert!(!ran.exists(), "nothing was run");
+
+    // What a run says of an interpreter that is not there.
+    fs::write(&program, "#!/no/such/interpreter\n").unwrap();
+    mode(&program, 0o755);
+    assert_eq!(look_as(at, Some("0"), false), "");
+    let outcome = start(&[at.to_owned()], None, false).err().map(|outcome| outcome.to_string());
+    assert_eq!(
+        outcome.as_deref(),
+        Some(format!("it cannot be run: {at}: the interpreter that its first line names does not exist").as_str())
+    );
+}

@@ -1,0 +1,90 @@
+//! The scripts of a configuration that this host cannot run, for whoever looks at a file before a daemon does.
+
+use std::collections::BTreeSet;
+
+use nix::unistd::{Gid, Uid};
+
+use super::scripts::child;
+use crate::model::{Command, Config, Notify, OnMissing, RunAs, Tracked, Watched};
+
+/// A script that cannot be run here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableScript {
+    /// Which one, and why: a sentence without an end.
+    pub problem: String,
+    /// What a daemon will make of it: a sentence without an end.
+    pub consequence: &'static str,
+}
+
+/// Looks at the files of all scripts that are tracked or called at a change of state, as a daemon of root's would; in the
+/// configuration's order, each file once for each use.
+#[must_use]
+pub fn unusable(config: &Config) -> Vec<UnusableScript> {
+    let mut found = Vec::new();
+    let tracks: Vec<&Tracked> = config
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.tracks)
+        .chain(config.sync_groups.iter().flat_map(|group| &group.tracks))
+        .collect();
+    for script in &config.scripts {
+        let watched = Watched::Script(script.name.clone());
+        if !tracks.iter().any(|tracked| tracked.what == watched) {
+            continue;
+        }
+        if let Err(why) = look(config, &script.command, script.user.as_ref()) {
+            let consequence = match script.on_missing {
+                OnMissing::Disable => {
+                    "it will be disabled: routers that track it run on as if it were not there, as with keepalived, until a \
+                     reload finds the file"
+                }
+                OnMissing::Fail => {
+                    "every run of it will fail: a router that tracks it without a weight stays in FAULT, one that does with a \
+                     weight counts it as failed"
+                }
+            };
+            found.push(UnusableScript { problem: format!("the script `{}`: {why}", script.name), consequence });
+        }
+    }
+    let mut seen: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
+    let notified = config
+        .instances
+        .iter()
+        .map(|instance| &instance.notify)
+        .chain(config.sync_groups.iter().map(|group| &group.notify))
+        .flat_map(called);
+    for command in notified {
+        let Some(program) = command.words.first() else { continue };
+        if !seen.insert((program, command.user.as_ref().map(|user| user.user.as_str()))) {
+            continue;
+        }
+        if let Err(why) = look(config, &command.words, command.user.as_ref()) {
+            found.push(UnusableScript {
+                problem: format!("the notify script `{program}`: {why}"),
+                consequence: "it will not be called; routers run on, and the log says so at each change of state",
+            });
+        }
+    }
+    let fifos = config.router.notify_fifo.iter().chain(&config.router.router_fifo);
+    for command in fifos.filter_map(|fifo| fifo.script.as_ref()) {
+        if let Err(why) = look(config, &command.words, command.user.as_ref()) {
+            let program = command.words.first().map_or("", String::as_str);
+            found.push(UnusableScript {
+                problem: format!("the notify_fifo script `{program}`: {why}"),
+                consequence: "it will not be started; unless something else reads the pipe, nobody is told",
+            });
+        }
+    }
+    found
+}
+
+fn look(config: &Config, words: &[String], user: Option<&RunAs>) -> Result<(), String> {
+    let user = user.or(config.global.script_user.as_ref());
+    child::look(words, user, config.global.script_security, (Uid::from_raw(0), Gid::from_raw(0)))
+}
+
+fn called(notify: &Notify) -> impl Iterator<Item = &Command> {
+    let Notify { master, backup, fault, stop, deleted, lower_priority, any, tell_deleted: _, priority_changes: _ } =
+        notify;
+    [master, backup, fault, stop, deleted, lower_priority, any].into_iter().flatten()
+}
