@@ -6,10 +6,6 @@ use std::str::FromStr;
 use super::{Line, Mistake, Word, number};
 use crate::model::{Family, NextHop, Placing, Route, RouteKind, RouteMetric, RouterPreference};
 
-/// `RT_TABLE_MAIN`.
-const MAIN: u32 = 254;
-/// `RTPROT_KEEPALIVED`.
-const PROTOCOL: u8 = 18;
 /// `RTAX_FEATURE_ECN`.
 const ECN: u32 = 1;
 const KINDS: [(&str, RouteKind); 9] = [
@@ -46,27 +42,7 @@ const METRICS: [(&str, RouteMetric, u32); 14] = [
 /// # Errors
 /// What makes no sense in it.
 pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake> {
-    let mut route = Route {
-        family: Family::V4,
-        kind: RouteKind::Unicast,
-        to: (IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
-        from: None,
-        source: None,
-        hops: Vec::new(),
-        table: MAIN,
-        tos: 0,
-        protocol: PROTOCOL,
-        scope: None,
-        metric: None,
-        expires_secs: None,
-        metrics: Vec::new(),
-        congestion_control: None,
-        preference: None,
-        ttl_propagate: None,
-        placing: Placing::default(),
-        track: true,
-        track_group: None,
-    };
+    let mut route = Route::new((IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0));
     let mut hop = NextHop::default();
     let mut second = None;
     let mut to = None;

@@ -11,30 +11,7 @@ const MAIN: u32 = 254;
 /// # Errors
 /// What makes no sense in it.
 pub(in crate::config) fn rule(mut line: Line<'_, '_>) -> Result<(Rule, bool), Mistake> {
-    let mut rule = Rule {
-        family: Family::V4,
-        priority: 0,
-        action: RuleAction::Lookup(MAIN),
-        invert: false,
-        from: None,
-        to: None,
-        tos: 0,
-        mark: None,
-        input: None,
-        output: None,
-        realms: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        tunnel: None,
-        users: None,
-        l3mdev: false,
-        protocol: None,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        track: true,
-        track_group: None,
-    };
+    let mut rule = Rule::new(Family::V4, 0, RuleAction::Lookup(MAIN));
     let mut action = None;
     let mut priority = None;
     const ANY: std::ops::RangeInclusive<i64> = 0..=0xffff_ffff;

@@ -32,27 +32,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn plain(to: (&str, u8)) -> Route {
-    Route {
-        family: Family::of(ip(to.0)),
-        kind: RouteKind::Unicast,
-        to: (ip(to.0), to.1),
-        from: None,
-        source: None,
-        hops: vec![NextHop::default()],
-        table: 254,
-        tos: 0,
-        protocol: 18,
-        scope: None,
-        metric: None,
-        expires_secs: None,
-        metrics: vec![],
-        congestion_control: None,
-        preference: None,
-        ttl_propagate: None,
-        placing: Placing::Prepend,
-        track: true,
-        track_group: None,
-    }
+    Route { hops: vec![NextHop::default()], ..Route::new((ip(to.0), to.1)) }
 }
 
 fn hop(via: Option<&str>, interface: Option<&str>) -> NextHop {
@@ -146,30 +126,7 @@ fn routes_in_both_languages() {
 }
 
 fn rule(action: RuleAction) -> Rule {
-    Rule {
-        family: Family::V4,
-        priority: 7,
-        action,
-        invert: false,
-        from: None,
-        to: None,
-        tos: 0,
-        mark: None,
-        input: None,
-        output: None,
-        realms: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        tunnel: None,
-        users: None,
-        l3mdev: false,
-        protocol: None,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        track: true,
-        track_group: None,
-    }
+    Rule::new(Family::V4, 7, action)
 }
 
 #[test]

@@ -4,6 +4,11 @@ use std::net::IpAddr;
 
 use super::super::Family;
 
+/// `RT_TABLE_MAIN`.
+const MAIN: u32 = 254;
+/// Keepalived's own number in iproute2's `rt_protos`.
+const PROTOCOL: u8 = 18;
+
 /// A route (`virtual_routes`, `static_routes`), as `ip route` would take it. Numbers are the kernel's
 /// (include/uapi/linux/rtnetlink.h).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,34 @@ pub struct Route {
     pub track: bool,
     /// `track_group` (static routes): routers that fail with its interface.
     pub track_group: Option<String>,
+}
+
+impl Route {
+    /// A route for what goes to a network, in the main table, without a hop yet.
+    #[must_use]
+    pub fn new(to: (IpAddr, u8)) -> Self {
+        Self {
+            family: Family::of(to.0),
+            kind: RouteKind::Unicast,
+            to,
+            from: None,
+            source: None,
+            hops: Vec::new(),
+            table: MAIN,
+            tos: 0,
+            protocol: PROTOCOL,
+            scope: None,
+            metric: None,
+            expires_secs: None,
+            metrics: Vec::new(),
+            congestion_control: None,
+            preference: None,
+            ttl_propagate: None,
+            placing: Placing::Prepend,
+            track: true,
+            track_group: None,
+        }
+    }
 }
 
 /// What a route does with a packet.

@@ -53,6 +53,37 @@ pub struct Rule {
     pub track_group: Option<String>,
 }
 
+impl Rule {
+    /// One that holds for every packet.
+    #[must_use]
+    pub const fn new(family: Family, priority: u32, action: RuleAction) -> Self {
+        Self {
+            family,
+            priority,
+            action,
+            invert: false,
+            from: None,
+            to: None,
+            tos: 0,
+            mark: None,
+            input: None,
+            output: None,
+            realms: None,
+            suppress_prefix_len: None,
+            suppress_group: None,
+            tunnel: None,
+            users: None,
+            l3mdev: false,
+            protocol: None,
+            ip_protocol: None,
+            source_ports: None,
+            destination_ports: None,
+            track: true,
+            track_group: None,
+        }
+    }
+}
+
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleAction {

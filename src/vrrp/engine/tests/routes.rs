@@ -1,7 +1,7 @@
 //! Routes, rules, static state and the options of addresses, as timelines.
 
 use super::*;
-use crate::model::{NextHop, Preferred, Route, RouteKind, RouterSettings, Rule, RuleAction, StaticState};
+use crate::model::{NextHop, Preferred, Route, RouterSettings, Rule, RuleAction, StaticState};
 
 fn net(last: u8) -> (IpAddr, u8) {
     (Ipv4Addr::new(10, 9, last, 0).into(), 24)
@@ -9,25 +9,9 @@ fn net(last: u8) -> (IpAddr, u8) {
 
 fn route(third: u8) -> Route {
     Route {
-        family: Family::V4,
-        kind: RouteKind::Unicast,
-        to: net(third),
-        from: None,
-        source: None,
         hops: vec![NextHop { via: Some(PEER.into()), ..NextHop::default() }],
-        table: 254,
-        tos: 0,
-        protocol: 18,
-        scope: None,
-        metric: None,
-        expires_secs: None,
-        metrics: Vec::new(),
-        congestion_control: None,
-        preference: None,
-        ttl_propagate: None,
-        placing: Default::default(),
         track: false,
-        track_group: None,
+        ..Route::new(net(third))
     }
 }
 
@@ -36,30 +20,7 @@ fn dev(third: u8, name: &str) -> Route {
 }
 
 fn rule(priority: u32) -> Rule {
-    Rule {
-        family: Family::V4,
-        priority,
-        action: RuleAction::Lookup(100),
-        invert: false,
-        from: Some(net(1)),
-        to: None,
-        tos: 0,
-        mark: None,
-        input: None,
-        output: None,
-        realms: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        tunnel: None,
-        users: None,
-        l3mdev: false,
-        protocol: None,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        track: true,
-        track_group: None,
-    }
+    Rule { from: Some(net(1)), ..Rule::new(Family::V4, priority, RuleAction::Lookup(100)) }
 }
 
 fn routed(routes: Vec<Route>, rules: Vec<Rule>) -> Instance {

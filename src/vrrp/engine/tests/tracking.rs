@@ -471,53 +471,13 @@ fn a_source_address_that_is_tracked_must_be_there() {
 
 fn route(interface: &str) -> crate::model::Route {
     crate::model::Route {
-        family: Family::V4,
-        kind: crate::model::RouteKind::Unicast,
-        to: (Ipv4Addr::new(10, 9, 0, 0).into(), 16),
-        from: None,
-        source: None,
         hops: vec![NextHop { interface: Some(interface.to_owned()), ..NextHop::default() }],
-        table: 254,
-        tos: 0,
-        protocol: 18,
-        scope: None,
-        metric: None,
-        expires_secs: None,
-        metrics: Vec::new(),
-        congestion_control: None,
-        preference: None,
-        ttl_propagate: None,
-        placing: crate::model::Placing::default(),
-        track: true,
-        track_group: None,
+        ..crate::model::Route::new((Ipv4Addr::new(10, 9, 0, 0).into(), 16))
     }
 }
 
 fn rule(interface: &str) -> Rule {
-    Rule {
-        family: Family::V4,
-        priority: 100,
-        action: RuleAction::Lookup(7),
-        invert: false,
-        from: None,
-        to: None,
-        tos: 0,
-        mark: None,
-        input: Some(interface.to_owned()),
-        output: None,
-        realms: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        tunnel: None,
-        users: None,
-        l3mdev: false,
-        protocol: None,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        track: true,
-        track_group: None,
-    }
+    Rule { input: Some(interface.to_owned()), ..Rule::new(Family::V4, 100, RuleAction::Lookup(7)) }
 }
 
 fn on(interface: &str, last: u8) -> VirtualAddress {
