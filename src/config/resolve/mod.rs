@@ -7,6 +7,7 @@ mod addresses;
 mod announce;
 mod authentication;
 mod election;
+mod identity;
 mod instance;
 mod link;
 mod service;
@@ -22,7 +23,7 @@ use super::diagnostic::{Code, Diagnostic};
 use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
-use crate::model::{Config, Instance, Peer, RouterSettings, SyncGroup, Transport, VirtualRouterId};
+use crate::model::{Config, Instance, RouterSettings, SyncGroup, VirtualRouterId};
 
 pub(super) use service::service;
 
@@ -220,7 +221,7 @@ impl Resolver<'_> {
         grouped: &HashMap<String, Span>,
     ) -> Vec<Instance> {
         let mut names = HashMap::new();
-        let mut ids: HashMap<VirtualRouterId, (String, Span)> = HashMap::new();
+        let mut placed: HashMap<VirtualRouterId, Vec<identity::Placed>> = HashMap::new();
         let mut instances: Vec<Instance> = Vec::new();
         for draft in drafts {
             let (name, span) = (draft.name.value.clone(), draft.name.span);
@@ -229,48 +230,14 @@ impl Resolver<'_> {
             }
             let vrid_span = draft.vrid.get().map_or(span, |vrid| vrid.span);
             let Some(instance) = self.instance(draft, defaults, trackers, grouped) else { continue };
-            match ids.get(&instance.id) {
-                None => {
-                    ids.insert(instance.id.clone(), (name, vrid_span));
-                    instances.push(instance);
-                }
-                Some((other, before)) => {
-                    let first = instances.iter().find(|first| first.id == instance.id);
-                    let apart = first.is_some_and(|first| apart(&first.transport, &instance.transport));
-                    self.same_router(&instance, vrid_span, (other, *before), apart);
-                }
+            let others = placed.entry(instance.id.clone()).or_default();
+            if !self.is_another_router(&instance, vrid_span, others, &instances) {
+                continue;
             }
+            others.push(identity::Placed { place: instances.len(), at: vrid_span });
+            instances.push(instance);
         }
         instances
-    }
-
-    /// Says that a router is one that is there already, and what becomes of it. `apart`: nobody would mix up their adverts.
-    fn same_router(&mut self, instance: &Instance, at: Span, (other, before): (&str, Span), apart: bool) {
-        let (name, id) = (&instance.name, &instance.id);
-        let on = id.interface.as_ref().map_or("no interface", |interface| interface);
-        let message = format!("`{other}` and `{name}` are the same virtual router: number {} on {on}", id.vrid);
-        let alone = "here interface, number and family alone tell routers apart";
-        let diagnostic = match (self.language, apart) {
-            // Files like this are about: what can be run of them is.
-            (Language::Keepalived, false) => Diagnostic::warning(Code::Duplicate, at, message).help(format!(
-                "`{name}` is left out, and nobody owns its addresses; keepalived 2.2 exits at start with this"
-            )),
-            (Language::Keepalived, true) => Diagnostic::warning(Code::Duplicate, at, message).help(format!(
-                "`{name}` is left out: it sends and hears nothing, and this host never owns its addresses. keepalived runs \
-                 both, since their sources, peers or groups differ; {alone}"
-            )),
-            (Language::Toml, false) => Diagnostic::error(Code::Duplicate, at, message)
-                .help("routers on one interface are told apart by this number alone"),
-            (Language::Toml, true) => Diagnostic::error(Code::Duplicate, at, message)
-                .help(format!("their sources, peers or groups differ, and that is not enough: {alone}")),
-        };
-        let advice = format!("give `{name}` another number (on all its hosts), or list its addresses in `{other}`");
-        self.say(
-            diagnostic
-                .mark(format!("`{name}` again"))
-                .and(before, format!("`{other}` has this number already"))
-                .help(advice),
-        );
     }
 
     fn groups(
@@ -347,18 +314,5 @@ impl Resolver<'_> {
             groups.push(SyncGroup { name: draft.name.value, members, tracks, weighted: draft.weighted, notify });
         }
         groups
-    }
-}
-
-/// Whether two routers of one number on one interface send to different places, so that keepalived 2.2.7 runs both.
-fn apart(one: &Transport, other: &Transport) -> bool {
-    match (one, other) {
-        (Transport::Multicast { group: a, .. }, Transport::Multicast { group: b, .. }) => a != b,
-        (Transport::Unicast { source: a, peers: ours, .. }, Transport::Unicast { source: b, peers: theirs, .. }) => {
-            let known = |peer: &Peer| ours.iter().any(|other| other.address == peer.address);
-            a != b || ours.len() != theirs.len() || !theirs.iter().all(known)
-        }
-        (Transport::Multicast { .. }, Transport::Unicast { .. })
-        | (Transport::Unicast { .. }, Transport::Multicast { .. }) => true,
     }
 }

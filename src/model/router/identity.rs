@@ -169,8 +169,11 @@ impl AdvertInterval {
     }
 }
 
-/// What tells one virtual router from another on this host: a reload keeps the state of routers whose identity stays,
-/// whatever their names do.
+/// Which virtual router it is, as its adverts and its hardware address say. A reload keeps the state of routers whose
+/// identity stays, whatever their names do.
+///
+/// Most often it is enough to tell the routers of a host apart. Some can share it, where the way of their adverts tells whom
+/// each is for ([`Transport::is_told_from`](super::Transport::is_told_from)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualRouterId {
     /// Interface that it speaks on. `None` (unicast only): the one that holds its source address.
@@ -179,6 +182,18 @@ pub struct VirtualRouterId {
     pub vrid: Vrid,
     /// Family of its adverts: the same number may be used once in each (RFC 9568 section 5.2.3).
     pub family: Family,
+}
+
+impl VirtualRouterId {
+    /// The virtual router's hardware address (RFC 9568 section 7.3).
+    #[must_use]
+    pub const fn mac(&self) -> [u8; 6] {
+        let family = match self.family {
+            Family::V4 => 1,
+            Family::V6 => 2,
+        };
+        [0, 0, 0x5e, 0, family, self.vrid.value()]
+    }
 }
 
 impl fmt::Display for VirtualRouterId {

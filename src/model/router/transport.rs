@@ -26,6 +26,41 @@ pub enum Transport {
     },
 }
 
+impl Transport {
+    /// Whether adverts for two routers of one number on one interface can be told apart: by the group that they are sent to,
+    /// by the address that they are sent to, or, where that is one address, by the peer that they come from. An address
+    /// that is not written is taken for another one than any that is; who knows both sees whether that holds.
+    #[must_use]
+    pub fn is_told_from(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Multicast { group: one, .. }, Self::Multicast { group: two, .. }) => one != two,
+            (Self::Unicast { source: one, .. }, Self::Unicast { source: two, .. }) => {
+                one != two || !self.shares_a_peer_with(other)
+            }
+            (Self::Multicast { .. }, Self::Unicast { .. }) | (Self::Unicast { .. }, Self::Multicast { .. }) => true,
+        }
+    }
+
+    /// Whether somebody is a peer of both.
+    #[must_use]
+    pub fn shares_a_peer_with(&self, other: &Self) -> bool {
+        other.peers().iter().any(|peer| self.has_peer(peer.address))
+    }
+
+    /// Whether adverts are sent to this address, one by one.
+    #[must_use]
+    pub fn has_peer(&self, address: IpAddr) -> bool {
+        self.peers().iter().any(|peer| peer.address == address)
+    }
+
+    fn peers(&self) -> &[Peer] {
+        match self {
+            Self::Multicast { .. } => &[],
+            Self::Unicast { peers, .. } => peers,
+        }
+    }
+}
+
 /// A router that adverts are sent to one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {

@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::instance::Entry;
+use super::instance::{Entry, Serial};
 use super::{HostAddress, Link, Output, Router};
-use crate::model::{Announcements, Transport, VirtualRouterId};
+use crate::model::{Announcements, Transport};
 use crate::wire::{arp, ndp};
 
 /// Announcements of one address in one burst, whatever the configuration says.
@@ -57,7 +57,7 @@ pub(super) struct Lane {
 #[derive(Debug)]
 struct Waiting {
     /// Whose: names change at a reload, and places in lists.
-    router: VirtualRouterId,
+    router: Serial,
     place: HostAddress,
     /// Times that it is still to be announced.
     left: u32,
@@ -74,7 +74,7 @@ impl Router {
         let mut later = Vec::new();
         for place in self.places(entry).into_iter().filter(|place| only.is_none_or(|only| only.contains(place))) {
             let (key, distance) = self.lane(&place, &entry.machine.settings().announcements);
-            let waiting = Waiting { router: entry.config.id.clone(), place, left: repeat, distance };
+            let waiting = Waiting { router: entry.serial, place, left: repeat, distance };
             if distance.is_zero() { at_once.push((key, waiting)) } else { later.push((key, waiting)) }
         }
         let repeats = usize::try_from(repeat).unwrap_or(usize::MAX);
@@ -90,9 +90,9 @@ impl Router {
         }
         // At once, where nobody has left the lane a moment ago: a machine's state is older than now.
         let due = entry.machine.since();
-        let router = entry.config.id.clone();
+        let router = entry.serial;
         later.retain(|(_, waiting)| waiting.left > 0);
-        self.enqueue(&router, later, due);
+        self.enqueue(router, later, due);
     }
 
     /// One announcement on each interface that holds addresses of the router and that it does not advertise on: switches
@@ -134,7 +134,7 @@ impl Router {
         for lane in lanes.values_mut() {
             while lane.next_at <= now && self.frames_this_turn < FRAMES_A_TURN {
                 let Some(mut waiting) = lane.waiting.pop_front() else { break };
-                let entry = self.instances.iter().find(|entry| entry.config.id == waiting.router);
+                let entry = self.instances.iter().find(|entry| entry.serial == waiting.router);
                 let frame = entry.and_then(|entry| self.frame(entry, &waiting.place));
                 let Some(frame) = frame else { continue };
                 self.outputs.push_back(frame);
@@ -187,10 +187,10 @@ impl Router {
     }
 
     /// Lets announcements of a router wait. One look at who waits already does for all: there may be thousands of both.
-    fn enqueue(&mut self, router: &VirtualRouterId, later: Vec<(LaneKey, Waiting)>, due: Instant) {
+    fn enqueue(&mut self, router: Serial, later: Vec<(LaneKey, Waiting)>, due: Instant) {
         let mut known: BTreeMap<(LaneKey, HostAddress), usize> = BTreeMap::new();
         for (key, lane) in &self.lanes {
-            let own = lane.waiting.iter().enumerate().filter(|(_, waiting)| waiting.router == *router);
+            let own = lane.waiting.iter().enumerate().filter(|(_, waiting)| waiting.router == router);
             known.extend(own.map(|(at, waiting)| ((*key, waiting.place), at)));
         }
         for (key, waiting) in later {

@@ -1,15 +1,16 @@
 //! A configuration, the first or a new one.
 //!
 //! Virtual routers are known by identity (interface and number), so one that stays keeps its state, timers and counters,
-//! whatever else about it changes, its name included. One that is gone leaves as at a stop.
+//! whatever else about it changes, its name included. Where some share an identity, one is followed by that which hears the
+//! same adverts, and else by that of the same name. One that is gone leaves as at a stop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::Entry;
+use super::instance::{Entry, Serial};
 use super::{HostAddress, Router};
-use crate::model::Config;
+use crate::model::{Config, Instance, VirtualRouterId};
 use crate::vrrp::machine::Input;
 
 impl Router {
@@ -18,27 +19,27 @@ impl Router {
             self.instances.iter().filter(|entry| entry.is_active()).flat_map(|entry| entry.added.clone()).collect();
         held.extend(self.instances.iter().filter(|entry| entry.inherits).flat_map(|entry| self.places(entry)));
         let others = self.forms();
-        self.leave_those_gone(&config, now);
+        let followed = self.followed(&config);
+        self.leave_those_gone(&followed, now);
         self.config = Arc::clone(&config);
         if !self.configured {
             self.delay_start(now);
         }
 
-        let mut before = std::mem::take(&mut self.instances);
-        for wanted in &config.instances {
-            let first = self.instances.iter().find(|entry| entry.config.id == wanted.id).map(|entry| &entry.name);
-            let duplicate_of = first.map(ToString::to_string);
-            let same = before.iter().position(|entry| {
-                entry.config.id == wanted.id && entry.duplicate_of.is_some() == duplicate_of.is_some()
-            });
-            let mut entry = match same {
-                Some(at) => before.remove(at),
-                None => Entry { inherits: !self.configured, ..Entry::new(wanted, now) },
+        let mut before: Vec<Option<Entry>> = std::mem::take(&mut self.instances).into_iter().map(Some).collect();
+        for (wanted, followed) in config.instances.iter().zip(followed) {
+            let mut entry = match followed.and_then(|at| before.get_mut(at)).and_then(Option::take) {
+                Some(entry) => entry,
+                None => {
+                    self.serials += 1;
+                    Entry { inherits: !self.configured, ..Entry::new(Serial(self.serials), wanted, now) }
+                }
             };
             entry.reconfigure(wanted);
-            entry.duplicate_of = duplicate_of;
             self.instances.push(entry);
         }
+        self.index_sharers();
+        self.find_duplicates();
         self.join_groups();
         self.adopt_scripts(now);
         self.adopt_reports(now);
@@ -66,11 +67,73 @@ impl Router {
         }
     }
 
+    /// Which of the virtual routers there are each one of a new configuration follows, by their places.
+    fn followed(&self, config: &Config) -> Vec<Option<usize>> {
+        let mut there: BTreeMap<&VirtualRouterId, Vec<usize>> = BTreeMap::new();
+        for (at, entry) in self.instances.iter().enumerate() {
+            there.entry(&entry.config.id).or_default().push(at);
+        }
+        let mut followed = vec![None; config.instances.len()];
+        // The closest first, so that none is taken from the one that it is closest to.
+        for (same_way, same_name) in [(true, true), (true, false), (false, true), (false, false)] {
+            for (wanted, followed) in config.instances.iter().zip(&mut followed).filter(|(_, known)| known.is_none()) {
+                let Some(places) = there.get_mut(&wanted.id) else { continue };
+                let fits = |at: &usize| {
+                    self.instances.get(*at).is_some_and(|entry| {
+                        let runs = entry.duplicate_of.is_none();
+                        runs && (!same_way || !entry.config.transport.is_told_from(&wanted.transport))
+                            && (!same_name || *entry.name == *wanted.name)
+                    })
+                };
+                *followed = places.iter().position(fits).map(|at| places.remove(at));
+            }
+        }
+        followed
+    }
+
+    /// Finds the routers that share an identity.
+    fn index_sharers(&mut self) {
+        let mut sharers: BTreeMap<&VirtualRouterId, Vec<usize>> = BTreeMap::new();
+        for (at, entry) in self.instances.iter().enumerate() {
+            sharers.entry(&entry.config.id).or_default().push(at);
+        }
+        self.sharers = sharers.into_values().filter(|places| places.len() > 1).collect();
+    }
+
+    /// Of routers that share an identity, and whose adverts nobody could tell apart, the first alone runs. The languages
+    /// refuse most of it; whether an address that is not written is one that is, only the host's addresses say.
+    pub(super) fn find_duplicates(&mut self) {
+        for places in std::mem::take(&mut self.sharers) {
+            let mut running: Vec<usize> = Vec::new();
+            for at in &places {
+                let first = self.instances.get(*at).and_then(|entry| {
+                    let mut others = running.iter().filter_map(|other| self.instances.get(*other));
+                    others.find(|other| !self.are_told_apart(entry, other)).map(|other| other.name.to_string())
+                });
+                if first.is_none() {
+                    running.push(*at);
+                }
+                if let Some(entry) = self.instances.get_mut(*at) {
+                    entry.duplicate_of = first;
+                }
+            }
+            self.sharers.push(places);
+        }
+    }
+
+    fn are_told_apart(&self, one: &Entry, two: &Entry) -> bool {
+        let (Instance { transport: of_one, vrf: from, .. }, Instance { transport: of_two, vrf: to, .. }) =
+            (&one.config, &two.config);
+        let shares = of_one.shares_a_peer_with(of_two);
+        from != to
+            || of_one.is_told_from(of_two) && !(shares && self.source(one).is_some() && self.source(one) == self.source(two))
+    }
+
     /// Leaves the virtual routers that the new configuration does not have.
-    fn leave_those_gone(&mut self, config: &Config, now: Instant) {
+    fn leave_those_gone(&mut self, followed: &[Option<usize>], now: Instant) {
         for at in 0..self.instances.len() {
             let Some(entry) = self.instances.get_mut(at) else { continue };
-            if config.instances.iter().any(|wanted| wanted.id == entry.config.id) {
+            if followed.contains(&Some(at)) || entry.duplicate_of.is_some() {
                 continue;
             }
             entry.machine.handle(Input::Shutdown, now);

@@ -27,9 +27,15 @@ pub(super) struct Transition {
     pub(super) at: Instant,
 }
 
+/// Which of all routers that were ever configured in this run. It stays with a router over reloads, where names and places
+/// in lists may change, and no two have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Serial(pub(super) u64);
+
 /// One virtual router.
 #[derive(Debug)]
 pub(super) struct Entry {
+    pub(super) serial: Serial,
     pub(super) name: Arc<str>,
     pub(super) config: Instance,
     pub(super) machine: Machine,
@@ -87,8 +93,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(config: &Instance, now: Instant) -> Self {
+    pub(super) fn new(serial: Serial, config: &Instance, now: Instant) -> Self {
         let mut entry = Self {
+            serial,
             name: Arc::from(config.name.as_str()),
             machine: Machine::new(settings(config, config.priority, IpAddr::V4(Ipv4Addr::UNSPECIFIED), false), now),
             config: config.clone(),

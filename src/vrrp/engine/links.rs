@@ -46,7 +46,7 @@ impl Router {
         match &entry.config.virtual_link {
             Some(VirtualLink::Vmac(_)) if unicast => self.base(entry),
             Some(VirtualLink::Ipvlan(ipvlan)) if unicast && ipvlan.address.is_none() => self.base(entry),
-            Some(VirtualLink::Vmac(_) | VirtualLink::Ipvlan(_)) => self.virtual_link(&(entry.config.id.clone(), None)),
+            Some(VirtualLink::Vmac(_) | VirtualLink::Ipvlan(_)) => self.virtual_link(&(entry.serial, None)),
             None => self.base(entry),
         }
     }
@@ -54,7 +54,7 @@ impl Router {
     /// The link that holds its addresses, where those name none.
     pub(super) fn home(&self, entry: &Entry) -> Option<&Link> {
         match &entry.config.virtual_link {
-            Some(VirtualLink::Vmac(_)) => self.virtual_link(&(entry.config.id.clone(), None)),
+            Some(VirtualLink::Vmac(_)) => self.virtual_link(&(entry.serial, None)),
             Some(VirtualLink::Ipvlan(_)) | None => self.base(entry),
         }
     }

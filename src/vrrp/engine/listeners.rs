@@ -6,13 +6,14 @@
 //! number in the other. A socket that is bound to nothing also hears what is sent to routers that name an interface, so
 //! that whom a packet concerns is decided by the channel first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::instance::Entry;
 use super::{Listener, Output, Router};
 use crate::model::{Authentication, Family, Ipvlan, Transport, VirtualLink, VrrpVersion};
 use crate::vrrp::reason::Fault;
+use crate::vrrp::receive::Received;
 
 /// The channel of sockets that are not bound to a device.
 pub(super) const UNBOUND: u32 = 0;
@@ -32,11 +33,11 @@ impl Router {
     /// with the groups of all that use it.
     pub(super) fn update_listeners(&mut self) {
         let mut wanted: BTreeMap<(u32, Family, bool), Listener> = BTreeMap::new();
-        let mut ears = BTreeMap::new();
+        let mut ears: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (at, entry) in self.instances.iter().enumerate() {
             let family = entry.config.id.family;
             if let Some(ear) = self.ear_channel(entry).filter(|_| entry.duplicate_of.is_none()) {
-                ears.entry((ear, family, entry.config.id.vrid.value())).or_insert(at);
+                ears.entry((ear, family, entry.config.id.vrid.value())).or_default().push(at);
             }
             let group = match &entry.config.transport {
                 Transport::Multicast { group, .. } => Some(*group),
@@ -54,18 +55,19 @@ impl Router {
                     interface: interface.to_owned(),
                     family,
                     header: *header,
-                    routers: BTreeMap::new(),
-                    groups: std::collections::BTreeSet::new(),
+                    routers: BTreeSet::new(),
+                    groups: BTreeSet::new(),
                     receive_buffer: None,
                 });
                 listener.groups.extend(group);
                 listener.receive_buffer = listener.receive_buffer.max(entry.config.receive_buffer);
             }
         }
-        for ((index, family, vrid), at) in &ears {
-            let Some(entry) = self.instances.get(*at) else { continue };
-            if let Some(listener) = wanted.get_mut(&(*index, *family, entry.sends_header())) {
-                listener.routers.insert(*vrid, entry.config.version);
+        for ((index, family, vrid), places) in &ears {
+            for entry in places.iter().filter_map(|at| self.instances.get(*at)) {
+                if let Some(listener) = wanted.get_mut(&(*index, *family, entry.sends_header())) {
+                    listener.routers.insert((*vrid, entry.config.version));
+                }
             }
         }
         self.ears = ears;
@@ -103,9 +105,28 @@ impl Router {
         Some((link.index, &link.name))
     }
 
-    /// The router that a packet concerns.
-    pub(super) fn concerns(&self, index: u32, family: Family, vrid: u8) -> Option<usize> {
-        self.ears.get(&(index, family, vrid)).copied()
+    /// The router that a packet concerns, and whether only its peers may speak to it, since it shares its address with
+    /// another one. A packet that is none's of several is told to the first of those that its address is for, which finds
+    /// out what is wrong with it.
+    pub(super) fn concerns(&self, index: u32, received: &Received<'_>, vrid: u8) -> Option<(usize, bool)> {
+        let places = self.ears.get(&(index, received.family(), vrid))?;
+        if let [only] = places.as_slice() {
+            return Some((*only, false));
+        }
+        let (source, destination) = (received.source(), received.destination());
+        let of = |at: &usize| self.instances.get(*at);
+        let meant: Vec<usize> = places
+            .iter()
+            .filter(|at| {
+                of(at).is_some_and(|entry| match &entry.config.transport {
+                    Transport::Multicast { group, .. } => *group == destination,
+                    Transport::Unicast { .. } => entry.machine.settings().source == destination,
+                })
+            })
+            .copied()
+            .collect();
+        let from_peer = meant.iter().find(|at| of(at).is_some_and(|entry| entry.is_peer(source)));
+        from_peer.or(meant.first()).or(places.first()).map(|at| (*at, meant.len() > 1))
     }
 
     /// The address that adverts leave from: as configured, or the interface's first that is nobody's virtual address; over
@@ -153,10 +174,7 @@ impl Entry {
 
     /// Adverts are sent to this address.
     pub(super) fn is_peer(&self, address: IpAddr) -> bool {
-        match &self.config.transport {
-            Transport::Multicast { .. } => false,
-            Transport::Unicast { peers, .. } => peers.iter().any(|peer| peer.address == address),
-        }
+        self.config.transport.has_peer(address)
     }
 
     /// How adverts prove whom they are from; version 3 knows nothing of it.

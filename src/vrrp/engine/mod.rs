@@ -257,8 +257,12 @@ pub struct Router {
     uptime: Duration,
     /// No virtual router starts before.
     not_before: Option<Instant>,
-    /// Whom an advert concerns: place in the list of instances, by the socket's interface, family and number.
-    ears: BTreeMap<(u32, Family, u8), usize>,
+    /// Whom an advert may concern: places in the list of instances, by the socket's interface, family and number.
+    ears: BTreeMap<(u32, Family, u8), Vec<usize>>,
+    /// Places in the list of instances of those that share an identity with others.
+    sharers: Vec<Vec<usize>>,
+    /// How many routers there have been.
+    serials: u64,
     /// Places in the list of instances by name.
     by_name: BTreeMap<Arc<str>, usize>,
     /// Every virtual address of the configuration.
@@ -419,6 +423,7 @@ impl Router {
     /// Brings everything that follows from facts up to date: sockets, health, groups, addresses.
     fn settle(&mut self, now: Instant) {
         self.look_at_links(now);
+        self.find_duplicates();
         let wishes = self.wishes();
         self.update_sysctls(&wishes);
         self.update_virtual_links(&wishes, now);

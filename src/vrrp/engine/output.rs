@@ -1,6 +1,6 @@
 //! Work that comes out of the engine, and what it consists of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Listener {
     /// Adverts with an authentication header (protocol 51) come in here, and not those without (protocol 112).
     pub header: bool,
     /// Virtual routers whose adverts come in here, with their versions.
-    pub routers: BTreeMap<u8, VrrpVersion>,
+    pub routers: BTreeSet<(u8, VrrpVersion)>,
     /// Groups to join on it.
     pub groups: BTreeSet<IpAddr>,
     /// Bytes that its receive buffer is to have; `None`: what the system gives.

@@ -66,7 +66,7 @@ impl Router {
     /// A packet came in, through the sockets of this channel.
     pub(super) fn packet(&mut self, index: u32, received: &Received<'_>, now: Instant) {
         let Some(vrid) = received.vrid() else { return };
-        let Some(at) = self.concerns(index, received.family(), vrid) else {
+        let Some((at, only_peers)) = self.concerns(index, received, vrid) else {
             self.unknown(index, received, vrid);
             return;
         };
@@ -79,6 +79,7 @@ impl Router {
             authentication: entry.authentication(),
             sequence: entry.sequence,
             transport: &entry.config.transport,
+            only_peers,
             checksum: entry.config.checksum,
             source: settings.source,
             addresses: &entry.advertised,

@@ -14,9 +14,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::instance::Entry;
+use super::instance::{Entry, Serial};
 use super::{Event, Output, Router};
-use crate::model::{Family, Route, Rule, VirtualRouterId};
+use crate::model::{Family, Route, Rule};
 
 /// The kernel's number for routes and rules that keepalived, and we in its place, have made (`RTPROT_KEEPALIVED` of
 /// include/uapi/linux/rtnetlink.h).
@@ -119,7 +119,7 @@ pub(super) struct Held {
     id: u64,
     what: Arc<Steering>,
     /// The router whose own link it goes through, where the route names none but needs one.
-    homed: Option<VirtualRouterId>,
+    homed: Option<Serial>,
     owners: Vec<Owner>,
     /// Links of its hops, as it was put on; 0 for the kernel's choice.
     links: Vec<u32>,
@@ -179,7 +179,7 @@ impl fmt::Display for Steering {
 }
 
 impl Held {
-    const fn new(id: u64, what: Arc<Steering>, homed: Option<VirtualRouterId>) -> Self {
+    const fn new(id: u64, what: Arc<Steering>, homed: Option<Serial>) -> Self {
         Self {
             id,
             what,
@@ -231,7 +231,7 @@ impl Router {
         for (owner, what) in claims {
             let homed = match (&what, owner) {
                 (Steering::Route(route), Owner::Router(at)) if super::routes::needs_home(route) => {
-                    self.instances.get(at).map(|entry| entry.config.id.clone())
+                    self.instances.get(at).map(|entry| entry.serial)
                 }
                 (Steering::Route(_) | Steering::Rule(_), Owner::Host | Owner::Router(_)) => None,
             };
@@ -384,8 +384,8 @@ impl Router {
         match &*held.what {
             Steering::Rule(_) => Ok(Vec::new()),
             Steering::Route(route) => {
-                let home = held.homed.as_ref().and_then(|id| {
-                    let entry = self.instances.iter().find(|entry| entry.config.id == *id)?;
+                let home = held.homed.and_then(|serial| {
+                    let entry = self.instances.iter().find(|entry| entry.serial == serial)?;
                     Some((entry, self.home(entry)))
                 });
                 if let Some((entry, None)) = home {

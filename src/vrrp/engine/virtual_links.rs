@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::instance::Entry;
+use super::instance::{Entry, Serial};
 use super::{Event, HostAddress, Link, Output, Router};
 use crate::model::{AddressOptions, Family, IpvlanFlag, Preferred, VirtualAddress, VirtualLink, VirtualRouterId};
 use crate::vrrp::machine::Role;
@@ -61,12 +61,13 @@ pub struct NewLink {
 }
 
 /// Whose link it is: the router, and the interface that its addresses name with `dev`, if it is not the router's own link.
-pub(super) type Key = (VirtualRouterId, Option<String>);
+pub(super) type Key = (Serial, Option<String>);
 
 /// A link that a router wishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) key: Key,
+    id: VirtualRouterId,
     pub(super) instance: Arc<str>,
     /// Number and name of the link that it is to lie on.
     pub(super) base: (u32, String),
@@ -143,7 +144,7 @@ impl Router {
 
     /// The own link that an address of a router belongs on; `None` where it belongs on none.
     pub(super) fn address_key(entry: &Entry, address: &VirtualAddress) -> Option<Key> {
-        let id = entry.config.id.clone();
+        let id = entry.serial;
         let everywhere = matches!(&entry.config.virtual_link, Some(VirtualLink::Vmac(vmac)) if vmac.for_addresses);
         match &address.interface {
             None => match &entry.config.virtual_link {
@@ -161,12 +162,12 @@ impl Router {
     /// Whether the router's own link is asked for and not there yet.
     pub(super) fn awaits_link(&self, entry: &Entry) -> bool {
         entry.config.virtual_link.is_some()
-            && !self.virtual_link(&(entry.config.id.clone(), None)).is_some_and(|link| link.up)
+            && !self.virtual_link(&(entry.serial, None)).is_some_and(|link| link.up)
     }
 
     /// Name of a router's own link, and what stands in its way.
     pub(super) fn link_problem(&self, entry: &Entry) -> Option<(String, String)> {
-        let held = self.virtual_links.get(&(entry.config.id.clone(), None))?;
+        let held = self.virtual_links.get(&(entry.serial, None))?;
         held.problem.as_ref().map(|problem| (held.name.clone(), problem.clone()))
     }
 
@@ -174,10 +175,9 @@ impl Router {
     pub(super) fn wishes(&self) -> Vec<Wish> {
         let mut wishes = Vec::new();
         for entry in self.instances.iter().filter(|entry| entry.duplicate_of.is_none()) {
-            let id = &entry.config.id;
             let mut keys: Vec<Key> = Vec::new();
             if entry.config.virtual_link.is_some() {
-                keys.push((id.clone(), None));
+                keys.push((entry.serial, None));
             }
             for key in entry.virtual_addresses().filter_map(|address| Self::address_key(entry, address)) {
                 if !keys.contains(&key) {
@@ -203,11 +203,11 @@ impl Router {
                 (LinkKind::Ipvlan(ipvlan.flag), None, name, ipvlan.group, address.into_iter().collect())
             }
             Some(VirtualLink::Vmac(vmac)) => {
-                let mac = vmac.mac.unwrap_or_else(|| virtual_mac(id));
+                let mac = vmac.mac.unwrap_or_else(|| id.mac());
                 let name = vmac.name.clone().filter(|_| own);
                 (LinkKind::Macvlan, Some(mac), name, vmac.group, Vec::new())
             }
-            Some(VirtualLink::Ipvlan(_)) | None => (LinkKind::Macvlan, Some(virtual_mac(id)), None, None, Vec::new()),
+            Some(VirtualLink::Ipvlan(_)) | None => (LinkKind::Macvlan, Some(id.mac()), None, None, Vec::new()),
         };
         let settings = &self.config.router;
         let elsewhere = settings.vmac_address_prefix.as_deref().filter(|_| !own);
@@ -240,6 +240,7 @@ impl Router {
             families,
             addresses,
             key,
+            id: id.clone(),
         })
     }
 
@@ -347,7 +348,7 @@ impl Router {
             return;
         }
         let Some(name) = name else {
-            let name = wish.name.clone().unwrap_or_else(|| wish.key.0.vrid.to_string());
+            let name = wish.name.clone().unwrap_or_else(|| wish.id.vrid.to_string());
             let problem = format!("the name {name} belongs to another interface");
             held.name = name;
             self.link_trouble(&wish.key, &wish.instance, problem, now);
@@ -391,7 +392,7 @@ impl Router {
             };
             self.outputs.extend(event.map(Output::Event));
             // What could not be put on it for want of it can be now.
-            for entry in self.instances.iter_mut().filter(|entry| entry.config.id == wish.key.0) {
+            for entry in self.instances.iter_mut().filter(|entry| entry.serial == wish.key.0) {
                 entry.retry_at = None;
             }
             return;
@@ -536,24 +537,15 @@ impl Wish {
 
     /// Names for it, the best first: the configured one alone, or keepalived's.
     fn names(&self) -> impl Iterator<Item = String> {
-        let vrid = self.key.0.vrid;
+        let vrid = self.id.vrid;
         let configured = self.name.clone();
         let counted = if configured.is_some() { 0 } else { NAMES };
         let usual = format!("{}.{vrid}", self.prefix);
         let prefix = if usual.len() <= LONGEST_NAME { self.prefix.as_str() } else { USUAL_PREFIX };
         let first = configured.unwrap_or_else(|| format!("{prefix}.{vrid}"));
-        let sixth = (self.key.0.family == Family::V6 && counted > 0).then(|| format!("{prefix}6.{vrid}"));
+        let sixth = (self.id.family == Family::V6 && counted > 0).then(|| format!("{prefix}6.{vrid}"));
         std::iter::once(first).chain(sixth).chain((1..counted).map(move |number| format!("{prefix}{number}.{vrid}")))
     }
-}
-
-/// The virtual router's MAC address (RFC 9568 section 7.3).
-const fn virtual_mac(id: &VirtualRouterId) -> [u8; 6] {
-    let family = match id.family {
-        Family::V4 => 1,
-        Family::V6 => 2,
-    };
-    [0, 0, 0x5e, 0, family, id.vrid.value()]
 }
 
 /// What a link's folder under `net.ipv4.conf` is called: sysctl(8) has a slash for a dot in a name.

@@ -32,6 +32,8 @@ pub struct Expectation<'a> {
     pub sequence: u32,
     /// How adverts travel, and from whom they may come.
     pub transport: &'a Transport,
+    /// Another router has the same address: the sender alone tells whom an advert is for.
+    pub only_peers: bool,
     /// Conventions of the checksum.
     pub checksum: Checksum,
     /// Our own address.
@@ -81,7 +83,7 @@ pub enum Drop {
     Addressless,
     /// The checksum is wrong.
     Checksum,
-    /// Unicast where multicast is configured, or the other way round.
+    /// Unicast where multicast is configured, or the other way round, or to another group.
     Transport,
     /// From our own address: a loop in the network, or the address twice.
     OwnAddress,
@@ -89,7 +91,7 @@ pub enum Drop {
     Header,
     /// The authentication header's sequence number has been seen, or a later one has.
     Replay,
-    /// Unicast from an address that is no peer's, where `check_unicast_src` is set.
+    /// Unicast from an address that is no peer's, where `check_unicast_src` is set or two routers have one address.
     NotAPeer,
     /// Unicast from a peer, with a time to live outside its `min_ttl` and `max_ttl`.
     PeerHopLimit,
@@ -133,7 +135,7 @@ impl fmt::Display for Drop {
             Self::Count => "not as long as its count of addresses says",
             Self::Addressless => "it names no address, which version 3 does not allow",
             Self::Checksum => "its checksum is wrong",
-            Self::Transport => "unicast where we use multicast, or the other way round",
+            Self::Transport => "to a group that is not ours, or unicast where we use multicast, or the other way round",
             Self::OwnAddress => "from our own address: the network loops, or the address exists twice",
             Self::Header => "its authentication header is wrong; set the same auth_pass on all routers",
             Self::Replay => "its authentication header's sequence number is an old one: somebody replays it",
@@ -267,14 +269,14 @@ fn check_checksum(
 fn check_sender(received: &Received<'_>, expected: &Expectation<'_>) -> Result<(), Drop> {
     let multicast = received.destination().is_multicast();
     match expected.transport {
-        Transport::Multicast { .. } if !multicast => return Err(Drop::Transport),
+        Transport::Multicast { group, .. } if *group != received.destination() => return Err(Drop::Transport),
         Transport::Unicast { .. } if multicast => return Err(Drop::Transport),
         Transport::Multicast { .. } => {}
         Transport::Unicast { peers, check_source, .. } => {
             // A limit for one peer is worth nothing where anybody else may send: it turns the check on for all.
             let limited = peers.iter().any(|peer| peer.min_ttl.is_some() || peer.max_ttl.is_some());
             match peers.iter().find(|peer| peer.address == received.source()) {
-                None if *check_source || limited => return Err(Drop::NotAPeer),
+                None if *check_source || limited || expected.only_peers => return Err(Drop::NotAPeer),
                 None => {}
                 Some(peer) => {
                     let range = peer.min_ttl.unwrap_or(u8::MIN)..=peer.max_ttl.unwrap_or(u8::MAX);

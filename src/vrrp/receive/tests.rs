@@ -19,6 +19,7 @@ fn expected(version: VrrpVersion, authentication: &Authentication) -> Expectatio
         authentication,
         sequence: 0,
         transport: &MULTICAST,
+        only_peers: false,
         checksum: Checksum::default(),
         source: OURS.into(),
         addresses: ADDRESSES,

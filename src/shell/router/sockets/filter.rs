@@ -57,7 +57,7 @@ pub(super) fn program(
     part: Part,
     family: Family,
     header: bool,
-    routers: &BTreeMap<u8, VrrpVersion>,
+    routers: &BTreeSet<(u8, VrrpVersion)>,
     most_words: u32,
 ) -> Vec<Instruction> {
     let base = match (family, header) {
@@ -65,7 +65,7 @@ pub(super) fn program(
         (Family::V4, true) => 44,
         (Family::V6, _) => 0,
     };
-    let of = |version| routers.iter().filter(|(_, one)| **one == version).map(|(vrid, _)| *vrid).collect();
+    let of = |version| routers.iter().filter(|(_, one)| *one == version).map(|(vrid, _)| *vrid).collect();
     let mut builder = Builder { program: Vec::new(), part, family, header, base };
     builder.headers();
     builder.versions(&of(VrrpVersion::V2), &of(VrrpVersion::V3));

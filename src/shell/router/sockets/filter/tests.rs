@@ -16,7 +16,7 @@ fn routers() -> BTreeMap<u8, VrrpVersion> {
 
 /// What the ear for adverts says; that for the rest says the opposite, whatever the packet is.
 fn taken(family: Family, header: bool, message: &[u8], ip_header: &[u8]) -> bool {
-    let run = |part| passes(&program(part, family, header, &routers(), MOST_WORDS), message, ip_header);
+    let run = |part| passes(&program(part, family, header, &routers().into_iter().collect(), MOST_WORDS), message, ip_header);
     let taken = run(Part::Adverts);
     assert_ne!(taken, run(Part::Rest), "{family:?} {message:02x?}");
     taken
@@ -75,7 +75,7 @@ fn only_of_routers_that_listen_in_their_version() {
         };
         assert_eq!(versions, expected, "{vrid}");
     }
-    let nobody = program(Part::Adverts, Family::V4, false, &BTreeMap::new(), MOST_WORDS);
+    let nobody = program(Part::Adverts, Family::V4, false, &BTreeSet::new(), MOST_WORDS);
     assert!(!passes(&nobody, &packet(GROUP, 255, &third(51, 1).emit(SOURCE, GROUP)), &[]));
 }
 
@@ -122,7 +122,7 @@ fn an_authentication_header_is_looked_behind() {
 
 #[test]
 fn no_program_is_too_long_for_the_kernel() {
-    let all: BTreeMap<u8, VrrpVersion> = (1..=255).map(|vrid| (vrid, VrrpVersion::V3)).collect();
+    let all: BTreeSet<(u8, VrrpVersion)> = (1..=255).map(|vrid| (vrid, VrrpVersion::V3)).collect();
     for (family, header) in [(Family::V4, false), (Family::V4, true), (Family::V6, false)] {
         assert!(program(Part::Adverts, family, header, &all, MOST_WORDS).len() < 1000);
         assert!(program(Part::Rest, family, header, &all, FEWEST_WORDS).len() < 250);
