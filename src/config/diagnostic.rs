@@ -127,6 +127,8 @@ codes! {
     Strict = "C513",
     /// A script that this host cannot run.
     UnusableScript = "C514",
+    /// An address that two routers move, each by itself.
+    SharedAddress = "C515",
 }
 
 impl fmt::Display for Code {

@@ -43,15 +43,31 @@ pub const AUTH_PASS: u8 = 1;
 /// An authentication header in front (RFC 2338 section 5.3.6).
 pub const AUTH_HEADER: u8 = 2;
 
-/// Addresses that an advert can carry: 255 are all that the count can number, and 89 of IPv6 are what keepalived puts into
-/// 1,500 bytes, since it counts the Ethernet header among them. One more would fit; but keepalived 2.2 ignores adverts whose
-/// count is not its own, and both routers would be active. What does not fit is not advertised; it moves all the same.
+/// Addresses that an advert can number: its count has eight bits.
+pub const MOST_ADDRESSES: usize = u8::MAX as usize;
+
+/// The MTU of Ethernet, for a link whose own is not known.
+pub const USUAL_MTU: u32 = 1500;
+
+/// Addresses that an advert can carry over a link of this MTU, behind an authentication header or not: as many as keepalived
+/// 2.2 puts there, which counts the Ethernet header among the bytes (89 of IPv6 for 1,500; one more would fit). It ignores
+/// adverts whose count is not its own, and both routers would be active. What does not fit is not advertised; it moves all
+/// the same. One address travels whatever the MTU is.
 #[must_use]
-pub const fn max_addresses(family: Family) -> usize {
-    match family {
-        Family::V4 => 255,
-        Family::V6 => 89,
-    }
+pub fn most_addresses(family: Family, version: VrrpVersion, header: bool, mtu: u32) -> usize {
+    const ETHERNET_HEADER: usize = 14;
+    const AUTHENTICATION_HEADER: usize = 24;
+    let ip = match family {
+        Family::V4 => 20,
+        Family::V6 => 40,
+    };
+    let authentication = match version {
+        VrrpVersion::V2 => AUTH_LEN + if header { AUTHENTICATION_HEADER } else { 0 },
+        VrrpVersion::V3 => 0,
+    };
+    let room = usize::try_from(mtu).unwrap_or(usize::MAX);
+    let room = room.saturating_sub(ETHERNET_HEADER + ip + HEADER_LEN + authentication);
+    (room / width(family)).clamp(1, MOST_ADDRESSES)
 }
 
 /// Bytes of an address.
@@ -226,7 +242,7 @@ pub struct Advert {
     pub priority: u8,
     /// Version, and what goes with it.
     pub form: Form,
-    /// Addresses, all of one family; the first [`max_addresses`] travel.
+    /// Addresses, all of one family; the first [`MOST_ADDRESSES`] travel.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -261,7 +277,7 @@ impl Advert {
             Some(IpAddr::V6(_)) => Family::V6,
             Some(IpAddr::V4(_)) | None => Family::V4,
         };
-        let count = u8::try_from(self.addresses.len().min(max_addresses(family))).unwrap_or(u8::MAX);
+        let count = u8::try_from(self.addresses.len().min(MOST_ADDRESSES)).unwrap_or(u8::MAX);
         let mut bytes = Vec::with_capacity(HEADER_LEN + usize::from(count) * width(family) + AUTH_LEN);
         let version = self.version();
         bytes.push(number(version) << 4 | TYPE_ADVERT);

@@ -9,14 +9,10 @@ use crate::config::draft::InstanceDraft;
 use crate::config::source::{Span, Spanned};
 use crate::model::{Family, Transport, VirtualAddress, VrrpVersion};
 
-/// As many addresses as an advert names: the count can say no more (RFC 9568 section 5.2.5), and of IPv6 no more are put into
-/// 1,500 bytes.
-const fn most_addresses(family: Family) -> usize {
-    match family {
-        Family::V4 => 255,
-        Family::V6 => 89,
-    }
-}
+/// As many addresses as an advert can number (RFC 9568 section 5.2.5).
+const MOST: usize = 255;
+/// As many addresses of IPv6 as go into 1,500 bytes. Links can carry more or less: the router that runs looks at its own.
+const USUAL_MOST_V6: usize = 89;
 
 /// Those that adverts carry, and those that they do not.
 type Addresses = (Vec<VirtualAddress>, Vec<VirtualAddress>);
@@ -58,20 +54,34 @@ impl Resolver<'_> {
                     .help("the second is ignored"),
             );
         }
-        let most = most_addresses(basics.family);
-        let mut excluded = addresses.split_off(addresses.len().min(most));
-        if let (Some(first), Some(at)) = (excluded.first(), draft.addresses_at) {
-            let message = format!("an advert names {most} {} addresses at most", basics.family);
-            self.say(
-                Diagnostic::note(Code::Combination, at, message)
-                    .help(format!("{} and those after it move too, but adverts do not name them", first.address)),
-            );
-        }
+        let mut excluded = addresses.split_off(addresses.len().min(MOST));
+        self.too_many(draft.addresses_at, &addresses, &excluded, basics.family);
         for Spanned { value, span } in std::mem::take(&mut draft.excluded) {
             self.nobodys(&value, span);
             excluded.push(value);
         }
         Ok((addresses, excluded))
+    }
+
+    /// More addresses than an advert names, or than it is likely to.
+    fn too_many(&mut self, at: Option<Span>, addresses: &[VirtualAddress], more: &[VirtualAddress], family: Family) {
+        let Some(at) = at else { return };
+        let usual = match family {
+            Family::V4 => MOST,
+            Family::V6 => USUAL_MOST_V6,
+        };
+        let unnamed = |first: &VirtualAddress| {
+            format!("{} and those after it move too, but adverts do not name them", first.address)
+        };
+        let (message, help) = match (more.first(), addresses.get(usual)) {
+            (Some(first), _) => (format!("an advert names {MOST} addresses at most"), unnamed(first)),
+            (None, Some(first)) => (
+                format!("an advert of 1,500 bytes names {usual} {family} addresses at most"),
+                format!("unless its interface has a larger MTU, {}", unnamed(first)),
+            ),
+            (None, None) => return,
+        };
+        self.say(Diagnostic::note(Code::Combination, at, message).help(help));
     }
 
     /// A router whose adverts name no address. Version 3 does not allow such adverts (RFC 9568 section 5.2.5).

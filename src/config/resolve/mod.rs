@@ -11,6 +11,7 @@ mod identity;
 mod instance;
 mod link;
 mod service;
+mod shared;
 mod surroundings;
 mod track;
 mod trackers;
@@ -188,7 +189,7 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         }
     }
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
-    let instances = resolver.instances(instances, &defaults, &trackers, &grouped);
+    let instances = resolver.instances(instances, &defaults, &trackers, &grouped, &groups);
     let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
     let (router, sync_daemon) = resolver.surroundings(surroundings, &instances, &names);
     let router = RouterSettings {
@@ -219,24 +220,29 @@ impl Resolver<'_> {
         defaults: &super::draft::RouterDefaults,
         trackers: &trackers::Trackers,
         grouped: &HashMap<String, Span>,
+        groups: &[GroupDraft],
     ) -> Vec<Instance> {
         let mut names = HashMap::new();
         let mut placed: HashMap<VirtualRouterId, Vec<identity::Placed>> = HashMap::new();
         let mut instances: Vec<Instance> = Vec::new();
+        let mut addresses = shared::Addresses::default();
         for draft in drafts {
             let (name, span) = (draft.name.value.clone(), draft.name.span);
             if !self.first(&mut names, &name, span, self.words.instance) {
                 continue;
             }
             let vrid_span = draft.vrid.get().map_or(span, |vrid| vrid.span);
+            let written = shared::Addresses::written(&draft);
             let Some(instance) = self.instance(draft, defaults, trackers, grouped) else { continue };
             let others = placed.entry(instance.id.clone()).or_default();
             if !self.is_another_router(&instance, vrid_span, others, &instances) {
                 continue;
             }
             others.push(identity::Placed { place: instances.len(), at: vrid_span });
+            addresses.add(name, written);
             instances.push(instance);
         }
+        self.shared_addresses(&addresses, groups);
         instances
     }
 

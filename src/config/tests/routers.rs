@@ -163,37 +163,97 @@ fn our_own_language_is_calmer() {
     assert!(!loaded.config.unwrap().instances[0].election.higher_priority_send_advert);
 }
 
-/// What differs between them keeps their adverts apart; here their numbers must.
+/// Which two routers of one number and family can run on one interface. The verdicts are those of keepalived 2.2.7, which
+/// exits at start with the first kind, and never lets the second of the other kind run.
 #[test]
-fn one_number_is_one_router() {
-    let unicast = |source: &str, peer: &str| format!("unicast_src_ip {source}\nunicast_peer {{\n{peer}\n}}");
-    for (one, other, both_run_there) in [
-        (String::new(), String::new(), false),
-        (unicast("192.0.2.5", "192.0.2.6"), unicast("192.0.2.5", "192.0.2.6"), false),
-        (unicast("192.0.2.5", "192.0.2.6"), unicast("192.0.2.7", "192.0.2.6"), true),
-        (unicast("192.0.2.5", "192.0.2.6"), unicast("192.0.2.5", "192.0.2.8"), true),
-        (unicast("192.0.2.5", "192.0.2.6"), String::new(), true),
-        ("mcast_src_ip 192.0.2.5".to_owned(), "mcast_src_ip 192.0.2.6".to_owned(), false),
-        ("mcast_dst_ip 224.0.0.18".to_owned(), "mcast_dst_ip 224.0.0.19".to_owned(), true),
-    ] {
-        let second = conf(&other).replace("vrrp_instance A", "vrrp_instance B").replace("192.0.2.1\n", "192.0.2.9\n");
-        let loaded = keepalived(&(conf(&one) + &second));
-        let said = only(&loaded, Code::Duplicate);
-        assert_eq!(said.severity, Severity::Warning);
-        let there = if both_run_there { "keepalived runs both" } else { "keepalived 2.2 exits" };
-        assert!(said.help[0].contains("`B` is left out") && said.help[0].contains(there), "{one}\n{other}\n{said:?}");
-        let config = loaded.config.unwrap();
-        assert_eq!(config.instances.iter().map(|router| router.name.as_str()).collect::<Vec<_>>(), ["A"]);
-    }
-    let ours = |name: &str, words: &str| {
-        format!("[[instance]]\nname = \"{name}\"\nvrid = 7\naddresses = [\"192.0.2.1\"]\n{words}\n")
+fn routers_of_one_number_run_side_by_side_where_they_can_be_told_apart() {
+    let unicast = |source: &str, peers: &str| {
+        let source = if source.is_empty() { String::new() } else { format!("unicast_src_ip {source}\n") };
+        format!("{source}unicast_peer {{\n{peers}\n}}")
     };
-    let two = ours("A", "source = \"192.0.2.5\"\npeers = [\"192.0.2.6\"]")
-        + &ours("B", "source = \"192.0.2.7\"\npeers = [\"192.0.2.6\"]");
-    let loaded = toml(&two);
-    let said = only(&loaded, Code::Duplicate);
-    assert_eq!(said.severity, Severity::Error);
-    assert!(said.message.ends_with("number 7 on no interface") && said.help[0].contains("not enough"), "{said:?}");
+    let (one, two) = ("192.0.2.5", "192.0.2.6");
+    let same = Some("are the same virtual router");
+    let same_mac = Some("have the same virtual MAC address");
+    let base = |words: String| format!("use_vmac\nvmac_xmit_base\n{words}");
+    for (first, second, verdict) in [
+        (String::new(), String::new(), same),
+        ("version 2".to_owned(), "version 3".to_owned(), same),
+        ("mcast_src_ip 192.0.2.5".to_owned(), "mcast_src_ip 192.0.2.6".to_owned(), same),
+        ("mcast_dst_ip 224.0.0.18".to_owned(), String::new(), same),
+        ("mcast_dst_ip 224.0.0.19".to_owned(), String::new(), None),
+        (unicast(one, "10.0.0.2"), String::new(), None),
+        (unicast(one, "10.0.0.2"), unicast(two, "10.0.0.2"), None),
+        (unicast(one, "10.0.0.2"), unicast(one, "10.0.0.3"), None),
+        (unicast(one, "10.0.0.2\n10.0.0.4"), unicast(one, "10.0.0.3\n10.0.0.4"), same),
+        (unicast(one, "10.0.0.2"), unicast(one, "10.0.0.2"), same),
+        (unicast("", "10.0.0.2"), unicast("", "10.0.0.3"), None),
+        (unicast("", "10.0.0.2"), unicast("", "10.0.0.2"), same),
+        (unicast("", "10.0.0.2"), unicast(two, "10.0.0.2"), None),
+        ("use_vmac".to_owned(), String::new(), same),
+        ("use_vmac".to_owned(), "mcast_dst_ip 224.0.0.19".to_owned(), None),
+        ("use_vmac".to_owned(), "use_vmac\nmcast_dst_ip 224.0.0.19".to_owned(), same_mac),
+        ("use_vmac".to_owned(), base(unicast(one, "10.0.0.2")), same_mac),
+        (base(unicast(one, "10.0.0.2")), base(unicast(two, "10.0.0.2")), same_mac),
+    ] {
+        let other = conf(&second).replace("vrrp_instance A", "vrrp_instance B").replace("192.0.2.1\n", "192.0.2.9\n");
+        let loaded = keepalived(&(conf(&first) + &other));
+        let said: Vec<_> = loaded.report.diagnostics().iter().filter(|said| said.code == Code::Duplicate).collect();
+        assert_eq!(said.len(), usize::from(verdict.is_some()), "{first}\n{other}\n{said:?}");
+        for said in said {
+            assert_eq!(said.severity, Severity::Warning);
+            assert!(verdict.is_some_and(|verdict| said.message.contains(verdict)), "{said:?}");
+            assert!(said.help[0].contains("`B` is left out"), "{said:?}");
+        }
+        let config = loaded.config.unwrap();
+        let names: Vec<_> = config.instances.iter().map(|router| router.name.as_str()).collect();
+        assert_eq!(names, if verdict.is_some() { vec!["A"] } else { vec!["A", "B"] }, "{first}\n{other}");
+    }
+}
+
+/// An address in two routers is told once, unless they move together.
+#[test]
+fn an_address_of_two_routers() {
+    let other = |words: &str, number: u8| {
+        conf(words)
+            .replace("vrrp_instance A", &format!("vrrp_instance B{number}"))
+            .replace("virtual_router_id 7", &format!("virtual_router_id {number}"))
+    };
+    let said = |text: &str| {
+        let loaded = keepalived(text);
+        assert!(loaded.config.is_some_and(|config| !config.instances.is_empty()));
+        let shared = loaded.report.diagnostics().iter().filter(|said| said.code == Code::SharedAddress);
+        shared.map(|said| (said.severity, said.message.clone())).collect::<Vec<_>>()
+    };
+    let told = |name: &str| (Severity::Note, format!("192.0.2.1 is an address of `A` and of `{name}`"));
+    assert_eq!(said(&(conf("") + &other("", 8))), [told("B8")]);
+    assert_eq!(said(&(conf("") + &other("", 8) + &other("", 9))), [told("B8"), told("B9")]);
+    let group = "vrrp_sync_group G {\ngroup {\nA\nB8\n}\n}\n";
+    assert_eq!(said(&(group.to_owned() + &conf("") + &other("", 8))), []);
+    assert_eq!(said(&(conf("") + &other("", 8).replace("192.0.2.1\n", "192.0.2.1 dev eth9\n"))), []);
+    let excluded = other("virtual_ipaddress_excluded {\n192.0.2.1\n}", 8).replacen("192.0.2.1\n", "192.0.2.8\n", 1);
+    assert_eq!(said(&(conf("") + &excluded)), [told("B8")]);
+}
+
+/// In our own language what cannot run is an error.
+#[test]
+fn routers_of_one_number_in_toml() {
+    let ours = |name: &str, address: u8, words: &str| {
+        format!(
+            "[[instance]]\nname = \"{name}\"\nvrid = 7\ninterface = \"eth0\"\naddresses = [\"192.0.2.{address}\"]\n{words}\n"
+        )
+    };
+    let two = |first: &str, second: &str| toml(&(ours("A", 1, first) + &ours("B", 9, second)));
+    for words in ["peers = [\"192.0.2.6\"]", "group = \"224.0.0.19\""] {
+        let loaded = two("", words);
+        assert_eq!(brief(&loaded), Vec::<String>::new(), "{words}");
+        assert_eq!(loaded.config.unwrap().instances.len(), 2);
+        let loaded = two(words, words);
+        let said = only(&loaded, Code::Duplicate);
+        assert_eq!(said.severity, Severity::Error);
+        assert!(said.help[0].contains("to be told apart"), "{said:?}");
+    }
+    let said = two("vmac = true", "vmac = true\ngroup = \"224.0.0.19\"");
+    assert!(only(&said, Code::Duplicate).message.contains("same virtual MAC address"));
 }
 
 /// The defaults of `global_defs` hold where a router says nothing.
@@ -318,9 +378,10 @@ fn an_owner_starts_as_master() {
 /// Adverts name as many addresses as keepalived's do; the others move without.
 #[test]
 fn addresses_beyond_what_an_advert_names() {
-    for (version, address, most) in [(2, "10.0.", 255), (3, "fd00::", 89)] {
-        for more in [0, 1] {
-            let list: String = (1..=most + more).map(|host| format!("{address}{}\n", number(host, version))).collect();
+    for (version, address, usual) in [(2, "10.0.", 255), (3, "fd00::", 89)] {
+        // What an advert of IPv6 names follows from the interface's MTU; how many it can number does not.
+        for (more, excluded) in [(0, 0), (1, usize::from(version == 2)), (256 - usual, 1)] {
+            let list: String = (1..=usual + more).map(|host| format!("{address}{}\n", number(host, version))).collect();
             let text = format!(
                 "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\nversion {version}\nvirtual_ipaddress {{\n{list}}}\n}}\n"
             );
@@ -328,7 +389,7 @@ fn addresses_beyond_what_an_advert_names() {
             let said: Vec<&str> = if more == 0 { vec![] } else { vec!["note C512 5:1"] };
             assert_eq!(brief(&loaded), said);
             let router = loaded.config.unwrap().instances.remove(0);
-            assert_eq!((router.addresses.len(), router.excluded_addresses.len()), (most, more));
+            assert_eq!((router.addresses.len(), router.excluded_addresses.len()), (usual + more - excluded, excluded));
         }
     }
 }

@@ -46,6 +46,7 @@ const RTNLGRP_IPV6_IFADDR: u32 = 9;
 // include/uapi/linux/if_link.h
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
 /// Bytes of `struct ifinfomsg`.
 const IFINFO_LEN: usize = 16;
 // include/uapi/linux/netlink.h
@@ -470,7 +471,7 @@ fn change(kind: u16, payload: &[u8]) -> Option<Change> {
     }
 }
 
-/// `struct ifinfomsg` and two attributes.
+/// `struct ifinfomsg` and three attributes.
 fn link(payload: &[u8]) -> Option<Link> {
     let [family, _, kind_low, kind_high, i0, i1, i2, i3, f0, f1, f2, f3, ..] = *payload.first_chunk::<IFINFO_LEN>()?;
     // A bridge tells of its ports in messages of the same type: a port that leaves it is not gone.
@@ -482,12 +483,14 @@ fn link(payload: &[u8]) -> Option<Link> {
     let flags = i32::from_ne_bytes([f0, f1, f2, f3]);
     let mut name = None;
     let mut mac = None;
+    let mut mtu = None;
     for attribute in NlasIterator::new(payload.get(IFINFO_LEN..)?).filter_map(Result::ok) {
         match attribute.kind() {
             IFLA_IFNAME => {
                 name = Some(String::from_utf8_lossy(attribute.value()).trim_end_matches('\0').to_owned());
             }
             IFLA_ADDRESS => mac = <[u8; 6]>::try_from(attribute.value()).ok(),
+            IFLA_MTU => mtu = <[u8; 4]>::try_from(attribute.value()).ok().map(u32::from_ne_bytes),
             _ => {}
         }
     }
@@ -501,6 +504,7 @@ fn link(payload: &[u8]) -> Option<Link> {
         enabled: has(libc::IFF_UP),
         upon: super::links::upon(payload.get(IFINFO_LEN..)?),
         marked: super::links::marked(payload.get(IFINFO_LEN..)?),
+        mtu,
     })
 }
 

@@ -126,7 +126,8 @@ impl Router {
             (&one.config, &two.config);
         let shares = of_one.shares_a_peer_with(of_two);
         from != to
-            || of_one.is_told_from(of_two) && !(shares && self.source(one).is_some() && self.source(one) == self.source(two))
+            || of_one.is_told_from(of_two)
+                && !(shares && self.source(one).is_some() && self.source(one) == self.source(two))
     }
 
     /// Leaves the virtual routers that the new configuration does not have.

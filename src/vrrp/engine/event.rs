@@ -121,6 +121,19 @@ pub enum Event {
         /// The other's advert.
         heard: Heard,
     },
+    /// An advert has no room for all addresses.
+    AddressesCut {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The link that adverts leave through.
+        interface: String,
+        /// Its MTU.
+        mtu: u32,
+        /// Addresses that adverts name.
+        most: usize,
+        /// Addresses there are.
+        all: usize,
+    },
     /// A route, a rule or a static address could not be added. Told once; it is tried again.
     SteeringFailed {
         /// Virtual router, or the static block.
@@ -310,6 +323,7 @@ impl Event {
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
             | Self::AddressesDiffer { .. }
+            | Self::AddressesCut { .. }
             | Self::Faults { .. }
             | Self::OwnerConflict { .. }
             | Self::Overslept { .. }
@@ -384,6 +398,11 @@ impl fmt::Display for Event {
                 f,
                 "{instance}: adverts of {} carry other addresses than ours; compare virtual_ipaddress on both",
                 heard.source
+            ),
+            Self::AddressesCut { instance, interface, mtu, most, all } => write!(
+                f,
+                "{instance}: with the MTU of {mtu} that {interface} has, adverts name {most} of {all} addresses; the others \
+                 move too, but have the same MTU on all routers, or move them to virtual_ipaddress_excluded"
             ),
             Self::TrackerChanged { what, ok, detail, untold } => {
                 match (what, ok) {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::health::{FaultNews, Health};
 use super::rivals::Defence;
+use super::room::Room;
 use super::{Event, HostAddress, Output, Router};
-use crate::model::{Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
+use crate::model::{Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
 use crate::vrrp::track::{Effect, Pace};
-use crate::wire::vrrp;
 
 /// Changes of state that a router remembers.
 const HISTORY: usize = 16;
@@ -53,6 +53,9 @@ pub(super) struct Entry {
     pub(super) history: VecDeque<Transition>,
     /// Addresses that adverts carry: those of its family, as many as fit.
     pub(super) advertised: Vec<IpAddr>,
+    /// How many that is, and the MTU for which it was told that they are not all.
+    pub(super) room: Room,
+    pub(super) told_room: Option<u32>,
     /// Nothing is known yet of who is master: addresses that are on the host may be a killed predecessor's, and stay.
     pub(super) inherits: bool,
     /// Addresses that are ours to take off: those that we put on, and for all but an owner those that were there.
@@ -107,6 +110,8 @@ impl Entry {
             fault_news: FaultNews::default(),
             history: VecDeque::new(),
             advertised: Vec::new(),
+            room: Room::UNKNOWN,
+            told_room: None,
             inherits: false,
             added: BTreeSet::new(),
             retry_at: None,
@@ -146,13 +151,7 @@ impl Entry {
         self.old_checksums.clear();
         let own: BTreeSet<IpAddr> = self.virtual_addresses().map(|address| address.address).collect();
         self.rivals.retain(|place, _| config.announcements.watch_rivals && own.contains(&place.address));
-        self.advertised = config
-            .addresses
-            .iter()
-            .map(|address| address.address)
-            .filter(|address| address.is_ipv6() == (config.id.family == Family::V6))
-            .take(vrrp::max_addresses(config.id.family))
-            .collect();
+        self.measure_anew();
     }
 
     /// Why it cannot run, if it cannot.

@@ -38,6 +38,7 @@ mod output;
 mod packets;
 mod readiness;
 mod rivals;
+mod room;
 mod routes;
 mod rules;
 mod scripts;
@@ -98,6 +99,8 @@ pub struct Link {
     pub upon: Option<Upon>,
     /// It carries the mark of those that we made, in this run or an earlier one.
     pub marked: bool,
+    /// Bytes that a packet on it may have, IP header included; `None` where the kernel did not say.
+    pub mtu: Option<u32>,
 }
 
 /// An address on an interface.
@@ -424,6 +427,7 @@ impl Router {
     fn settle(&mut self, now: Instant) {
         self.look_at_links(now);
         self.find_duplicates();
+        self.measure_adverts();
         let wishes = self.wishes();
         self.update_sysctls(&wishes);
         self.update_virtual_links(&wishes, now);

@@ -34,8 +34,8 @@ impl Router {
             entry.sequence = entry.sequence.saturating_add(1);
         }
         for destination in destinations {
-            // 255 addresses are 1,048 bytes, and 89 of IPv6 1,432: an advert is never too long for a packet. One of the
-            // other family than the router's has nowhere to go; the languages refuse it.
+            // 255 addresses of IPv6 are 4,088 bytes: an advert is never too long for a packet. One of the other family than
+            // the router's has nowhere to go; the languages refuse it.
             let Ok(packet) = packet(entry, &advert, destination, ttl) else { continue };
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Send { instance, index, destination, packet });

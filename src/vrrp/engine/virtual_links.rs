@@ -161,8 +161,7 @@ impl Router {
 
     /// Whether the router's own link is asked for and not there yet.
     pub(super) fn awaits_link(&self, entry: &Entry) -> bool {
-        entry.config.virtual_link.is_some()
-            && !self.virtual_link(&(entry.serial, None)).is_some_and(|link| link.up)
+        entry.config.virtual_link.is_some() && !self.virtual_link(&(entry.serial, None)).is_some_and(|link| link.up)
     }
 
     /// Name of a router's own link, and what stands in its way.

@@ -47,6 +47,8 @@ pub(super) struct Setup {
     pub(super) refresh: Option<Duration>,
     pub(super) garp_interval: Duration,
     pub(super) addresses: u8,
+    /// It speaks version 3 where the others speak version 2: somebody is in the middle of an upgrade.
+    pub(super) upgraded: bool,
 }
 
 /// What the network does to packets.
@@ -122,7 +124,23 @@ impl History {
             delay_micros: dice.pick(&[100, 1000, 20_000, 200_000], 100),
         };
         let deeds = (0..dice.below(25)).map(|_| any_deed(&mut dice, count)).collect();
+        // In a sync group nobody would lead: its members would have to win among different hosts.
+        let mixed = !grouped && dice.percent(20);
+        let mut hosts = hosts;
+        for host in &mut hosts {
+            host.upgraded = mixed && dice.percent(50);
+        }
         Self { seed, routers, grouped, hosts, network, deeds }
+    }
+
+    /// The version that a host speaks.
+    pub(super) fn version(&self, host: usize, router: VirtualRouter) -> VrrpVersion {
+        match (router.family, router.version, self.hosts.get(host).is_some_and(|setup| setup.upgraded)) {
+            (Family::V4, VrrpVersion::V2, false) => VrrpVersion::V2,
+            (Family::V4, VrrpVersion::V2, true) | (_, VrrpVersion::V3, _) | (Family::V6, VrrpVersion::V2, _) => {
+                VrrpVersion::V3
+            }
+        }
     }
 
     /// A host's configuration.
@@ -136,7 +154,8 @@ impl History {
                 let peers = (0..self.hosts.len()).filter(|other| *other != host);
                 let peers = peers.map(|other| Peer::new(own_address(router.family, other))).collect();
                 let unicast = Transport::Unicast { source: None, peers, ttl: 255, check_source: true };
-                let instance = setup.instance(*router, *interval, priority)?;
+                let spoken = VirtualRouter { version: self.version(host, *router), ..*router };
+                let instance = setup.instance(spoken, *interval, priority)?;
                 Some(if router.unicast { Instance { transport: unicast, ..instance } } else { instance })
             })
             .collect();
@@ -210,6 +229,7 @@ impl Setup {
             refresh: dice.percent(50).then_some(Duration::from_secs(5)),
             garp_interval: Duration::from_millis(dice.pick(&[0, 0, 1, 50], 0)),
             addresses: dice.pick(&[1, 1, 3], 1),
+            upgraded: false,
         }
     }
 

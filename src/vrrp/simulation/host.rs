@@ -100,6 +100,7 @@ impl Host {
             enabled: self.link_up,
             upon: None,
             marked: false,
+            mtu: None,
         }
     }
 

@@ -12,6 +12,10 @@
 //! - it has all virtual addresses, and neighbours find them there, if masters refresh what neighbours know;
 //! - nothing changes any more.
 //!
+//! Hosts of which some speak version 2 and some version 3 cannot hear each other: nothing in RFC 9568 has a router of one
+//! version make sense of adverts of the other, and keepalived drops them too. So there is one master for each version, both have
+//! the addresses, and each host has counted what it could not hear.
+//!
 //! At the end, one master is killed or stopped: the next one is there within the protocol's own bound. It is the best of the
 //! others, and they do not stir: the skew is what lets it speak first.
 
@@ -24,6 +28,7 @@ use super::world::World;
 use crate::model::{Family, Instance, VrrpVersion};
 use crate::vrrp::machine::Role;
 use crate::vrrp::reason::Reason;
+use crate::vrrp::receive::Drop;
 
 /// Time on the way while the network is calm, generously.
 const SLACK: Duration = Duration::from_millis(1);
@@ -68,15 +73,39 @@ pub(super) fn at_rest(world: &World, history: &History) -> Result<(), String> {
     let sides: BTreeSet<u8> = world.hosts.iter().map(|host| host.side).collect();
     for side in sides {
         for router in &history.routers {
-            one_master(world, history, side, *router)?;
+            for version in [VrrpVersion::V2, VrrpVersion::V3] {
+                one_master(world, history, side, VirtualRouter { version, ..*router })?;
+            }
         }
     }
     Ok(())
 }
 
+/// A host speaks this version to the virtual router's others.
+fn speaks(history: &History, host: &Host, router: VirtualRouter) -> bool {
+    let told = history.routers.iter().find(|told| told.vrid == router.vrid);
+    told.is_some_and(|told| history.version(host.number, *told) == router.version)
+}
+
+/// Whoever is well has counted the adverts of a master of another version.
+fn others_are_counted(world: &World, name: &str, deaf: &[&Host]) -> Result<(), String> {
+    for host in deaf {
+        let statuses = host.router.as_ref().map(|router| router.status(world.now)).unwrap_or_default();
+        let status = statuses.into_iter().find(|status| status.config.name == name);
+        let counted = status.is_some_and(|status| status.dropped.iter().any(|(drop, _)| *drop == Drop::Version));
+        if !counted {
+            return Err(format!("{name}: host {} has counted no advert of the other version", host.number));
+        }
+    }
+    Ok(())
+}
+
+/// Among those that speak one version.
 fn one_master(world: &World, history: &History, side: u8, router: VirtualRouter) -> Result<(), String> {
     let name = format!("v{}", router.vrid);
-    let here = || world.hosts.iter().filter(|host| host.side == side && host.runs());
+    let all = || world.hosts.iter().filter(|host| host.side == side && host.runs());
+    let here = || all().filter(|host| speaks(history, host, router));
+    let deaf: Vec<&Host> = all().filter(|host| !speaks(history, host, router) && is_well(host, history)).collect();
     let well: Vec<&Host> = here().filter(|host| is_well(host, history)).collect();
     let masters: Vec<&Host> = here().filter(|host| host.roles.get(&name) == Some(&Role::Active)).collect();
     let numbers = |hosts: &[&Host]| hosts.iter().map(|host| host.number).collect::<Vec<_>>();
@@ -93,13 +122,14 @@ fn one_master(world: &World, history: &History, side: u8, router: VirtualRouter)
     if !is_well(master, history) {
         return Err(format!("{name}: master {} is not well", master.number));
     }
+    others_are_counted(world, &name, &deaf)?;
     best_leads(world, history, &well, master, &name)?;
     let Some(instance) = master.config.instances.iter().find(|instance| instance.name == name) else { return Ok(()) };
     if held(master, instance).count() != instance.addresses.len() {
         return Err(format!("{name}: master {} has not all addresses", master.number));
     }
     let refreshes = history.hosts.get(master.number).is_some_and(|setup| setup.refresh.is_some());
-    for address in instance.addresses.iter().map(|address| address.address).filter(|_| refreshes) {
+    for address in instance.addresses.iter().map(|address| address.address).filter(|_| refreshes && deaf.is_empty()) {
         let known = world.neighbours.get(&(side, address));
         if known != Some(&master.number) {
             return Err(format!("{name}: neighbours find {address} at {known:?}, master is {}", master.number));
@@ -144,6 +174,7 @@ pub(super) fn succession(world: &mut World, history: &History) -> Result<(), Str
     else {
         return Ok(());
     };
+    let router = VirtualRouter { version: history.version(number, router), ..router };
     let interval_of = |host: usize| {
         let centiseconds = history.hosts.get(host).and_then(|setup| setup.intervals.first()).copied().unwrap_or(100);
         Duration::from_millis(u64::from(centiseconds) * 10)
@@ -157,6 +188,7 @@ pub(super) fn succession(world: &mut World, history: &History) -> Result<(), Str
         .hosts
         .iter()
         .filter(|host| host.number != number && host.side == side && is_well(host, history))
+        .filter(|host| speaks(history, host, router))
         .filter_map(|host| {
             let statuses = host.router.as_ref()?.status(world.now);
             Some((statuses.first()?.effective_priority, host.number))
@@ -186,6 +218,7 @@ pub(super) fn succession(world: &mut World, history: &History) -> Result<(), Str
     };
     world.pass(bound + SLACK)?;
     let successors = world.hosts.iter().filter(|host| host.side == side && host.number != number && is_master(host));
+    let successors = successors.filter(|host| speaks(history, host, router));
     match successors.count() {
         0 => Err(format!("{name}: {bound:?} after master {number} went (politely: {politely}) nobody has followed")),
         _ if heir_is_alone && changes(world) != before => {

@@ -69,6 +69,19 @@ fn the_laws_hold_in_twenty_thousand_histories() {
     all(1000..21_000);
 }
 
+/// Both versions on one switch, at rest: the laws above are about that too.
+#[test]
+fn some_histories_mix_versions() {
+    let mixes = |history: &History| {
+        let router = history.routers[0];
+        let versions =
+            (0..history.hosts.len()).map(|host| history.version(host, router) == crate::model::VrrpVersion::V2);
+        versions.collect::<std::collections::BTreeSet<_>>().len() > 1
+    };
+    let mixed = (0..500).map(History::new).filter(mixes).count();
+    assert!(mixed > 15, "{mixed}");
+}
+
 /// A network in which something is wrong is told: a router that takes no notice of anybody breaks the law of one master.
 #[test]
 fn what_is_broken_is_told() {

@@ -157,13 +157,29 @@ fn a_bare_checksum_depends_on_no_address() {
     assert!(!look(&v3(100).emit(SOURCE, GROUP)).bare_checksum_is_right(VrrpVersion::V3));
 }
 
+/// The counts are those of keepalived 2.2.7 (`keepalived -t` on a link of this MTU).
 #[test]
-fn what_of_ipv6_does_not_fit_a_packet_does_not_travel() {
-    let addresses = (0..300_u16).map(|n| IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n))).collect();
-    let bytes = Advert { addresses, ..v3(100) }.emit(Ipv6Addr::LOCALHOST, GROUP_V6);
-    assert_eq!(bytes.len(), HEADER_LEN + 89 * 16);
+fn as_many_addresses_travel_as_the_link_has_room_for() {
+    use VrrpVersion::{V2, V3};
+    for (family, version, header, mtu, most) in [
+        (Family::V4, V3, false, 1500, 255),
+        (Family::V4, V3, false, 600, 139),
+        (Family::V4, V3, false, 602, 140),
+        (Family::V4, V2, false, 600, 137),
+        (Family::V4, V2, false, 606, 139),
+        (Family::V4, V2, true, 600, 131),
+        (Family::V6, V3, false, 1500, 89),
+        (Family::V6, V3, false, 600, 33),
+        (Family::V6, V3, false, 9000, 255),
+        (Family::V4, V3, false, 0, 1),
+    ] {
+        assert_eq!(most_addresses(family, version, header, mtu), most, "{family} {version:?} {header} {mtu}");
+    }
+    let addresses = |count| (0..count).map(|n| IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n))).collect();
+    let bytes = Advert { addresses: addresses(89), ..v3(100) }.emit(Ipv6Addr::LOCALHOST, GROUP_V6);
     assert!(bytes.len() + ipv6::HEADER_LEN <= 1500);
-    assert_eq!(Packet::new_checked(&bytes, Family::V6).unwrap().count(), 89);
+    let bytes = Advert { addresses: addresses(300), ..v3(100) }.emit(Ipv6Addr::LOCALHOST, GROUP_V6);
+    assert_eq!(Packet::new_checked(&bytes, Family::V6).unwrap().count(), 255);
 }
 
 proptest! {

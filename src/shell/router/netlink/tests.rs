@@ -24,9 +24,12 @@ fn a_link_is_read_whatever_else_is_in_its_message() {
         enabled: true,
         upon: None,
         marked: false,
+        mtu: None,
     };
     let plain = link_bytes(|_| {});
     assert_eq!(link(&plain), Some(expected.clone()));
+    let large = link_bytes(|message| message.attributes.push(LinkAttribute::Mtu(9000)));
+    assert_eq!(link(&large).unwrap().mtu, Some(9000));
     // An MTU of two bytes, which the library refuses together with the whole link.
     let mut odd = plain;
     odd.extend([6, 0, 4, 0, 1, 2, 0, 0]);

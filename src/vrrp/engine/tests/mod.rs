@@ -20,6 +20,7 @@ mod election;
 mod groups;
 mod readiness;
 mod rivals;
+mod sharers;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -60,7 +61,16 @@ fn script(name: &str) -> TrackScript {
 }
 
 fn link(index: u32, name: &str, up: bool) -> Link {
-    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]), enabled: true, upon: None, marked: false }
+    Link {
+        index,
+        name: name.to_owned(),
+        up,
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        enabled: true,
+        upon: None,
+        marked: false,
+        mtu: None,
+    }
 }
 
 fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {

@@ -16,7 +16,8 @@ fn routers() -> BTreeMap<u8, VrrpVersion> {
 
 /// What the ear for adverts says; that for the rest says the opposite, whatever the packet is.
 fn taken(family: Family, header: bool, message: &[u8], ip_header: &[u8]) -> bool {
-    let run = |part| passes(&program(part, family, header, &routers().into_iter().collect(), MOST_WORDS), message, ip_header);
+    let run =
+        |part| passes(&program(part, family, header, &routers().into_iter().collect(), MOST_WORDS), message, ip_header);
     let taken = run(Part::Adverts);
     assert_ne!(taken, run(Part::Rest), "{family:?} {message:02x?}");
     taken
