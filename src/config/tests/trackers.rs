@@ -226,6 +226,7 @@ fn checks_stand_where_they_are_needed() {
             + &ours("", &format!("track-checks = [{second}]"))
                 .replace("name = \"A\"", "name = \"B\"")
                 .replace("vrid = 7", "vrid = 8")
+                .replace("192.0.2.1", "192.0.2.9")
     };
     expected(&quiet(&both(inline)), "127.0.0.1:8080");
     let loaded = toml(&both(&inline.replace("rise = 2", "rise = 4")));

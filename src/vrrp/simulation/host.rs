@@ -237,12 +237,16 @@ impl Host {
         }
     }
 
-    /// Once another master was heard, nothing is inherited any more.
+    /// Once another master was heard, nothing is inherited any more. One of another version is not heard.
     fn note_master(&mut self, bytes: &[u8]) {
-        if let Some((vrid, priority)) = read(bytes)
+        if let Some((version, vrid, priority)) = read(bytes)
             && priority != 0
         {
-            self.inherits.remove(&format!("v{vrid}"));
+            let name = format!("v{vrid}");
+            let instances = &self.config.instances;
+            if instances.iter().any(|instance| instance.name == name && vrrp::number(instance.version) == version) {
+                self.inherits.remove(&name);
+            }
         }
     }
 
@@ -264,7 +268,7 @@ impl Host {
                 Output::Send { instance, packet, destination, .. } => {
                     let role = self.roles.get(&*instance).copied();
                     if role != Some(Role::Active) {
-                        let (_, priority) = read(&packet).ok_or("an advert that cannot be read")?;
+                        let (_, _, priority) = read(&packet).ok_or("an advert that cannot be read")?;
                         if priority == 0 {
                             return Err(format!("{instance} on host {} leaves and is {role:?}", self.number));
                         }
@@ -367,13 +371,13 @@ fn receive(packet: &[u8]) -> Result<Received<'_>, Malformed> {
     }
 }
 
-/// VRID and priority of an advert.
-fn read(packet: &[u8]) -> Option<(u8, u8)> {
+/// Version, VRID and priority of an advert.
+fn read(packet: &[u8]) -> Option<(u8, u8, u8)> {
     let family = family(packet);
     let payload = match family {
         Family::V4 => ipv4::Packet::new_checked(packet).ok()?.payload(),
         Family::V6 => ipv6::Packet::new_checked(packet).ok()?.payload(),
     };
     let advert = vrrp::Packet::new_checked(payload, family).ok()?;
-    Some((advert.vrid(), advert.priority()))
+    Some((advert.version(), advert.vrid(), advert.priority()))
 }

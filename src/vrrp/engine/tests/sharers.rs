@@ -159,7 +159,7 @@ fn at_a_reload_each_follows_the_one_that_heard_the_same_adverts() {
 }
 
 fn crowd(count: u8) -> Vec<Instance> {
-    vec![Instance { addresses: (0..count).map(|host| vip(1 + host)).collect(), ..instance("a", 51) }]
+    vec![Instance { addresses: (0..count).map(|host| vip(101 + host)).collect(), ..instance("a", 51) }]
 }
 
 fn sized(mtu: u32) -> Link {
