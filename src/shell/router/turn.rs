@@ -22,7 +22,7 @@ use super::claims::{Next, Posts};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
-use super::lateness::{Gauge, Watch};
+use super::lateness::{Additions, Gauge, Watch};
 use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -84,6 +84,7 @@ pub(super) struct Loop {
     config: Arc<Config>,
     gauge: Arc<Gauge>,
     lateness: Watch,
+    additions: Option<Additions>,
     scheduling: Scheduling,
     eyes: Eyes,
     services: Arc<ServiceBoard>,
@@ -147,6 +148,7 @@ impl Loop {
             config: Arc::default(),
             gauge: Arc::default(),
             lateness: Watch::new(),
+            additions: None,
             scheduling: Scheduling::default(),
             eyes,
             services: options.services,
@@ -225,12 +227,16 @@ impl Loop {
             if let Some(warning) = self.lateness.see(lateness, &self.gauge, now) {
                 warn!("{warning}");
             }
+            self.additions = Some(Additions::after(lateness, now));
             self.catch_up();
         }
         if self.is_due(now) {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
+        if let Some(additions) = self.additions.take() {
+            additions.tell();
+        }
         self.posts.wake(&self.epoll, now);
         self.sockets.wake(&self.epoll, SOCKETS, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
@@ -392,6 +398,8 @@ impl Loop {
                     if let Err(error) = outcome {
                         let error = error.to_string();
                         self.router.handle(Input::AddFailed { instance, address: place, error }, Instant::now());
+                    } else if let Some(additions) = &mut self.additions {
+                        additions.done();
                     }
                     self.read_monitor();
                 }
