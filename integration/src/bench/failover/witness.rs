@@ -4,8 +4,8 @@
 //! was there in time and seen too late. Each leaves a trace that is not the sample itself, and all of them are kept beside it:
 //!
 //! - *bare timers*: threads that do nothing but sleep to the very deadline of the backup, one of the ordinary scheduler and
-//!   one of the real-time scheduler on each processor. Where all of them are late, the machine stood still (a hypervisor took
-//!   its processors, or interrupts were off); where only the ordinary ones are, others had the processors.
+//!   one of the real-time scheduler on each processor. Where both of one processor are late, that processor stood still (a
+//!   hypervisor had taken it, or interrupts were off); where only the ordinary one is, others had it.
 //! - *the scheduler's books* of the thread that speaks VRRP: how long it ran and how long it was ready to run and did not.
 //! - *its page faults*, and the processor that it ran on last.
 //! - *stolen time*, as the hypervisor tells it, of all processors together, in steps of 10 ms.
@@ -46,7 +46,7 @@ pub struct Traces {
     pub own_work_ms: Option<f64>,
     /// Time that its thread ran.
     pub ran_ms: f64,
-    /// Time that its thread waited for a processor, and the times that it ran.
+    /// Time that its thread was ready to run and had no processor.
     pub waited_ms: f64,
     /// Times that its thread was put on a processor.
     pub turns: u64,
