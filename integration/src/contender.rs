@@ -54,7 +54,9 @@ impl Contender {
         let daemon = match program {
             Program::Ipvsd => {
                 node.write(KEEPALIVED_CONF, conf);
-                node.command(bin("ipvsd")).args(["--config", KEEPALIVED_CONF]).spawn("ipvsd")
+                // What it records of its takeovers is told to those who debug.
+                let command = node.command(bin("ipvsd")).args(["--config", KEEPALIVED_CONF]);
+                command.env("IPVSD_LOG", "info,ipvsd::shell::router=debug").spawn("ipvsd")
             }
             Program::Keepalived => {
                 // What a killed one left may name a process that lives by now.

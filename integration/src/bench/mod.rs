@@ -22,6 +22,9 @@ pub struct Report {
     pub machine: String,
     /// Figures.
     pub rows: Vec<Row>,
+    /// What single runs gave, with all that was seen beside them, where a benchmark keeps that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<serde_json::Value>,
 }
 
 /// One figure of one contender.
@@ -52,7 +55,7 @@ impl Report {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let machine = format!("Linux {}, {cpus} processor{}", kernel.trim(), if cpus == 1 { "" } else { "s" });
-        Self { bench: bench.to_owned(), machine, rows: Vec::new() }
+        Self { bench: bench.to_owned(), machine, rows: Vec::new(), samples: Vec::new() }
     }
 
     /// Adds a figure from its samples.
@@ -74,6 +77,14 @@ impl Report {
             unit: unit.to_owned(),
             runs: samples.len(),
         });
+    }
+
+    /// Keeps a single run.
+    ///
+    /// # Panics
+    /// When it cannot be told in JSON.
+    pub fn keep(&mut self, sample: &impl Serialize) {
+        self.samples.push(serde_json::to_value(sample).expect("a sample is plain data"));
     }
 
     /// The median of one figure.

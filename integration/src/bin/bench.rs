@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use integration::bench::Report;
+use integration::bench::failover::cells::Cells;
 use integration::bench::failover::{self, Extent};
 use integration::bench::program::{self, Places, Size, write_json};
 use integration::bin;
@@ -17,12 +18,27 @@ const PARTS: [&str; 4] = ["duel", "calm", "crowd", "handover"];
 
 const USAGE: &str =
     "usage: bench program [--quick]            (scripts/bench starts it where there is a kernel with IPVS)
-       bench failover [--quick] [PART...]   (a PART is duel, calm, crowd or handover)";
+       bench failover [--quick] [--rounds N] [--only CELL]... [PART...]
+                                            (a PART is duel, calm, crowd or handover; a CELL of duel is words such
+                                            as stop,100,ipvsd-ipvsd)";
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let quick = words.iter().any(|word| word == "--quick");
     words.retain(|word| word != "--quick");
+    let mut extent = if quick { Extent::QUICK } else { Extent::FULL };
+    let mut cells = Cells::default();
+    while let Some(at) = words.iter().position(|word| word == "--only" || word == "--rounds") {
+        let (option, value) = (words.remove(at), if at < words.len() { words.remove(at) } else { String::new() });
+        let taken = match option.as_str() {
+            "--only" => cells.add(&value),
+            _ => value.parse().map(|rounds| extent.rounds = rounds).map_err(|error| format!("`{value}`: {error}")),
+        };
+        if let Err(error) = taken {
+            eprintln!("bench: {option}: {error}");
+            return wrong();
+        }
+    }
     let Some((name, parts)) = words.split_first() else { return wrong() };
     let mut reports = Vec::new();
     let mut done = |report: Report| {
@@ -36,7 +52,7 @@ fn main() -> ExitCode {
             program::run(if quick { &QUICK } else { &FULL }, &places).into_iter().for_each(done);
         }
         "failover" if parts.iter().all(|part| PARTS.contains(&part.as_str())) => {
-            failover::run(if quick { Extent::QUICK } else { Extent::FULL }, parts, &mut done);
+            failover::run(extent, parts, &cells, &mut done);
         }
         _ => return wrong(),
     }

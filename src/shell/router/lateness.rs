@@ -8,6 +8,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tracing::debug;
+
 use crate::api::LatenessView;
 use crate::model::{AdvertInterval, Config};
 
@@ -111,6 +113,41 @@ impl Watch {
             worst.as_secs_f64() * 1000.0,
             self.bound.as_secs_f64() * 1000.0,
         ))
+    }
+}
+
+/// What one turn of the loop did about a deadline: for who wants to know where the time of a takeover went.
+#[derive(Debug)]
+pub(super) struct Additions {
+    looked_at: Instant,
+    lateness: Duration,
+    count: usize,
+    done_at: Instant,
+}
+
+impl Additions {
+    /// A deadline is looked at, this late.
+    pub(super) const fn after(lateness: Duration, now: Instant) -> Self {
+        Self { looked_at: now, lateness, count: 0, done_at: now }
+    }
+
+    /// The kernel has acknowledged an address.
+    pub(super) fn done(&mut self) {
+        self.count += 1;
+        self.done_at = Instant::now();
+    }
+
+    /// Tells it, where addresses were added.
+    pub(super) fn tell(&self) {
+        if self.count > 0 {
+            let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+            debug!(
+                "{} addresses were added after a deadline: looked at {:.3} ms late, acknowledged {:.3} ms later",
+                self.count,
+                millis(self.lateness),
+                millis(self.done_at.saturating_duration_since(self.looked_at)),
+            );
+        }
     }
 }
 

@@ -18,11 +18,12 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
+use super::allowance::Allowance;
 use super::claims::{Next, Posts};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
-use super::lateness::{Gauge, Watch};
+use super::lateness::{Additions, Gauge, Watch};
 use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
 use super::scripts::Runner;
 use super::sockets::Sockets;
@@ -84,7 +85,9 @@ pub(super) struct Loop {
     config: Arc<Config>,
     gauge: Arc<Gauge>,
     lateness: Watch,
+    additions: Option<Additions>,
     scheduling: Scheduling,
+    allowance: Allowance,
     eyes: Eyes,
     services: Arc<ServiceBoard>,
     /// All of them are to be read, not only what has changed.
@@ -147,7 +150,9 @@ impl Loop {
             config: Arc::default(),
             gauge: Arc::default(),
             lateness: Watch::new(),
+            additions: None,
             scheduling: Scheduling::default(),
+            allowance: Allowance::default(),
             eyes,
             services: options.services,
             all_services: true,
@@ -225,12 +230,17 @@ impl Loop {
             if let Some(warning) = self.lateness.see(lateness, &self.gauge, now) {
                 warn!("{warning}");
             }
+            self.additions = Some(Additions::after(lateness, now));
             self.catch_up();
         }
         if self.is_due(now) {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
+        if let Some(additions) = self.additions.take() {
+            additions.tell();
+        }
+        self.allowance.look(now);
         self.posts.wake(&self.epoll, now);
         self.sockets.wake(&self.epoll, SOCKETS, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
@@ -360,8 +370,15 @@ impl Loop {
         // Before the engine: what it asks to be watched is watched by then.
         self.eyes.trackers.configure(&config);
         self.lateness.configure(&config, &self.gauge);
+        let left_to_us = Allowance::is_for(&config);
+        if !left_to_us {
+            self.allowance.end();
+        }
         for problem in scheduling::apply(&config.router.scheduling, &self.scheduling) {
             warn!("the router loop: {problem}");
+        }
+        if left_to_us {
+            self.allowance.begin();
         }
         self.scheduling = config.router.scheduling.clone();
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
@@ -392,6 +409,8 @@ impl Loop {
                     if let Err(error) = outcome {
                         let error = error.to_string();
                         self.router.handle(Input::AddFailed { instance, address: place, error }, Instant::now());
+                    } else if let Some(additions) = &mut self.additions {
+                        additions.done();
                     }
                     self.read_monitor();
                 }

@@ -3,11 +3,17 @@
 //! A backup may not move before its time: from the last advert that it heard, three intervals and its skew (RFC 9568 section
 //! 6.1); from an advert of priority 0, the skew alone. The last advert is seen on the wire, so that what a backup adds to
 //! its time is known exactly, whenever within its interval the master was killed.
+//!
+//! Every single failover is kept beside the figures, with what tells whose fault its lateness was ([`Traces`]).
 
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
+use super::cells::{Cells, Ending};
+use super::witness::{BareTimers, Traces, Witness};
 use super::{PATIENCE, Pair, VIP, conf, millis, skew};
 use crate::bench::Report;
 use crate::{AddressWatch, Contender, Program, Tap};
@@ -27,22 +33,44 @@ const PAIRS: [(Program, Program); 4] = [
     (Program::Keepalived, Program::Ipvsd),
 ];
 
-/// What one death and one departure took, in milliseconds.
-#[derive(Debug, Default)]
-struct Samples {
-    kill_to_address: Vec<f64>,
-    kill_to_arp: Vec<f64>,
-    kill_late: Vec<f64>,
-    stop_late: Vec<f64>,
+/// One death or departure. Times in milliseconds.
+#[derive(Debug, Clone, Serialize)]
+struct Failover {
+    master: &'static str,
+    backup: &'static str,
+    advert_ms: f64,
+    ending: Ending,
+    /// From the signal to the address on the backup, and to its first gratuitous ARP.
+    to_address_ms: f64,
+    to_arp_ms: f64,
+    /// What the protocol makes a backup wait from the last advert.
+    bound_ms: f64,
+    /// What the backup added to that.
+    late_ms: f64,
+    /// The same up to the gratuitous ARP, which the kernel stamps: the address was there before.
+    arp_late_ms: f64,
+    /// From the start of the benchmark.
+    at_secs: f64,
+    traces: Traces,
 }
 
-/// Every pair at every interval.
+/// The pairs at every interval, as far as they are wanted.
 #[must_use]
-pub fn run(rounds: usize) -> Report {
+pub fn run(rounds: usize, cells: &Cells) -> Report {
     let mut report = Report::new("failover: kill -9 and clean stop of the master");
+    let started = Instant::now();
     for (words, interval) in INTERVALS {
-        let mut duels: Vec<_> = PAIRS.iter().map(|pair| Duel::new(*pair, words, interval)).collect();
+        let endings = |pair: (Program, Program)| {
+            [Ending::Kill, Ending::Stop].into_iter().filter(|ending| cells.wants(*ending, interval, pair)).collect()
+        };
+        let wanted =
+            PAIRS.iter().map(|pair| (*pair, endings(*pair))).filter(|(_, endings): &(_, Vec<_>)| !endings.is_empty());
+        let mut duels: Vec<_> =
+            wanted.map(|(pair, endings)| Duel::new(pair, words, interval, endings, started)).collect();
         for round in 1..=rounds {
+            if duels.is_empty() {
+                break;
+            }
             eprintln!("failover: advert {words} s, round {round} of {rounds}");
             if interval >= Duration::from_secs(1) {
                 // Seconds of waiting in which nothing runs: the pairs do not disturb one another.
@@ -57,22 +85,34 @@ pub fn run(rounds: usize) -> Report {
                 }
             }
         }
-        let bound = 3 * interval + skew(BACKUP, interval);
         let metric = |what: &str| format!("advert {words} s: {what}");
-        let of = |choose: fn(&Samples) -> &Vec<f64>, report: &mut Report, what: &str| {
+        let mut add = |ending: Ending, what: &str, value: fn(&Failover) -> f64| {
             for duel in &duels {
-                report.add(&duel.name, &metric(what), "ms", choose(&duel.samples).clone());
+                let samples = duel.samples.iter().filter(|sample| sample.ending == ending).map(value).collect();
+                report.add(&duel.name, &metric(what), "ms", samples);
             }
         };
-        of(|samples| &samples.kill_to_address, &mut report, "kill -9 to the address on the backup");
-        of(|samples| &samples.kill_to_arp, &mut report, "kill -9 to the first gratuitous ARP");
-        let what = format!("lateness after a kill, beyond {:.1} ms from the last advert", millis(bound));
-        of(|samples| &samples.kill_late, &mut report, &what);
-        let what =
-            format!("lateness after a clean stop, beyond {:.1} ms from priority 0", millis(skew(BACKUP, interval)));
-        of(|samples| &samples.stop_late, &mut report, &what);
+        add(Ending::Kill, "kill -9 to the address on the backup", |sample| sample.to_address_ms);
+        add(Ending::Kill, "kill -9 to the first gratuitous ARP", |sample| sample.to_arp_ms);
+        for (ending, after, since) in
+            [(Ending::Kill, "kill", "the last advert"), (Ending::Stop, "clean stop", "priority 0")]
+        {
+            let bound = millis(wait(ending, interval));
+            add(ending, &format!("lateness after a {after}, beyond {bound:.1} ms from {since}"), |sample| {
+                sample.late_ms
+            });
+        }
+        duels.iter().flat_map(|duel| &duel.samples).for_each(|sample| report.keep(sample));
     }
     report
+}
+
+/// What the protocol makes a backup wait from the last advert (RFC 9568 section 6.1).
+fn wait(ending: Ending, interval: Duration) -> Duration {
+    match ending {
+        Ending::Kill => 3 * interval + skew(BACKUP, interval),
+        Ending::Stop => skew(BACKUP, interval),
+    }
 }
 
 /// A master and a backup that live through many rounds; the backup is never started again.
@@ -84,16 +124,24 @@ struct Duel {
     words: &'static str,
     tap: Tap,
     watch: AddressWatch,
-    _backup: Contender,
+    backup: Contender,
+    endings: Vec<Ending>,
     /// A master that was told to stop, and may take its time: it is not waited for before the next is to be started.
     leaving: Option<Contender>,
-    samples: Samples,
+    samples: Vec<Failover>,
+    started: Instant,
     /// State of a generator of pauses (xorshift32).
     seed: u32,
 }
 
 impl Duel {
-    fn new(programs: (Program, Program), words: &'static str, interval: Duration) -> Self {
+    fn new(
+        programs: (Program, Program),
+        words: &'static str,
+        interval: Duration,
+        endings: Vec<Ending>,
+        started: Instant,
+    ) -> Self {
         let name = format!("{} -> {}", programs.0.name(), programs.1.name());
         let pair = Pair::new(&format!("duel-{}-{}-{words}", programs.0.name(), programs.1.name()));
         let tap = Tap::start(&pair.two, "eth0");
@@ -108,33 +156,58 @@ impl Duel {
             words,
             tap,
             watch,
-            _backup: backup,
+            backup,
+            endings,
             leaving: None,
-            samples: Samples::default(),
+            samples: Vec::new(),
+            started,
             seed: 2_463_534_242,
         }
     }
 
     /// One death and one departure.
     fn round(&mut self) {
-        let master = self.new_master();
-        let (tap_mark, watch_mark) = (self.tap.mark().saturating_sub(1), self.watch.mark());
-        let killed_at = master.kill();
-        let address_at = self.watch.wait_came(PATIENCE, watch_mark, VIP);
-        let arp_at = self.first_arp(killed_at);
-        let last_advert = self.last_advert(tap_mark, address_at, false);
-        let due = last_advert + 3 * self.interval + skew(BACKUP, self.interval);
-        self.samples.kill_to_address.push(millis(address_at - killed_at));
-        self.samples.kill_to_arp.push(millis(arp_at - killed_at));
-        self.samples.kill_late.push(signed_millis(address_at, due));
+        for ending in self.endings.clone() {
+            let master = self.new_master();
+            let sample = self.fail_over(&master, ending);
+            self.samples.push(sample);
+            match ending {
+                Ending::Kill => drop(master),
+                Ending::Stop => self.leaving = Some(master),
+            }
+        }
+    }
 
-        let master = self.new_master();
-        let (tap_mark, watch_mark) = (self.tap.mark(), self.watch.mark());
-        master.ask_to_stop();
+    fn fail_over(&self, master: &Contender, ending: Ending) -> Failover {
+        let (tap_mark, watch_mark) = (self.tap.mark().saturating_sub(1), self.watch.mark());
+        let witness = Witness::begin(&self.backup);
+        let signal_at = match ending {
+            Ending::Kill => master.kill(),
+            Ending::Stop => master.ask_to_stop(),
+        };
+        // The backup's own deadline, from what was on the wire: a bare timer is to sleep to the same one.
+        if ending == Ending::Stop {
+            self.tap.wait_advert(PATIENCE, "a farewell", tap_mark, |advert| advert.priority == 0);
+        }
+        let expected = self.last_advert(tap_mark, Instant::now(), ending) + wait(ending, self.interval);
+        let timers = BareTimers::set(expected);
         let address_at = self.watch.wait_came(PATIENCE, watch_mark, VIP);
-        let farewell = self.last_advert(tap_mark, address_at, true);
-        self.samples.stop_late.push(signed_millis(address_at, farewell + skew(BACKUP, self.interval)));
-        self.leaving = Some(master);
+        let arp_at = self.first_arp(signal_at);
+        let traces = witness.end(timers);
+        let due = self.last_advert(tap_mark, address_at, ending) + wait(ending, self.interval);
+        Failover {
+            master: self.programs.0.name(),
+            backup: self.programs.1.name(),
+            advert_ms: millis(self.interval),
+            ending,
+            to_address_ms: millis(address_at - signal_at),
+            to_arp_ms: millis(arp_at - signal_at),
+            bound_ms: millis(wait(ending, self.interval)),
+            late_ms: signed_millis(address_at, due),
+            arp_late_ms: signed_millis(arp_at, due),
+            at_secs: (address_at - self.started).as_secs_f64(),
+            traces,
+        }
     }
 
     /// Starts a master, waits until the backup has given way, and then for a part of an interval, each time another.
@@ -155,7 +228,8 @@ impl Duel {
     }
 
     /// When the last advert of the master was on the wire before the backup had the address.
-    fn last_advert(&self, mark: usize, before: Instant, farewell: bool) -> Instant {
+    fn last_advert(&self, mark: usize, before: Instant, ending: Ending) -> Instant {
+        let farewell = ending == Ending::Stop;
         let master: IpAddr = "192.0.2.1".parse().expect("an address");
         let adverts = self.tap.adverts_from(mark.saturating_sub(200));
         adverts

@@ -6,15 +6,19 @@
 //! - [`handover`]: both nodes live, and the address changes hands; what do clients lose?
 //!
 //! Nodes are namespaces of this machine's own kernel. Adverts and announcements are timed by the kernel (see [`crate::tap`]),
-//! addresses by its notifications (see [`crate::watch`]).
+//! addresses by its notifications (see [`crate::watch`]). What tells whose fault a late failover is stands in [`witness`].
 
 pub mod calm;
+pub mod cells;
 pub mod crowd;
 pub mod duel;
 pub mod handover;
+pub mod witness;
 
 use std::net::IpAddr;
 use std::time::Duration;
+
+use cells::Cells;
 
 use crate::bench::Report;
 use crate::{Node, Segment, Topology};
@@ -59,8 +63,8 @@ impl Extent {
 }
 
 /// Runs the parts of these names (`duel`, `calm`, `crowd`, `handover`), all of them if none is named, and hands over the report
-/// of each as soon as it is there.
-pub fn run(extent: Extent, parts: &[String], mut done: impl FnMut(Report)) {
+/// of each as soon as it is there. Of the duels, only these cells.
+pub fn run(extent: Extent, parts: &[String], cells: &Cells, mut done: impl FnMut(Report)) {
     let wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| part == name);
     if wanted("calm") {
         done(calm::run(extent.calm, extent.calm_idle));
@@ -72,7 +76,7 @@ pub fn run(extent: Extent, parts: &[String], mut done: impl FnMut(Report)) {
         done(handover::run(extent.handovers));
     }
     if wanted("duel") {
-        done(duel::run(extent.rounds));
+        done(duel::run(extent.rounds, cells));
     }
 }
 

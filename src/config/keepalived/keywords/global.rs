@@ -10,8 +10,7 @@ const ONE_PROCESS: &str = "one process with two threads does the work of keepali
 const ONE_LOCK: &str = "`vrrp_no_swap` locks all of the process in memory";
 const CHECKS: &str = "only the thread of the virtual routers has real-time priority, with `vrrp_rt_priority`; checks have threads of their own";
 const NO_BFD: &str = "there are no BFD sessions yet";
-const AS_WRITTEN: &str =
-    "priorities are as written: `vrrp_rt_priority` gives the virtual routers' thread one, and it warns when it is late";
+const AS_WRITTEN: &str = "the virtual routers' thread has real-time priority from the start where the host permits, and warns when it is late";
 const NETLINK: &str = "buffers are sized as needed, and lost messages are found and repaired";
 const IPTABLES: &str =
     "the rules that `no_accept` needs are made with nftables, in a table of their own; no chain of yours is touched";
