@@ -153,7 +153,9 @@ native_test! {
         // The same when a reload brings the word, or the first service.
         for calm in [fail.replace("fail", "keep-routing"), "[global]\nipvs-missing = \"fail\"\n\n[[instance]]\nname = \"VI_1\"\ninterface = \"eth0\"\nvrid = 51\naddresses = [\"192.0.2.100\"]\n".to_owned()] {
             let ipvsd = Ipvsd::spawn(&node, "/etc/a.toml", &calm);
-            ipvsd.wait_answering();
+            ipvsd.wait_show("what it needs of the kernel", |snapshot| {
+                calm.contains("vrid") || snapshot["balancer"]["kernel"]["problem"].is_string()
+            });
             let reload = ipvsd.reload(fail);
             assert_eq!(ipvsd.daemon().wait(PATIENCE).code(), Some(6), "{reload:?}");
             ipvsd.daemon().wait_log(PATIENCE, "the configuration says to stop where the kernel has no IPVS");

@@ -32,9 +32,7 @@ impl Resolver<'_> {
             higher_priority_send_advert: self
                 .strictly(own.higher_priority_send_advert, false, basics.strict, "higher_prio_send_advert")
                 .unwrap_or_else(|| {
-                    defaults
-                        .higher_priority_send_advert
-                        .map_or(base.higher_priority_send_advert, |flag| flag.value)
+                    defaults.higher_priority_send_advert.map_or(base.higher_priority_send_advert, |flag| flag.value)
                 }),
             owner_ignores_adverts: basics.strict
                 || own.owner_ignores_adverts.or(defaults.owner_ignores_adverts).unwrap_or(false),

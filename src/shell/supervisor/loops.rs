@@ -22,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest pause before a loop that keeps panicking is started again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long it may still take once a second signal asks for it.
+const HURRIED_PATIENCE: Duration = Duration::from_secs(1);
+/// How often that is looked for.
+const HURRY_LOOK: Duration = Duration::from_millis(50);
 /// After this time a configuration that a loop could not take is given to it again.
 const HAND_AGAIN: Duration = Duration::from_secs(1);
 /// A loop that ran for so long was well: if it fails now, that is a new misfortune, and it is started again at once.
@@ -249,7 +253,9 @@ impl Loops {
                 ),
             },
             Some(Err(Busy)) => {
-                complain("the balancer loop has too much to do; it is given the configuration when it has not".to_owned());
+                complain(
+                    "the balancer loop has too much to do; it is given the configuration when it has not".to_owned(),
+                );
                 self.hand_again_at = Some(Instant::now() + HAND_AGAIN);
             }
             None => {
@@ -315,20 +321,40 @@ impl Loops {
         (LoopView { lateness, ..self.router.view.clone() }, self.balancer.view.clone())
     }
 
-    /// Stops the router, then the balancer.
+    /// Stops the router, then the balancer. Once somebody is in a hurry, what is left has a second.
     ///
     /// A router that failed and waits for its restart has left its addresses on: it is started once more, to take them off.
-    pub(super) fn stop(&mut self, config: &Arc<Config>) {
+    pub(super) fn stop(&mut self, config: &Arc<Config>, hurried: impl Fn() -> bool) {
         if self.router.handle.is_none() {
             self.start_router(config, Instant::now());
         }
         for (name, stopped) in [
-            ("router", self.router.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
-            ("balancer", self.balancer.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
+            ("router", self.router.handle.take().map(|handle| stops(&handle.stop(), &hurried))),
+            ("balancer", self.balancer.handle.take().map(|handle| stops(&handle.stop(), &hurried))),
         ] {
-            if stopped == Some(false) {
-                tracing::error!("the {name} loop did not stop in {} s", STOP_PATIENCE.as_secs());
+            if let Some(Err(waited)) = stopped {
+                tracing::error!("the {name} loop did not stop in {} s", waited.as_secs());
             }
+        }
+    }
+}
+
+/// Waits for the end of a loop; an error: in vain, for so long.
+fn stops(reply: &Receiver<()>, hurried: impl Fn() -> bool) -> Result<(), Duration> {
+    let began_at = Instant::now();
+    let mut patience = STOP_PATIENCE;
+    loop {
+        match reply.recv_timeout(HURRY_LOOK) {
+            Ok(()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(began_at.elapsed()),
+        }
+        let waited = began_at.elapsed();
+        if patience == STOP_PATIENCE && hurried() {
+            patience = STOP_PATIENCE.min(waited + HURRIED_PATIENCE);
+        }
+        if waited >= patience {
+            return Err(waited);
         }
     }
 }

@@ -413,7 +413,12 @@ impl Supervisor {
     /// The order matters: peers take over on the priority 0 that the router sends, while our table still forwards.
     fn stop(mut self, exit: Exit) -> Exit {
         self.service.stopping();
-        self.loops.stop(&self.config);
+        // A signal that comes from now on is not handled any more, and so stays pending.
+        let again = || self.signals.is_pending(SIGTERM) || self.signals.is_pending(SIGINT);
+        self.loops.stop(&self.config, again);
+        if again() {
+            tracing::warn!("asked to stop a second time: what takes long is not waited for any more");
+        }
         self.settings.restore();
         self.control.stop();
         tracing::info!("stopped");
@@ -482,6 +487,10 @@ impl Pending {
     /// `true` if it was not pending.
     fn raise(&self, signal: i32) -> bool {
         self.flag(signal).is_some_and(|flag| !flag.swap(true, Ordering::AcqRel))
+    }
+
+    fn is_pending(&self, signal: i32) -> bool {
+        self.flag(signal).is_some_and(|flag| flag.load(Ordering::Acquire))
     }
 
     /// To be called before it is handled, so that one that comes meanwhile counts.

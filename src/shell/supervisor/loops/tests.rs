@@ -75,3 +75,12 @@ fn a_configuration_that_the_balancer_had_no_room_for_is_given_to_it_again() {
     assert_eq!(loops.poll_timeout(), None, "taken");
     assert!(loops.configure(&config).problems.is_empty());
 }
+
+#[test]
+fn a_second_signal_shortens_the_stop() {
+    let (sender, receiver) = channel();
+    let waited = stops(&receiver, || true).unwrap_err();
+    assert!(waited >= HURRIED_PATIENCE && waited < STOP_PATIENCE, "{waited:?}");
+    sender.send(()).unwrap();
+    assert_eq!(stops(&receiver, || true), Ok(()));
+}
