@@ -269,7 +269,7 @@ impl Loops {
 
     /// Gives the balancer the configuration in force, where it could not take it before.
     pub(super) fn catch_up(&mut self, config: &Arc<Config>, now: Instant) {
-        if !self.hand_again_at.is_some_and(|at| now >= at) {
+        if self.hand_again_at.is_none_or(|at| now < at) {
             return;
         }
         // Nobody waits for the answer any more. A loop that is gone is started with the configuration in force.
