@@ -93,7 +93,7 @@ impl Running {
     }
 
     fn configure(&self, config: Config) -> Vec<(String, u64, bool)> {
-        let reply = self.handle.configure(Arc::new(config)).recv_timeout(LONG).unwrap();
+        let reply = self.handle.configure(Arc::new(config)).unwrap().recv_timeout(LONG).unwrap();
         assert_eq!((reply.kernel_problem, reply.refused), (None, Vec::new()));
         reply.steps.into_iter().map(|step| (step.step, step.connections, step.cuts)).collect()
     }

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use integration::subject::instances;
 use integration::{Ipvsd, Node, Tap, Topology, bin, native_test, wait_until};
+use nix::fcntl::AT_FDCWD;
+use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
 use nix::sys::signal::Signal;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,6 +104,25 @@ impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         // Whoever waits for it cannot even be killed.
         let _ = self.0.command("fsfreeze").args(["--unfreeze", self.1]).output();
+    }
+}
+
+/// A file that whoever opens it waits for, until this is dropped: as on a file server that does not answer.
+struct Hanging(Fanotify);
+
+impl Hanging {
+    fn new(node: &Node, path: &'static str) -> Self {
+        let marked = node.inside(move || {
+            let watch = Fanotify::init(InitFlags::FAN_CLASS_CONTENT | InitFlags::FAN_CLOEXEC, EventFFlags::O_RDONLY)?;
+            watch.mark(MarkFlags::FAN_MARK_ADD, MaskFlags::FAN_OPEN_PERM, AT_FDCWD, Some(path))?;
+            Ok::<_, nix::Error>(watch)
+        });
+        Self(marked.unwrap())
+    }
+
+    /// Everybody may read it again.
+    fn answers(self) {
+        drop(self.0);
     }
 }
 
@@ -208,6 +229,55 @@ native_test! {
         assert_eq!(pair.master.sysctl("net.ipv4.conf.eth0.arp_ignore"), "0");
         assert_eq!(pair.master.sysctl(REPORTS), "1");
         pair.master.sh("umount /run/state");
+    }
+
+    /// The configuration lies where nothing answers, while it is to be read again, by a signal and by command. The router goes
+    /// on; so do answers and the signs of life, and what was written meanwhile is taken once it can be read.
+    fn a_configuration_that_cannot_be_read() {
+        let pair = Pair::new("hanging-file");
+        pair.master.write(CONF, router(150, ""));
+        let manager = pair.master.command("python3").args(["-c", MANAGER]).spawn("manager");
+        manager.wait_log(PATIENCE, "bound");
+        let daemon = pair.master.command(bin("ipvsd")).args(["--config", CONF]);
+        let daemon = daemon.env("NOTIFY_SOCKET", "/run/notify").env("WATCHDOG_USEC", "1500000").spawn("ipvsd");
+        let master = Ipvsd::adopt(&pair.master, CONF, daemon);
+        let backup = pair.watched_by_a_backup(&master);
+        pair.master.write(CONF, router(150, "  garp_master_refresh 60\n"));
+        let hanging = Hanging::new(&pair.master, CONF);
+        master.daemon().signal(Signal::SIGHUP);
+        wait_until(PATIENCE, "a thread that reads", || states(&master, "reading").len() == 1);
+        let alive = || manager.log().matches("WATCHDOG=1").count();
+        let before = alive();
+        // A second wish is answered, and starts no second reading; so is a plan.
+        for verb in ["reload", "plan"] {
+            let output = master.ctl(&[verb]);
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(output.stderr.contains("does not answer") && output.stderr.contains(CONF), "{output:?}");
+        }
+        assert_eq!(states(&master, "reading").len(), 2, "the one for the daemon, and the one for the plan");
+        let late = "could not be read within 5 s";
+        master.daemon().wait_log(PATIENCE, late);
+        pair.goes_on(&backup);
+        wait_until(PATIENCE, "signs of life", || alive() > before + 10);
+        assert!(master.show()["config"]["refused"].as_str().is_some_and(|why| why.contains(late)));
+        assert_eq!(master.daemon().log().matches(late).count(), 1, "{}", master.daemon().log());
+        hanging.answers();
+        master.daemon().wait_log(PATIENCE, "can be read again");
+        // Twice: the second time for the one who came later.
+        let reloaded = || master.daemon().log().matches("reloaded /etc").count();
+        wait_until(PATIENCE, "both reloads", || reloaded() == 2);
+        let snapshot = master.show();
+        assert!(snapshot["config"]["refused"].is_null(), "{snapshot}");
+        assert_eq!(snapshot["instances"][0]["state"], "MASTER");
+        assert!(states(&master, "reading").is_empty());
+        assert!(master.ctl(&["reload"]).success());
+        // It can be stopped while it hangs.
+        let hanging = Hanging::new(&pair.master, CONF);
+        master.daemon().signal(Signal::SIGHUP);
+        wait_until(PATIENCE, "a thread that reads", || states(&master, "reading").len() == 1);
+        master.daemon().signal(Signal::SIGTERM);
+        assert!(master.daemon().wait(PATIENCE).success());
+        hanging.answers();
     }
 
     /// A script that is told of the change and never ends, and a named pipe that nobody reads.

@@ -788,7 +788,7 @@ frontend plain
         one.open();
         let (second, _told) = start();
         wait("both servers up again", Some((2, 5)));
-        second.configure(Arc::new(Config { services: Vec::new(), ..(*config).clone() })).recv_timeout(LONG).unwrap();
+        second.configure(Arc::new(Config { services: Vec::new(), ..(*config).clone() })).unwrap().recv_timeout(LONG).unwrap();
         wait("no such service", None);
     }
 }

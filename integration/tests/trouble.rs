@@ -142,11 +142,24 @@ native_test! {
         let reload = ipvsd.ctl(&["reload"]);
         assert!(!reload.success() && reload.stderr.contains("services wait"), "{reload:?}");
         assert!(table.contains("MASTER") && table.contains("IPVS"), "{table}");
+        let log = ipvsd.daemon().log();
+        assert_eq!(log.matches("ERROR IPVS is not available, and services wait for it").count(), 1, "{log}");
+        assert_eq!(log.lines().filter(|line| line.contains("ERROR") && line.contains("has no IPVS")).count(), 1, "{log}");
         ipvsd.stop();
         let fail = "[global]\nipvs-missing = \"fail\"\n\n[[service]]\naddress = \"192.0.2.100:80\"\nserver = [{ address = \"192.0.2.1:80\" }]\n";
         node.write("/etc/fail.toml", fail);
         let said = refused(&node, "/etc/fail.toml", 6);
         assert!(said.contains("IPVS"), "{said}");
+        // The same when a reload brings the word, or the first service.
+        for calm in [fail.replace("fail", "keep-routing"), "[global]\nipvs-missing = \"fail\"\n\n[[instance]]\nname = \"VI_1\"\ninterface = \"eth0\"\nvrid = 51\naddresses = [\"192.0.2.100\"]\n".to_owned()] {
+            let ipvsd = Ipvsd::spawn(&node, "/etc/a.toml", &calm);
+            ipvsd.wait_show("what it needs of the kernel", |snapshot| {
+                calm.contains("vrid") || snapshot["balancer"]["kernel"]["problem"].is_string()
+            });
+            let reload = ipvsd.reload(fail);
+            assert_eq!(ipvsd.daemon().wait(PATIENCE).code(), Some(6), "{reload:?}");
+            ipvsd.daemon().wait_log(PATIENCE, "the configuration says to stop where the kernel has no IPVS");
+        }
     }
 
     /// `ipvsctl` without a daemon.

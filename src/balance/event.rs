@@ -139,7 +139,7 @@ impl fmt::Display for Event {
                  try in {} s",
                 retry_in.as_secs()
             ),
-            Self::KernelMissing(reason) => write!(f, "IPVS is not available: {reason}"),
+            Self::KernelMissing(reason) => write!(f, "IPVS is not available, and services wait for it: {reason}"),
             Self::KernelBack => f.write_str("IPVS is available"),
             Self::Unread(reason) => write!(f, "the kernel's table could not be read: {reason}"),
             Self::Shared { service } => {

@@ -69,7 +69,11 @@ impl fmt::Display for TlsProblem {
         f.write_str(match self {
             Self::Expired => "its certificate has expired",
             Self::NotYetValid => "its certificate is not valid yet (or this host's clock is wrong)",
-            Self::UnknownIssuer => "its certificate is from no authority that is trusted here",
+            Self::UnknownIssuer => {
+                "its certificate is not signed by an authority that is trusted here; name the file of the one that signed it \
+                 (`authorities = \"FILE\"`, in keepalived.conf `verify FILE`), or do not ask for it (`verify = false`, \
+                 there no `verify`)"
+            }
             Self::WrongName => "its certificate is for another name",
             Self::Certificate => "its certificate is not valid",
             Self::NotTls => "does not speak TLS",

@@ -18,6 +18,13 @@ impl Reload {
         if !reply.diagnostics.is_empty() {
             complain(&reply.diagnostics);
         }
+        if !reply.applied && !reply.problems.is_empty() {
+            // Nothing is wrong with the configuration, as far as anybody knows.
+            for problem in &reply.problems {
+                complain(&format!("ipvsctl: {problem}"));
+            }
+            return Ok(Status::BadNews);
+        }
         if !reply.applied {
             complain("ipvsctl: the configuration was refused; the daemon runs on with the one that it had");
             return Ok(Status::BadNews);

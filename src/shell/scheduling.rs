@@ -35,7 +35,7 @@ pub fn apply(wanted: &Scheduling, before: &Scheduling) -> Vec<String> {
         }
     };
     if wanted.processors != before.processors {
-        attempt("the processors of `vrrp_cpu_affinity`", bind(&wanted.processors));
+        attempt("the processors (`processors`, in keepalived's words `vrrp_cpu_affinity`)", bind(&wanted.processors));
     }
     if (wanted.realtime, wanted.nice, wanted.realtime_limit_micros)
         != (before.realtime, before.nice, before.realtime_limit_micros)
@@ -44,15 +44,24 @@ pub fn apply(wanted: &Scheduling, before: &Scheduling) -> Vec<String> {
             Some(priority) => {
                 let limit = wanted.realtime_limit_micros.unwrap_or(REALTIME_LIMIT_MICROS);
                 let limited = setrlimit(Resource::RLIMIT_RTTIME, limit, limit).map_err(described);
-                attempt("the limit of real-time computing (`vrrp_rlimit_rttime`)", limited);
-                attempt("real-time priority (`vrrp_rt_priority`)", realtime(priority));
+                attempt(
+                    "the limit of real-time computing (`realtime-limit`, in keepalived's words `vrrp_rlimit_rttime`)",
+                    limited,
+                );
+                attempt(
+                    "real-time priority (`realtime`, in keepalived's words `vrrp_rt_priority`)",
+                    realtime(priority),
+                );
             }
             None => {
                 if before.realtime.is_some() {
                     attempt("the ordinary scheduler", unhurried());
                 }
                 let nice = setpriority_process(None, i32::from(wanted.nice.unwrap_or(0)));
-                attempt("the nice level of `vrrp_priority`", nice.map_err(|errno| errno.to_string()));
+                attempt(
+                    "the nice level (`nice`, in keepalived's words `vrrp_priority`)",
+                    nice.map_err(|errno| errno.to_string()),
+                );
             }
         }
     }
@@ -62,7 +71,10 @@ pub fn apply(wanted: &Scheduling, before: &Scheduling) -> Vec<String> {
         } else {
             munlockall()
         };
-        attempt("memory that is never swapped out (`vrrp_no_swap`)", outcome.map_err(described));
+        attempt(
+            "memory that is never swapped out (`lock-memory`, in keepalived's words `vrrp_no_swap`)",
+            outcome.map_err(described),
+        );
     }
     problems
 }
@@ -155,7 +167,12 @@ mod tests {
             let none = Scheduling { processors: vec![1000], ..Scheduling::default() };
             let problems = apply(&none, &Scheduling::default());
             assert_eq!(problems.len(), 1, "{problems:?}");
-            assert!(problems[0].starts_with("the processors of `vrrp_cpu_affinity` cannot be had: "), "{problems:?}");
+            assert!(
+                problems[0].starts_with(
+                    "the processors (`processors`, in keepalived's words `vrrp_cpu_affinity`) cannot be had: "
+                ),
+                "{problems:?}"
+            );
         });
     }
 
@@ -191,7 +208,7 @@ mod tests {
             match problems.as_slice() {
                 [] => assert_eq!(policy, ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin)),
                 [problem] => {
-                    assert!(problem.starts_with("real-time priority (`vrrp_rt_priority`) cannot be had"), "{problem}")
+                    assert!(problem.starts_with("real-time priority (`realtime`, "), "{problem}")
                 }
                 more => panic!("{more:?}"),
             }

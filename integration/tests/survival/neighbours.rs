@@ -99,11 +99,10 @@ native_test! {
     }
 
     /// Clients that learnt of the other master during the partition learn of the one that stays: it announces itself, whichever of
-    /// the two heard the other first. A master that is outbid before it was heard speaks up when it is told to by this option:
-    /// the winner would not know of it otherwise.
+    /// the two heard the other first. A master that is outbid before it was heard speaks up: the winner would not know of it otherwise.
     fn clients_learn_who_is_master_after_a_partition() {
         let lan = Lan::new("learn", 3);
-        let [_one, two] = lan.pair_with("higher_prio_send_advert");
+        let [_one, two] = lan.pair();
         let tap = Tap::start(&lan.nodes[2], "eth0");
         assert!(lan.nodes[2].reaches(VIP.into(), PATIENCE));
         assert_eq!(neighbour(&lan.nodes[2]), mac_text(1));
@@ -120,6 +119,37 @@ native_test! {
             });
             wait_until(PATIENCE, "the client to learn of n1", || neighbour(&lan.nodes[2]) == mac_text(1));
             assert!(lan.nodes[2].reaches(VIP.into(), PATIENCE));
+        }
+    }
+
+    /// The same where the one that stays is of keepalived's make, by its priority or by its address: it hears our last advert,
+    /// announces again, and stays what it is.
+    fn clients_learn_of_a_master_of_keepalived_s_make() {
+        for priority in [150, 100] {
+            let lan = Lan::new(&format!("learn-{priority}"), 3);
+            let (client, winner) = (&lan.nodes[0], &lan.nodes[2]);
+            let keepalived = Contender::start(Program::Keepalived, winner, &conf(priority, ""));
+            wait_until(PATIENCE, "keepalived is master", || winner.has_address("eth0", VIP.into()));
+            let ours = Ipvsd::start(&lan.nodes[1], &conf(100, ""));
+            ours.wait_state("VI_1", "BACKUP");
+            let tap = Tap::start(client, "eth0");
+            assert!(client.reaches(VIP.into(), PATIENCE));
+            for _ in 0..4 {
+                lan.segment.isolate(winner);
+                ours.wait_state("VI_1", "MASTER");
+                wait_until(PATIENCE, "the client to learn of ours", || neighbour(client) == mac_text(2));
+                let mark = tap.mark();
+                lan.segment.rejoin(winner);
+                lan.wait_owner("n3");
+                tap.wait(PATIENCE, "keepalived announces", mark, |frame| {
+                    frame.announcement().filter(|announcement| announcement.mac == [2, 0, 0, 0, 0, 3])
+                });
+                wait_until(PATIENCE, "the client to learn of keepalived", || neighbour(client) == mac_text(3));
+                assert!(client.reaches(VIP.into(), PATIENCE));
+            }
+            let log = keepalived.daemon().log();
+            assert_eq!(log.matches("Entering MASTER STATE").count(), 1, "{log}");
+            assert_eq!(became_master(&ours), 4);
         }
     }
 }

@@ -13,8 +13,7 @@ use crate::model::{AdvertInterval, Election, Priority, StartAs, VrrpVersion};
 impl Resolver<'_> {
     pub(super) fn election(&mut self, own: ElectionDraft, defaults: &ElectionDraft, basics: Basics) -> Election {
         let base = Election::default();
-        // A file of keepalived's means what it means there; a new one gets what is calmer: a router that gives way says so
-        // once more, so that the one that takes over always hears its rival, and tells all neighbours where the addresses are.
+        // A file of keepalived's means what it means there; a new one gets what is calmer.
         let new = self.language == Language::Toml;
         let no_preempt = self.no_preempt(own.no_preempt, basics.start_as, basics.priority);
         Election {
@@ -28,9 +27,13 @@ impl Resolver<'_> {
             lower_priority_no_advert: self
                 .strictly(own.lower_priority_no_advert, true, basics.strict, "lower_prio_no_advert")
                 .unwrap_or_else(|| defaults.lower_priority_no_advert.is_some_and(|flag| flag.value)),
+            // In both languages, unlike keepalived: a master that is outbid before it has spoken leaves the winner, ours or one
+            // of keepalived's, without any sign that there were two, and clients with the address of the wrong one.
             higher_priority_send_advert: self
                 .strictly(own.higher_priority_send_advert, false, basics.strict, "higher_prio_send_advert")
-                .unwrap_or_else(|| defaults.higher_priority_send_advert.map_or(new, |flag| flag.value)),
+                .unwrap_or_else(|| {
+                    defaults.higher_priority_send_advert.map_or(base.higher_priority_send_advert, |flag| flag.value)
+                }),
             owner_ignores_adverts: basics.strict
                 || own.owner_ignores_adverts.or(defaults.owner_ignores_adverts).unwrap_or(false),
             timer_expired_backup: own.timer_expired_backup.or(defaults.timer_expired_backup),

@@ -28,13 +28,8 @@ fn router(words: &str) -> Instance {
 
 /// The same router in our own language, version 2 and without what differs by default.
 fn ours(words: &str) -> Instance {
-    let once_more = if words.contains("higher-priority-send-advert") || words.contains("strict = true") {
-        ""
-    } else {
-        "higher-priority-send-advert = false\n"
-    };
     let text = format!(
-        "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\nversion = 2\nwait-for-checks = false\n{once_more}\
+        "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\nversion = 2\nwait-for-checks = false\n\
          announce.refresh = \"0s\"\n\
          addresses = [\"192.0.2.1\"]\n{words}\n"
     );
@@ -124,10 +119,11 @@ fn elections_in_both_languages() {
             Election { lower_priority_no_advert: true, ..base },
         ),
         (
-            "higher_prio_send_advert yes",
-            "higher-priority-send-advert = true",
-            Election { higher_priority_send_advert: true, ..base },
+            "higher_prio_send_advert no",
+            "higher-priority-send-advert = false",
+            Election { higher_priority_send_advert: false, ..base },
         ),
+        ("higher_prio_send_advert", "higher-priority-send-advert = true", base),
         ("owner_ignore_adverts", "owner-ignores-adverts = true", Election { owner_ignores_adverts: true, ..base }),
         ("timer_expired_backup 9", "timer-expired-backup = 9", Election { timer_expired_backup: Some(9), ..base }),
         ("timer_expired_backup", "timer-expired-backup = 254", Election { timer_expired_backup: Some(254), ..base }),
@@ -145,10 +141,9 @@ fn elections_in_both_languages() {
 fn our_own_language_is_calmer() {
     let text = "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\naddresses = [\"192.0.2.1\"]\n";
     let election = |words: &str| toml(&format!("{text}{words}")).config.unwrap().instances[0].election;
-    let calm = Election { wait_for_checks: true, higher_priority_send_advert: true, ..Election::default() };
+    let calm = Election { wait_for_checks: true, ..Election::default() };
     assert_eq!(election(""), calm);
     assert_eq!(router("").election, Election::default());
-    assert!(!election("higher-priority-send-advert = false").higher_priority_send_advert);
     let announcements =
         |words: &str| toml(&format!("{text}{words}")).config.unwrap().instances[0].announcements.clone();
     let minute = Some(Duration::from_secs(60));
@@ -157,7 +152,19 @@ fn our_own_language_is_calmer() {
     assert_eq!(announcements("announce.repeat = 2").refresh, minute);
     assert_eq!(announcements("announce.refresh = \"0s\"").refresh, None);
     assert_eq!(announcements("announce.refresh = \"5s\"").refresh, Some(Duration::from_secs(5)));
-    // Strict mode forbids it, and nobody asked for it.
+}
+
+/// Whoever gives way says so, in both languages; strict mode forbids it, and complains only to those who asked for it.
+#[test]
+fn a_last_advert_is_sent_unless_it_is_switched_off() {
+    let says = |text: &str| quiet(text).instances[0].election.higher_priority_send_advert;
+    assert!(says(&conf("")));
+    assert!(!says(&conf("higher_prio_send_advert false")));
+    let off = "global_defs {\nvrrp_higher_prio_send_advert false\n}\n";
+    assert!(!says(&format!("{off}{}", conf(""))));
+    assert!(says(&format!("{off}{}", conf("higher_prio_send_advert"))));
+    assert!(!says(&conf("strict_mode")));
+    let text = "[[instance]]\nname = \"A\"\ninterface = \"eth0\"\nvrid = 7\naddresses = [\"192.0.2.1\"]\n";
     let loaded = toml(&format!("{text}strict = true\naccept = false\n"));
     assert_eq!(brief(&loaded), Vec::<String>::new());
     assert!(!loaded.config.unwrap().instances[0].election.higher_priority_send_advert);
@@ -259,7 +266,7 @@ fn routers_of_one_number_in_toml() {
 /// The defaults of `global_defs` hold where a router says nothing.
 #[test]
 fn defaults_of_all_routers() {
-    let global = "global_defs {\nvrrp_down_timer_adverts 4\nvrrp_lower_prio_no_advert\nvrrp_higher_prio_send_advert on\n\
+    let global = "global_defs {\nvrrp_down_timer_adverts 4\nvrrp_lower_prio_no_advert\nvrrp_higher_prio_send_advert off\n\
                   vrrp_owner_ignore_adverts\nvrrp_skip_check_adv_addr\nvrrp_check_unicast_src\nv3_checksum_as_v2\n\
                   vrrp_mcast_group4 224.0.0.77\nvrrp_mcast_group6 ff02::77\n}\n";
     let router = &quiet(&format!("{global}{}", conf("lower_prio_no_advert off"))).instances[0];
@@ -267,7 +274,7 @@ fn defaults_of_all_routers() {
         router.election,
         Election {
             down_timer_adverts: 4,
-            higher_priority_send_advert: true,
+            higher_priority_send_advert: false,
             owner_ignores_adverts: true,
             ..Election::default()
         }

@@ -89,7 +89,8 @@ pub struct Election {
     pub down_timer_adverts: u8,
     /// `lower_prio_no_advert`: do not answer an advert of lower priority at once.
     pub lower_priority_no_advert: bool,
-    /// `higher_prio_send_advert`: one more advert when giving way to a higher priority.
+    /// `higher_prio_send_advert`: one more advert when giving way to a higher priority, so that the winner hears that there were
+    /// two masters, and announces again. Unless written: yes, other than in keepalived; never in strict mode.
     pub higher_priority_send_advert: bool,
     /// `owner_ignore_adverts`: priority 255 drops adverts of others.
     pub owner_ignores_adverts: bool,
@@ -107,7 +108,7 @@ impl Default for Election {
             preempt_delay: Duration::ZERO,
             down_timer_adverts: 3,
             lower_priority_no_advert: false,
-            higher_priority_send_advert: false,
+            higher_priority_send_advert: true,
             owner_ignores_adverts: false,
             timer_expired_backup: None,
             wait_for_checks: false,

@@ -20,7 +20,7 @@ mod view;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::api::{BalancerView, PlannedStep};
@@ -78,6 +78,10 @@ pub struct ConfigureReply {
     pub kernel_problem: Option<String>,
 }
 
+/// The loop takes nothing more now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
 #[derive(Debug)]
 pub(super) enum Request {
     Configure(Arc<Config>, Sender<ConfigureReply>),
@@ -113,9 +117,20 @@ impl Drop for LastWake {
 impl BalancerHandle {
     /// Brings a configuration into force. The answer comes when its first batch was applied, or the kernel turned out not to be
     /// there.
-    #[must_use]
-    pub fn configure(&self, config: Arc<Config>) -> Receiver<ConfigureReply> {
-        self.request(|reply| Request::Configure(config, reply))
+    ///
+    /// # Errors
+    /// The inbox is full: the loop will never know of this configuration, unless it is given to it again.
+    pub fn configure(&self, config: Arc<Config>) -> Result<Receiver<ConfigureReply>, Busy> {
+        let (reply, answer) = channel();
+        match self.inbox.try_send(Request::Configure(config, reply)) {
+            Ok(()) => {
+                let _ = self.waker.0.wake();
+                Ok(answer)
+            }
+            Err(TrySendError::Full(_)) => Err(Busy),
+            // The loop has ended, as the closed channel tells.
+            Err(TrySendError::Disconnected(_)) => Ok(answer),
+        }
     }
 
     /// What a configuration would change, against the kernel's table as it is now; an error says why that cannot be told.

@@ -27,7 +27,7 @@ fn without_services_it_is_ready_at_once_answers_and_stops() {
     let view = handle.snapshot().recv_timeout(PATIENCE).unwrap();
     assert!(view.services.is_empty() && !view.kernel.available && view.kernel.problem.is_none());
     assert_eq!(handle.plan(Arc::default()).recv_timeout(PATIENCE), Ok(Ok(Vec::new())));
-    assert_eq!(handle.configure(Arc::default()).recv_timeout(PATIENCE), Ok(ConfigureReply::default()));
+    assert_eq!(handle.configure(Arc::default()).unwrap().recv_timeout(PATIENCE), Ok(ConfigureReply::default()));
     handle.stop().recv_timeout(PATIENCE).unwrap();
     assert_eq!(told.recv_timeout(PATIENCE), Ok(BalancerEvent::Stopped));
     // After the end, channels close in place of keeping anybody waiting.

@@ -13,6 +13,7 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::thread;
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
@@ -37,7 +38,8 @@ pub enum LogFormat {
 /// # Errors
 /// No thread could be had.
 pub fn start(format: LogFormat) -> io::Result<()> {
-    let filter = || EnvFilter::try_from_env("IPVSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = std::env::var_os("IPVSD_LOG").map(|value| value.to_string_lossy().into_owned());
+    let (filter, misread) = filter(chosen.as_deref());
     let (format, missing, lines) = match format {
         LogFormat::Journal => match Datagrams::to(Path::new(journal::PATH)) {
             Ok(journal) => (format, None, Lines::to(journal)?),
@@ -49,21 +51,41 @@ pub fn start(format: LogFormat) -> io::Result<()> {
     let started = match format {
         LogFormat::Plain => {
             let plain = tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_target(false);
-            Registry::default().with(plain.with_writer(lines)).with(filter()).try_init()
+            Registry::default().with(plain.with_writer(lines)).with(filter).try_init()
         }
         LogFormat::Json => {
             let json = tracing_subscriber::fmt::layer().json().flatten_event(true);
-            Registry::default().with(json.with_target(false).with_writer(lines)).with(filter()).try_init()
+            Registry::default().with(json.with_target(false).with_writer(lines)).with(filter).try_init()
         }
-        LogFormat::Journal => Registry::default().with(Journal::to(lines)).with(filter()).try_init(),
+        LogFormat::Journal => Registry::default().with(Journal::to(lines)).with(filter).try_init(),
     };
     if let Some(error) = missing {
         tracing::warn!("the systemd journal cannot be reached ({error}); logging to standard error");
+    }
+    if let Some(misread) = misread {
+        tracing::warn!("{misread}");
     }
     // Tests in one process start it more than once; the first one holds.
     drop(started);
     std::panic::set_hook(Box::new(tell_panic));
     Ok(())
+}
+
+/// What is shown; and what is wrong with the value, if it cannot be meant.
+fn filter(chosen: Option<&str>) -> (EnvFilter, Option<String>) {
+    let usual = || EnvFilter::new("info");
+    let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else { return (usual(), None) };
+    // A word alone is a level or, to the library, a part of some program: a slip of the pen would silence everything.
+    let unknown = chosen.split(',').map(str::trim).find(|word| {
+        !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err() && word.split("::").next() != Some("ipvsd")
+    });
+    let why = match (unknown, EnvFilter::try_new(chosen)) {
+        (None, Ok(filter)) => return (filter, None),
+        (Some(word), _) => format!("`{word}` is no level"),
+        (None, Err(error)) => error.to_string(),
+    };
+    let help = "expected error, warn, info, debug, trace or off, or parts with levels, as in `info,ipvsd::vrrp=debug`";
+    (usual(), Some(format!("IPVSD_LOG={chosen} is not understood ({why}), and `info` holds; {help}")))
 }
 
 /// Says where a thread panicked, with a backtrace if `RUST_BACKTRACE` asks for one. The standard library's own words would
@@ -85,4 +107,26 @@ fn tell_panic(panic: &PanicHookInfo<'_>) {
 /// Waits, for a second at most, until everything that was logged is written: for the end of the process.
 pub fn flush() {
     lines::flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn a_filter_that_cannot_be_meant_is_told_and_not_followed() {
+        for fine in
+            [None, Some(""), Some("debug"), Some("WARN"), Some("off"), Some("info,ipvsd::vrrp=trace"), Some("ipvsd")]
+        {
+            assert_eq!(filter(fine).1, None, "{fine:?}");
+        }
+        for (wrong, word) in
+            [("verbose", "`verbose` is no level"), ("info,=,", ""), ("ipvsd=loud", ""), ("info,trce", "trce")]
+        {
+            let (used, misread) = filter(Some(wrong));
+            assert_eq!(used.to_string(), "info", "{wrong}");
+            let misread = misread.unwrap();
+            assert!(misread.contains(wrong) && misread.contains(word) && misread.contains("debug"), "{misread}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
 use crate::model::Config;
-use crate::shell::balancer::{self, BalancerEvent, BalancerHandle};
+use crate::shell::balancer::{self, BalancerEvent, BalancerHandle, Busy};
 use crate::shell::role_board::RoleBoard;
 use crate::shell::router::{self, RouterEvent, RouterHandle};
 use crate::shell::service_board::ServiceBoard;
@@ -22,6 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest pause before a loop that keeps panicking is started again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long it may still take once a second signal asks for it.
+const HURRIED_PATIENCE: Duration = Duration::from_secs(1);
+/// How often that is looked for.
+const HURRY_LOOK: Duration = Duration::from_millis(50);
+/// After this time a configuration that a loop could not take is given to it again.
+const HAND_AGAIN: Duration = Duration::from_secs(1);
 /// A loop that ran for so long was well: if it fails now, that is a new misfortune, and it is started again at once.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
@@ -43,6 +49,21 @@ pub(super) struct Loops {
     services: Arc<ServiceBoard>,
     /// What the balancer is told of the routers.
     roles: Arc<RoleBoard>,
+    /// The balancer has told that the kernel has no IPVS, and not yet that it has.
+    ipvs_missing: bool,
+    /// The balancer did not take the configuration in force: when it is given to it again.
+    hand_again_at: Option<Instant>,
+}
+
+/// How a configuration came into force.
+#[derive(Debug, Default)]
+pub(super) struct Configured {
+    /// Steps that the table was given.
+    pub(super) steps: Vec<PlannedStep>,
+    /// What went wrong, as sentences.
+    pub(super) problems: Vec<String>,
+    /// It needs IPVS, and the kernel has none.
+    pub(super) ipvs_missing: bool,
 }
 
 /// One loop's handle, and what happened to it.
@@ -101,10 +122,23 @@ impl Loops {
     /// Starts both.
     pub(super) fn start(options: Options, config: &Arc<Config>, now: Instant) -> Self {
         let (services, roles) = (Arc::default(), Arc::default());
-        let mut loops = Self { options, router: Keep::new(), balancer: Keep::new(), services, roles };
+        let mut loops = Self::down(options, services, roles);
         loops.start_router(config, now);
         loops.start_balancer(config, now);
         loops
+    }
+
+    /// Both, not started.
+    fn down(options: Options, services: Arc<ServiceBoard>, roles: Arc<RoleBoard>) -> Self {
+        Self {
+            options,
+            router: Keep::new(),
+            balancer: Keep::new(),
+            services,
+            roles,
+            ipvs_missing: false,
+            hand_again_at: None,
+        }
     }
 
     fn start_router(&mut self, config: &Arc<Config>, now: Instant) {
@@ -128,6 +162,7 @@ impl Loops {
             roles: Arc::clone(&self.roles),
         };
         self.balancer.started(balancer::spawn(options), "balancer", now);
+        self.hand_again_at = None;
     }
 
     /// Starts again what is due.
@@ -142,7 +177,7 @@ impl Loops {
 
     /// When the next restart is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        [self.router.revive_at, self.balancer.revive_at].into_iter().flatten().min()
+        [self.router.revive_at, self.balancer.revive_at, self.hand_again_at].into_iter().flatten().min()
     }
 
     pub(super) fn router_event(&mut self, event: RouterEvent, now: Instant) {
@@ -159,11 +194,12 @@ impl Loops {
     pub(super) fn balancer_event(&mut self, event: BalancerEvent, now: Instant) {
         match event {
             BalancerEvent::Ready => self.balancer.settled = true,
-            BalancerEvent::KernelMissing(why) => {
-                tracing::error!("{why}; virtual routers run on, services wait");
+            // The loop has written it to the log, and its end.
+            BalancerEvent::KernelMissing(_) => {
+                self.ipvs_missing = true;
                 self.balancer.settled = true;
             }
-            BalancerEvent::KernelBack => {}
+            BalancerEvent::KernelBack => self.ipvs_missing = false,
             BalancerEvent::Stopped => self.balancer.lost("it ended by itself".to_owned(), "balancer", now),
             BalancerEvent::Failed(why) | BalancerEvent::Panicked(why) => self.balancer.lost(why, "balancer", now),
         }
@@ -183,12 +219,12 @@ impl Loops {
         [router, balancer].into_iter().flatten().all(|reply| answers(&reply, by))
     }
 
-    /// Hands both a new configuration; returns the steps that the table was given, and what went wrong.
-    pub(super) fn configure(&self, config: &Arc<Config>) -> (Vec<PlannedStep>, Vec<String>) {
-        let mut problems = Vec::new();
+    /// Hands both a new configuration.
+    pub(super) fn configure(&mut self, config: &Arc<Config>) -> Configured {
+        let mut configured = Configured::default();
         let mut complain = |problem: String| {
             tracing::error!("{problem}");
-            problems.push(problem);
+            configured.problems.push(problem);
         };
         let router = self.router.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let balancer = self.balancer.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
@@ -200,23 +236,47 @@ impl Loops {
                 complain("the router loop did not answer in time; it takes the configuration when it can".to_owned());
             }
         }
-        self.tell_roles(config, by);
-        match balancer.map(|reply| wait(&reply, by)) {
-            Some(Some(reply)) => {
-                // The balancer has logged these itself.
-                problems.extend(reply.kernel_problem.map(|problem| format!("{problem}; services wait")));
-                let refused = |(step, problem)| format!("the kernel refused to {step}: {problem}");
-                problems.extend(reply.refused.into_iter().map(refused));
-                (reply.steps, problems)
-            }
-            Some(None) => {
-                complain("the balancer loop did not answer in time; it takes the configuration when it can".to_owned());
-                (Vec::new(), problems)
+        self.hand_again_at = None;
+        match balancer {
+            Some(Ok(reply)) => match wait(&reply, by) {
+                Some(reply) => {
+                    configured.ipvs_missing = self.ipvs_missing && reply.kernel_problem.is_some();
+                    // The balancer has logged these itself.
+                    let unreached = reply.kernel_problem.map(|problem| format!("{problem}; services wait"));
+                    configured.problems.extend(unreached);
+                    let refused = |(step, problem)| format!("the kernel refused to {step}: {problem}");
+                    configured.problems.extend(reply.refused.into_iter().map(refused));
+                    configured.steps = reply.steps;
+                }
+                None => complain(
+                    "the balancer loop did not answer in time; it takes the configuration when it can".to_owned(),
+                ),
+            },
+            Some(Err(Busy)) => {
+                complain(
+                    "the balancer loop has too much to do; it is given the configuration when it has not".to_owned(),
+                );
+                self.hand_again_at = Some(Instant::now() + HAND_AGAIN);
             }
             None => {
-                problems.push("the balancer loop is being started again; it takes the configuration then".to_owned());
-                (Vec::new(), problems)
+                let problem = "the balancer loop is being started again; it takes the configuration then";
+                configured.problems.push(problem.to_owned());
             }
+        }
+        self.tell_roles(config, by);
+        configured
+    }
+
+    /// Gives the balancer the configuration in force, where it could not take it before.
+    pub(super) fn catch_up(&mut self, config: &Arc<Config>, now: Instant) {
+        if self.hand_again_at.is_none_or(|at| now < at) {
+            return;
+        }
+        // Nobody waits for the answer any more. A loop that is gone is started with the configuration in force.
+        let taken = self.balancer.handle.as_ref().is_none_or(|handle| handle.configure(Arc::clone(config)).is_ok());
+        self.hand_again_at = (!taken).then_some(now + HAND_AGAIN);
+        if taken {
+            tracing::info!("the balancer loop takes the configuration that it had no room for");
         }
     }
 
@@ -261,20 +321,40 @@ impl Loops {
         (LoopView { lateness, ..self.router.view.clone() }, self.balancer.view.clone())
     }
 
-    /// Stops the router, then the balancer.
+    /// Stops the router, then the balancer. Once somebody is in a hurry, what is left has a second.
     ///
     /// A router that failed and waits for its restart has left its addresses on: it is started once more, to take them off.
-    pub(super) fn stop(&mut self, config: &Arc<Config>) {
+    pub(super) fn stop(&mut self, config: &Arc<Config>, hurried: impl Fn() -> bool) {
         if self.router.handle.is_none() {
             self.start_router(config, Instant::now());
         }
         for (name, stopped) in [
-            ("router", self.router.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
-            ("balancer", self.balancer.handle.take().map(|handle| handle.stop().recv_timeout(STOP_PATIENCE).is_ok())),
+            ("router", self.router.handle.take().map(|handle| stops(&handle.stop(), &hurried))),
+            ("balancer", self.balancer.handle.take().map(|handle| stops(&handle.stop(), &hurried))),
         ] {
-            if stopped == Some(false) {
-                tracing::error!("the {name} loop did not stop in {} s", STOP_PATIENCE.as_secs());
+            if let Some(Err(waited)) = stopped {
+                tracing::error!("the {name} loop did not stop in {} s", waited.as_secs());
             }
+        }
+    }
+}
+
+/// Waits for the end of a loop; an error: in vain, for so long.
+fn stops(reply: &Receiver<()>, hurried: impl Fn() -> bool) -> Result<(), Duration> {
+    let began_at = Instant::now();
+    let mut patience = STOP_PATIENCE;
+    loop {
+        match reply.recv_timeout(HURRY_LOOK) {
+            Ok(()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(began_at.elapsed()),
+        }
+        let waited = began_at.elapsed();
+        if patience == STOP_PATIENCE && hurried() {
+            patience = STOP_PATIENCE.min(waited + HURRIED_PATIENCE);
+        }
+        if waited >= patience {
+            return Err(waited);
         }
     }
 }

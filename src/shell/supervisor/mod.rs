@@ -1,10 +1,10 @@
 //! The main thread: reads the configuration, starts the two loops and the control socket, and then waits for whatever
 //! comes: a signal, a request, news from a loop, or the next time to look around.
 //!
-//! What can take long happens here, where nothing waits for a deadline: reading the configuration, answering questions. The
-//! loops are told what the outcome is. What waits until something is written to a disk happens elsewhere ([`settings`], and
-//! the loops' own threads): a disk that does not answer is no reason for a service manager to end a router that is well. A loop that panics is started again with the configuration in force
-//! ([`loops`]); the other one never notices.
+//! Questions are answered here, where nothing waits for a deadline. What waits for a disk happens elsewhere ([`reading`],
+//! [`settings`], and the loops' own threads): a disk that does not answer is no reason for a service manager to end a router
+//! that is well. A loop that panics is started again with the configuration in force ([`loops`]); the other one never
+//! notices.
 //!
 //! A reload validates first. A file that cannot be run changes nothing: the daemon goes on, and says so in the log and in
 //! `show`.
@@ -14,11 +14,13 @@ mod exit;
 mod host;
 mod loops;
 mod preview;
+mod reading;
 mod service;
 mod settings;
 mod views;
 
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -28,11 +30,11 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::api::{PlanReply, PlanRequest, ReloadReply, Snapshot};
+use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, Snapshot};
 use crate::config::{self, Severity};
 use crate::model::{Config, IpvsMissing};
 use crate::shell::balancer::BalancerEvent;
-use crate::shell::control::server::{self as control, ControlError, ControlHandle, ControlRequest};
+use crate::shell::control::server::{self as control, ControlError, ControlHandle, ControlRequest, Reply};
 use crate::shell::files::{self, HostFiles};
 use crate::shell::log;
 use crate::shell::router::RouterEvent;
@@ -41,6 +43,7 @@ pub use arguments::Arguments;
 pub use exit::Exit;
 use host::{Process, Refusal, StateDir};
 use loops::Loops;
+use reading::{Ended, Late, Readings, Wish, hangs};
 use service::ServiceManager;
 use settings::Settings;
 
@@ -54,7 +57,14 @@ enum Event {
     Control(ControlRequest),
     Router(RouterEvent),
     Balancer(BalancerEvent),
+    /// A configuration was read, under this number.
+    Read(u64, Box<Loaded>),
 }
+
+/// A configuration, if the file can be run as it is, and all that is to be said of it; or why it could not even be looked at.
+type Loaded = Result<(Option<Config>, config::Report), String>;
+type ReloadWaiter = Reply<ReloadReply>;
+type PlanWaiter = Reply<Result<PlanReply, ErrorReply>>;
 
 /// Runs the daemon until it is told to stop, or cannot go on.
 #[must_use]
@@ -88,6 +98,8 @@ struct Supervisor {
     control: ControlHandle,
     service: ServiceManager,
     signals: Pending,
+    readings: Readings<ReloadWaiter, PlanWaiter>,
+    outbox: Sender<Event>,
     inbox: mpsc::Receiver<Event>,
     _state_dir: StateDir,
 }
@@ -151,6 +163,8 @@ impl Supervisor {
             control,
             service: ServiceManager::new(now),
             signals,
+            readings: Readings::default(),
+            outbox,
             inbox,
             _state_dir: state_dir,
         })
@@ -159,11 +173,8 @@ impl Supervisor {
     fn run(mut self) -> Exit {
         loop {
             let now = Instant::now();
-            let wake_at = [Some(self.inspect_at), self.service.poll_timeout(), self.loops.poll_timeout()]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(self.inspect_at);
+            let due = [self.service.poll_timeout(), self.loops.poll_timeout(), self.readings.poll_timeout()];
+            let wake_at = due.into_iter().flatten().fold(self.inspect_at, Instant::min);
             let event = match self.inbox.recv_timeout(wake_at.saturating_duration_since(now)) {
                 Ok(event) => Some(event),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -185,9 +196,7 @@ impl Supervisor {
             self.signals.clear(*signal);
         }
         match event {
-            Event::Signal(SIGHUP) => {
-                self.reload();
-            }
+            Event::Signal(SIGHUP) => return self.ask_to_reload(None),
             Event::Signal(SIGUSR1) => match serde_json::to_string(&self.snapshot()) {
                 Ok(text) => tracing::info!("snapshot {text}"),
                 Err(error) => tracing::error!("the snapshot cannot be written: {error}"),
@@ -198,19 +207,16 @@ impl Supervisor {
                 return Some(Exit::Stopped);
             }
             Event::Control(ControlRequest::Snapshot(reply)) => reply.answer(self.snapshot()),
-            Event::Control(ControlRequest::Plan(request, reply)) => reply.answer(self.plan(&request)),
-            Event::Control(ControlRequest::Reload(reply)) => {
-                let outcome = self.reload();
-                reply.answer(outcome);
-            }
+            Event::Control(ControlRequest::Plan(request, reply)) => self.ask_to_plan(&request, reply),
+            Event::Control(ControlRequest::Reload(reply)) => return self.ask_to_reload(Some(reply)),
+            Event::Read(id, loaded) => return self.read(id, *loaded),
             Event::Router(event) => self.loops.router_event(event, Instant::now()),
             Event::Balancer(event) => {
                 let missing = matches!(event, BalancerEvent::KernelMissing(_));
                 let ready = matches!(event, BalancerEvent::Ready);
                 self.loops.balancer_event(event, Instant::now());
                 if missing && self.config.global.ipvs_missing == IpvsMissing::Fail {
-                    tracing::error!("the configuration says to stop where the kernel has no IPVS");
-                    return Some(Exit::NoIpvs);
+                    return Some(without_ipvs());
                 }
                 if ready {
                     // Settings under net.ipv4.vs exist only once the module is there.
@@ -224,6 +230,8 @@ impl Supervisor {
     /// What is due by the clock.
     fn look_around(&mut self, now: Instant) {
         self.loops.revive(&self.config, now);
+        self.loops.catch_up(&self.config, now);
+        self.tell_late(now);
         if self.loops.settled() {
             self.service.ready(&self.status());
         }
@@ -240,45 +248,154 @@ impl Supervisor {
         }
     }
 
-    fn reload(&mut self) -> ReloadReply {
+    /// The configuration is to be read again, for somebody who waits for the answer, or for a signal.
+    fn ask_to_reload(&mut self, who: Option<ReloadWaiter>) -> Option<Exit> {
+        match self.readings.reload(&self.arguments.config, who, Instant::now()) {
+            Wish::Read(id) => return self.begin_reload(id),
+            Wish::Later => {}
+            Wish::Hangs(who) => {
+                if let Some(who) = who {
+                    who.answer(self.late_reload());
+                }
+            }
+        }
+        None
+    }
+
+    fn begin_reload(&mut self, id: u64) -> Option<Exit> {
         self.service.reloading();
-        let (config, report) = load(&self.arguments, &self.arguments.config);
-        show_report(&report);
-        let diagnostics = report.render(false);
-        let Some(config) = config else {
-            let why = report.summary();
-            tracing::error!("reload refused, and nothing was changed: {why}");
-            self.refused = Some(why);
-            self.service.reloaded(&self.status());
-            return ReloadReply { applied: false, steps: Vec::new(), problems: Vec::new(), diagnostics };
+        self.read_aside(id, self.arguments.config.clone())
+    }
+
+    /// Has a file read by a thread of its own, which tells as an event what it found.
+    fn read_aside(&mut self, id: u64, file: PathBuf) -> Option<Exit> {
+        let (arguments, outbox) = (self.arguments.clone(), self.outbox.clone());
+        let started = thread::Builder::new().name("reading".to_owned()).spawn(move || {
+            // The log has the panic, and where.
+            let loaded = catch_unwind(AssertUnwindSafe(|| load(&arguments, &file)))
+                .map_err(|_| format!("{} made us fail, which is a mistake of ours: see the log", file.display()));
+            // Nobody listens any more where the daemon stops.
+            let _ = outbox.send(Event::Read(id, Box::new(loaded)));
+        });
+        let error = started.err()?;
+        self.read(id, Err(format!("no thread could be had to read the configuration: {error}")))
+    }
+
+    /// A file was read.
+    fn read(&mut self, id: u64, loaded: Loaded) -> Option<Exit> {
+        let hung = self.readings.reload_hangs();
+        match self.readings.ended(id)? {
+            Ended::Plan(_, None) => {}
+            Ended::Plan(file, Some(who)) => who.answer(self.plan(&file, loaded)),
+            Ended::Reload(waiting) => {
+                if hung {
+                    tracing::info!("{} can be read again", self.arguments.config.display());
+                }
+                let (reply, exit) = self.reload(loaded);
+                for who in waiting {
+                    who.answer(reply.clone());
+                }
+                if exit.is_some() {
+                    return exit;
+                }
+                if let Some(id) = self.readings.once_more(&self.arguments.config, Instant::now()) {
+                    return self.begin_reload(id);
+                }
+            }
+        }
+        None
+    }
+
+    /// Answers those who wait for a file that does not come.
+    fn tell_late(&mut self, now: Instant) {
+        for late in self.readings.late(now) {
+            match late {
+                Late::Reload(waiting) => {
+                    let reply = self.late_reload();
+                    tracing::error!("reload: {}", reply.problems.join("; "));
+                    self.refused = Some(hangs(&self.arguments.config));
+                    // The service manager would wait for the end of the reload as long as for that of a start.
+                    self.service.reloaded(&self.status());
+                    for who in waiting {
+                        who.answer(reply.clone());
+                    }
+                }
+                Late::Plan(file, who) => {
+                    if let Some(who) = who {
+                        who.answer(Err(ErrorReply { error: hangs(&file) }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn late_reload(&self) -> ReloadReply {
+        let problem = format!(
+            "{}; the daemon runs on with the configuration that it has, and takes the new one once it can be read",
+            hangs(&self.arguments.config)
+        );
+        ReloadReply { applied: false, steps: Vec::new(), problems: vec![problem], diagnostics: String::new() }
+    }
+
+    /// Takes a configuration that was read, or refuses it. An exit status: the daemon cannot go on with it.
+    fn reload(&mut self, loaded: Loaded) -> (ReloadReply, Option<Exit>) {
+        let (why, diagnostics) = match loaded {
+            Ok((Some(config), report)) => {
+                show_report(&report);
+                return self.take(Arc::new(config), &report);
+            }
+            Ok((None, report)) => {
+                show_report(&report);
+                (report.summary(), report.render(false))
+            }
+            Err(why) => (why.clone(), why),
         };
-        let config = Arc::new(config);
+        tracing::error!("reload refused, and nothing was changed: {why}");
+        self.refused = Some(why);
+        self.service.reloaded(&self.status());
+        (ReloadReply { applied: false, steps: Vec::new(), problems: Vec::new(), diagnostics }, None)
+    }
+
+    fn take(&mut self, config: Arc<Config>, report: &config::Report) -> (ReloadReply, Option<Exit>) {
         let mut steps = preview::beside_the_table(&self.config, &config);
         let mut problems = Vec::from_iter(self.settings.apply(&config));
-        let (of_the_table, of_the_loops) = self.loops.configure(&config);
-        problems.extend(of_the_loops);
-        steps.extend(of_the_table);
+        let configured = self.loops.configure(&config);
+        problems.extend(configured.problems);
+        steps.extend(configured.steps);
         self.config = config;
         self.loaded_at = Instant::now();
-        self.warnings = warnings(&report);
+        self.warnings = warnings(report);
         self.refused = None;
         tracing::info!("reloaded {}: {} steps", self.arguments.config.display(), steps.len());
         self.service.reloaded(&self.status());
-        ReloadReply { applied: true, steps, problems, diagnostics }
+        let exit = (configured.ipvs_missing && self.config.global.ipvs_missing == IpvsMissing::Fail).then(without_ipvs);
+        if exit.is_some() {
+            problems.push("the configuration says to stop where the kernel has no IPVS: the daemon stops".to_owned());
+        }
+        (ReloadReply { applied: true, steps, problems, diagnostics: report.render(false) }, exit)
     }
 
-    fn plan(&self, request: &PlanRequest) -> Result<PlanReply, crate::api::ErrorReply> {
+    fn ask_to_plan(&mut self, request: &PlanRequest, who: PlanWaiter) {
         let file = request.file.as_ref().map_or_else(|| self.arguments.config.clone(), Into::into);
-        let (config, report) = load(&self.arguments, &file);
+        match self.readings.plan(&file, who, Instant::now()) {
+            Ok(id) => drop(self.read_aside(id, file)),
+            Err(who) => who.answer(Err(ErrorReply {
+                error: "several other plans wait for files that cannot be read; try again later".to_owned(),
+            })),
+        }
+    }
+
+    fn plan(&self, file: &Path, loaded: Loaded) -> Result<PlanReply, ErrorReply> {
+        let (config, report) = loaded.map_err(|error| ErrorReply { error })?;
         let diagnostics = report.render(false);
         let Some(config) = config else {
-            return Err(crate::api::ErrorReply {
+            return Err(ErrorReply {
                 error: format!("{} cannot be run, so there is no plan for it\n{diagnostics}", file.display()),
             });
         };
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
-        steps.extend(self.loops.plan(&config).map_err(|error| crate::api::ErrorReply { error })?);
+        steps.extend(self.loops.plan(&config).map_err(|error| ErrorReply { error })?);
         Ok(PlanReply { steps, diagnostics })
     }
 
@@ -296,7 +413,12 @@ impl Supervisor {
     /// The order matters: peers take over on the priority 0 that the router sends, while our table still forwards.
     fn stop(mut self, exit: Exit) -> Exit {
         self.service.stopping();
-        self.loops.stop(&self.config);
+        // A signal that comes from now on is not handled any more, and so stays pending.
+        let again = || self.signals.is_pending(SIGTERM) || self.signals.is_pending(SIGINT);
+        self.loops.stop(&self.config, again);
+        if again() {
+            tracing::warn!("asked to stop a second time: what takes long is not waited for any more");
+        }
         self.settings.restore();
         self.control.stop();
         tracing::info!("stopped");
@@ -312,6 +434,12 @@ fn load(arguments: &Arguments, file: &Path) -> (Option<Config>, config::Report) 
     let loaded = config::load(file, language, &HostFiles, &context);
     let runnable = loaded.is_runnable();
     (loaded.config.filter(|_| runnable), loaded.report)
+}
+
+/// The configuration insists on IPVS, and the kernel has none.
+fn without_ipvs() -> Exit {
+    tracing::error!("the configuration says to stop where the kernel has no IPVS");
+    Exit::NoIpvs
 }
 
 fn show_report(report: &config::Report) {
@@ -359,6 +487,10 @@ impl Pending {
     /// `true` if it was not pending.
     fn raise(&self, signal: i32) -> bool {
         self.flag(signal).is_some_and(|flag| !flag.swap(true, Ordering::AcqRel))
+    }
+
+    fn is_pending(&self, signal: i32) -> bool {
+        self.flag(signal).is_some_and(|flag| flag.load(Ordering::Acquire))
     }
 
     /// To be called before it is handled, so that one that comes meanwhile counts.

@@ -55,8 +55,10 @@ impl Machine {
             // (705): answer at once, so that other backups do not take over.
             self.answer(active, now);
         } else if heard.priority > ours || (heard.priority == ours && heard.source > self.settings.source) {
-            // (725): no priority 0 from here; the other one is active already.
-            if self.settings.election.higher_priority_send_advert {
+            // (725): no priority 0 from here; the other one is active already. It may not know that we were: each of two that
+            // meet again may be the first to speak, and who falls silent at the first word was never heard. Not so between
+            // owners: keepalived 2.2.7 gives its ownership up at the first advert of another one.
+            if self.settings.election.higher_priority_send_advert && ours != Priority::OWNER.value() {
                 self.outputs.push_back(Output::Send { priority: ours });
             }
             self.give_way(heard, Reason::Outbid { by: heard.source, theirs: heard.priority, ours }, now);

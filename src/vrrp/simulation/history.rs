@@ -214,7 +214,7 @@ impl Setup {
             preempt: dice.percent(75),
             preempt_delay: Duration::from_millis(if dice.percent(20) { dice.below(5000) } else { 0 }),
             lower_priority_no_advert: dice.percent(20),
-            higher_priority_send_advert: dice.percent(30),
+            higher_priority_send_advert: dice.percent(70),
             timer_expired_backup: dice.percent(20).then_some(254),
             wait_for_checks: dice.percent(30),
             ..Election::default()

@@ -7,7 +7,7 @@ fn down() -> Loops {
     let (router_events, _) = channel();
     let (balancer_events, _) = channel();
     let options = Options { state_dir: PathBuf::new(), router_events, balancer_events };
-    Loops { options, router: Keep::new(), balancer: Keep::new(), services: Arc::default(), roles: Arc::default() }
+    Loops::down(options, Arc::default(), Arc::default())
 }
 
 #[test]
@@ -45,4 +45,42 @@ fn silence_is_told_from_an_end() {
     assert!(answers(&receiver, by()));
     drop(sender);
     assert!(answers(&receiver, by()));
+}
+
+/// A balancer that reads its ledger from a pipe, and waits until somebody has written it, takes nothing from its inbox.
+#[test]
+fn a_configuration_that_the_balancer_had_no_room_for_is_given_to_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("ledger");
+    nix::unistd::mkfifo(&ledger, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut loops = down();
+    loops.options.state_dir = folder.path().to_owned();
+    let config = Arc::<Config>::default();
+    loops.start_balancer(&config, Instant::now());
+    assert_eq!(loops.configure(&config).problems.len(), 1, "it does not answer in time");
+    assert_eq!(loops.hand_again_at, None, "and takes it when it can");
+    let handle = loops.balancer.handle.as_ref().unwrap();
+    while handle.configure(Arc::clone(&config)).is_ok() {}
+    let configured = loops.configure(&config);
+    assert!(configured.problems[0].contains("too much to do"), "{:?}", configured.problems);
+    let at = loops.poll_timeout().unwrap();
+    loops.catch_up(&config, at - Duration::from_millis(1));
+    assert_eq!(loops.poll_timeout(), Some(at), "not yet");
+    loops.catch_up(&config, at);
+    assert_eq!(loops.poll_timeout(), Some(at + HAND_AGAIN), "there is still no room");
+    std::fs::write(&ledger, "").unwrap();
+    let handle = loops.balancer.handle.as_ref().unwrap();
+    while handle.ping().recv_timeout(Duration::from_secs(60)).is_err() {}
+    loops.catch_up(&config, at + HAND_AGAIN);
+    assert_eq!(loops.poll_timeout(), None, "taken");
+    assert!(loops.configure(&config).problems.is_empty());
+}
+
+#[test]
+fn a_second_signal_shortens_the_stop() {
+    let (sender, receiver) = channel();
+    let waited = stops(&receiver, || true).unwrap_err();
+    assert!(waited >= HURRIED_PATIENCE && waited < STOP_PATIENCE, "{waited:?}");
+    sender.send(()).unwrap();
+    assert_eq!(stops(&receiver, || true), Ok(()));
 }

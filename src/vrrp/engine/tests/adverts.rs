@@ -65,7 +65,10 @@ fn an_ipv6_router_takes_over_gives_way_and_takes_over_again() {
     let words = without_events(bench.pass(LONG));
     assert_eq!(words[..2], ["send 51 prio 100", "add fd00::1:33"]);
     let words = without_events(hear_v6(&mut bench, 2, 51, 150));
-    assert_eq!((words, bench.roles()), (vec!["remove fd00::1:33".to_owned()], vec![Role::Backup]));
+    assert_eq!(
+        (words, bench.roles()),
+        (vec!["send 51 prio 100".to_owned(), "remove fd00::1:33".to_owned()], vec![Role::Backup])
+    );
     assert_eq!(bench.router.status(bench.now)[0].master, Some(PEER_V6.into()));
     hear_v6(&mut bench, 2, 51, 0);
     bench.pass(Duration::from_millis(700));

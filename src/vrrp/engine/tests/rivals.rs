@@ -112,7 +112,7 @@ fn who_takes_over_by_right_is_not_answered() {
     assert_eq!(bench.input(Input::Claim { index: 2, claim }), Vec::<String>::new());
     bench.pass(millis(49));
     let words = bench.hear(51, 200);
-    assert_eq!(without_events(words), ["remove 10.0.0.51"]);
+    assert_eq!(without_events(words), ["send 51 prio 100", "remove 10.0.0.51"]);
     assert_eq!(bench.pass(millis(2000)), Vec::<String>::new());
 }
 

@@ -79,10 +79,7 @@ fn the_down_interval_is_exact_to_the_microsecond() {
 #[test]
 fn adverts_of_lower_and_higher_priority_are_answered_as_told() {
     let start = Instant::now();
-    let settings = v2(100, |election| {
-        election.lower_priority_no_advert = true;
-        election.higher_priority_send_advert = true;
-    });
+    let settings = v2(100, |election| election.lower_priority_no_advert = true);
     timeline(
         in_role(Role::Active, settings, start),
         start,
@@ -92,6 +89,8 @@ fn adverts_of_lower_and_higher_priority_are_answered_as_told() {
             (1500, advert(LOW, 200), "send 100, remove, MASTER>BACKUP"),
         ],
     );
+    let silent = v2(100, |election| election.higher_priority_send_advert = false);
+    timeline(in_role(Role::Active, silent, start), start, &[(500, advert(LOW, 200), "remove, MASTER>BACKUP")]);
     let mut quiet = v2(100, |_| ());
     quiet.announcements.lower_priority = Burst { repeat: 0, delay: None };
     timeline(in_role(Role::Active, quiet, start), start, &[(500, advert(LOW, 50), "lower, send 100")]);
@@ -137,7 +136,7 @@ fn an_owner_that_ignores_adverts_stays() {
     // It is for owners only.
     let mut machine = in_role(Role::Active, v2(100, |election| election.owner_ignores_adverts = true), start);
     machine.handle(Input::Advert(heard(HIGH, 101)), start);
-    assert_eq!(outputs(&mut machine), "remove, MASTER>BACKUP");
+    assert_eq!(outputs(&mut machine), "send 100, remove, MASTER>BACKUP");
 }
 
 #[test]
