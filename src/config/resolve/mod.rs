@@ -221,7 +221,7 @@ impl Resolver<'_> {
     ) -> Vec<Instance> {
         let mut names = HashMap::new();
         let mut ids: HashMap<VirtualRouterId, (String, Span)> = HashMap::new();
-        let mut instances: Vec<Instance> = Vec::new();
+        let mut instances: Vec<Instance> = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let (name, span) = (draft.name.value.clone(), draft.name.span);
             if !self.first(&mut names, &name, span, self.words.instance) {

@@ -13,9 +13,10 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::thread;
 
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use journal::{Datagrams, Journal};
 use lines::{Lines, Text};
@@ -37,7 +38,7 @@ pub enum LogFormat {
 /// # Errors
 /// No thread could be had.
 pub fn start(format: LogFormat) -> io::Result<()> {
-    let filter = || EnvFilter::try_from_env("IPVSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = || wanted(std::env::var("IPVSD_LOG").ok().as_deref());
     let (format, missing, lines) = match format {
         LogFormat::Journal => match Datagrams::to(Path::new(journal::PATH)) {
             Ok(journal) => (format, None, Lines::to(journal)?),
@@ -64,6 +65,12 @@ pub fn start(format: LogFormat) -> io::Result<()> {
     drop(started);
     std::panic::set_hook(Box::new(tell_panic));
     Ok(())
+}
+
+/// Levels by target, as in `RUST_LOG`; there are no spans whose fields could be asked for.
+fn wanted(text: Option<&str>) -> Targets {
+    let usual = || Targets::new().with_default(LevelFilter::INFO);
+    text.filter(|text| !text.is_empty()).and_then(|text| text.parse().ok()).unwrap_or_else(usual)
 }
 
 /// Says where a thread panicked, with a backtrace if `RUST_BACKTRACE` asks for one. The standard library's own words would

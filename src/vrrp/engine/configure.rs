@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::Entry;
+use super::instance::{Entry, Wanted};
 use super::{HostAddress, Router};
 use crate::model::Config;
 use crate::vrrp::machine::Input;
@@ -25,7 +25,8 @@ impl Router {
         }
 
         let mut before = std::mem::take(&mut self.instances);
-        for wanted in &config.instances {
+        self.instances.reserve_exact(config.instances.len());
+        for wanted in Wanted::each(&config) {
             let first = self.instances.iter().find(|entry| entry.config.id == wanted.id).map(|entry| &entry.name);
             let duplicate_of = first.map(ToString::to_string);
             let same = before.iter().position(|entry| {
@@ -33,9 +34,9 @@ impl Router {
             });
             let mut entry = match same {
                 Some(at) => before.remove(at),
-                None => Entry { inherits: !self.configured, ..Entry::new(wanted, now) },
+                None => Entry { inherits: !self.configured, ..Entry::new(&wanted, now) },
             };
-            entry.reconfigure(wanted);
+            entry.reconfigure(&wanted);
             entry.duplicate_of = duplicate_of;
             self.instances.push(entry);
         }

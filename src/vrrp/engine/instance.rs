@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::health::{FaultNews, Health};
 use super::rivals::Defence;
 use super::{Event, HostAddress, Output, Router};
-use crate::model::{Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
+use crate::model::{Config, Family, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
@@ -27,11 +28,34 @@ pub(super) struct Transition {
     pub(super) at: Instant,
 }
 
+/// A virtual router's part of a configuration, which it shares with everybody else who has it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    all: Arc<Config>,
+    /// Less than the number of instances.
+    at: usize,
+}
+
+impl Wanted {
+    /// Those of all virtual routers, in order.
+    pub(super) fn each(config: &Arc<Config>) -> impl Iterator<Item = Self> {
+        (0..config.instances.len()).map(|at| Self { all: Arc::clone(config), at })
+    }
+}
+
+impl Deref for Wanted {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.all.instances[self.at]
+    }
+}
+
 /// One virtual router.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: Arc<str>,
-    pub(super) config: Instance,
+    pub(super) config: Wanted,
     pub(super) machine: Machine,
     /// Another router of this host that has the same identity and came first.
     pub(super) duplicate_of: Option<String>,
@@ -87,7 +111,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(config: &Instance, now: Instant) -> Self {
+    pub(super) fn new(config: &Wanted, now: Instant) -> Self {
         let mut entry = Self {
             name: Arc::from(config.name.as_str()),
             machine: Machine::new(settings(config, config.priority, IpAddr::V4(Ipv4Addr::UNSPECIFIED), false), now),
@@ -129,7 +153,7 @@ impl Entry {
     }
 
     /// Takes a new configuration; the machine is told when health is worked out.
-    pub(super) fn reconfigure(&mut self, config: &Instance) {
+    pub(super) fn reconfigure(&mut self, config: &Wanted) {
         self.name = Arc::from(config.name.as_str());
         self.config = config.clone();
         self.duplicate_of = None;
@@ -172,7 +196,7 @@ impl Entry {
     }
 
     /// `mcast_src_ip` or `unicast_src_ip`.
-    pub(super) const fn configured_source(&self) -> Option<IpAddr> {
+    pub(super) fn configured_source(&self) -> Option<IpAddr> {
         match &self.config.transport {
             Transport::Multicast { source, .. } | Transport::Unicast { source, .. } => *source,
         }
