@@ -179,10 +179,11 @@ pub fn processor_time(pid: Pid) -> Duration {
         .sum()
 }
 
-/// A line of a process's memory in bytes, by its name in proc(5) (`VmRSS`, `RssAnon`); zero when it is gone.
+/// Memory of a process in bytes, all its mappings together, by the line's name in proc(5) (`Rss`, `Pss`, `Anonymous`); zero
+/// when it is gone.
 #[must_use]
-pub fn memory_bytes(pid: Pid, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+pub fn memory_rollup(pid: Pid, line: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let words = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
     words.and_then(|words| words.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kilobytes| kilobytes * 1024)
 }

@@ -78,7 +78,7 @@ impl Running {
         let options = Options {
             config: Arc::new(config),
             state_dir: state_dir.to_owned(),
-            events,
+            events: events.into(),
             seed: 7,
             services: Arc::default(),
             roles: Arc::default(),

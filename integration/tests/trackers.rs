@@ -753,7 +753,7 @@ frontend plain
             let options = balancer::Options {
                 config: Arc::clone(&config),
                 state_dir: state.path().to_owned(),
-                events,
+                events: events.into(),
                 seed: 1,
                 services: Arc::clone(&board),
                 roles: Arc::default(),

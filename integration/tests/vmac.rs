@@ -56,7 +56,7 @@ impl Ours {
         let config = Arc::new(Config { instances: vec![instance], ..Config::default() });
         Self {
             handle: node.enter(|| {
-                router::spawn(Options { config, events: tell, services: Arc::default(), fresh: true }).unwrap()
+                router::spawn(Options { config, events: tell.into(), services: Arc::default(), fresh: true }).unwrap()
             }),
             events,
         }

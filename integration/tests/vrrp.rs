@@ -46,7 +46,7 @@ impl Ours {
 
     fn start_with(node: &Node, config: Config) -> Self {
         let (tell, events) = mpsc::channel();
-        let options = Options { config: Arc::new(config), events: tell, services: Arc::default(), fresh: true };
+        let options = Options { config: Arc::new(config), events: tell.into(), services: Arc::default(), fresh: true };
         Self { handle: node.enter(|| router::spawn(options).unwrap()), events }
     }
 

@@ -30,7 +30,7 @@ impl Ours {
     fn start(node: &Node, instance: Instance) -> Self {
         let (tell, events) = mpsc::channel();
         let config = Config { instances: vec![instance], ..Config::default() };
-        let options = Options { config: Arc::new(config), events: tell, services: Arc::default(), fresh: true };
+        let options = Options { config: Arc::new(config), events: tell.into(), services: Arc::default(), fresh: true };
         Self { handle: node.enter(|| router::spawn(options).unwrap()), events }
     }
 

@@ -7,6 +7,7 @@ pub mod control;
 pub mod files;
 pub mod kernel_view;
 pub mod log;
+pub mod outbox;
 mod probe;
 pub mod role_board;
 pub mod router;

@@ -224,7 +224,7 @@ impl Resolver<'_> {
     ) -> Vec<Instance> {
         let mut names = HashMap::new();
         let mut placed: HashMap<VirtualRouterId, Vec<identity::Placed>> = HashMap::new();
-        let mut instances: Vec<Instance> = Vec::new();
+        let mut instances: Vec<Instance> = Vec::with_capacity(drafts.len());
         let mut addresses = shared::Addresses::default();
         for draft in drafts {
             let (name, span) = (draft.name.value.clone(), draft.name.span);

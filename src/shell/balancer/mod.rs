@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 
 use crate::api::{BalancerView, PlannedStep};
 use crate::model::Config;
+use crate::shell::outbox::Outbox;
 use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
 
@@ -39,7 +40,7 @@ pub struct Options {
     /// Where the ledger is kept. Best on a file system that does not outlive the boot, as the table does not.
     pub state_dir: PathBuf,
     /// Where [`BalancerEvent`]s go.
-    pub events: Sender<BalancerEvent>,
+    pub events: Outbox<BalancerEvent>,
     /// What the dice of the first checks start from.
     pub seed: u64,
     /// Where it is written how the services stand that routers watch.

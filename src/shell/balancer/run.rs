@@ -17,6 +17,7 @@ use super::{BalancerEvent, ConfigureReply, Options, Request, view};
 use crate::api::PlannedStep;
 use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
 use crate::model::Config;
+use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
@@ -48,14 +49,14 @@ pub(super) fn run(options: Options, poll: Poll, requests: Receiver<Request>, wak
     };
     drop(waker);
     // Nobody listens any more: then nobody wants to know.
-    let _ = events.send(event);
+    events.send(event);
     result
 }
 
 struct Loop {
     poll: Poll,
     requests: Receiver<Request>,
-    events: Sender<BalancerEvent>,
+    events: Outbox<BalancerEvent>,
     balancer: Balancer,
     kernel: Kernel,
     prober: Prober<ProbeId>,
@@ -329,7 +330,7 @@ impl Loop {
     }
 
     fn send(&self, event: BalancerEvent) {
-        let _ = self.events.send(event);
+        self.events.send(event);
     }
 }
 

@@ -12,7 +12,7 @@ fn start() -> (BalancerHandle, Receiver<BalancerEvent>, tempfile::TempDir) {
     let options = Options {
         config: Arc::default(),
         state_dir: state.path().to_owned(),
-        events,
+        events: events.into(),
         seed: 1,
         services: Arc::default(),
         roles: Arc::default(),

@@ -16,7 +16,6 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -28,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::claim::Claim;
 use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, Snapshot};
+use crate::shell::outbox::Outbox;
 
 /// How the control socket is to be.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Options {
     /// Its group, by name or number; the daemon's own if none.
     pub group: Option<String>,
     /// Where questions go.
-    pub requests: mpsc::Sender<ControlRequest>,
+    pub requests: Outbox<ControlRequest>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -47,8 +47,8 @@ pub struct Options {
 impl Options {
     /// A socket for the daemon's user and group (mode 0660), with the usual bounds.
     #[must_use]
-    pub fn new(path: impl Into<PathBuf>, requests: mpsc::Sender<ControlRequest>) -> Self {
-        Self { path: path.into(), mode: 0o660, group: None, requests, limits: Limits::default() }
+    pub fn new(path: impl Into<PathBuf>, requests: impl Into<Outbox<ControlRequest>>) -> Self {
+        Self { path: path.into(), mode: 0o660, group: None, requests: requests.into(), limits: Limits::default() }
     }
 }
 

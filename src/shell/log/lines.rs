@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -26,13 +26,14 @@ static CURRENT: OnceLock<Lines> = OnceLock::new();
 enum Message {
     Line(Vec<u8>),
     /// Answered when everything before it is written.
-    Flush(std::sync::mpsc::Sender<()>),
+    Flush(Sender<()>),
 }
 
 /// Where lines go in.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
-    queue: SyncSender<Message>,
+    /// Without a bound of its own: one that has keeps the room for all that may ever wait. [`Counts`] are the bound.
+    queue: Sender<Message>,
     counts: Arc<Counts>,
 }
 
@@ -40,8 +41,24 @@ pub(super) struct Lines {
 struct Counts {
     /// Lines that were lost and are not told of yet.
     dropped: AtomicU64,
-    /// Bytes in the queue.
+    /// Lines in the queue.
     waiting: AtomicUsize,
+    /// Bytes in the queue.
+    waiting_bytes: AtomicUsize,
+}
+
+impl Counts {
+    /// Counts a line in, and says whether there is room for it; counted out it must be either way.
+    fn enter(&self, size: usize) -> bool {
+        let lines = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let bytes = self.waiting_bytes.fetch_add(size, Ordering::Relaxed);
+        lines < WAITING && (bytes == 0 || bytes.saturating_add(size) <= WAITING_BYTES)
+    }
+
+    fn leave(&self, size: usize) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.waiting_bytes.fetch_sub(size, Ordering::Relaxed);
+    }
 }
 
 /// Where lines come out.
@@ -86,7 +103,7 @@ impl std::fmt::Debug for Message {
 impl Lines {
     /// A thread that writes to `out`.
     pub(super) fn to(out: impl Sink) -> io::Result<Self> {
-        let (queue, lines) = sync_channel(WAITING);
+        let (queue, lines) = channel();
         let counts = Arc::new(Counts::default());
         let count = Arc::clone(&counts);
         thread::Builder::new()
@@ -104,26 +121,16 @@ impl Lines {
 
     /// Queues a line, or counts it as lost where there is no room. Never waits.
     pub(super) fn push(&self, line: Vec<u8>) {
-        let Counts { dropped, waiting } = &*self.counts;
         let size = line.len();
-        let before = waiting.fetch_add(size, Ordering::Relaxed);
-        let queued = if before == 0 || before.saturating_add(size) <= WAITING_BYTES {
-            self.queue.try_send(Message::Line(line))
-        } else {
-            Err(TrySendError::Full(Message::Line(line)))
-        };
-        match queued {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                waiting.fetch_sub(size, Ordering::Relaxed);
-                dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        if !(self.counts.enter(size) && self.queue.send(Message::Line(line)).is_ok()) {
+            self.counts.leave(size);
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn flush(&self) {
         let (done, answer) = channel();
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
+        if self.queue.send(Message::Flush(done)).is_ok() {
             // Nobody reads: then the last lines are lost, and the process ends all the same.
             let _ = answer.recv_timeout(PATIENCE);
         }
@@ -149,7 +156,7 @@ fn write(mut out: impl Sink, lines: &Receiver<Message>, counts: &Counts) {
                 if out.line(&line).is_err() {
                     counts.dropped.fetch_add(1, Ordering::Relaxed);
                 }
-                counts.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                counts.leave(line.len());
             }
             Message::Flush(done) => {
                 out.flush();
@@ -248,14 +255,18 @@ mod tests {
     #[test]
     fn long_lines_are_bounded_by_their_bytes() {
         let gate = Gate::default();
-        let (written, _read) = channel();
+        let (written, read) = channel();
         let lines = Lines::to(Text(Gated(gate.clone(), written))).unwrap();
         for _ in 0..100 {
             lines.push(vec![b'x'; WAITING_BYTES / 4]);
         }
-        assert!(lines.counts.waiting.load(Ordering::Relaxed) <= WAITING_BYTES);
-        assert!(lines.counts.dropped.load(Ordering::Relaxed) >= 95);
+        assert!(lines.counts.waiting_bytes.load(Ordering::Relaxed) <= WAITING_BYTES);
         gate.open();
+        while lines.counts.waiting.load(Ordering::Relaxed) > 0 {
+            lines.flush();
+        }
+        // One that is being written takes room until it is.
+        assert_eq!(read.try_iter().filter(|chunk| chunk.starts_with(b"xx")).count(), 4);
     }
 
     #[test]

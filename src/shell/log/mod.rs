@@ -13,10 +13,10 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::thread;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use journal::{Datagrams, Journal};
 use lines::{Lines, Text};
@@ -71,15 +71,16 @@ pub fn start(format: LogFormat) -> io::Result<()> {
     Ok(())
 }
 
-/// What is shown; and what is wrong with the value, if it cannot be meant.
-fn filter(chosen: Option<&str>) -> (EnvFilter, Option<String>) {
-    let usual = || EnvFilter::new("info");
+/// Levels by target, as in `RUST_LOG` (there are no spans whose fields could be asked for); and what is wrong with the value,
+/// if it cannot be meant.
+fn filter(chosen: Option<&str>) -> (Targets, Option<String>) {
+    let usual = || Targets::new().with_default(LevelFilter::INFO);
     let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else { return (usual(), None) };
     // A word alone is a level or, to the library, a part of some program: a slip of the pen would silence everything.
     let unknown = chosen.split(',').map(str::trim).find(|word| {
-        !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err() && word.split("::").next() != Some("ipvsd")
+        !word.contains('=') && word.parse::<LevelFilter>().is_err() && word.split("::").next() != Some("ipvsd")
     });
-    let why = match (unknown, EnvFilter::try_new(chosen)) {
+    let why = match (unknown, chosen.parse::<Targets>()) {
         (None, Ok(filter)) => return (filter, None),
         (Some(word), _) => format!("`{word}` is no level"),
         (None, Err(error)) => error.to_string(),

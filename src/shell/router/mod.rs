@@ -56,14 +56,15 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::api::{InstanceView, LatenessView};
 use crate::model::Config;
+use crate::shell::outbox::Outbox;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::sysctl::{Change, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::engine::{Fact, ScriptLook, ScriptOutcome};
 use crate::vrrp::machine::Role;
 
-/// Facts that may wait for the loop. Who has another one waits too.
-const MOST_FACTS: usize = 1024;
+/// Facts that may wait for the loop: what it takes in a turn. Who has another one waits too.
+const MOST_FACTS: usize = 64;
 
 /// What the loop starts with.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ pub struct Options {
     /// The first configuration.
     pub config: Arc<Config>,
     /// Where it tells what happens. Never waited for.
-    pub events: Sender<RouterEvent>,
+    pub events: Outbox<RouterEvent>,
     /// Where it reads how the services stand that routers watch.
     pub services: Arc<ServiceBoard>,
     /// The daemon starts: tracked files get their initial values. Not so where the loop is started again.
@@ -232,7 +233,7 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
     };
     options.services.attach(Arc::clone(&knock));
     let events = options.events.clone();
-    let (settings, changes) = LinkSettings::new(state_dir)?;
+    let (settings, changes) = LinkSettings::new(state_dir);
     changes.iter().for_each(Change::log);
     let hands = hands::Hands::spawn(settings, move |done| mailbox_of_hands.post(Message::Done(done)))?;
     let mut turn = turn::Loop::new(options, inbox, knock, runner, hands, turn::Eyes { trackers, facts })?;
@@ -248,7 +249,7 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
                 RouterEvent::Panicked(text.unwrap_or_else(|| "a panic without a message".to_owned()))
             }
         };
-        let _ = events.send(event);
+        events.send(event);
     })?;
     Ok(RouterHandle { mailbox, gauge, thread: Some(thread) })
 }

@@ -16,7 +16,9 @@ fn nowhere() -> Arc<Config> {
 #[test]
 fn it_starts_answers_and_stops() {
     let (events, told) = mpsc::channel();
-    let handle = spawn(Options { config: Arc::default(), events, services: Arc::default(), fresh: true }).unwrap();
+    let handle =
+        spawn(Options { config: Arc::default(), events: events.into(), services: Arc::default(), fresh: true })
+            .unwrap();
     assert_eq!(told.recv_timeout(LONG), Ok(RouterEvent::Ready));
     assert_eq!(handle.snapshot().recv_timeout(LONG), Ok(Vec::new()));
     assert_eq!(handle.configure(nowhere()).recv_timeout(LONG), Ok(Ok(())));
@@ -32,7 +34,9 @@ fn it_starts_answers_and_stops() {
 #[test]
 fn a_question_to_a_loop_that_has_ended_is_not_answered() {
     let (events, told) = mpsc::channel();
-    let handle = spawn(Options { config: Arc::default(), events, services: Arc::default(), fresh: true }).unwrap();
+    let handle =
+        spawn(Options { config: Arc::default(), events: events.into(), services: Arc::default(), fresh: true })
+            .unwrap();
     assert_eq!(handle.stop().recv_timeout(LONG), Ok(()));
     assert_eq!(told.iter().last(), Some(RouterEvent::Stopped));
     assert!(handle.snapshot().recv_timeout(LONG).is_err());
@@ -43,7 +47,7 @@ fn a_question_to_a_loop_that_has_ended_is_not_answered() {
 #[test]
 fn without_the_capability_it_says_what_is_missing() {
     let (events, _told) = mpsc::channel();
-    match spawn(Options { config: nowhere(), events, services: Arc::default(), fresh: true }) {
+    match spawn(Options { config: nowhere(), events: events.into(), services: Arc::default(), fresh: true }) {
         Ok(handle) => {
             assert_eq!(handle.stop().recv_timeout(LONG), Ok(()));
         }

@@ -29,6 +29,7 @@ use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::{Config, Scheduling};
+use crate::shell::outbox::Outbox;
 use crate::shell::scheduling;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::trackers::Trackers;
@@ -92,7 +93,7 @@ pub(super) struct Loop {
     services: Arc<ServiceBoard>,
     /// All of them are to be read, not only what has changed.
     all_services: bool,
-    events: Sender<RouterEvent>,
+    events: Outbox<RouterEvent>,
     first: Option<Arc<Config>>,
     buffer: Vec<u8>,
     /// Whoever waits for the end.
@@ -536,7 +537,7 @@ impl Loop {
 
     fn tell(&self, event: RouterEvent) {
         // A supervisor that no longer listens is about to stop us.
-        let _ = self.events.send(event);
+        self.events.send(event);
     }
 
     /// Opens the sockets that are wanted, closes those that are not, and has another try later where it fails.

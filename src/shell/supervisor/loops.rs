@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
 use crate::model::Config;
 use crate::shell::balancer::{self, BalancerEvent, BalancerHandle, Busy};
+use crate::shell::outbox::Outbox;
 use crate::shell::role_board::RoleBoard;
 use crate::shell::router::{self, RouterEvent, RouterHandle};
 use crate::shell::service_board::ServiceBoard;
@@ -35,8 +36,8 @@ const WELL_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) state_dir: PathBuf,
-    pub(super) router_events: Sender<RouterEvent>,
-    pub(super) balancer_events: Sender<BalancerEvent>,
+    pub(super) router_events: Outbox<RouterEvent>,
+    pub(super) balancer_events: Outbox<BalancerEvent>,
 }
 
 /// Both loops.

@@ -37,6 +37,7 @@ use crate::shell::balancer::BalancerEvent;
 use crate::shell::control::server::{self as control, ControlError, ControlHandle, ControlRequest, Reply};
 use crate::shell::files::{self, HostFiles};
 use crate::shell::log;
+use crate::shell::outbox::Outbox;
 use crate::shell::router::RouterEvent;
 
 pub use arguments::Arguments;
@@ -122,7 +123,7 @@ impl Supervisor {
         let (outbox, inbox) = mpsc::channel();
         let control = control::serve(control::Options {
             group: arguments.socket_group.clone(),
-            ..control::Options::new(&arguments.socket, forward(&outbox, "control-in", Event::Control)?)
+            ..control::Options::new(&arguments.socket, Outbox::to(&outbox, Event::Control))
         })
         .map_err(|error| Refusal {
             exit: if matches!(error, ControlError::InUse { .. }) { Exit::AlreadyRunning } else { Exit::Failed },
@@ -136,8 +137,8 @@ impl Supervisor {
         let loops = Loops::start(
             loops::Options {
                 state_dir: arguments.state_dir.clone(),
-                router_events: forward(&outbox, "router-in", Event::Router)?,
-                balancer_events: forward(&outbox, "balancer-in", Event::Balancer)?,
+                router_events: Outbox::to(&outbox, Event::Router),
+                balancer_events: Outbox::to(&outbox, Event::Balancer),
             },
             &config,
             now,
@@ -455,21 +456,6 @@ fn show_report(report: &config::Report) {
 
 fn warnings(report: &config::Report) -> u32 {
     u32::try_from(report.count(Severity::Warning)).unwrap_or(u32::MAX)
-}
-
-/// A channel of its own for one source, whose messages arrive as events. Costs a sleeping thread, and keeps the sources
-/// from knowing of each other.
-fn forward<T: Send + 'static>(outbox: &Sender<Event>, name: &str, wrap: fn(T) -> Event) -> Result<Sender<T>, Refusal> {
-    let (sender, receiver) = mpsc::channel();
-    let outbox = outbox.clone();
-    small_thread(name, move || {
-        for message in receiver {
-            if outbox.send(wrap(message)).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(sender)
 }
 
 /// Signals that were heard and not handled yet: any number of one kind is one wish.

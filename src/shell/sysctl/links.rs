@@ -23,6 +23,9 @@ pub struct LinkSettings {
     originals: Originals,
     /// `rp_filter` settings that we moved.
     moved: Vec<String>,
+    /// Kept in a file at all.
+    kept: bool,
+    /// From the first change on.
     keeper: Option<(Sender<Originals>, thread::JoinHandle<()>)>,
 }
 
@@ -30,25 +33,20 @@ impl LinkSettings {
     /// Nothing held yet. Originals are kept in the state directory, if there is one, and those that an earlier run may have
     /// left there are known.
     ///
-    /// # Errors
-    /// Where no thread can be had.
-    pub fn new(state_dir: Option<&Path>) -> io::Result<(Self, Vec<Change>)> {
+    #[must_use]
+    pub fn new(state_dir: Option<&Path>) -> (Self, Vec<Change>) {
         Self::rooted(Path::new("/proc/sys"), state_dir, &crate::shell::here())
     }
 
-    fn rooted(root: &Path, state_dir: Option<&Path>, here: &str) -> io::Result<(Self, Vec<Change>)> {
+    fn rooted(root: &Path, state_dir: Option<&Path>, here: &str) -> (Self, Vec<Change>) {
         let file = state_dir.map(|folder| folder.join("sysctl-links.json")).unwrap_or_default();
         let (originals, problem) = match state_dir {
             Some(_) => Originals::read(&file, here),
             None => (Originals::nowhere(here), None),
         };
-        let keeper = match state_dir {
-            Some(_) => Some(keeper()?),
-            None => None,
-        };
         let moved = originals.names().filter(|name| is_reverse_path(name)).cloned().collect();
         let changes = problem.map(|problem| Change::NotKept { problem }).into_iter().collect();
-        Ok((Self { root: root.to_owned(), originals, moved, keeper }, changes))
+        (Self { root: root.to_owned(), originals, moved, kept: state_dir.is_some(), keeper: None }, changes)
     }
 
     /// Writes a setting whose original is of no interest: it goes with its interface.
@@ -159,10 +157,18 @@ impl LinkSettings {
         names
     }
 
-    fn keep(&self) {
-        if let Some((sender, _)) = &self.keeper {
+    fn keep(&mut self) {
+        if !self.kept {
+            return;
+        }
+        if self.keeper.is_none() {
+            self.keeper = keeper().ok();
+        }
+        match &self.keeper {
             // The thread ends when we do.
-            let _ = sender.send(self.originals.clone());
+            Some((sender, _)) => drop(sender.send(self.originals.clone())),
+            // No thread can be had: then this one waits for the disk.
+            None => keep_on_disk(&mut self.originals.clone()),
         }
     }
 }
@@ -175,12 +181,16 @@ fn keeper() -> io::Result<(Sender<Originals>, thread::JoinHandle<()>)> {
             while let Ok(later) = receiver.try_recv() {
                 originals = later;
             }
-            if let Err(problem) = originals.write() {
-                Change::NotKept { problem }.log();
-            }
+            keep_on_disk(&mut originals);
         }
     })?;
     Ok((sender, thread))
+}
+
+fn keep_on_disk(originals: &mut Originals) {
+    if let Err(problem) = originals.write() {
+        Change::NotKept { problem }.log();
+    }
 }
 
 fn setting(interface: &str) -> String {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::instance::{Entry, Serial};
+use super::instance::{Entry, Serial, Wanted};
 use super::{HostAddress, Router};
 use crate::model::{Config, Instance, VirtualRouterId};
 use crate::vrrp::machine::Input;
@@ -27,15 +27,16 @@ impl Router {
         }
 
         let mut before: Vec<Option<Entry>> = std::mem::take(&mut self.instances).into_iter().map(Some).collect();
-        for (wanted, followed) in config.instances.iter().zip(followed) {
+        self.instances.reserve_exact(config.instances.len());
+        for (wanted, followed) in Wanted::each(&config).zip(followed) {
             let mut entry = match followed.and_then(|at| before.get_mut(at)).and_then(Option::take) {
                 Some(entry) => entry,
                 None => {
                     self.serials += 1;
-                    Entry { inherits: !self.configured, ..Entry::new(Serial(self.serials), wanted, now) }
+                    Entry { inherits: !self.configured, ..Entry::new(Serial(self.serials), &wanted, now) }
                 }
             };
-            entry.reconfigure(wanted);
+            entry.reconfigure(&wanted);
             self.instances.push(entry);
         }
         self.index_sharers();
@@ -123,7 +124,7 @@ impl Router {
 
     fn are_told_apart(&self, one: &Entry, two: &Entry) -> bool {
         let (Instance { transport: of_one, vrf: from, .. }, Instance { transport: of_two, vrf: to, .. }) =
-            (&one.config, &two.config);
+            (&*one.config, &*two.config);
         let shares = of_one.shares_a_peer_with(of_two);
         from != to
             || of_one.is_told_from(of_two)

@@ -96,7 +96,7 @@ impl Router {
     /// Links that its addresses, routes and rules need, and those of statics that it follows.
     fn footings(&self, entry: &Entry) -> Vec<Footing> {
         let mut footings = Vec::new();
-        let Instance { routes, rules, .. } = &entry.config;
+        let Instance { routes, rules, .. } = &*entry.config;
         for address in entry.virtual_addresses().filter(|address| address.track) {
             footings.extend(of_address(address, "virtual"));
         }

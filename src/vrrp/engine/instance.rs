@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::health::{FaultNews, Health};
 use super::rivals::Defence;
 use super::room::Room;
 use super::{Event, HostAddress, Output, Router};
-use crate::model::{Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
+use crate::model::{Config, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;
@@ -32,12 +33,35 @@ pub(super) struct Transition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Serial(pub(super) u64);
 
+/// A virtual router's part of a configuration, which it shares with everybody else who has it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    all: Arc<Config>,
+    /// Less than the number of instances.
+    at: usize,
+}
+
+impl Wanted {
+    /// Those of all virtual routers, in order.
+    pub(super) fn each(config: &Arc<Config>) -> impl Iterator<Item = Self> {
+        (0..config.instances.len()).map(|at| Self { all: Arc::clone(config), at })
+    }
+}
+
+impl Deref for Wanted {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.all.instances[self.at]
+    }
+}
+
 /// One virtual router.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) serial: Serial,
     pub(super) name: Arc<str>,
-    pub(super) config: Instance,
+    pub(super) config: Wanted,
     pub(super) machine: Machine,
     /// Another router of this host that has the same identity and came first.
     pub(super) duplicate_of: Option<String>,
@@ -96,7 +120,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(serial: Serial, config: &Instance, now: Instant) -> Self {
+    pub(super) fn new(serial: Serial, config: &Wanted, now: Instant) -> Self {
         let mut entry = Self {
             serial,
             name: Arc::from(config.name.as_str()),
@@ -141,7 +165,7 @@ impl Entry {
     }
 
     /// Takes a new configuration; the machine is told when health is worked out.
-    pub(super) fn reconfigure(&mut self, config: &Instance) {
+    pub(super) fn reconfigure(&mut self, config: &Wanted) {
         self.name = Arc::from(config.name.as_str());
         self.config = config.clone();
         self.duplicate_of = None;
@@ -178,7 +202,7 @@ impl Entry {
     }
 
     /// `mcast_src_ip` or `unicast_src_ip`.
-    pub(super) const fn configured_source(&self) -> Option<IpAddr> {
+    pub(super) fn configured_source(&self) -> Option<IpAddr> {
         match &self.config.transport {
             Transport::Multicast { source, .. } | Transport::Unicast { source, .. } => *source,
         }

@@ -178,7 +178,7 @@ impl Entry {
     }
 
     /// How adverts prove whom they are from; version 3 knows nothing of it.
-    pub(super) const fn authentication(&self) -> &Authentication {
+    pub(super) fn authentication(&self) -> &Authentication {
         match (self.config.version, self.config.id.family) {
             (VrrpVersion::V2, Family::V4) => &self.config.authentication,
             (VrrpVersion::V2, Family::V6) | (VrrpVersion::V3, Family::V4 | Family::V6) => &Authentication::None,

@@ -81,6 +81,8 @@ use virtual_links::VirtualLinks;
 
 /// After a failed or contested addition of an address, the time until it is tried again.
 const ADDRESS_RETRY: Duration = Duration::from_secs(1);
+/// Room for outputs that is kept between two turns.
+const OUTPUTS_KEPT: usize = 256;
 
 /// A network interface, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,7 +302,12 @@ impl Router {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
+            // Two hundred routers that come up at once need room that they do not need again.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// When [`Input::Deadline`] is due.

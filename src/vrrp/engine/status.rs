@@ -216,7 +216,7 @@ impl Router {
             differing: entry.differing,
             rivals: self.rival_status(entry, now),
             rival_claims: entry.rival_claims,
-            config: entry.config.clone(),
+            config: Instance::clone(&entry.config),
         }
     }
 

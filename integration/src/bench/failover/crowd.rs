@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::{PATIENCE, Pair};
 use crate::bench::Report;
-use crate::contender::{memory_bytes, processor_time};
+use crate::contender::{memory_rollup, processor_time};
 use crate::{Contender, Program, Tap, wait_until};
 
 const ROUTERS: u8 = 200;
@@ -26,14 +26,9 @@ pub fn run(time: Duration) -> Report {
         for (program, figures) in programs.iter().zip(&figures) {
             let figure = &figures[which];
             report.add(program.name(), &format!("processor time as {role}"), "s/s", vec![figure.seconds]);
-            report.add(program.name(), &format!("resident memory as {role}"), "MB", vec![figure.resident]);
-            report.add(program.name(), &format!("of it not of files, as {role}"), "MB", vec![figure.anonymous]);
-            report.add(
-                program.name(),
-                &format!("resident memory of all its processes, as {role}"),
-                "MB",
-                vec![figure.all_resident],
-            );
+            for (what, megabytes) in &figure.memory {
+                report.add(program.name(), &format!("{what}, as {role}"), "MB", vec![*megabytes]);
+            }
         }
     }
     report
@@ -43,9 +38,7 @@ pub fn run(time: Duration) -> Report {
 #[derive(Debug)]
 struct Figure {
     seconds: f64,
-    resident: f64,
-    anonymous: f64,
-    all_resident: f64,
+    memory: Vec<(String, f64)>,
 }
 
 /// As master and as backup.
@@ -76,16 +69,33 @@ fn measure(program: Program, time: Duration) -> [Figure; 2] {
     );
     let figure = |which: usize, contender: &Contender| Figure {
         seconds: after[which].saturating_sub(before[which]).as_secs_f64() / elapsed.as_secs_f64(),
-        resident: megabytes(processes[which], "VmRSS"),
-        anonymous: megabytes(processes[which], "RssAnon"),
-        all_resident: contender.processes().into_iter().map(|pid| megabytes(pid, "VmRSS")).sum(),
+        memory: memory(processes[which], &contender.processes()),
     };
     [figure(0, &master), figure(1, &backup)]
 }
 
+/// Kinds of memory by their names in `/proc/PID/smaps_rollup` (proc(5)). What several processes share is in the resident memory
+/// of each, and in the proportional memory of each by its share; a child's memory that its parent still shares is anonymous,
+/// and not its own.
+const KINDS: [(&str, &str); 4] = [
+    ("resident memory", "Rss"),
+    ("proportional memory", "Pss"),
+    ("anonymous memory", "Anonymous"),
+    ("memory of its own that was written to", "Private_Dirty"),
+];
+
+/// Of the process that speaks VRRP, and of all together.
+fn memory(router: Pid, all: &[Pid]) -> Vec<(String, f64)> {
+    let own = KINDS.map(|(what, line)| (what.to_owned(), megabytes(router, line)));
+    let together = KINDS.map(|(what, line)| {
+        (format!("{what} of all its processes"), all.iter().map(|pid| megabytes(*pid, line)).sum())
+    });
+    own.into_iter().chain(together).collect()
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a process has less than 2^52 bytes")]
 fn megabytes(pid: Pid, line: &str) -> f64 {
-    memory_bytes(pid, line) as f64 / 1e6
+    memory_rollup(pid, line) as f64 / 1e6
 }
 
 fn conf(priority: u8) -> String {

@@ -1,6 +1,5 @@
 //! Routes of the control socket: HTTP in, [`ControlRequest`] out, JSON back.
 
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -16,17 +15,18 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::{ControlRequest, Limits, Reply};
 use crate::api::{ErrorReply, PlanRequest};
 use crate::shell::control::SERVER;
+use crate::shell::outbox::Outbox;
 
 /// What one connection needs. Its slot goes with its one request.
 #[derive(Clone)]
 struct Desk {
-    requests: mpsc::Sender<ControlRequest>,
+    requests: Outbox<ControlRequest>,
     limits: Limits,
     slot: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
 
 /// The routes for one connection.
-pub(super) fn routes(requests: mpsc::Sender<ControlRequest>, limits: Limits, slot: OwnedSemaphorePermit) -> Router {
+pub(super) fn routes(requests: Outbox<ControlRequest>, limits: Limits, slot: OwnedSemaphorePermit) -> Router {
     let desk = Desk { requests, limits, slot: Arc::new(Mutex::new(Some(slot))) };
     let router = Router::new()
         .route("/v1/snapshot", get(snapshot))
@@ -90,7 +90,7 @@ impl Desk {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "one connection carries one request"));
         };
         let (to, answer) = oneshot::channel();
-        if self.requests.send(question(Reply { to, _slot: slot })).is_err() {
+        if !self.requests.send(question(Reply { to, _slot: slot })) {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping"));
         }
         match tokio::time::timeout(self.limits.answer, answer).await {

@@ -6,7 +6,11 @@ use super::*;
 fn down() -> Loops {
     let (router_events, _) = channel();
     let (balancer_events, _) = channel();
-    let options = Options { state_dir: PathBuf::new(), router_events, balancer_events };
+    let options = Options {
+        state_dir: PathBuf::new(),
+        router_events: router_events.into(),
+        balancer_events: balancer_events.into(),
+    };
     Loops::down(options, Arc::default(), Arc::default())
 }
 

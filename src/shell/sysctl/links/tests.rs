@@ -24,7 +24,7 @@ fn value(folder: &TempDir, interface: &str) -> String {
 }
 
 fn open(folder: &TempDir) -> LinkSettings {
-    LinkSettings::rooted(folder.path(), Some(&folder.path().join("state")), "boot 1").unwrap().0
+    LinkSettings::rooted(folder.path(), Some(&folder.path().join("state")), "boot 1").0
 }
 
 #[test]

@@ -3,6 +3,7 @@ mod routes;
 mod tracking;
 mod virtual_links;
 
+use super::instance::Wanted;
 use super::*;
 use crate::model::{
     Announcements, Burst, Command, Family, Instance, Notify, OnMissing, Peer, Priority, SyncGroup, TrackScript,
@@ -654,7 +655,8 @@ fn drops_are_counted_and_told_at_powers_of_ten() {
 
 #[test]
 fn packets_count_up_from_one_and_skip_zero() {
-    let mut entry = Entry::new(instance::Serial(1), &instance("a", 51), Instant::now());
+    let config = Arc::new(Config { instances: vec![instance("a", 51)], ..Config::default() });
+    let mut entry = Entry::new(instance::Serial(1), &Wanted::each(&config).next().unwrap(), Instant::now());
     assert_eq!(entry.next_packet_id(), 1);
     entry.packet_id = u16::MAX;
     assert_eq!(entry.next_packet_id(), 1);
