@@ -46,7 +46,9 @@ fn counts(bench: &Bench) -> Vec<(u64, Vec<(Drop, u64)>)> {
 
 #[test]
 fn each_advert_reaches_the_router_that_it_is_for() {
-    let pairs: [(Vec<Instance>, [(Ipv4Addr, Ipv4Addr); 2]); 4] = [
+    /// From where, to where.
+    type Way = (Ipv4Addr, Ipv4Addr);
+    let pairs: [(Vec<Instance>, [Way; 2]); 4] = [
         (vec![multicast("a", GROUP), multicast("b", OTHER_GROUP)], [(PEER, GROUP), (PEER, OTHER_GROUP)]),
         (vec![multicast("a", GROUP), unicast("b", None, PEER)], [(PEER, GROUP), (PEER, OWN)]),
         (vec![unicast("a", None, PEER), unicast("b", Some(SECOND), PEER)], [(PEER, OWN), (PEER, SECOND)]),
