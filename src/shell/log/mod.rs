@@ -78,7 +78,8 @@ fn filter(chosen: Option<&str>) -> (Targets, Option<String>) {
     let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else { return (usual(), None) };
     // A word alone is a level or, to the library, a part of some program: a slip of the pen would silence everything.
     let unknown = chosen.split(',').map(str::trim).find(|word| {
-        !word.contains('=') && word.parse::<LevelFilter>().is_err() && word.split("::").next() != Some("ipvsd")
+        let bare = !word.contains('=') && word.split("::").next() != Some("ipvsd");
+        word.starts_with('=') || bare && word.parse::<LevelFilter>().is_err()
     });
     let why = match (unknown, chosen.parse::<Targets>()) {
         (None, Ok(filter)) => return (filter, None),
