@@ -739,6 +739,7 @@ frontend plain
             checks: vec![check("", CheckKind::Http(HttpProbe::new(connect(server.address())))).check],
         };
         let service = ServiceConfig {
+            group: None,
             key,
             settings: ServiceSettings::default(),
             quorum: 4,

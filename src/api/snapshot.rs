@@ -328,6 +328,9 @@ pub struct SyncDaemonView {
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceView {
+    /// The name of the group of addresses that it belongs to.
+    #[serde(default)]
+    pub group: Option<String>,
     /// `tcp`, `udp`, `sctp` or `fwmark`.
     pub protocol: String,
     /// Address; the mark's number for a fwmark service.

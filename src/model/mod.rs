@@ -9,12 +9,14 @@
 
 mod check;
 mod config;
+mod group;
 mod router;
 mod server;
 mod service;
 
 pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Tls};
 pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
+pub use group::Group;
 pub use router::{
     AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Fifo, FileStart,
     GarpGroup, Instance, InterfaceDelay, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Ipvlan, IpvlanFlag,

@@ -44,6 +44,15 @@ impl Family {
             IpAddr::V6(_) => Self::V6,
         }
     }
+
+    /// How many bits an address has.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
 }
 
 impl fmt::Display for Family {
@@ -83,6 +92,15 @@ impl ServiceKey {
         match self {
             Self::Address { address, .. } => Family::of(*address),
             Self::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// The port that its packets go to; 0 if to any.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Address { port, .. } => *port,
+            Self::Fwmark { .. } => 0,
         }
     }
 }

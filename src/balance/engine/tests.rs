@@ -255,7 +255,7 @@ fn server(n: u8, checked: bool) -> ServerConfig {
 
 fn config(services: u8, servers: &[ServerConfig]) -> Config {
     let service =
-        |n| ServiceConfig { quorum: 1, key: key(n), settings: ServiceSettings::default(), servers: servers.to_vec() };
+        |n| ServiceConfig { quorum: 1, key: key(n), group: None, settings: ServiceSettings::default(), servers: servers.to_vec() };
     Config { services: (1..=services).map(service).collect(), ..Config::default() }
 }
 
@@ -827,6 +827,7 @@ mod storms {
         let unique: BTreeMap<_, BTreeSet<_>> =
             services.into_iter().map(|(service, servers)| (service, servers.into_iter().collect())).collect();
         let service = |(n, servers): (u8, BTreeSet<u8>)| ServiceConfig {
+            group: None,
             quorum: 1,
             key: key(n),
             settings: ServiceSettings::default(),

@@ -72,6 +72,7 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
                 checks: Vec::new(),
             };
             wanted().then(|| ServiceConfig {
+                group: None,
                 quorum: 1,
                 key: *key,
                 settings: ServiceSettings::default(),

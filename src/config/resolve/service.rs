@@ -130,7 +130,7 @@ impl Resolver<'_> {
         }
         let settings =
             ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags: draft.flags, persistence };
-        Some((ServiceConfig { key, settings, quorum: draft.quorum.unwrap_or(1), servers }, header))
+        Some((ServiceConfig { key, group: None, settings, quorum: draft.quorum.unwrap_or(1), servers }, header))
     }
 
     fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {
