@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::{
-    Check, Group, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon, SyncGroup,
-    TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
+    Check, Group, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon,
+    SyncGroup, TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
 };
 
 /// A whole configuration.

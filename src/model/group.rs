@@ -8,9 +8,7 @@
 
 use std::iter::once;
 
-use super::{
-    Family, Forwarding, Persistence, ServerConfig, ServerKey, ServiceConfig, ServiceKey, ServiceSettings,
-};
+use super::{Family, Forwarding, Persistence, ServerConfig, ServerKey, ServiceConfig, ServiceKey, ServiceSettings};
 
 /// What a service has that stands for several addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -254,8 +254,13 @@ fn server(n: u8, checked: bool) -> ServerConfig {
 }
 
 fn config(services: u8, servers: &[ServerConfig]) -> Config {
-    let service =
-        |n| ServiceConfig { quorum: 1, key: key(n), group: None, settings: ServiceSettings::default(), servers: servers.to_vec() };
+    let service = |n| ServiceConfig {
+        quorum: 1,
+        key: key(n),
+        group: None,
+        settings: ServiceSettings::default(),
+        servers: servers.to_vec(),
+    };
     Config { services: (1..=services).map(service).collect(), ..Config::default() }
 }
 

@@ -12,6 +12,7 @@ mod addresses;
 mod announce;
 mod expand;
 mod global;
+mod group;
 mod instance;
 pub(super) mod keywords;
 mod lexer;
@@ -55,6 +56,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
     }
     let mut walk = Walk { report, sources, draft: Draft::default() };
     walk.block(tree.root(), Place::Root, &mut (), root);
+    resolve::waiting_services(&mut walk.draft.services, walk.report);
     walk.draft
 }
 
@@ -64,11 +66,16 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
     match (statement.name(), name) {
         ("global_defs", _) => walk.block(children, Place::Global, &mut (), global::word),
         ("virtual_server", _) => {
-            if let Some(mut service) = service::header(walk, statement) {
+            if let Some((mut service, group)) = service::header(walk, statement) {
                 walk.block(children, Place::Service, &mut service, service::word);
-                resolve::service(service, Language::Keepalived, &mut walk.draft.services, walk.report);
+                let table = &mut walk.draft.services;
+                match group {
+                    None => resolve::service(service, Language::Keepalived, table, walk.report),
+                    Some(group) => resolve::service_of_group(group, service, table, walk.report),
+                }
             }
         }
+        ("virtual_server_group", Some(name)) => group::block(walk, name, children),
         // Done while the file was read.
         (include, _) if include.starts_with("include") => {}
         _ if surroundings::block(walk, statement) => {}

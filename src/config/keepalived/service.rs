@@ -23,50 +23,45 @@ const LONGEST_TIMER: f64 = 4_294.0;
 const NO_SERVICE: Instead = Instead("without it the service cannot be");
 const PROTOCOLS: [(&str, Protocol); 3] = [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
-/// What stands after `virtual_server`; none if it is a kind of service that there is not yet.
-pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<ServiceDraft> {
+/// What stands after `virtual_server`, with the name of its group if it is one.
+pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<(ServiceDraft, Option<Spanned<String>>)> {
     let mut draft = ServiceDraft::new(statement.line()?);
     let first = statement.word(1)?;
     match (first.text, statement.word(2)) {
-        ("group", _) => {
-            walk.say(
-                Diagnostic::warning(
-                    Code::NotYet,
-                    draft.header,
-                    "services of a `virtual_server_group` are not done yet",
-                )
-                .help("this service is not made; name each address with a `virtual_server` of its own"),
-            );
-            return None;
+        ("group", Some(name)) => return Some((draft, Some(name.to_owned()))),
+        ("group", None) => {
+            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`group` lacks its name"));
+            draft.listen = Field::Bad;
         }
         ("fwmark", Some(value)) => {
             let mark = walk
                 .fits::<u32>(value, 1..=i64::from(u32::MAX), "a firewall mark", NO_SERVICE)
                 .and_then(NonZeroU32::new);
-            draft.listen = Field::from(mark.map(Listen::Mark), value.span);
+            draft.listen = Field::from(mark.map(|mark| Listen::Mark(mark, None)), value.span);
         }
         ("fwmark", None) => {
             walk.say(Diagnostic::error(Code::MissingValue, first.span, "`fwmark` lacks its number"));
             draft.listen = Field::Bad;
         }
         _ => {
-            let listen = endpoint(walk, statement, "the service's IP address", NO_SERVICE)
+            let listen = endpoint(walk, statement, 1, "the service's IP address", NO_SERVICE)
                 .map(|(address, port)| Listen::Address(address, port.unwrap_or(0)));
             draft.listen = Field::from(listen, draft.header);
         }
     }
-    Some(draft)
+    Some((draft, None))
 }
 
-/// `ADDRESS [PORT]`, with the slips that people make: `ADDRESS:PORT` and ports by name.
-fn endpoint(
+/// `ADDRESS [PORT]` from a word on, with the slips that people make: `ADDRESS:PORT` and ports by name.
+pub(super) fn endpoint(
     walk: &mut Walk<'_>,
     statement: Statement<'_>,
+    from: usize,
     what: &str,
     instead: Instead,
 ) -> Option<(IpAddr, Option<u16>)> {
-    let value = statement.word(1)?;
-    if let (Ok(both), None) = (std::net::SocketAddr::from_str(value.text), statement.word(2)) {
+    let value = statement.word(from)?;
+    if let (Ok(both), None) = (std::net::SocketAddr::from_str(value.text), statement.word(from + 1)) {
         walk.say(
             Diagnostic::warning(Code::BadValue, value.span, "address and port are parted by a blank here").help(
                 format!("taken as `{} {}`, as it was surely meant; keepalived refuses it", both.ip(), both.port()),
@@ -75,7 +70,7 @@ fn endpoint(
         return Some((both.ip(), Some(both.port())));
     }
     let address = walk.address(value, what, instead)?;
-    match statement.word(2) {
+    match statement.word(from + 1) {
         None => Some((address, None)),
         Some(port) if port.text == "0" => Some((address, Some(0))),
         Some(port) => Some((address, Some(walk.port(port, instead)?))),
@@ -255,7 +250,7 @@ fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
 fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
     let Some(span) = statement.line() else { return };
     const LEFT_OUT: Instead = Instead("this server is left out");
-    let Some((address, port)) = endpoint(walk, statement, "the server's IP address", LEFT_OUT) else { return };
+    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else { return };
     let mut server = ServerDraft::new(span, address, port);
     walk.block(statement.children(), Place::Server, &mut server, server_word);
     service.servers.push(server);

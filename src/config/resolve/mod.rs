@@ -10,6 +10,7 @@ mod election;
 mod identity;
 mod instance;
 mod link;
+mod listeners;
 mod service;
 mod shared;
 mod surroundings;
@@ -26,7 +27,8 @@ use super::report::Report;
 use super::source::Span;
 use crate::model::{Config, Instance, RouterSettings, SyncGroup, VirtualRouterId};
 
-pub(super) use service::service;
+pub(super) use listeners::{GroupLine, GroupReading};
+pub(super) use service::{service, service_of_group, waiting_services};
 
 /// What things are called in a language.
 #[derive(Debug, Clone, Copy)]

@@ -1,19 +1,27 @@
 //! `[[service]]` and `[[service.server]]`.
 
 use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{CheckDraft, Field, Listen, PersistenceDraft, ServerDraft, ServiceDraft, Timing};
+use super::super::draft::{
+    CheckDraft, Field, Listen, ListenerGroup, PersistenceDraft, ServerDraft, ServiceDraft, Timing,
+};
+use super::super::range::AddressRange;
+use super::super::resolve::{GroupLine, GroupReading};
 use super::super::source::{Span, Spanned};
 use super::super::{Language, resolve};
 use super::read::{Entry, Reader};
 use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 
-const SERVICE: [&str; 12] = [
+const SERVICE: [&str; 14] = [
+    "name",
     "address",
+    "addresses",
     "fwmark",
     "family",
     "protocol",
@@ -30,6 +38,7 @@ const SERVER: [&str; 7] =
     ["address", "weight", "forward", "inhibit-on-failure", "max-connections", "resume-below", "check"];
 const CHECK: [&str; 5] = ["tcp", "interval", "retry", "retry-interval", "warmup"];
 const TCP: [&str; 6] = ["address", "port", "timeout", "source", "interface", "mark"];
+const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::V4), ("ipv6", Family::V6)];
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -51,6 +60,7 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
     let mut draft = ServiceDraft::new(at);
     let mut check = Checks::None;
     let mut servers = Vec::new();
+    let (mut name, mut addresses) = (None, None);
     for entry in entries {
         let span = entry.span;
         match entry.key {
@@ -62,9 +72,14 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             "fwmark" => {
                 draft.header = entry.key_span.to(span);
                 let mark: Option<u32> = reader.number(entry, 1..=i64::from(u32::MAX), "a firewall mark");
-                draft.listen = Field::from(mark.and_then(NonZeroU32::new).map(Listen::Mark), span);
+                draft.listen = Field::from(mark.and_then(NonZeroU32::new).map(|mark| Listen::Mark(mark, None)), span);
             }
-            "family" => draft.family = reader.choice(entry, &[("ipv4", Family::V4), ("ipv6", Family::V6)]),
+            "name" => name = reader.text(entry, "a name").map(str::to_owned),
+            "addresses" => {
+                draft.header = entry.key_span.to(span);
+                addresses = Some(entry);
+            }
+            "family" => draft.family = reader.choice(entry, &FAMILIES),
             "protocol" => {
                 const CHOICES: [(&str, Protocol); 3] =
                     [("tcp", Protocol::Tcp), ("udp", Protocol::Udp), ("sctp", Protocol::Sctp)];
@@ -83,7 +98,15 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             _ => servers = reader.tables(entry),
         }
     }
-    if matches!(draft.listen, Field::Absent) {
+    if let Some(entry) = addresses {
+        if !matches!(draft.listen, Field::Absent) {
+            let both =
+                Diagnostic::error(Code::Combination, entry.key_span, "`addresses` stands beside another address");
+            reader.say(both.help("put all of them into `addresses`; a mark is `{ fwmark = 5 }` there"));
+            return;
+        }
+        draft.group = Some(group(reader, entry, name));
+    } else if matches!(draft.listen, Field::Absent) {
         reader.missing(at, "this service", "address");
         return;
     }
@@ -94,6 +117,68 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
         draft.servers.extend(server(reader, table, span, &check));
     }
     resolve::service(draft, Language::Toml, &mut reader.draft.services, reader.report);
+}
+
+/// `["192.0.2.1:80", "192.0.2.16/28:80", { fwmark = 5 }]`.
+fn group(reader: &mut Reader<'_>, entry: Entry<'_>, name: Option<String>) -> Arc<ListenerGroup> {
+    let mut groups = std::mem::take(&mut reader.draft.services.groups);
+    let mut reading = GroupReading::new(name, &mut groups);
+    for element in reader.elements(entry) {
+        match group_line(reader, element) {
+            Some(line) => {
+                if let Some(remark) = reading.add(line, element.span) {
+                    reader.say(remark);
+                }
+            }
+            None => reading.group.broken = true,
+        }
+    }
+    let group = Arc::new(reading.group);
+    reader.draft.services.groups = groups;
+    group
+}
+
+fn group_line(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<GroupLine> {
+    if let DeValue::Table(table) = entry.value {
+        let (mut mark, mut family) = (None, None);
+        for inner in reader.entries(table, &["fwmark", "family"], "in `addresses`") {
+            match inner.key {
+                "fwmark" => mark = Some(reader.number::<u32>(inner, 1..=i64::from(u32::MAX), "a firewall mark")?),
+                _ => family = Some(reader.choice(inner, &FAMILIES)?),
+            }
+        }
+        let Some(mark) = mark else {
+            reader.missing(entry.span, "this element of `addresses`", "fwmark");
+            return None;
+        };
+        return NonZeroU32::new(mark).map(|mark| GroupLine::Mark(Listen::Mark(mark, family)));
+    }
+    let text = entry.value.as_str().unwrap_or("");
+    // The port is behind the last colon: of an IPv6 address only where brackets close before it.
+    let (range, port) = match (text.strip_prefix('['), text.split_once(':')) {
+        (Some(rest), _) => rest.split_once(']').map_or((text, None), |(range, port)| match port {
+            "" => (range, None),
+            port => (range, Some(port.strip_prefix(':').unwrap_or(port))),
+        }),
+        (None, Some((range, port))) if !port.contains(':') => (range, Some(port)),
+        (None, _) => (text, None),
+    };
+    let port = port.map_or(Some(0), |port| u16::from_str(port).ok());
+    match (AddressRange::from_str(range), port) {
+        (Ok(range), Some(port)) => Some(GroupLine::Addresses(range, port)),
+        (Err(problem), _) if range.contains(['-', '/']) => {
+            let diagnostic = Diagnostic::error(Code::BadValue, entry.span, "this is no range of addresses");
+            reader.say(diagnostic.mark(problem.to_string()));
+            None
+        }
+        (Ok(_), None) | (Err(_), _) => {
+            reader.bad(
+                entry,
+                "addresses with a port: \"192.0.2.1:80\", \"192.0.2.1-9:80\", \"192.0.2.16/28:80\", \"[2001:db8::1]:80\"",
+            );
+            None
+        }
+    }
 }
 
 fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks) -> Option<ServerDraft> {

@@ -11,11 +11,7 @@ pub(super) const ROOT: &[Keyword] = &[
     yes("vrrp_sync_group", Named("a name")),
     yes("vrrp_instance", Named("a name")),
     yes("virtual_server", Named("an address and port, or `fwmark` and a number")),
-    soon(
-        "virtual_server_group",
-        Named("a name"),
-        "its services are not made; name each with a `virtual_server` of its own",
-    ),
+    yes("virtual_server_group", Named("a name")),
     yes("static_ipaddress", Block),
     yes("static_routes", Block),
     yes("static_rules", Block),
