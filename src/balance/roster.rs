@@ -166,12 +166,12 @@ impl Roster {
     }
 
     /// A check as configured, with its service and server.
-    pub(super) fn check(&self, check: u32) -> Option<(ServiceKey, ServerKey, &Check)> {
+    pub(super) fn check(&self, check: u32) -> Option<(&ServiceConfig, ServerKey, &Check)> {
         let server = self.checks.get(check as usize)?.server;
         let state = self.servers.get(server as usize)?;
         let config = self.server_config(server)?;
         let service = self.config.services.get(state.service as usize)?;
-        Some((service.key, config.key, config.checks.get((check - state.first_check) as usize)?))
+        Some((service, config.key, config.checks.get((check - state.first_check) as usize)?))
     }
 
     /// Lends a machine together with its check.

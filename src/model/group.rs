@@ -32,6 +32,17 @@ impl ServiceConfig {
         self.group.as_deref()?.name.as_deref()
     }
 
+    /// What people call it: `group web`, or what the kernel does.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.group.as_deref() {
+            None => self.key.to_string(),
+            Some(Group { name: Some(name), .. }) => format!("group {name}"),
+            Some(Group { name: None, others }) if others.is_empty() => self.key.to_string(),
+            Some(Group { name: None, others }) => format!("{} and {} more", self.key, others.len()),
+        }
+    }
+
     /// Under which key the kernel keeps a server of this service, for one of its [`keys`](Self::keys). `None`: packets of
     /// that family cannot reach it, since only a tunnel leads from one family to the other.
     #[must_use]

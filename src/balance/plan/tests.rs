@@ -63,7 +63,7 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
             let server = |key| ServerConfig {
                 key,
                 settings: ServerSettings {
-                    forwarding: Forwarding::Direct,
+                    forwarding: Forwarding::Masquerade,
                     weight: Weight::ONE,
                     upper_threshold: 0,
                     lower_threshold: 0,

@@ -17,8 +17,8 @@ use crate::config::report::Report;
 use crate::config::source::{Span, Spanned};
 use crate::config::suggest;
 use crate::model::{
-    Check, CheckKind, Connect, Family, Forwarding, Persistence, Protocol, ServerConfig, ServerKey, ServerSettings,
-    ServiceConfig, ServiceKey, ServiceSettings, Weight,
+    Check, CheckKind, Connect, Family, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey,
+    ServerSettings, ServiceConfig, ServiceKey, ServiceSettings, Weight,
 };
 
 /// `delay_loop`.
@@ -169,9 +169,40 @@ impl Resolver<'_> {
             );
             return None;
         }
-        let settings =
-            ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags: draft.flags, persistence };
-        Some((ServiceConfig { key, group, settings, quorum: draft.quorum.unwrap_or(1), servers }, header))
+        let flags = self.flags(draft.flags, key, header);
+        let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
+        let quorum = self.quorum(draft.quorum.unwrap_or(1), &servers, header);
+        Some((ServiceConfig { key, group, settings, quorum, servers }, header))
+    }
+
+    /// keepalived goes by the protocol alone, and asks no mark for one.
+    fn flags(&mut self, flags: SchedulerFlags, key: ServiceKey, header: Span) -> SchedulerFlags {
+        match key {
+            ServiceKey::Address { protocol: Protocol::Tcp | Protocol::Sctp, .. } if flags.one_packet => {
+                self.say(
+                    Diagnostic::warning(Code::Combination, header, "only UDP can be scheduled packet by packet")
+                        .help(format!("done connection by connection{}", self.words.there)),
+                );
+                SchedulerFlags { one_packet: false, ..flags }
+            }
+            ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => flags,
+        }
+    }
+
+    fn quorum(&mut self, quorum: u32, servers: &[ServerConfig], header: Span) -> u32 {
+        let weights = servers.iter().map(|server| u64::from(server.settings.weight.value())).sum::<u64>();
+        let most = u32::try_from(weights).unwrap_or(u32::MAX).max(1);
+        if quorum > most {
+            self.say(
+                Diagnostic::warning(
+                    Code::Combination,
+                    header,
+                    format!("its quorum of {quorum} is more than all its servers together weigh"),
+                )
+                .help(format!("lowered to {most}{}; it could never be reached", self.words.there)),
+            );
+        }
+        quorum.min(most)
     }
 
     pub(super) fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {

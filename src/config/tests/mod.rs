@@ -4,9 +4,11 @@ mod bad;
 mod bounds;
 mod files;
 mod fuzz;
+mod groups;
 mod language;
 mod routers;
 mod seeds;
+mod services;
 mod surroundings;
 mod trackers;
 
