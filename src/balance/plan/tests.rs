@@ -15,7 +15,7 @@ use crate::model::{
 
 fn service_key(n: u8) -> ServiceKey {
     if n < 3 {
-        return ServiceKey::Fwmark { family: Family::V6, mark: NonZeroU32::new(u32::from(n) + 1).unwrap() };
+        return ServiceKey::Fwmark { family: Family::V4, mark: NonZeroU32::new(u32::from(n) + 1).unwrap() };
     }
     ServiceKey::Address { protocol: Protocol::Tcp, address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)), port: 80 }
 }

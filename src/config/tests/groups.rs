@@ -219,7 +219,7 @@ fn an_address_belongs_to_one_service() {
     // The same group twice is one service with the servers of both.
     let more = service("web", "real_server 10.0.0.2 80 {\n}");
     let loaded = keepalived(&(group("192.0.2.1-3 80") + &service("web", SERVER) + &more));
-    assert_eq!(brief(&loaded), ["warning C501 11:1"]);
+    assert_eq!(brief(&loaded), ["warning C501 12:1"]);
     let config = loaded.config.unwrap();
     assert_eq!((config.services.len(), config.services[0].servers.len()), (1, 2));
 
@@ -235,7 +235,7 @@ fn both_languages_say_it() {
                 \"192.0.2.9\", \"[2001:db8::1-2]:80\", { fwmark = 3, family = \"ipv6\" }]\n\
                 server = [{ address = \"10.0.0.1:8080\", check = { tcp = {} } }]\n";
     let loaded = toml(text);
-    assert_eq!(brief(&loaded), ["note C508 3:1", "warning C512 3:1"]);
+    assert_eq!(brief(&loaded), ["warning C512 3:1", "note C508 3:1"]);
     assert_eq!(loaded.config.unwrap().services, conf.config.unwrap().services);
     // Each in its own way.
     for (addresses, expected) in [

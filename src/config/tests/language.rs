@@ -148,7 +148,7 @@ fn routers() {
 fn services() {
     let parsed = config(&service(
         "delay_loop 6\nlb_algo sh\nsh-port\nsh-fallback\nops\npersistence_timeout\npersistence_granularity 255.255.255.0\nconnect_timeout 2\nretry 3\ndelay_before_retry 0.5\nwarmup 1\ninhibit_on_failure",
-    ));
+    ).replace("protocol TCP", "protocol UDP"));
     let service = &parsed.services[0];
     assert!(service.settings.flags.flag_1 && service.settings.flags.flag_2 && service.settings.flags.one_packet);
     let persistence = service.settings.persistence.as_ref().unwrap();
