@@ -114,6 +114,7 @@ fn counters(connections: u64) -> Option<CountersView> {
 
 pub(crate) fn service(protocol: &str, address: &str, port: u16, position: u32) -> ServiceView {
     ServiceView {
+        group: None,
         protocol: protocol.to_owned(),
         address: address.to_owned(),
         port,

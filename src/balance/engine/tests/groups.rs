@@ -101,8 +101,7 @@ fn what_others_take_from_one_address_is_put_right_there() {
 #[test]
 fn each_address_gives_its_port_to_a_server_that_is_reached_directly() {
     let mut config = group(1..=2);
-    let other =
-        ServiceKey::Address { protocol: Protocol::Tcp, address: [192, 0, 2, 9].into(), port: 443 };
+    let other = ServiceKey::Address { protocol: Protocol::Tcp, address: [192, 0, 2, 9].into(), port: 443 };
     config.services[0].group.as_mut().unwrap().others.push(other);
     for server in &mut config.services[0].servers {
         server.settings.forwarding = Forwarding::Direct;
