@@ -285,10 +285,15 @@ pub(in crate::ctl) fn claims(instance: &InstanceView) -> Vec<String> {
     told.chain((left > 0).then(|| format!("so it is with {left} more of its addresses"))).collect()
 }
 
-/// The adverts that were dropped, by reason.
+/// The adverts that were dropped, by reason; and those that were not read.
 pub(in crate::ctl) fn dropped(instance: &InstanceView) -> Vec<String> {
     let told = instance.adverts_dropped.iter().filter(|(_, count)| *count > 0);
-    told.map(|(why, count)| format!("{count} {why}")).collect()
+    let unread = [
+        (instance.unread.adverts, "not read: more adverts came in on its interface than there was room for"),
+        (instance.unread.rest, "not read, and for no router here: more came in on its interface than are looked at"),
+    ];
+    let unread = unread.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}"));
+    told.map(|(why, count)| format!("{count} {why}")).chain(unread).collect()
 }
 
 fn adverts(page: &mut Page, instance: &InstanceView) {

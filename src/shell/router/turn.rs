@@ -306,6 +306,7 @@ impl Loop {
                     self.hands.give(Job::Answer(reply));
                 }
                 Ok(Message::Snapshot(reply)) => {
+                    self.count_unread();
                     let _ = reply.send(view::instances(&self.router, Instant::now()));
                 }
                 Ok(Message::Ping(reply)) => {
@@ -562,6 +563,20 @@ impl Loop {
     }
 
     fn read_packets(&mut self, ear: u32, most: usize) {
+        self.read_some(ear, most);
+        if let Some((index, family, unread)) = self.sockets.unread_of(ear) {
+            self.router.handle(Input::Unread { index, family, unread }, Instant::now());
+        }
+    }
+
+    /// What there was no room for since the sockets were last read.
+    fn count_unread(&mut self) {
+        for (index, family, unread) in self.sockets.unread() {
+            self.router.handle(Input::Unread { index, family, unread }, Instant::now());
+        }
+    }
+
+    fn read_some(&mut self, ear: u32, most: usize) {
         for _ in 0..self.sockets.share(ear, most, Instant::now()) {
             match self.sockets.receive(ear, &mut self.buffer) {
                 Ok(Some((index, Ok(received)))) => {

@@ -190,6 +190,20 @@ pub enum Event {
         /// How many there were.
         count: u64,
     },
+    /// More adverts came in than were read. Told each time that there are ten times as many.
+    AdvertsUnread {
+        /// Interface; empty for sockets that are bound to none.
+        interface: String,
+        /// How many were lost.
+        count: u64,
+    },
+    /// More packets came in that nobody here can believe than were looked at. Told each time that there are ten times as many.
+    RestUnread {
+        /// Interface; empty for sockets that are bound to none.
+        interface: String,
+        /// How many were lost.
+        count: u64,
+    },
     /// A link of a router's own was made.
     LinkMade {
         /// Virtual router.
@@ -309,6 +323,8 @@ impl Event {
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
+            | Self::AdvertsUnread { .. }
+            | Self::RestUnread { .. }
             | Self::AddressesDiffer { .. }
             | Self::Faults { .. }
             | Self::OwnerConflict { .. }
@@ -415,6 +431,18 @@ impl fmt::Display for Event {
                 "{instance}: this process was held up for {:.2} s; listening for a master anew before taking over",
                 late.as_secs_f64()
             ),
+            Self::AdvertsUnread { interface, count } => write!(
+                f,
+                "more adverts come in on {} than can be read: {count} are lost so far; find out who sends them, or give \
+                 more room with vrrp_rx_bufs_policy",
+                place(interface)
+            ),
+            Self::RestUnread { interface, count } => write!(
+                f,
+                "more packets that no virtual router here can believe come in on {} than are looked at: {count} were not \
+                 read so far; find out who sends them",
+                place(interface)
+            ),
             Self::UnknownVrid { interface, vrid, packet, count } => write!(
                 f,
                 "{interface}: an advert of virtual router {vrid}, which is not configured here ({packet}); {count} so far"
@@ -468,6 +496,10 @@ impl fmt::Display for Event {
 }
 
 /// That lines like this one were left out, if any were.
+fn place(interface: &str) -> &str {
+    if interface.is_empty() { "any interface" } else { interface }
+}
+
 fn left_out(f: &mut fmt::Formatter<'_>, untold: u64) -> fmt::Result {
     if untold > 0 { write!(f, " (and {untold} changes before that were not logged)") } else { Ok(()) }
 }

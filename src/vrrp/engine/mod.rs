@@ -46,6 +46,7 @@ mod status;
 mod steering;
 mod sysctls;
 mod tracking;
+mod unread;
 mod virtual_links;
 mod words;
 
@@ -68,6 +69,7 @@ pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
 pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
+pub use unread::Unread;
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use announce::Lanes;
@@ -137,6 +139,15 @@ pub enum Input<'a> {
         index: u32,
         /// The packet.
         received: Received<'a>,
+    },
+    /// So many more packets were lost for want of room in a socket.
+    Unread {
+        /// Interface of the [`Listener`].
+        index: u32,
+        /// Family of the [`Listener`].
+        family: Family,
+        /// How many.
+        unread: Unread,
     },
     /// A run that [`Output::RunScript`] asked for is over.
     ScriptDone {
@@ -265,6 +276,8 @@ pub struct Router {
     virtual_ones: BTreeSet<IpAddr>,
     /// Adverts that were nobody's.
     unknown_vrids: BTreeMap<(u32, Family, u8), u64>,
+    /// Packets that were never read, by interface.
+    unread: BTreeMap<(u32, Family), Unread>,
     virtual_links: VirtualLinks,
     settings: Settings,
     firewall: Firewall,
@@ -357,6 +370,7 @@ impl Router {
                     self.statics_link_gone(index);
                     self.forwarding.remove(&index);
                     self.unknown_vrids.retain(|(at, _, _), _| *at != index);
+                    self.unread.retain(|(at, _), _| *at != index);
                     self.settle(now);
                 }
             }
@@ -379,6 +393,7 @@ impl Router {
             }
             Input::AddressGone(address) => self.address_gone(address, now),
             Input::Packet { index, received } => self.packet(index, &received, now),
+            Input::Unread { index, family, unread } => self.unread(index, family, unread),
             Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
             Input::Sent { instance } => self.sent(&instance),
             Input::SendFailed { instance, error } => self.send_failed(&instance, error),
