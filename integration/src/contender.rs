@@ -170,10 +170,7 @@ impl Contender {
 #[must_use]
 pub fn processor_time(pid: Pid) -> Duration {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
-    threads
-        .filter_map(Result::ok)
-        .filter_map(|thread| running_time(&thread.path()))
-        .sum()
+    threads.filter_map(Result::ok).filter_map(|thread| running_time(&thread.path())).sum()
 }
 
 /// Processor time of one thread of a process so far, by its name; zero when there is none.

@@ -56,7 +56,9 @@ impl Family {
         format!(
             "vrrp_instance VI_1 {{\n  state BACKUP\n  interface eth0\n  virtual_router_id 51\n  priority {priority}\n  \
              {}\n  virtual_ipaddress {{\n    {}/{prefix}\n  }}\n}}\n{}",
-            manner.words, self.vip(), manner.more
+            manner.words,
+            self.vip(),
+            manner.more
         )
     }
 
@@ -83,8 +85,7 @@ struct Manner {
     interval: Duration,
 }
 
-const QUICK: Manner =
-    Manner { words: "version 3\n  advert_int 0.2", more: "", interval: Duration::from_millis(200) };
+const QUICK: Manner = Manner { words: "version 3\n  advert_int 0.2", more: "", interval: Duration::from_millis(200) };
 
 /// A master, a backup and an enemy, on one segment.
 struct Wire {

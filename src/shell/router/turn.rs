@@ -501,12 +501,14 @@ impl Loop {
     }
 
     fn log(&self, event: Event) {
-        if event.is_warning() {
+        if !event.is_told() {
+            // What follows from it is not left out.
+        } else if event.is_warning() {
             warn!("{event}");
         } else {
             info!("{event}");
         }
-        if let Event::StateChanged { instance, from, to, reason, more: _ } = event {
+        if let Event::StateChanged { instance, from, to, reason, more: _, told: _ } = event {
             self.tell(RouterEvent::StateChanged {
                 instance: instance.to_string(),
                 from,

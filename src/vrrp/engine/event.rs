@@ -27,6 +27,20 @@ pub enum Event {
         reason: Reason,
         /// Faults that there are beside the one that is the reason.
         more: Vec<Fault>,
+        /// Changes before this one that were not told, because there were so many; `None`: nor is this one. Changes to and
+        /// from the addresses always are.
+        told: Option<u64>,
+    },
+    /// The state that a virtual router has by now, which was not told because there were so many changes.
+    StateSettled {
+        /// Its name.
+        instance: Arc<str>,
+        /// The state.
+        role: Role,
+        /// Why.
+        reason: Reason,
+        /// Changes before the one to this state that were not told.
+        untold: u64,
     },
     /// A sync group changed its state.
     GroupChanged {
@@ -34,6 +48,8 @@ pub enum Event {
         group: String,
         /// To.
         to: Role,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
     },
     /// Weights changed a priority.
     PriorityChanged {
@@ -298,11 +314,19 @@ pub enum Event {
 }
 
 impl Event {
+    /// It belongs into the log: not one change of many that something that flaps makes.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        !matches!(self, Self::StateChanged { told: None, .. })
+    }
+
     /// Somebody should look at it, sooner or later.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
-            Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
+            Self::StateChanged { to: role, .. }
+            | Self::GroupChanged { to: role, .. }
+            | Self::StateSettled { role, .. } => matches!(role, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
@@ -341,11 +365,19 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StateChanged { instance, from, to, reason, more } => {
+            Self::StateChanged { instance, from, to, reason, more, told } => {
                 write!(f, "{instance}: {from} -> {to}: {reason}")?;
-                more.iter().try_for_each(|fault| write!(f, "; {fault}"))
+                more.iter().try_for_each(|fault| write!(f, "; {fault}"))?;
+                left_out(f, told.unwrap_or_default())
             }
-            Self::GroupChanged { group, to } => write!(f, "sync group {group} is {to}"),
+            Self::StateSettled { instance, role, reason, untold } => {
+                write!(f, "{instance}: {role}: {reason}")?;
+                left_out(f, *untold)
+            }
+            Self::GroupChanged { group, to, untold } => {
+                write!(f, "sync group {group} is {to}")?;
+                left_out(f, *untold)
+            }
             Self::PriorityChanged { instance, from, to, because, untold } => {
                 write!(f, "{instance}: effective priority {from} -> {to}")?;
                 if !because.is_empty() {
