@@ -46,7 +46,7 @@ const SOCKETS: u64 = 1 << 32;
 const PACKETS_A_TURN: usize = 64;
 /// Packets read from one socket before a deadline is believed: more than its buffer holds, so that an advert is found
 /// behind any flood.
-const PACKETS_BEFORE_A_DEADLINE: usize = 512;
+const PACKETS_BEFORE_A_DEADLINE: usize = 2048;
 /// Facts taken from the trackers in one turn.
 const FACTS_A_TURN: usize = 64;
 /// Messages taken from the inbox in one turn.

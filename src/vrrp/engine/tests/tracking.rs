@@ -1082,11 +1082,11 @@ fn a_fault_that_flaps_is_told_now_and_then_and_what_becomes_of_the_addresses_alw
     let what = Watched::Process("x".to_owned());
     let mut bench = Bench::with(watching(definitions(), vec![tracked(&what, 0, false)]));
     let states = |words: Vec<String>| words.into_iter().filter(|word| word.contains("a: ")).collect::<Vec<_>>();
-    bench.runs_of("x", 1);
-    let told: Vec<_> = (0..1000).flat_map(|n| states(bench.runs_of("x", n % 2))).collect();
-    assert!(told.len() <= 11, "{told:?}");
-    // It fails in the end.
     bench.runs_of("x", 0);
+    let told: Vec<_> = (1..=1000).flat_map(|n| states(bench.runs_of("x", n % 2))).collect();
+    assert!(told.len() <= 11, "{told:?}");
+    assert_eq!(told.last().map(|word| word.contains("a: FAULT -> BACKUP")), Some(true), "{told:?}");
+    // It fails in the end.
     let late = states(bench.pass(SECOND * 61)).join("\n");
     assert!(late.contains("a: FAULT: "), "{late}");
     assert!(late.contains("changes before that were not logged"), "{late}");
