@@ -49,7 +49,7 @@ const PROTOCOL_RAW: u8 = 255;
 
 /// Bytes of adverts that may wait, unless the configuration says how many; the kernel doubles it for its own costs. A flood
 /// that can be believed shares this socket with the adverts that matter: they are lost only where nothing is read for as long
-/// as it takes to fill it, which 100,000 packets a second do in 13 ms, and in 3 ms what the system would give.
+/// as it takes to fill it, which 100,000 packets a second do in some 13 ms, and in 3 ms what the system would give.
 const BUFFER_OF_ADVERTS: usize = 512 * 1024;
 /// Between two readings of a socket for packets that cannot be believed.
 const REST: Duration = Duration::from_millis(50);
@@ -191,6 +191,7 @@ impl Sockets {
             None => 0,
             Some(ear) => match ear.part {
                 Part::Adverts => wanted,
+                Part::Rest if ear.rests => 0,
                 Part::Rest => {
                     ear.rests = true;
                     self.wake_at = self.wake_at.or(Some(now + REST));
