@@ -348,9 +348,8 @@ impl Ear {
             }
         }
         attach(&socket, part, listener)?;
-        match part {
-            Part::Adverts => ask_for_room(&socket, BUFFER_OF_ADVERTS)?,
-            Part::Rest => socket.set_recv_buffer_size(BUFFER_OF_THE_REST)?,
+        if part == Part::Rest {
+            socket.set_recv_buffer_size(BUFFER_OF_THE_REST)?;
         }
         let listener = listener.clone();
         Ok(Self { listener, part, socket, groups: BTreeSet::new(), rests: false, overflow: Overflow::default() })
@@ -384,9 +383,9 @@ impl Ear {
         if listener.routers != self.listener.routers {
             attach(&self.socket, self.part, listener)?;
         }
-        if let Some(bytes) = listener.receive_buffer.filter(|_| self.part == Part::Adverts) {
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            ask_for_room(&self.socket, bytes)?;
+        if self.part == Part::Adverts {
+            let wanted = listener.receive_buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+            ask_for_room(&self.socket, wanted.unwrap_or(BUFFER_OF_ADVERTS))?;
         }
         let device = InterfaceIndexOrAddress::Index(listener.index);
         for group in self.groups.difference(&listener.groups).copied().collect::<Vec<_>>() {

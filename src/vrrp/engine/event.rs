@@ -466,7 +466,7 @@ impl fmt::Display for Event {
             Self::AdvertsUnread { interface, count } => write!(
                 f,
                 "more adverts come in on {} than can be read: {count} are lost so far; find out who sends them, or give \
-                 more room with vrrp_rx_bufs_policy",
+                 more room (`receive-buffer` in TOML, `kernel_rx_buf_size` in keepalived.conf)",
                 place(interface)
             ),
             Self::RestUnread { interface, count } => write!(

@@ -379,7 +379,7 @@ fn what_was_not_read_is_counted_for_the_interface_and_told_ten_times_as_seldom()
         lose(7, 0),
         [
             "! more adverts come in on eth0 than can be read: 7 are lost so far; find out who sends them, or give more room \
-          with vrrp_rx_bufs_policy"
+          (`receive-buffer` in TOML, `kernel_rx_buf_size` in keepalived.conf)"
         ]
     );
     let both = bench.router.status(bench.now).into_iter().map(|status| status.unread).collect::<Vec<_>>();
