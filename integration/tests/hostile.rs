@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FLOOD: Duration = Duration::from_secs(5);
 /// Packets a second.
 const RATE: u32 = 100_000;
-/// The kernel of a slow and busy machine may not carry all of it; less than this would be no flood.
-const LEAST_RATE: f64 = 20_000.0;
+/// Less than this would be no flood. The kernel of a slow and busy machine may take longer to carry it.
+const LEAST_PACKETS: u64 = 100_000;
 /// Lines of a log, from the start of the program on. Each kind of complaint may come at its 1st, 10th, 100th ... time.
 const MOST_LINES: usize = 150;
 
@@ -85,7 +85,8 @@ struct Manner {
     interval: Duration,
 }
 
-const QUICK: Manner = Manner { words: "version 3\n  advert_int 0.2", more: "", interval: Duration::from_millis(200) };
+/// A backup waits for 1.8 s: less than a flood lasts, and more than a busy machine keeps a program waiting.
+const QUICK: Manner = Manner { words: "version 3\n  advert_int 0.5", more: "", interval: Duration::from_millis(500) };
 
 /// A master, a backup and an enemy, on one segment.
 struct Wire {
@@ -134,7 +135,12 @@ impl Wire {
         let before = [&self.master, &self.backup].map(|router| Figures::of(router));
         let flood = Injector::open(&self.nodes[2], "eth0").flood(frames, RATE);
         let started = Instant::now();
-        integration::waiting::holds_for(FLOOD, "the address on the master alone", || self.owners() == ["master"]);
+        let quiet = || self.owners() == ["master"];
+        integration::waiting::holds_for(FLOOD, "the address on the master alone", quiet);
+        wait_until(PATIENCE, "as many packets as make a flood", || {
+            assert!(quiet(), "the address is not on the master alone");
+            flood.sent() >= LEAST_PACKETS
+        });
         #[expect(clippy::cast_precision_loss, reason = "a count that is small")]
         let rate = flood.sent() as f64 / started.elapsed().as_secs_f64();
         let (sent, worked, lasted) = (flood.sent(), flood.worked(), started.elapsed());
@@ -144,12 +150,11 @@ impl Wire {
         for ((router, before), after) in [&self.master, &self.backup].into_iter().zip(before).zip(after) {
             println!("{}: {}", router.node().name(), after.since(&before, lasted));
         }
-        assert!(rate > LEAST_RATE, "{rate:.0} packets a second are no flood");
 
         let adverts: Vec<_> = self.tap.adverts_from(mark).into_iter().filter(|(_, advert)| advert.vrid == 51).collect();
         let gaps = adverts.windows(2).map(|pair| pair[1].0 - pair[0].0);
         let longest = gaps.max().expect("adverts");
-        println!("{} adverts of the master in {FLOOD:?}, {longest:?} between two at most", adverts.len());
+        println!("{} adverts of the master in {lasted:?}, {longest:?} between two at most", adverts.len());
         // The backup would wait 3.6 intervals; half of that leaves room for a busy machine.
         assert!(longest < self.interval * 2, "{longest:?} between two adverts");
         assert!(adverts.iter().all(|(_, advert)| advert.priority == 150), "the master said something else");
@@ -336,10 +341,14 @@ native_test! {
     }
 
     /// Somebody who may have one virtual router has that one, and not its neighbour on the same interface.
+    ///
+    /// All of it has to be read, so where a processor is short of time some of the master's adverts are lost with the others.
+    /// A backup that waits for six takes over after 3.3 s, which the flood outlasts.
     fn a_flood_for_another_virtual_router_of_ours() {
+        let words = "version 3\n  advert_int 0.5\n  down_timer_adverts 6";
         let more = "vrrp_instance VI_2 {\n  state BACKUP\n  interface eth0\n  virtual_router_id 52\n  priority 90\n  \
                     version 3\n  advert_int 0.2\n  virtual_ipaddress {\n    192.0.2.200/24\n  }\n}\n";
-        let wire = Wire::with("neighbour", Family::V4, &Manner { more, ..QUICK });
+        let wire = Wire::with("neighbour", Family::V4, &Manner { words, more, ..QUICK });
         let _ = wire.withstands(vec![Forged { vrid: 52, ..Family::V4.tempting() }.frame()]);
         for router in [&wire.master, &wire.backup] {
             let snapshot = router.show();

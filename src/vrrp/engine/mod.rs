@@ -343,7 +343,7 @@ impl Router {
                 }
                 self.forget_asked_links();
                 self.settle(now);
-                self.announce_on(&risen);
+                self.announce_on(&risen, now);
             }
             Input::Link(link) => {
                 if self.links.get(&link.index) != Some(&link) {
@@ -352,7 +352,7 @@ impl Router {
                     self.insert_link(link);
                     self.steering_link(index, now);
                     self.settle(now);
-                    self.announce_on(risen.as_slice());
+                    self.announce_on(risen.as_slice(), now);
                 }
             }
             Input::LinkGone { index } => {
@@ -499,11 +499,11 @@ impl Router {
                     self.steer(Some(at), now);
                     self.remove_present(at);
                 }
-                machine::Output::Announce { repeat } => self.announce(at, repeat, None),
+                machine::Output::Announce { repeat } => self.announce(at, repeat, None, now),
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
-                machine::Output::AnnounceExtra => self.announce_extra(at),
+                machine::Output::AnnounceExtra => self.announce_extra(at, now),
                 machine::Output::OwnerConflict(heard) => {
                     self.tell(at, |instance| Event::OwnerConflict { instance, heard })
                 }
