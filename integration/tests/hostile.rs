@@ -132,7 +132,7 @@ impl Wire {
     /// Floods the wire, and asserts that nothing came of it; how many packets there were.
     fn withstands(&self, frames: Vec<Vec<u8>>) -> u64 {
         let mark = self.tap.mark();
-        let before = [&self.master, &self.backup].map(|router| Figures::of(router));
+        let before = [&self.master, &self.backup].map(Figures::of);
         let flood = Injector::open(&self.nodes[2], "eth0").flood(frames, RATE);
         let started = Instant::now();
         let quiet = || self.owners() == ["master"];
@@ -144,7 +144,7 @@ impl Wire {
         #[expect(clippy::cast_precision_loss, reason = "a count that is small")]
         let rate = flood.sent() as f64 / started.elapsed().as_secs_f64();
         let (sent, worked, lasted) = (flood.sent(), flood.worked(), started.elapsed());
-        let after = [&self.master, &self.backup].map(|router| Figures::of(router));
+        let after = [&self.master, &self.backup].map(Figures::of);
         drop(flood);
         println!("{rate:.0} packets a second, for {:.0} % of a processor", share(worked, lasted));
         for ((router, before), after) in [&self.master, &self.backup].into_iter().zip(before).zip(after) {
