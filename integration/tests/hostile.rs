@@ -17,8 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FLOOD: Duration = Duration::from_secs(5);
 /// Packets a second.
 const RATE: u32 = 100_000;
-/// Less than this would be no flood. The kernel of a slow and busy machine may take longer to carry it.
-const LEAST_PACKETS: u64 = 100_000;
+/// Less than this would be no flood: the largest socket holds some 1300. A slow and busy machine may take long to carry it.
+const LEAST_PACKETS: u64 = 20_000;
+/// How long it may take.
+const LONGEST_FLOOD: Duration = Duration::from_secs(120);
 /// Lines of a log, from the start of the program on. Each kind of complaint may come at its 1st, 10th, 100th ... time.
 const MOST_LINES: usize = 150;
 
@@ -137,7 +139,7 @@ impl Wire {
         let started = Instant::now();
         let quiet = || self.owners() == ["master"];
         integration::waiting::holds_for(FLOOD, "the address on the master alone", quiet);
-        wait_until(PATIENCE, "as many packets as make a flood", || {
+        wait_until(LONGEST_FLOOD, "as many packets as make a flood", || {
             assert!(quiet(), "the address is not on the master alone");
             flood.sent() >= LEAST_PACKETS
         });
@@ -155,8 +157,11 @@ impl Wire {
         let gaps = adverts.windows(2).map(|pair| pair[1].0 - pair[0].0);
         let longest = gaps.max().expect("adverts");
         println!("{} adverts of the master in {lasted:?}, {longest:?} between two at most", adverts.len());
-        // The backup would wait 3.6 intervals; half of that leaves room for a busy machine.
-        assert!(longest < self.interval * 2, "{longest:?} between two adverts");
+        // Half of those that are due leave room for a busy machine; the backup tells whether any was missed for too long.
+        let due = lasted.as_secs_f64() / self.interval.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a count that is small")]
+        let enough = adverts.len() as f64 >= due / 2.0;
+        assert!(enough, "{} adverts in {lasted:?}", adverts.len());
         assert!(adverts.iter().all(|(_, advert)| advert.priority == 150), "the master said something else");
         for (router, state, became_master) in [(&self.master, "MASTER", 1), (&self.backup, "BACKUP", 0)] {
             assert!(router.daemon().is_running(), "{}", router.daemon().log());
