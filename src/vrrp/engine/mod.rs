@@ -47,6 +47,7 @@ mod status;
 mod steering;
 mod sysctls;
 mod tracking;
+mod unread;
 mod virtual_links;
 mod words;
 
@@ -69,6 +70,7 @@ pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
 pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
+pub use unread::Unread;
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use announce::Lanes;
@@ -142,6 +144,15 @@ pub enum Input<'a> {
         index: u32,
         /// The packet.
         received: Received<'a>,
+    },
+    /// So many more packets were lost for want of room in a socket.
+    Unread {
+        /// Interface of the [`Listener`].
+        index: u32,
+        /// Family of the [`Listener`].
+        family: Family,
+        /// How many.
+        unread: Unread,
     },
     /// A run that [`Output::RunScript`] asked for is over.
     ScriptDone {
@@ -274,6 +285,8 @@ pub struct Router {
     virtual_ones: BTreeSet<IpAddr>,
     /// Adverts that were nobody's.
     unknown_vrids: BTreeMap<(u32, Family, u8), u64>,
+    /// Packets that were never read, by interface.
+    unread: BTreeMap<(u32, Family), Unread>,
     virtual_links: VirtualLinks,
     settings: Settings,
     firewall: Firewall,
@@ -344,7 +357,7 @@ impl Router {
                 }
                 self.forget_asked_links();
                 self.settle(now);
-                self.announce_on(&risen);
+                self.announce_on(&risen, now);
             }
             Input::Link(link) => {
                 if self.links.get(&link.index) != Some(&link) {
@@ -353,7 +366,7 @@ impl Router {
                     self.insert_link(link);
                     self.steering_link(index, now);
                     self.settle(now);
-                    self.announce_on(risen.as_slice());
+                    self.announce_on(risen.as_slice(), now);
                 }
             }
             Input::LinkGone { index } => {
@@ -371,6 +384,7 @@ impl Router {
                     self.statics_link_gone(index);
                     self.forwarding.remove(&index);
                     self.unknown_vrids.retain(|(at, _, _), _| *at != index);
+                    self.unread.retain(|(at, _), _| *at != index);
                     self.settle(now);
                 }
             }
@@ -393,6 +407,7 @@ impl Router {
             }
             Input::AddressGone(address) => self.address_gone(address, now),
             Input::Packet { index, received } => self.packet(index, &received, now),
+            Input::Unread { index, family, unread } => self.unread(index, family, unread),
             Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
             Input::Sent { instance } => self.sent(&instance),
             Input::SendFailed { instance, error } => self.send_failed(&instance, error),
@@ -500,11 +515,11 @@ impl Router {
                     self.steer(Some(at), now);
                     self.remove_present(at);
                 }
-                machine::Output::Announce { repeat } => self.announce(at, repeat, None),
+                machine::Output::Announce { repeat } => self.announce(at, repeat, None, now),
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
-                machine::Output::AnnounceExtra => self.announce_extra(at),
+                machine::Output::AnnounceExtra => self.announce_extra(at, now),
                 machine::Output::OwnerConflict(heard) => {
                     self.tell(at, |instance| Event::OwnerConflict { instance, heard })
                 }

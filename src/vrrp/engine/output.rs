@@ -23,7 +23,7 @@ pub struct Listener {
     pub routers: BTreeSet<(u8, VrrpVersion)>,
     /// Groups to join on it.
     pub groups: BTreeSet<IpAddr>,
-    /// Bytes that its receive buffer is to have; `None`: what the system gives.
+    /// Bytes that its receive buffer is to have; `None`: nobody has said.
     pub receive_buffer: Option<u32>,
 }
 

@@ -303,7 +303,7 @@ impl Host {
                     left.push(Left::Announcement(address));
                 }
                 Output::RunScript(run) => left.push(Left::Script(run.run)),
-                Output::Event(Event::StateChanged { instance, from, to, reason, more: _ }) => {
+                Output::Event(Event::StateChanged { instance, from, to, reason, more: _, told: _ }) => {
                     self.news.push(format!("  host {}: {instance} is {to}: {reason}", self.number));
                     law::yielding(self.number, &reason)?;
                     let before = self.roles.insert(instance.to_string(), to);

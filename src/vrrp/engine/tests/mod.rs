@@ -185,6 +185,7 @@ impl Bench {
                     "notify {}",
                     notice.commands.iter().map(|command| command.words.join(" ")).collect::<Vec<_>>().join(" ")
                 ),
+                Output::Event(event) if !event.is_told() => continue,
                 Output::Event(event) => format!("! {event}"),
                 Output::Stopped => "stopped".to_owned(),
                 Output::Fifo(line) => format!("fifo {}", line.trim_end()),
