@@ -8,6 +8,7 @@
 //! that we need and look at nothing else.
 
 mod attributes;
+mod encapsulation;
 mod route;
 mod rule;
 mod steering;
@@ -501,6 +502,7 @@ fn link(payload: &[u8]) -> Option<Link> {
         enabled: has(libc::IFF_UP),
         upon: super::links::upon(payload.get(IFINFO_LEN..)?),
         marked: super::links::marked(payload.get(IFINFO_LEN..)?),
+        table: super::links::table(payload.get(IFINFO_LEN..)?),
     })
 }
 

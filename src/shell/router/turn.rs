@@ -24,6 +24,7 @@ use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
 use super::lateness::{Gauge, Watch};
 use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
+use super::record::Memory;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
@@ -86,6 +87,7 @@ pub(super) struct Loop {
     lateness: Watch,
     scheduling: Scheduling,
     eyes: Eyes,
+    memory: Memory,
     services: Arc<ServiceBoard>,
     /// All of them are to be read, not only what has changed.
     all_services: bool,
@@ -113,6 +115,7 @@ impl Loop {
         runner: Runner,
         hands: Hands,
         eyes: Eyes,
+        memory: Memory,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -149,6 +152,7 @@ impl Loop {
             lateness: Watch::new(),
             scheduling: Scheduling::default(),
             eyes,
+            memory,
             services: options.services,
             all_services: true,
             events: options.events,
@@ -171,6 +175,8 @@ impl Loop {
         self.read_forwarding();
         self.tell_uptime();
         self.tell_left();
+        let left = std::mem::take(&mut self.memory.left);
+        self.router.handle(Input::SteeringLeft(left), Instant::now());
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -193,6 +199,9 @@ impl Loop {
         }
         self.fifos.stop();
         self.hands.finish();
+        if let Some(recorder) = &mut self.memory.recorder {
+            recorder.finish();
+        }
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -320,6 +329,9 @@ impl Loop {
                 }
                 Ok(Message::ScriptsSeen(seen)) => self.router.handle(Input::ScriptsSeen(seen), Instant::now()),
                 Ok(Message::Done(done)) => self.handed_back(done),
+                Ok(Message::Recorded(number)) => {
+                    self.router.handle(Input::SteeringRecorded { number }, Instant::now());
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
                     self.read_facts();
                     self.read_services();
@@ -429,9 +441,18 @@ impl Loop {
                     let outcome = self.requests.add_steering(&what, &links);
                     self.router.handle(Input::Steered { id, outcome }, Instant::now());
                 }
-                Output::RemoveSteering { what, links } => match self.requests.remove_steering(&what, &links) {
+                Output::RemoveSteering { what, links, left } => match self.requests.remove_steering(&what, &links) {
+                    Ok(()) if left => {
+                        info!(
+                            "{what} was left by an earlier run, and the configuration does not name it: it was removed"
+                        );
+                    }
                     Ok(()) | Err(Refused::Absent) => {}
                     Err(error) => warn!("cannot remove {what}: {error}"),
+                },
+                Output::RecordSteering { number, entries } => match &self.memory.recorder {
+                    Some(recorder) => recorder.write(number, entries),
+                    None => self.router.handle(Input::SteeringRecorded { number }, Instant::now()),
                 },
                 Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => self.hands.give(Job::AddLink(link)),

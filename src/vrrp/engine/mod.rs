@@ -67,7 +67,7 @@ pub use output::{Listener, Notice, Output, ScriptLook, ScriptRun};
 pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
-pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
+pub use steering::{Kept, OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use announce::Lanes;
@@ -98,6 +98,8 @@ pub struct Link {
     pub upon: Option<Upon>,
     /// It carries the mark of those that we made, in this run or an earlier one.
     pub marked: bool,
+    /// It is a VRF: its table.
+    pub table: Option<u32>,
 }
 
 /// An address on an interface.
@@ -213,6 +215,13 @@ pub enum Input<'a> {
     /// Addresses on the host that a predecessor of ours put on; told before the first configuration, after
     /// [`Input::Addresses`].
     Left(Vec<HostAddress>),
+    /// Routes and rules that a predecessor of ours put on; told before the first configuration.
+    SteeringLeft(Vec<Kept>),
+    /// What [`Output::RecordSteering`] asked for is written, or cannot be.
+    SteeringRecorded {
+        /// The number that it was asked with.
+        number: u64,
+    },
     /// Somebody says that it has an address of a [`Watch`].
     Claim {
         /// Interface that it was said on.
@@ -278,6 +287,7 @@ pub struct Router {
     steering_gone: Vec<steering::Held>,
     steering_ids: u64,
     steering_watch: SteeringWatch,
+    record: steering::Record,
     /// The end has come: what stays on the host otherwise goes too.
     leaving: bool,
     outputs: VecDeque<Output>,
@@ -398,6 +408,8 @@ impl Router {
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
             Input::SteeringNews(news) => self.steering_news(&news, now),
             Input::SteeringNewsLost => self.steering_unknown(now),
+            Input::SteeringLeft(left) => self.steering_left(left),
+            Input::SteeringRecorded { number } => self.steering_recorded(number, now),
             Input::Left(left) => self.left.extend(left),
             Input::Claim { index, claim } => self.claimed(index, claim, now),
             Input::ScriptsSeen(seen) => self.scripts_seen(seen, now),
@@ -518,6 +530,7 @@ impl Router {
         self.notify_groups_stopped();
         self.leaving = true;
         self.steer(None, now);
+        self.discard_steering();
         self.leave_statics();
         self.drop_firewall();
         self.remove_virtual_links();

@@ -100,6 +100,7 @@ impl Host {
             enabled: self.link_up,
             upon: None,
             marked: false,
+            table: None,
         }
     }
 
@@ -333,6 +334,7 @@ impl Host {
                 | Output::WatchSteering(_)
                 | Output::AddSteering { .. }
                 | Output::RemoveSteering { .. }
+                | Output::RecordSteering { .. }
                 | Output::UpdateAddress { .. } => {}
             }
         }

@@ -60,7 +60,16 @@ fn script(name: &str) -> TrackScript {
 }
 
 fn link(index: u32, name: &str, up: bool) -> Link {
-    Link { index, name: name.to_owned(), up, mac: Some([2, 0, 0, 0, 0, 1]), enabled: true, upon: None, marked: false }
+    Link {
+        index,
+        name: name.to_owned(),
+        up,
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        enabled: true,
+        upon: None,
+        marked: false,
+        table: None,
+    }
 }
 
 fn host(index: u32, address: Ipv4Addr, prefix_len: u8) -> HostAddress {
@@ -96,6 +105,10 @@ struct Bench {
     watches: Vec<Watch>,
     /// Scripts whose files are to be looked at.
     looks: Vec<ScriptLook>,
+    /// Which routes and rules are written down to be ours.
+    record: Vec<Kept>,
+    /// What is to be written is written at once; else never.
+    disk_answers: bool,
 }
 
 impl Bench {
@@ -118,6 +131,8 @@ impl Bench {
             steering: VecDeque::new(),
             watches: Vec::new(),
             looks: Vec::new(),
+            record: Vec::new(),
+            disk_answers: true,
         }
     }
 
@@ -191,7 +206,16 @@ impl Bench {
                     self.router.handle(Input::Steered { id, outcome }, self.now);
                     format!("add {what} {links:?}")
                 }
-                Output::RemoveSteering { what, links } => format!("remove {what} {links:?}"),
+                Output::RemoveSteering { what, links, left } => {
+                    format!("remove {}{what} {links:?}", if left { "left " } else { "" })
+                }
+                Output::RecordSteering { number, entries } => {
+                    self.record = entries;
+                    if self.disk_answers {
+                        self.router.handle(Input::SteeringRecorded { number }, self.now);
+                    }
+                    continue;
+                }
                 Output::UpdateAddress { address, .. } => format!("update {}", address.address),
                 Output::LookAtScripts(looks) => {
                     let names: Vec<_> = looks.iter().map(|look| look.name.clone()).collect();

@@ -70,17 +70,117 @@ fn routes_and_rules_come_after_the_addresses_and_go_before_them() {
 #[test]
 fn a_killed_predecessors_routes_go_when_another_master_is_heard_and_are_taken_over_otherwise() {
     let config = || vec![routed(vec![route(1), Route { protocol: 4, ..route(2) }], vec![])];
-    let mut bench = Bench::new(config());
-    // Only what carries our number can be a predecessor's.
+    let mut bench = Bench::after(vec![kept(route(1))], config());
+    // The other carries any number, and may be somebody else's.
     assert_eq!(steering(bench.hear(51, 200)), ["remove route 10.9.1.0/24 via 10.0.0.2 [0]"]);
     assert_eq!(steering(bench.hear(51, 200)), Vec::<String>::new());
+    assert_eq!(bench.record, []);
 
-    let mut bench = Bench::new(config());
+    let mut bench = Bench::after(vec![kept(route(1))], config());
     bench.steering = [Steered::Exists, Steered::Exists].into();
     bench.pass(LONG);
     let words = steering(bench.input(Input::Stop));
     assert_eq!(words.iter().filter(|word| word.starts_with("remove")).count(), 1, "{words:?}");
     assert!(words.contains(&"remove route 10.9.1.0/24 via 10.0.0.2 [0]".to_owned()), "{words:?}");
+}
+
+fn kept(route: Route) -> Kept {
+    Kept { what: Arc::new(Steering::Route(Route { track: true, ..route })), links: vec![0] }
+}
+
+impl Bench {
+    /// On a host where a killed predecessor wrote down what is its own.
+    fn after(left: Vec<Kept>, instances: Vec<Instance>) -> Self {
+        let mut bench = Self::bare();
+        bench.input(Input::Links(vec![link(1, "lo", true), link(2, "eth0", true)]));
+        bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+        bench.input(Input::SteeringLeft(left));
+        bench.configure(instances, Vec::new(), Vec::new());
+        bench
+    }
+}
+
+#[test]
+fn what_a_killed_predecessor_left_and_nobody_names_goes_and_nothing_else_does() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(Input::SteeringLeft(vec![kept(route(1)), kept(route(2))]));
+    let words = steering(bench.configure(vec![routed(vec![route(2)], vec![])], vec![], vec![]));
+    assert_eq!(words, ["watch {18} {24} false", "remove left route 10.9.1.0/24 via 10.0.0.2 [0]"][1..]);
+    assert_eq!(bench.record, [kept(route(2))]);
+    // What nobody wrote down is somebody else's, whatever number it carries.
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![rule(7)])]);
+    bench.steering = [Steered::Exists, Steered::Exists].into();
+    bench.pass(LONG);
+    assert_eq!(bench.record, []);
+    assert_eq!(steering(bench.input(Input::Stop)), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_ours_is_written_down_before_it_is_put_on_and_not_after_it_is_off() {
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![])]);
+    bench.disk_answers = false;
+    let mut words = Vec::new();
+    while bench.record.is_empty() {
+        words.extend(steering(bench.pass(Duration::from_millis(10))));
+    }
+    // A disk that does not answer is not waited for: the router is master.
+    assert!(!words.iter().any(|word| word.starts_with("add route")), "{words:?}");
+    let words = steering(bench.pass(Duration::from_millis(100)));
+    assert_eq!(words, ["add route 10.9.1.0/24 via 10.0.0.2 [0]"]);
+    assert_eq!(bench.record.len(), 1);
+    bench.hear(51, 200);
+    assert_eq!(bench.record, []);
+}
+
+#[test]
+fn what_goes_at_a_reload_goes_after_its_successor_is_on_however_long_the_disk_takes() {
+    let statics = |routes: Vec<Route>| {
+        let statics = StaticState { routes, ..StaticState::default() };
+        Input::Configure(Arc::new(Config {
+            router: RouterSettings { statics, ..RouterSettings::default() },
+            ..Config::default()
+        }))
+    };
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(statics(vec![route(1)]));
+    bench.disk_answers = false;
+    assert_eq!(steering(bench.input(statics(vec![route(2)]))), Vec::<String>::new());
+    assert_eq!(bench.record.len(), 2, "both are ours until one is off");
+    // Another one before the disk has answered.
+    assert_eq!(steering(bench.input(statics(vec![route(3)]))), Vec::<String>::new());
+    let words = steering(bench.pass(Duration::from_millis(100)));
+    assert_eq!(words, ["add route 10.9.3.0/24 via 10.0.0.2 [0]", "remove route 10.9.1.0/24 via 10.0.0.2 [0]"]);
+    assert_eq!(bench.record.len(), 1);
+}
+
+#[test]
+fn a_route_of_a_vrf_is_in_its_table_and_follows_it() {
+    let blue = |index, table| Link { table, ..link(index, "blue", true) };
+    let vrf = Route { vrf: Some("blue".to_owned()), ..route(1) };
+    let mut bench = Bench::new(vec![routed(vec![vrf], vec![])]);
+    let words = steering(bench.pass(LONG));
+    assert!(words.iter().any(|word| word.contains("interface blue does not exist")), "{words:?}");
+    let words = steering(bench.input(Input::Link(blue(7, None))));
+    assert!(words.iter().any(|word| word.contains("interface blue is no VRF")), "{words:?}");
+    let table = |record: &[Kept]| match &*record[0].what {
+        Steering::Route(route) => route.table,
+        Steering::Rule(_) => 0,
+    };
+    bench.pass(LONG);
+    let words = steering(bench.input(Input::Link(blue(7, Some(1001)))));
+    assert!(words.contains(&"add route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]".to_owned()), "{words:?}");
+    assert_eq!(table(&bench.record), 1001);
+    let news = SteeringNews::Route { table: 1001, to: net(1), metric: 0 };
+    assert_eq!(steering(bench.input(Input::SteeringNews(news))).len(), 2, "it is put back");
+    bench.pass(LONG);
+    let words = steering(bench.input(Input::Link(blue(7, Some(1002)))));
+    assert_eq!(
+        words,
+        ["remove route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]", "add route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]"]
+    );
+    assert_eq!(table(&bench.record), 1002);
 }
 
 #[test]

@@ -14,7 +14,8 @@ impl Bench {
             return word;
         }
         let upon = Some(Upon { base: new.base, kind: new.kind });
-        let link = Link { index, name: new.name, up: false, mac: new.mac, enabled: false, upon, marked: true };
+        let link =
+            Link { index, name: new.name, up: false, mac: new.mac, enabled: false, upon, marked: true, table: None };
         self.router.handle(Input::Link(link), self.now);
         word
     }
@@ -118,7 +119,8 @@ fn what_a_killed_predecessor_left_is_used() {
     let mut bench = Bench::bare();
     let upon = Some(Upon { base: 2, kind: LinkKind::Macvlan });
     let mac = Some([0, 0, 0x5e, 0, 1, 51]);
-    let left = Link { index: 7, name: "vrrp.51".to_owned(), up: true, mac, enabled: true, upon, marked: false };
+    let left =
+        Link { index: 7, name: "vrrp.51".to_owned(), up: true, mac, enabled: true, upon, marked: false, table: None };
     bench.input(Input::Links(vec![link(2, "eth0", true), left]));
     bench.input(Input::Addresses(vec![host(2, OWN, 24), host(7, Ipv4Addr::new(10, 0, 0, 51), 32)]));
     let words = bench.configure(vec![with_vmac(51, Vmac::default())], Vec::new(), Vec::new());
@@ -144,6 +146,7 @@ fn what_a_killed_predecessor_left_and_nobody_names_is_removed() {
         enabled: true,
         upon: Some(Upon { base: 2, kind: LinkKind::Macvlan }),
         marked,
+        table: None,
     };
     let address = host(9, Ipv4Addr::new(10, 0, 0, 53), 32);
     let restart = |instances| {
