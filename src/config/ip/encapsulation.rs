@@ -76,9 +76,11 @@ fn tunnel<A: FromStr>(
             _ if flag != 0 => tunnel.flags = Some(tunnel.flags.unwrap_or(0) | flag),
             "id" => {
                 let value = line.value(word)?;
-                let id =
-                    u64::from_str(value.text).ok().or_else(|| number(value.text).and_then(|id| id.try_into().ok()));
-                tunnel.id = Some(id.ok_or_else(|| Mistake::bad(value, "the number of a tunnel"))?);
+                let id = match value.text.strip_prefix("0x") {
+                    Some(digits) => u64::from_str_radix(digits, 16),
+                    None => u64::from_str(value.text),
+                };
+                tunnel.id = Some(id.map_err(|_| Mistake::bad(value, "the number of a tunnel"))?);
             }
             "dst" => tunnel.destination = Some(end(line, word)?),
             "src" => tunnel.source = Some(end(line, word)?),

@@ -237,11 +237,8 @@ impl Router {
 
     /// Makes routes and rules follow from the machines' states: those of one router, or all.
     pub(super) fn steer(&mut self, only: Option<usize>, now: Instant) {
-        if self.steering.is_empty() {
-            return;
-        }
-        // Before the disk is asked: what waits for it too long goes on.
-        self.overdue_record(now);
+        // What has waited for the disk for too long goes on.
+        let overdue = self.overdue_record(now);
         let concerned = |held: &Held| only.is_none_or(|at| held.owners.contains(&Owner::Router(at)));
         // Off in the reverse of the order in which they came on: what leads to a route goes before it.
         for at in (0..self.steering.len()).rev() {
@@ -260,6 +257,9 @@ impl Router {
             self.record.wait_until(now);
         }
         self.write_record();
+        if overdue {
+            self.discard_steering();
+        }
     }
 
     fn is_steering_wished(&self, held: &Held) -> bool {
@@ -529,7 +529,7 @@ impl Router {
 
     /// Tries what is due.
     pub(super) fn steering_deadline(&mut self, now: Instant) {
-        let mut due = self.overdue_record(now);
+        let mut due = self.record.overdue_at().is_some_and(|at| at <= now);
         for held in self.steering.iter_mut().filter(|held| held.retry_at.is_some_and(|at| at <= now)) {
             held.retry_at = None;
             due = true;
