@@ -107,6 +107,7 @@ fn what_a_killed_predecessor_left_and_nobody_names_goes_and_nothing_else_does() 
     bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
     bench.input(Input::SteeringLeft(vec![kept(route(1)), kept(route(2))]));
     let words = steering(bench.configure(vec![routed(vec![route(2)], vec![])], vec![], vec![]));
+    let words: Vec<_> = words.iter().filter(|word| !word.starts_with('!')).collect();
     assert_eq!(words, ["remove left route 10.9.1.0/24 via 10.0.0.2 [0]"]);
     assert_eq!(bench.record, [kept(route(2))]);
     // What nobody wrote down is somebody else's, whatever number it carries.
