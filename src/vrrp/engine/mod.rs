@@ -485,12 +485,14 @@ impl Router {
     }
 
     fn drain_one(&mut self, at: usize, now: Instant) {
+        // Routes come on when all that must learn of the addresses has been told.
+        let mut promoted = false;
         while let Some(output) = self.instances.get_mut(at).and_then(|entry| entry.machine.poll_output()) {
             match output {
                 machine::Output::Send { priority } => self.advertise(at, priority),
                 machine::Output::AddAddresses => {
                     self.add_missing(at, now);
-                    self.steer(Some(at), now);
+                    promoted = true;
                 }
                 machine::Output::RemoveAddresses => {
                     self.steer(Some(at), now);
@@ -507,6 +509,9 @@ impl Router {
                 machine::Output::Overslept { late } => self.tell(at, |instance| Event::Overslept { instance, late }),
                 machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason, now),
             }
+        }
+        if promoted {
+            self.steer(Some(at), now);
         }
     }
 

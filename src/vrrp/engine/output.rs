@@ -167,8 +167,9 @@ pub enum Output {
         /// A predecessor left it, and the configuration does not name it.
         left: bool,
     },
-    /// Write down that exactly these routes and rules are ours. Answered by
-    /// [`Input::SteeringRecorded`](super::Input::SteeringRecorded), whatever comes of it: what is to be added waits for that.
+    /// Write down that exactly these routes and rules are ours, or may become so. Answered by
+    /// [`Input::SteeringRecorded`](super::Input::SteeringRecorded), whatever comes of it: what a configuration newly names
+    /// waits for that.
     RecordSteering {
         /// Number to answer with.
         number: u64,

@@ -7,7 +7,7 @@
 //! link that went down takes routes along without a word), we ask for it again.
 //!
 //! What was there before us is not ours to take off: a protocol number tells whose kind made it, and keepalived's is ours too.
-//! So what we put on is written down first ([`record`]), and what a predecessor that was killed has written down is ours from
+//! So what is ours is written down before it is put on ([`record`]), and what a predecessor that was killed has written down is ours from
 //! the start: taken over where it is still wished, and taken off where it is not.
 
 mod held;
@@ -181,7 +181,7 @@ impl Router {
             let mut held = match before.iter().position(same) {
                 Some(at) => {
                     let held = before.swap_remove(at);
-                    if held.left { Held { what: Arc::new(what), homed, left: false, ..held } } else { held }
+                    if held.left { held.taken_over(what, homed) } else { held }
                 }
                 None => {
                     self.steering_ids += 1;
@@ -200,6 +200,7 @@ impl Router {
             before.into_iter().partition(|old| self.steering.iter().any(|new| new.what.collides(&old.what)));
         self.discard(first);
         self.steering_gone = last;
+        self.record.changed();
         let mut watch = SteeringWatch::default();
         for held in &self.steering {
             match &*held.what {
@@ -218,11 +219,12 @@ impl Router {
 
     /// Takes off what the new configuration does not name, once what it names is on.
     pub(super) fn discard_steering(&mut self) {
-        if self.steering.iter().any(|held| held.claim == Claim::Asked) {
+        if !self.leaving && self.steering.iter().any(|held| held.claim == Claim::Asked) {
             return;
         }
         let gone = std::mem::take(&mut self.steering_gone);
         self.discard(gone);
+        self.record.changed();
         self.write_record();
     }
 
@@ -251,6 +253,8 @@ impl Router {
             let Some(held) = self.steering.get(at).filter(|held| concerned(held)) else { continue };
             if self.is_steering_wished(held) {
                 self.put_on(at, now);
+            } else if !held.ours {
+                self.foresee(at);
             }
         }
         if self.steering.iter().any(|held| held.claim == Claim::Asked) {
@@ -288,7 +292,10 @@ impl Router {
         held.problem = None;
         held.retry_at = None;
         held.backoff = FIRST_RETRY;
-        held.claim = Claim::None;
+        if held.placed.protocol() != OWN_PROTOCOL {
+            held.claim = Claim::None;
+            self.record.changed();
+        }
         if remove {
             let (what, links) = (Arc::clone(&held.placed), held.links.clone());
             self.outputs.push_back(Output::RemoveSteering { what, links, left: false });
@@ -322,25 +329,32 @@ impl Router {
         if moved {
             let (what, links) = (Arc::clone(&held.placed), std::mem::take(&mut held.links));
             held.presence = Presence::No;
-            held.claim = Claim::None;
             self.outputs.push_back(Output::RemoveSteering { what, links, left: false });
         }
         if (&held.placed, &held.links) != (&what, &links) {
-            held.claim = Claim::None;
+            held.placed = Arc::clone(&what);
+            held.links.clone_from(&links);
+            self.record.changed();
         }
-        held.placed = Arc::clone(&what);
-        held.links.clone_from(&links);
-        match held.claim {
-            Claim::Made => {}
-            Claim::None | Claim::Asked => {
-                held.claim = Claim::Asked;
-                return;
-            }
+        if held.claim == Claim::Asked {
+            return;
         }
         held.tried_at = Some(now);
         // Until the answer is here, which is before anything else: there is no second question.
         held.presence = Presence::Yes;
         self.outputs.push_back(Output::AddSteering { id: held.id, what, links });
+    }
+
+    /// What it would be if it were put on now, so that a promotion finds it written down.
+    fn foresee(&mut self, at: usize) {
+        let Some(held) = self.steering.get(at) else { return };
+        let (Ok(what), Ok(links)) = (self.placed(held), self.resolve(held)) else { return };
+        let Some(held) = self.steering.get_mut(at) else { return };
+        if (&held.placed, &held.links) != (&what, &links) {
+            held.placed = what;
+            held.links = links;
+            self.record.changed();
+        }
     }
 
     /// Numbers of the links that it names; else what stands in its way.
@@ -416,13 +430,9 @@ impl Router {
         match outcome {
             Steered::Refused(error) => {
                 held.presence = Presence::No;
-                if !held.ours {
-                    held.claim = Claim::None;
-                }
                 held.retry_at = Some(now + held.backoff);
                 held.backoff = (held.backoff * 2).min(LONGEST_RETRY);
                 self.steering_problem(at, &owner, error);
-                self.write_record();
                 return;
             }
             Steered::Added => {
@@ -434,9 +444,16 @@ impl Router {
                     self.outputs.push_back(Output::Event(Event::SteeringOn { owner, what }));
                 }
                 held.ours = true;
+                if held.claim == Claim::None {
+                    held.claim = Claim::Made;
+                    self.record.changed();
+                }
             }
             // Somebody else's, unless it was ours before.
-            Steered::Exists if !held.ours => held.claim = Claim::None,
+            Steered::Exists if !held.ours && held.claim != Claim::None => {
+                held.claim = Claim::None;
+                self.record.changed();
+            }
             Steered::Exists => {}
         }
         held.presence = Presence::Yes;

@@ -1,11 +1,9 @@
 //! A route or a rule of the configuration, and what is known of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use std::time::Duration;
-
-use super::{FIRST_RETRY, SHORTEST_RETRY, Steering};
+use super::{FIRST_RETRY, OWN_PROTOCOL, SHORTEST_RETRY, Steering};
 use crate::model::VirtualRouterId;
 
 /// What is known of one of ours.
@@ -23,10 +21,10 @@ pub(super) enum Presence {
 /// Whether what is ours is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Claim {
-    /// It is not, and need not be.
+    /// It is not: as long as it is not on, others may well have one that is equal, or they have.
     #[default]
     None,
-    /// It is to be, and what is to be put on waits for it.
+    /// It is to be, and is put on once it is.
     Asked,
     /// It is, or it was waited for long enough.
     Made,
@@ -71,6 +69,8 @@ pub(in super::super) struct Held {
 
 impl Held {
     pub(super) fn new(id: u64, what: Arc<Steering>, homed: Option<VirtualRouterId>) -> Self {
+        // Whoever has given one a number that is not ours has said that others may have one that is equal.
+        let claim = if what.protocol() == OWN_PROTOCOL { Claim::Asked } else { Claim::None };
         Self {
             id,
             placed: Arc::clone(&what),
@@ -78,7 +78,7 @@ impl Held {
             homed,
             owners: Vec::new(),
             links: Vec::new(),
-            claim: Claim::None,
+            claim,
             left: false,
             presence: Presence::Unknown,
             ours: false,

@@ -1,19 +1,23 @@
 //! What is written down of routes and rules, so that a successor knows which are ours.
 //!
 //! The kernel keeps no owner with them. A protocol number is no mark: ours is keepalived's, and an administrator may have
-//! written any. So each is written down before it is put on, and no longer once it is off, or was found to be somebody else's.
-//! A daemon that is killed between the two has claimed something that is not there, which does no harm.
+//! written any. So all that the configuration names with our number is written down when it comes into force, before any of it
+//! is put on, and no longer once it was found to be somebody else's. A promotion then has nothing to write, and waits for no
+//! disk. A daemon that is killed as a backup has claimed what is not there, which does no harm: what is removed is named with
+//! everything that the kernel compares. Of those that the configuration gives another number an equal may well be somebody
+//! else's: they are written down while they are on, and are put on without waiting.
 //!
-//! The disk is waited for, but not long: a master whose routes are missing is worse than one whose routes may be left behind.
+//! At a start and a reload the disk is waited for, but not long: a master whose routes are missing is worse than one whose
+//! routes may be left behind.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::held::{Claim, Held};
 use super::{Output, Router, Steering};
-use crate::model::{Route, Rule};
+use crate::model::{Route, Rule, VirtualRouterId};
 
-/// How long what is to be put on waits until that is written down.
+/// How long what a configuration names waits until that is written down.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A route or a rule that is ours, as it was put on.
@@ -30,6 +34,8 @@ pub struct Kept {
 pub(in super::super) struct Record {
     number: u64,
     entries: Vec<Kept>,
+    /// What is ours may no longer be what was handed out.
+    stale: bool,
     /// When what waits for the last one goes on without it.
     overdue_at: Option<Instant>,
     /// What a predecessor has left, until there is a configuration.
@@ -39,6 +45,10 @@ pub(in super::super) struct Record {
 impl Record {
     pub(super) const fn overdue_at(&self) -> Option<Instant> {
         self.overdue_at
+    }
+
+    pub(super) const fn changed(&mut self) {
+        self.stale = true;
     }
 
     pub(super) fn wait_until(&mut self, now: Instant) {
@@ -62,6 +72,21 @@ impl Steering {
     }
 }
 
+impl Held {
+    /// What a predecessor left, as this configuration names it. It is on as it was put on: in the table that its VRF had.
+    pub(super) fn taken_over(self, what: Steering, homed: Option<VirtualRouterId>) -> Self {
+        let placed = match (&what, &*self.what) {
+            (Steering::Route(route), Steering::Route(left)) => {
+                Arc::new(Steering::Route(Route { table: left.table, ..route.clone() }))
+            }
+            (Steering::Rule(_) | Steering::Route(_), Steering::Rule(_)) | (Steering::Rule(_), Steering::Route(_)) => {
+                Arc::new(what.clone())
+            }
+        };
+        Self { what: Arc::new(what), placed, homed, left: false, ..self }
+    }
+}
+
 impl Router {
     /// Takes in what a predecessor has written down.
     pub(in super::super) fn steering_left(&mut self, left: Vec<Kept>) {
@@ -80,11 +105,14 @@ impl Router {
         left.into_iter().map(&mut adopt).collect()
     }
 
-    /// Has written down what is ours, where that is not what is written already.
+    /// Has written down what is ours, or will be, where that is not what is written already.
     pub(super) fn write_record(&mut self) {
+        if !std::mem::take(&mut self.record.stale) {
+            return;
+        }
         let kept = |held: &Held| Kept { what: Arc::clone(&held.placed), links: held.links.clone() };
         let all = self.steering.iter().chain(&self.steering_gone);
-        let entries: Vec<Kept> = all.filter(|held| held.claim != Claim::None).map(kept).collect();
+        let entries: Vec<Kept> = all.filter(|held| held.claim != Claim::None && !self.leaving).map(kept).collect();
         if entries == self.record.entries {
             return;
         }

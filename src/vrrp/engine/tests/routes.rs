@@ -74,11 +74,13 @@ fn a_killed_predecessors_routes_go_when_another_master_is_heard_and_are_taken_ov
     // The other carries any number, and may be somebody else's.
     assert_eq!(steering(bench.hear(51, 200)), ["remove route 10.9.1.0/24 via 10.0.0.2 [0]"]);
     assert_eq!(steering(bench.hear(51, 200)), Vec::<String>::new());
-    assert_eq!(bench.record, []);
+    let configured = Kept { what: Arc::new(Steering::Route(route(1))), links: vec![0] };
+    assert_eq!(bench.record, [configured]);
 
     let mut bench = Bench::after(vec![kept(route(1))], config());
     bench.steering = [Steered::Exists, Steered::Exists].into();
-    bench.pass(LONG);
+    let words = bench.pass(LONG);
+    assert!(!words.iter().any(|word| word.starts_with("remove")), "{words:?}");
     let words = steering(bench.input(Input::Stop));
     assert_eq!(words.iter().filter(|word| word.starts_with("remove")).count(), 1, "{words:?}");
     assert!(words.contains(&"remove route 10.9.1.0/24 via 10.0.0.2 [0]".to_owned()), "{words:?}");
@@ -109,30 +111,52 @@ fn what_a_killed_predecessor_left_and_nobody_names_goes_and_nothing_else_does() 
     let words = steering(bench.configure(vec![routed(vec![route(2)], vec![])], vec![], vec![]));
     let words: Vec<_> = words.iter().filter(|word| !word.starts_with('!')).collect();
     assert_eq!(words, ["remove left route 10.9.1.0/24 via 10.0.0.2 [0]"]);
-    assert_eq!(bench.record, [kept(route(2))]);
+    assert_eq!(bench.record, [Kept { what: Arc::new(Steering::Route(route(2))), links: vec![0] }]);
     // What nobody wrote down is somebody else's, whatever number it carries.
     let mut bench = Bench::new(vec![routed(vec![route(1)], vec![rule(7)])]);
     bench.steering = [Steered::Exists, Steered::Exists].into();
     bench.pass(LONG);
     assert_eq!(bench.record, []);
-    assert_eq!(steering(bench.input(Input::Stop)), Vec::<String>::new());
+    let words = bench.input(Input::Stop);
+    assert!(!words.iter().any(|word| word.contains("remove route") || word.contains("remove rule")), "{words:?}");
 }
 
 #[test]
-fn what_is_ours_is_written_down_before_it_is_put_on_and_not_after_it_is_off() {
-    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![])]);
+fn all_that_may_become_ours_is_written_down_beforehand_and_a_promotion_waits_for_no_disk() {
+    let other = Route { protocol: 4, ..route(2) };
+    let mut bench = Bench::new(vec![routed(vec![route(1), dev(3, "eth1"), other], vec![rule(7)])]);
+    let links = |bench: &Bench| bench.record.iter().map(|kept| kept.links.clone()).collect::<Vec<_>>();
+    assert_eq!(links(&bench), [vec![0], vec![], vec![]], "what has another's number is not claimed");
     bench.disk_answers = false;
+    // Each link's number is written down beforehand, too, once there is one.
+    bench.input(Input::Link(link(5, "eth1", true)));
+    assert_eq!(links(&bench), [vec![0], vec![5], vec![]]);
     let mut words = Vec::new();
-    while bench.record.is_empty() {
-        words.extend(steering(bench.pass(Duration::from_millis(10))));
+    while bench.roles() != [Role::Active] {
+        words.extend(without_events(bench.pass(Duration::from_millis(10))));
     }
-    // A disk that does not answer is not waited for: the router is master.
-    assert!(!words.iter().any(|word| word.starts_with("add route")), "{words:?}");
-    let words = steering(bench.pass(Duration::from_millis(100)));
-    assert_eq!(words, ["add route 10.9.1.0/24 via 10.0.0.2 [0]"]);
-    assert_eq!(bench.record.len(), 1);
+    let on = [
+        "add route 10.9.1.0/24 via 10.0.0.2 [0]",
+        "add route 10.9.3.0/24 dev eth1 [5]",
+        "add route 10.9.2.0/24 via 10.0.0.2 [0]",
+        "add rule 7: from 10.9.1.0/24 lookup 100 []",
+    ];
+    assert!(words.ends_with(&on.map(str::to_owned)), "{words:?}");
+    assert_eq!(links(&bench), [vec![0], vec![5], vec![0], vec![]], "by now it is ours");
     bench.hear(51, 200);
+    assert_eq!(links(&bench), [vec![0], vec![5], vec![]]);
+    bench.input(Input::Stop);
     assert_eq!(bench.record, []);
+}
+
+#[test]
+fn what_was_found_to_be_somebody_else_s_is_ours_once_we_have_put_it_on() {
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![])]);
+    bench.steering = [Steered::Exists].into();
+    bench.pass(LONG);
+    assert_eq!(bench.record, []);
+    assert_eq!(steering(bench.input(gone(1, 0))).len(), 2);
+    assert_eq!(bench.record.len(), 1);
 }
 
 #[test]
