@@ -22,6 +22,12 @@ fn node(lab: &mut Topology, name: &str) -> (Node, Segment, Segment) {
         node.sh(&format!("ip link set {device} addrgenmode none; ip -6 address flush dev {device} scope link"));
     }
     node.sh("ip -6 address add fe80::81/64 dev em1 nodad; ip -6 address add fe80::81/64 dev em2 nodad");
+    // The kernel adds their routes a moment later.
+    let own = ["local fe80::81 dev em1", "local fe80::81 dev em2", "local 2001:db8:1::81 ", "local 2001:db8:2::81 "];
+    wait_until(LONG, "the routes of the node's own addresses", || {
+        let routes = node.sh("ip -6 route show table local");
+        own.iter().all(|route| routes.contains(route))
+    });
     (node, lan, wan)
 }
 

@@ -97,10 +97,11 @@ fn put_route(route: &Route, text: &mut String) -> std::fmt::Result {
     }
     for (metric, value, locked) in &route.metrics {
         let (word, unit) = metric_word(*metric);
-        let lock = if *locked { "lock " } else { "" };
-        match metric {
-            RouteMetric::Features => write!(text, " {word} ecn")?,
-            _ => write!(text, " {word} {lock}{value}{unit}")?,
+        if *metric == RouteMetric::Features {
+            // There is a word for this one alone.
+            write!(text, " {word} ecn")?;
+        } else {
+            write!(text, " {word} {}{value}{unit}", if *locked { "lock " } else { "" })?;
         }
     }
     if let Some((name, locked)) = &route.congestion_control {

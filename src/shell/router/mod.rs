@@ -11,8 +11,8 @@
 //!
 //! The thread never waits for a file, a child process, a lookup of a user, a client of the API or whoever reads the log:
 //! scripts are started and reaped by a thread of their own (`scripts`), processes, files and checks are watched by others
-//! ([`trackers`](crate::shell::trackers)), what the kernel takes its time over is done by another (`hands`), log lines are
-//! written by another still, and everything else comes through the inbox.
+//! ([`trackers`](crate::shell::trackers)), what the kernel takes its time over is done by another (`hands`), which routes
+//! and rules are ours is written down by another (`record`), log lines by another still, and everything else comes through the inbox.
 //!
 //! What it waits for beside epoll is the kernel's lock on the network's configuration (RTNL), and nothing else: when it adds,
 //! changes or removes an address, a route or a rule, and when it reads all links and addresses after news were lost. Each is

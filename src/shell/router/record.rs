@@ -11,13 +11,12 @@
 //! Before a route's words come the numbers of its hops' links. The stamp names the boot and the network namespace, beyond
 //! which neither routes nor such numbers mean anything. The count at the end shows a file that was cut short.
 //!
-//! A thread of its own writes, beside the old file and renamed, so that the loop never waits for a disk. It is not flushed:
-//! routes do not outlive a crash of the host either.
+//! What may become ours with this configuration is in it too. A thread of its own writes it, so that the loop never waits for
+//! a disk.
 
 use std::fmt::Write;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -27,6 +26,7 @@ use tracing::{info, warn};
 
 use crate::config::{read_route, read_rule, write_route, write_rule};
 use crate::shell::scheduling;
+use crate::shell::state_file::StateFile;
 use crate::vrrp::engine::{Kept, Steering};
 
 const HEAD: &str = "ipvsd steering 1";
@@ -58,16 +58,16 @@ impl Recorder {
     /// No thread could be had.
     pub(super) fn spawn(folder: &Path, tell: impl Fn(u64) + Send + 'static) -> io::Result<(Self, Vec<Kept>)> {
         let stamp = crate::shell::here();
-        let (left, problem) = read(folder, &stamp);
+        let file = StateFile::new(folder.to_owned(), NAME);
+        let (left, problem) = read(&file, &stamp);
         if let Some(problem) = problem {
             warn!("{problem}");
         }
         let (jobs, inbox) = mpsc::channel();
         let (ending, ended) = mpsc::channel();
-        let folder = folder.to_owned();
         thread::Builder::new().name("record".to_owned()).spawn(move || {
             scheduling::ordinary();
-            work(&folder, &stamp, &inbox, tell);
+            work(&file, &stamp, &inbox, tell);
             let _ = ending.send(());
         })?;
         Ok((Self { jobs: Some(jobs), ended }, left))
@@ -88,7 +88,7 @@ impl Recorder {
     }
 }
 
-fn work(folder: &Path, stamp: &str, inbox: &Receiver<(u64, Vec<Kept>)>, tell: impl Fn(u64)) {
+fn work(file: &StateFile, stamp: &str, inbox: &Receiver<(u64, Vec<Kept>)>, tell: impl Fn(u64)) {
     let mut owed: Option<Vec<Kept>> = None;
     loop {
         let next = match &owed {
@@ -99,7 +99,7 @@ fn work(folder: &Path, stamp: &str, inbox: &Receiver<(u64, Vec<Kept>)>, tell: im
             // The last one says it all.
             (Ok(first), _) => inbox.try_iter().fold(first, |_, later| later),
             (Err(RecvTimeoutError::Timeout), Some(entries)) => {
-                match write(folder, stamp, &entries) {
+                match write(file, stamp, &entries) {
                     Ok(()) => info!("which routes and rules are ours is written down by now"),
                     Err(_) => owed = Some(entries),
                 }
@@ -107,11 +107,11 @@ fn work(folder: &Path, stamp: &str, inbox: &Receiver<(u64, Vec<Kept>)>, tell: im
             }
             (Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected), _) => return,
         };
-        if let Err(error) = write(folder, stamp, &entries) {
+        if let Err(error) = write(file, stamp, &entries) {
             warn!(
                 "{} cannot be written: {error}; routes and rules are set all the same, and it is tried again; until then, \
                  those set now would stay if the daemon were killed and started with a configuration without them",
-                folder.join(NAME).display()
+                file.path().display()
             );
             owed = Some(entries);
         }
@@ -119,18 +119,8 @@ fn work(folder: &Path, stamp: &str, inbox: &Receiver<(u64, Vec<Kept>)>, tell: im
     }
 }
 
-fn write(folder: &Path, stamp: &str, entries: &[Kept]) -> io::Result<()> {
-    let file = folder.join(NAME);
-    if entries.is_empty() {
-        return match fs::remove_file(file) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        };
-    }
-    let fresh = folder.join("steering.new");
-    fs::create_dir_all(folder)?;
-    fs::write(&fresh, to_text(stamp, entries))?;
-    fs::rename(&fresh, file)
+fn write(file: &StateFile, stamp: &str, entries: &[Kept]) -> io::Result<()> {
+    if entries.is_empty() { file.remove() } else { file.replace(&to_text(stamp, entries)) }
 }
 
 fn to_text(stamp: &str, entries: &[Kept]) -> String {
@@ -151,28 +141,16 @@ fn to_text(stamp: &str, entries: &[Kept]) -> String {
 }
 
 /// What a predecessor has left, and what is amiss with the file.
-fn read(folder: &Path, stamp: &str) -> (Vec<Kept>, Option<String>) {
-    let file: PathBuf = folder.join(NAME);
+fn read(file: &StateFile, stamp: &str) -> (Vec<Kept>, Option<String>) {
     let effect = "routes and rules that an earlier configuration set and this one does not name stay; remove them with `ip \
                   route` and `ip rule` if they are not wanted";
-    let text = match fs::read(&file) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return (Vec::new(), None),
-        Err(error) => return (Vec::new(), Some(format!("{} cannot be read: {error}; {effect}", file.display()))),
+    let parse = |text: &str| {
+        let (found, entries) = from_text(text).map_err(|line| format!("line {line} is not as it should be"))?;
+        // Another boot's, or another namespace's, tells of other routes.
+        Ok::<_, String>(if found == stamp { entries } else { Vec::new() })
     };
-    match from_text(&text) {
-        Ok((found, entries)) if found == stamp => (entries, None),
-        // Another boot's, or another namespace's.
-        Ok(_) => (Vec::new(), None),
-        Err(line) => {
-            let aside = folder.join("steering.damaged");
-            let fate = match fs::rename(&file, &aside) {
-                Ok(()) => format!("it was set aside as {}", aside.display()),
-                Err(error) => format!("it could not be set aside: {error}"),
-            };
-            (Vec::new(), Some(format!("{} is damaged in line {line}; {fate}; {effect}", file.display())))
-        }
-    }
+    let (left, problem) = file.read(parse, effect);
+    (left.unwrap_or_default(), problem)
 }
 
 /// The stamp and what is ours; else the line that is not as it should be.

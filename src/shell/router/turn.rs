@@ -1,6 +1,7 @@
 //! The loop itself.
 
 mod news;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -175,8 +176,7 @@ impl Loop {
         self.read_forwarding();
         self.tell_uptime();
         self.tell_left();
-        let left = std::mem::take(&mut self.memory.left);
-        self.router.handle(Input::SteeringLeft(left), Instant::now());
+        self.tell_left_steering();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -437,23 +437,9 @@ impl Loop {
                     }
                 }
                 Output::WatchSteering(watch) => self.watch_steering(&watch),
-                Output::AddSteering { id, what, links } => {
-                    let outcome = self.requests.add_steering(&what, &links);
-                    self.router.handle(Input::Steered { id, outcome }, Instant::now());
-                }
-                Output::RemoveSteering { what, links, left } => match self.requests.remove_steering(&what, &links) {
-                    Ok(()) if left => {
-                        info!(
-                            "{what} was left by an earlier run, and the configuration does not name it: it was removed"
-                        );
-                    }
-                    Ok(()) | Err(Refused::Absent) => {}
-                    Err(error) => warn!("cannot remove {what}: {error}"),
-                },
-                Output::RecordSteering { number, entries } => match &self.memory.recorder {
-                    Some(recorder) => recorder.write(number, entries),
-                    None => self.router.handle(Input::SteeringRecorded { number }, Instant::now()),
-                },
+                Output::AddSteering { id, what, links } => self.add_steering(id, &what, &links),
+                Output::RemoveSteering { what, links, left } => self.remove_steering(&what, &links, left),
+                Output::RecordSteering { number, entries } => self.record_steering(number, entries),
                 Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => self.hands.give(Job::AddLink(link)),
                 Output::RaiseLink { index, name, settings, group } => {

@@ -1,3 +1,4 @@
+use std::fs;
 use std::net::IpAddr;
 
 use super::*;
@@ -23,11 +24,12 @@ fn entries() -> Vec<Kept> {
 #[test]
 fn what_is_written_is_read_in_this_boot_and_namespace_alone() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(read(folder.path(), "here"), (Vec::new(), None));
-    write(folder.path(), "here", &entries()).unwrap();
-    assert_eq!(read(folder.path(), "here"), (entries(), None));
-    assert_eq!(read(folder.path(), "boot later"), (Vec::new(), None));
-    write(folder.path(), "here", &[]).unwrap();
+    let file = StateFile::new(folder.path().to_owned(), NAME);
+    assert_eq!(read(&file, "here"), (Vec::new(), None));
+    write(&file, "here", &entries()).unwrap();
+    assert_eq!(read(&file, "here"), (entries(), None));
+    assert_eq!(read(&file, "boot later"), (Vec::new(), None));
+    write(&file, "here", &[]).unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing to tell, and no file");
 }
 
@@ -38,6 +40,7 @@ fn a_damaged_file_is_set_aside_and_claims_nothing() {
         assert!(from_text(&whole[..cut]).is_err(), "{}", &whole[..cut]);
     }
     let folder = tempfile::tempdir().unwrap();
+    let file = StateFile::new(folder.path().to_owned(), NAME);
     for damage in [
         &b"\xff\xfe"[..],
         b"",
@@ -45,9 +48,9 @@ fn a_damaged_file_is_set_aside_and_claims_nothing() {
         b"ipvsd steering 1\nhere\nend 1\n",
     ] {
         fs::write(folder.path().join(NAME), damage).unwrap();
-        let (entries, problem) = read(folder.path(), "here");
+        let (entries, problem) = read(&file, "here");
         assert!(entries.is_empty());
-        assert!(problem.unwrap().contains("is damaged in line"));
+        assert!(problem.unwrap().contains("is damaged (line "));
         assert_eq!(fs::read(folder.path().join("steering.damaged")).unwrap(), damage);
         assert!(!folder.path().join(NAME).exists());
     }
@@ -67,7 +70,7 @@ fn the_thread_answers_whether_the_disk_takes_it_or_not_and_tries_again() {
     while !state.join(NAME).exists() {
         thread::yield_now();
     }
-    assert_eq!(read(&state, &crate::shell::here()), (entries(), None));
+    assert_eq!(read(&StateFile::new(state.clone(), NAME), &crate::shell::here()), (entries(), None));
     recorder.write(2, Vec::new());
     assert_eq!(told.recv().unwrap(), 2);
     recorder.write(3, entries());
