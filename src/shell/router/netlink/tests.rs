@@ -80,7 +80,9 @@ fn the_kernels_words_are_found() {
     assert_eq!(told, ["the kernel says: oops (Invalid argument)"]);
 }
 
-/// As `ip route add ... encap ...` and keepalived 2.2.7 put them on the wire.
+/// As `ip route add ... encap ...` (iproute2 6.1) was seen to send them, but for the order of two addresses and with zeros for
+/// padding. keepalived 2.2.7 was seen to send the same values without the flag of a nest, an `ip6` number cut to 32 bits, and
+/// `flags` in the host's order of bytes, where the kernel expects the network's.
 #[test]
 fn encapsulations_to_the_byte() {
     let bytes = |encapsulation| {
