@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use integration::waiting::holds_for;
-use integration::{Daemon, Ipvsd, Node, Segment, Topology, native_test, peers, wait_for, wait_until};
+use integration::{Daemon, Ipvsd, Node, Segment, Topology, guest_test, native_test, peers, wait_for, wait_until};
 
 /// Generous: what takes this long on the slowest machine is broken.
 const LONG: Duration = Duration::from_secs(60);
@@ -450,5 +450,44 @@ native_test! {
         node.sh("ip route del 10.1.0.0/24");
         wait_until(LONG, "ours back", || has("10.1.0.0/24"));
         ours.stop();
+    }
+}
+
+guest_test! {
+    fn a_router_in_a_vrf_has_its_routes_there_as_keepalived_does() {
+        let mut states = Vec::new();
+        for ours in [false, true] {
+            let mut lab = Topology::new(&format!("vrf{}", u8::from(ours)));
+            let (node, lan, _wan) = node(&mut lab, "n");
+            let rival = lab.node("rival");
+            lan.attach(&rival, "em1", &["192.168.10.82/24"]);
+            node.sh("modprobe vrf && ip link add blue type vrf table 77 && ip link set blue up");
+            node.sh("ip link set em1 master blue && ip link set em2 master blue");
+            let conf = instance("virtual_routes {\n 10.1.0.0/24 via 192.168.20.1 dev em2 vrf blue\n }\n");
+            let subject = Subject::start(&node, &conf, ours);
+            let on = || node.sh("ip route show table 77").contains("10.1.0.0/24");
+            wait_until(LONG, "the route in the table of the VRF", on);
+            assert!(node.has_address("em1", "192.168.10.99".parse().unwrap()));
+            assert!(!node.sh("ip route show").contains("10.1.0.0/24"));
+            states.push(node.sh("ip -d route show table 77"));
+            // Others are heard there, too.
+            let rival = peers::keepalived(&rival, &conf_of_rival());
+            wait_until(LONG, "handover", || !on());
+            rival.stop(LONG);
+            wait_until(LONG, "master again", on);
+            match subject {
+                Subject::Theirs(daemon) => drop(daemon.stop(LONG)),
+                Subject::Ours(mut daemon) => {
+                    daemon.daemon().kill();
+                    assert!(on());
+                    node.write("/etc/keepalived/keepalived.conf", instance("").as_str());
+                    daemon.spawn_again();
+                    daemon.wait_answering();
+                    wait_until(LONG, "what nobody names gone", || !on());
+                    daemon.stop();
+                }
+            }
+        }
+        assert_eq!(states[0], states[1]);
     }
 }
