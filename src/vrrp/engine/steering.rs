@@ -196,8 +196,14 @@ impl Router {
         for held in &mut before {
             held.owners.clear();
         }
-        let (first, last) =
+        let (first, last): (Vec<_>, Vec<_>) =
             before.into_iter().partition(|old| self.steering.iter().any(|new| new.what.collides(&old.what)));
+        // Whoever removes what is written down of the old one removes the new one: there is no gap while a disk is waited for.
+        for new in self.steering.iter_mut().filter(|new| new.claim == Claim::Asked) {
+            if first.iter().any(|old: &Held| old.claim == Claim::Made && new.what.collides(&old.what)) {
+                new.claim = Claim::Made;
+            }
+        }
         self.discard(first);
         self.steering_gone = last;
         self.record.changed();

@@ -174,6 +174,12 @@ fn what_goes_at_a_reload_goes_after_its_successor_is_on_however_long_the_disk_ta
     bench.disk_answers = false;
     assert_eq!(steering(bench.input(statics(vec![route(2)]))), Vec::<String>::new());
     assert_eq!(bench.record.len(), 2, "both are ours until one is off");
+    // One in the place of another is no matter of the disk.
+    let mtu = Route { metrics: vec![(crate::model::RouteMetric::Mtu, 1400, false)], ..route(1) };
+    assert_eq!(
+        steering(bench.input(statics(vec![mtu, route(2)]))),
+        ["remove route 10.9.1.0/24 via 10.0.0.2 [0]", "add route 10.9.1.0/24 via 10.0.0.2 [0]"]
+    );
     // Another one before the disk has answered.
     assert_eq!(steering(bench.input(statics(vec![route(3)]))), Vec::<String>::new());
     let words = steering(bench.pass(Duration::from_millis(100)));
@@ -307,8 +313,8 @@ fn a_reload_adds_before_it_removes_unless_the_kernel_has_only_one() {
         words,
         [
             "remove route 10.9.2.0/24 via 10.0.0.2 [0]",
-            "add route 10.9.1.0/24 via 10.0.0.1 [0]",
             "add route 10.9.2.0/24 via 10.0.0.2 [0]",
+            "add route 10.9.1.0/24 via 10.0.0.1 [0]",
             "remove route 10.9.1.0/24 via 10.0.0.2 [0]",
         ]
     );
