@@ -33,6 +33,7 @@ use std::path::Path;
 use crate::model::Config;
 
 pub use diagnostic::{Code, Diagnostic, Label, Severity};
+pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
 pub use report::Report;
 pub use source::{FileId, Files, Position, SourceError, Sources, Span, Spanned};
 

@@ -79,7 +79,7 @@ impl fmt::Display for SourceError {
 impl std::error::Error for SourceError {}
 
 /// Which of the files that were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(u32);
 
 /// A stretch of a file: byte offsets into its text.

@@ -88,6 +88,10 @@ fn valued(
     match option {
         "dev" => address.interface = Some(walk.interface(value, SKIPPED)?),
         "label" => address.label = label(walk, value, address.address),
+        "scope" if address.address.is_ipv6() => {
+            let message = "an IPv6 address has the scope that is in it, and the kernel gives it no other";
+            walk.say(Diagnostic::warning(Code::Combination, value.span, message).help(LEFT_OUT.0));
+        }
         "scope" => address.scope = scope(walk, value),
         "peer" => peer(walk, value, address),
         "preferred_lft" => address.preferred = preferred(walk, value, address),

@@ -2,6 +2,7 @@
 
 mod news;
 mod reading;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,6 +27,7 @@ use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
 use super::lateness::{Additions, Gauge, Watch};
 use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
+use super::record::Memory;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
@@ -86,6 +88,7 @@ pub(super) struct Loop {
     scheduling: Scheduling,
     allowance: Allowance,
     eyes: Eyes,
+    memory: Memory,
     services: Arc<ServiceBoard>,
     /// All of them are to be read, not only what has changed.
     all_services: bool,
@@ -113,6 +116,7 @@ impl Loop {
         runner: Runner,
         hands: Hands,
         eyes: Eyes,
+        memory: Memory,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -151,6 +155,7 @@ impl Loop {
             scheduling: Scheduling::default(),
             allowance: Allowance::default(),
             eyes,
+            memory,
             services: options.services,
             all_services: true,
             events: options.events,
@@ -173,6 +178,7 @@ impl Loop {
         self.read_forwarding();
         self.tell_uptime();
         self.tell_left();
+        self.tell_left_steering();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -195,6 +201,9 @@ impl Loop {
         }
         self.fifos.stop();
         self.hands.finish();
+        if let Some(recorder) = &mut self.memory.recorder {
+            recorder.finish();
+        }
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -311,6 +320,9 @@ impl Loop {
                 }
                 Ok(Message::ScriptsSeen(seen)) => self.router.handle(Input::ScriptsSeen(seen), Instant::now()),
                 Ok(Message::Done(done)) => self.handed_back(done),
+                Ok(Message::Recorded(number)) => {
+                    self.router.handle(Input::SteeringRecorded { number }, Instant::now());
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
                     self.read_facts();
                     self.read_services();
@@ -425,14 +437,9 @@ impl Loop {
                     }
                 }
                 Output::WatchSteering(watch) => self.watch_steering(&watch),
-                Output::AddSteering { id, what, links } => {
-                    let outcome = self.requests.add_steering(&what, &links);
-                    self.router.handle(Input::Steered { id, outcome }, Instant::now());
-                }
-                Output::RemoveSteering { what, links } => match self.requests.remove_steering(&what, &links) {
-                    Ok(()) | Err(Refused::Absent) => {}
-                    Err(error) => warn!("cannot remove {what}: {error}"),
-                },
+                Output::AddSteering { id, what, links } => self.add_steering(id, &what, &links),
+                Output::RemoveSteering { what, links, left } => self.remove_steering(&what, &links, left),
+                Output::RecordSteering { number, entries } => self.record_steering(number, entries),
                 Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => self.hands.give(Job::AddLink(link)),
                 Output::RaiseLink { index, name, settings, group } => {

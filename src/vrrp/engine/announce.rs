@@ -181,6 +181,7 @@ impl Router {
             | Output::WatchSteering(_)
             | Output::AddSteering { .. }
             | Output::RemoveSteering { .. }
+            | Output::RecordSteering { .. }
             | Output::UpdateAddress { .. } => true,
         });
     }

@@ -69,7 +69,7 @@ pub use output::{Listener, Notice, Output, ScriptLook, ScriptRun};
 pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
-pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
+pub use steering::{Kept, OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
 pub use unread::Unread;
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
@@ -105,6 +105,8 @@ pub struct Link {
     pub marked: bool,
     /// Bytes that a packet on it may have, IP header included; `None` where the kernel did not say.
     pub mtu: Option<u32>,
+    /// It is a VRF: its table.
+    pub table: Option<u32>,
 }
 
 /// An address on an interface.
@@ -229,6 +231,13 @@ pub enum Input<'a> {
     /// Addresses on the host that a predecessor of ours put on; told before the first configuration, after
     /// [`Input::Addresses`].
     Left(Vec<HostAddress>),
+    /// Routes and rules that a predecessor of ours put on; told before the first configuration.
+    SteeringLeft(Vec<Kept>),
+    /// What [`Output::RecordSteering`] asked for is written, or cannot be.
+    SteeringRecorded {
+        /// The number that it was asked with.
+        number: u64,
+    },
     /// Somebody says that it has an address of a [`Watch`].
     Claim {
         /// Interface that it was said on.
@@ -300,6 +309,7 @@ pub struct Router {
     steering_gone: Vec<steering::Held>,
     steering_ids: u64,
     steering_watch: SteeringWatch,
+    record: steering::Record,
     /// The end has come: what stays on the host otherwise goes too.
     leaving: bool,
     outputs: VecDeque<Output>,
@@ -427,6 +437,8 @@ impl Router {
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
             Input::SteeringNews(news) => self.steering_news(&news, now),
             Input::SteeringNewsLost => self.steering_unknown(now),
+            Input::SteeringLeft(left) => self.steering_left(left),
+            Input::SteeringRecorded { number } => self.steering_recorded(number, now),
             Input::Left(left) => self.left.extend(left),
             Input::Claim { index, claim } => self.claimed(index, claim, now),
             Input::ScriptsSeen(seen) => self.scripts_seen(seen, now),
@@ -504,12 +516,14 @@ impl Router {
     }
 
     fn drain_one(&mut self, at: usize, now: Instant) {
+        // Routes come on when all that must learn of the addresses has been told.
+        let mut promoted = false;
         while let Some(output) = self.instances.get_mut(at).and_then(|entry| entry.machine.poll_output()) {
             match output {
                 machine::Output::Send { priority } => self.advertise(at, priority),
                 machine::Output::AddAddresses => {
                     self.add_missing(at, now);
-                    self.steer(Some(at), now);
+                    promoted = true;
                 }
                 machine::Output::RemoveAddresses => {
                     self.steer(Some(at), now);
@@ -526,6 +540,9 @@ impl Router {
                 machine::Output::Overslept { late } => self.tell(at, |instance| Event::Overslept { instance, late }),
                 machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason, now),
             }
+        }
+        if promoted {
+            self.steer(Some(at), now);
         }
     }
 
@@ -549,6 +566,7 @@ impl Router {
         self.notify_groups_stopped();
         self.leaving = true;
         self.steer(None, now);
+        self.discard_steering();
         self.leave_statics();
         self.drop_firewall();
         self.remove_virtual_links();

@@ -101,6 +101,7 @@ impl Host {
             upon: None,
             marked: false,
             mtu: None,
+            table: None,
         }
     }
 
@@ -338,6 +339,7 @@ impl Host {
                 | Output::WatchSteering(_)
                 | Output::AddSteering { .. }
                 | Output::RemoveSteering { .. }
+                | Output::RecordSteering { .. }
                 | Output::UpdateAddress { .. } => {}
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::toml::de::DeValue;
 
 use super::super::read::{Entry, Reader};
+use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::ip::SCOPES;
 use crate::config::source::Spanned;
 use crate::model::{Preferred, VirtualAddress};
@@ -52,6 +53,11 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
                 Some(_) | None => reader.bad(entry, "a label of 1 to 15 bytes, for an IPv4 address"),
             },
             "broadcast" => address.broadcast = broadcast(reader, entry, &address),
+            "scope" if address.address.is_ipv6() => reader.say(Diagnostic::error(
+                Code::Combination,
+                entry.span,
+                "an IPv6 address has the scope that is in it, and the kernel gives it no other; leave `scope` out",
+            )),
             "scope" => address.scope = reader.choice(entry, &SCOPES).unwrap_or(0),
             "peer" => peer(reader, entry, &mut address),
             "preferred" => address.preferred = preferred(reader, entry),
