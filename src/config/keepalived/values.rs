@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::suggest;
+use super::keywords::Kind;
 use super::lexer;
 use super::tree::{Statement, Value};
 use super::walk::Walk;
@@ -108,6 +109,33 @@ impl Walk<'_> {
                 None
             }
         }
+    }
+
+    /// A whole number in the range that the word's row in the table has.
+    pub(super) fn whole<T: TryFrom<i64>>(&mut self, value: Value<'_>, instead: Instead) -> Option<T> {
+        match self.keyword.takes.kind() {
+            Some(Kind::Whole { what, least, most, .. }) => self.fits(value, least..=most, what, instead),
+            Some(Kind::Text { .. } | Kind::Seconds { .. } | Kind::Flag | Kind::Choice(_)) | None => {
+                debug_assert!(false, "`{}` takes no whole number, says the table", self.keyword.name);
+                None
+            }
+        }
+    }
+
+    /// Seconds in the range that the word's row in the table has.
+    pub(super) fn time(&mut self, value: Value<'_>, instead: Instead) -> Option<Duration> {
+        match self.keyword.takes.kind() {
+            Some(Kind::Seconds { what, least, most }) => self.seconds(value, least..=most, what, instead),
+            Some(Kind::Text { .. } | Kind::Whole { .. } | Kind::Flag | Kind::Choice(_)) | None => {
+                debug_assert!(false, "`{}` takes no seconds, says the table", self.keyword.name);
+                None
+            }
+        }
+    }
+
+    /// What the word's row in the table expects.
+    pub(super) fn expected(&self) -> String {
+        self.keyword.takes.kind().map(Kind::expected).unwrap_or_default()
     }
 
     /// An address of either family.
