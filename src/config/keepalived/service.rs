@@ -139,6 +139,7 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
         "loadbalance" | "load_balance" | "leastconn" => Some("wlc"),
         "roundrobin" | "round_robin" => Some("rr"),
         "source" => Some("sh"),
+        "conhash" => Some("mh"),
         other => suggest::nearest(&other.to_ascii_lowercase(), names)
             .or_else(|| names.into_iter().find(|name| name.eq_ignore_ascii_case(other))),
     };
@@ -221,14 +222,14 @@ fn persistence(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: State
         Some(value) if value.text == "0" => {
             walk.say(
                 Diagnostic::warning(Code::BadValue, value.span, "a persistence of 0 seconds cannot be")
-                    .mark(format!("expected {}", walk.expected()))
+                    .mark(walk.range())
                     .help("ignored, as in keepalived: the service is not persistent. Remove the line to say just that"),
             );
             None
         }
-        Some(value) => walk
-            .whole::<u32>(value, Instead("ignored: the service is not persistent"))
-            .and_then(NonZeroU32::new),
+        Some(value) => {
+            walk.whole::<u32>(value, Instead("ignored: the service is not persistent")).and_then(NonZeroU32::new)
+        }
     };
     let span = statement.line().unwrap_or(service.header);
     service.persistence.timeout_secs = seconds.map(|seconds| Spanned::new(seconds, span));
@@ -313,8 +314,7 @@ fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) ->
         }
         "retry" => timing.retry = walk.whole(value, IGNORED).or(timing.retry),
         "delay_before_retry" => {
-            timing.retry_interval =
-                walk.time(value, IGNORED).or(timing.retry_interval);
+            timing.retry_interval = walk.time(value, IGNORED).or(timing.retry_interval);
         }
         "warmup" => timing.warmup = walk.time(value, IGNORED).or(timing.warmup),
         _ => return false,

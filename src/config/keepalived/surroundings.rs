@@ -103,9 +103,7 @@ pub(super) fn word(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
     const TODAY: Instead = Instead("ignored: the daemon runs as it was started");
     let name = statement.name();
     let value = statement.word(1);
-    let delay = |walk: &mut Walk<'_>| {
-        value.and_then(|value| walk.time(value, IGNORED)).unwrap_or_default()
-    };
+    let delay = |walk: &mut Walk<'_>| value.and_then(|value| walk.time(value, IGNORED)).unwrap_or_default();
     match name {
         "vrrp_startup_delay" => walk.draft.surroundings.settings.startup_delay = delay(walk),
         "vrrp_delay_after_boot" => walk.draft.surroundings.settings.delay_after_boot = delay(walk),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::suggest;
-use super::keywords::Kind;
+use super::keywords::{self, Kind};
 use super::lexer;
 use super::tree::{Statement, Value};
 use super::walk::Walk;
@@ -133,9 +133,9 @@ impl Walk<'_> {
         }
     }
 
-    /// What the word's row in the table expects.
-    pub(super) fn expected(&self) -> String {
-        self.keyword.takes.kind().map(Kind::expected).unwrap_or_default()
+    /// The range that the word's row in the table has.
+    pub(super) fn range(&self) -> String {
+        self.keyword.takes.kind().and_then(Kind::range).unwrap_or_default()
     }
 
     /// An address of either family.
@@ -184,6 +184,7 @@ impl Walk<'_> {
             (None, Some(near)) => self.say(
                 Diagnostic::warning(Code::BadValue, value.span, format!("`{}` is not {}", value.text, listed(&unique)))
                     .help(format!("did you mean `{near}`?"))
+                    .help_if(keywords::foreign_value(value.text))
                     .help(instead.0),
             ),
             (Some(_), _) | (None, None) => self.bad(value, &listed(&unique), instead),

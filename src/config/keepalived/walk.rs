@@ -181,8 +181,9 @@ impl<'o> Walk<'o> {
     fn foreigner(&mut self, keyword: &Keyword, name: &str, span: Span, ignored: &str) {
         let (from, instead) = match (keyword.stranger, keyword.status) {
             (Some(from), Status::Removed(instead)) => (from, instead),
-            (None, _)
-            | (_, Status::Honoured | Status::WithoutEffect(_) | Status::Refused(_) | Status::NotYet(_)) => return,
+            (None, _) | (_, Status::Honoured | Status::WithoutEffect(_) | Status::Refused(_) | Status::NotYet(_)) => {
+                return;
+            }
         };
         self.say(
             Diagnostic::warning(Code::Foreign, span, format!("`{name}` is a word of {from}"))

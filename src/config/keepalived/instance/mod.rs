@@ -74,8 +74,7 @@ fn value(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement
                 Field::from(walk.interface(value, Instead("without an interface the router cannot run")), span);
         }
         "virtual_router_id" => {
-            let number: Option<u8> =
-                walk.whole(value, Instead("without one the router cannot run"));
+            let number: Option<u8> = walk.whole(value, Instead("without one the router cannot run"));
             instance.vrid = Field::from(number.and_then(|number| Vrid::new(number).ok()), span);
         }
         "priority" => {
@@ -84,8 +83,7 @@ fn value(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement
         }
         "advert_int" => {
             let instead = Instead("taken as 1 second, as in keepalived");
-            instance.advert_interval =
-                Field::from(walk.time(value, instead), span);
+            instance.advert_interval = Field::from(walk.time(value, instead), span);
         }
         "version" => instance.version = Field::from(global::version(walk, statement), span),
         _ => return false,

@@ -35,8 +35,7 @@ pub(super) fn word(walk: &mut Walk<'_>, transport: &mut TransportDraft, statemen
         }
         "unicast_ttl" => {
             transport.unicast.get_or_insert(span);
-            transport.ttl =
-                value.and_then(|value| walk.whole(value, Instead("taken as 255")));
+            transport.ttl = value.and_then(|value| walk.whole(value, Instead("taken as 255")));
         }
         "v3_checksum_as_v2" => transport.without_pseudo_header = walk.flag(statement),
         "unicast_src_ip" => {

@@ -64,9 +64,7 @@ pub(super) const CONNECTION: &[Keyword] = &[
         .otherwise("the kernel chooses")
         .means("The address that the check comes from.")
         .toml("service.check.tcp.source"),
-    yes("bind_port", One(PORT))
-        .otherwise("the kernel chooses")
-        .means("The port that the check comes from."),
+    yes("bind_port", One(PORT)).otherwise("the kernel chooses").means("The port that the check comes from."),
     yes("bind_if", One(INTERFACE))
         .otherwise("the kernel chooses")
         .means("The interface that the check leaves by.")
@@ -89,7 +87,9 @@ pub(super) const HTTP: &[Keyword] = &[
     soon("nb_get_retry", One(COUNT), PART).deprecated("`retry`").means("The same as `retry`."),
     soon("enable_sni", Nothing, PART).means("Name the host when TLS begins; with SSL_GET."),
     soon("sni_name", One(HOST), PART).otherwise("`virtualhost`").means("The host that is named when TLS begins."),
-    soon("tls_compliant", Optional(Flag), PART).default("off").means("A connection that TLS does not close in order fails."),
+    soon("tls_compliant", Optional(Flag), PART)
+        .default("off")
+        .means("A connection that TLS does not close in order fails."),
     soon("url", Block, PART).means("A page, and what is expected of it; several are all asked for.").opens(Place::Url),
 ];
 
@@ -102,12 +102,15 @@ pub(super) const URL: &[Keyword] = &[
     soon("virtualhost", Several(HOST), PART).otherwise("that of the check").means("The host that is asked for."),
     soon("regex", Several(text("EXPRESSION", "an expression")), PART).means("What the page must match."),
     soon("regex_no_match", Nothing, PART).means("The page must not match."),
-    soon("regex_options", Several(text("WORD", "words")), PART).means("Options of the expression, as PCRE2 names them."),
+    soon("regex_options", Several(text("WORD", "words")), PART)
+        .means("Options of the expression, as PCRE2 names them."),
     soon("regex_stack", Several(measured("a size", 1, I32, "bytes")), PART)
         .form("START MOST")
         .means("Memory for matching, at first and at most."),
     soon("regex_min_offset", One(COUNT), PART).default("0").means("A match counts only from this byte of the page on."),
-    soon("regex_max_offset", One(COUNT), PART).otherwise("any").means("A match counts only up to this byte of the page."),
+    soon("regex_max_offset", One(COUNT), PART)
+        .otherwise("any")
+        .means("A match counts only up to this byte of the page."),
     soon("tls_compliant", Optional(Flag), PART)
         .otherwise("that of the check")
         .means("A connection that TLS does not close in order fails."),
@@ -134,7 +137,9 @@ pub(super) const UDP: &[Keyword] = &[
         .form("[HEX, with X for any digit]")
         .otherwise("no refusal is enough")
         .means("An answer must come, and must begin so."),
-    soon("min_reply_length", One(whole("a length", 0, 65_535)), PART).default("0").means("The least length of the answer."),
+    soon("min_reply_length", One(whole("a length", 0, 65_535)), PART)
+        .default("0")
+        .means("The least length of the answer."),
     soon("max_reply_length", One(whole("a length", 0, 65_535)), PART)
         .default("255")
         .means("The greatest length of the answer."),

@@ -9,9 +9,9 @@ use super::{Keyword, Status, row};
 const REMOVE: &str = "remove the line, nothing else changes";
 const NOT_IPVS: &str =
     "the kernel's IPVS has nothing like it, so it has no effect here or in keepalived; the rest of the file holds";
-const FULL_NAT: &str =
-    "full NAT exists in DPVS alone: with the kernel's IPVS use NAT with the director as the servers' way back, or TUN or DR";
-const FIREWALL: &str = "limits and lists of addresses are the firewall's here: an nftables rule before the service does it";
+const FULL_NAT: &str = "full NAT exists in DPVS alone: with the kernel's IPVS use NAT with the director as the servers' way back, or TUN or DR";
+const FIREWALL: &str =
+    "limits and lists of addresses are the firewall's here: an nftables rule before the service does it";
 
 const fn of(from: &'static str, name: &'static str, instead: &'static str) -> Keyword {
     let mut keyword = row(name, Any(text("VALUE", "values")), Status::Removed(instead));
@@ -55,19 +55,34 @@ pub(super) const DPVS: &[Keyword] = &[
     dpvs("snat_rule", "write a rule of nftables with `snat`; IPVS changes no source addresses")
         .also(&["snat_ip", "new_gw"])
         .means("A rule for what clients inside send out."),
-    dpvs("match", "services are told by address or firewall mark: mark packets with nftables, and write `virtual_server fwmark`")
-        .also(&["src-range", "dst-range"])
-        .means("A service for packets of certain ranges."),
+    dpvs(
+        "match",
+        "services are told by address or firewall mark: mark packets with nftables, and write `virtual_server fwmark`",
+    )
+    .also(&["src-range", "dst-range"])
+    .means("A service for packets of certain ranges."),
     dpvs("deny_address_group", FIREWALL)
-        .also(&["allow_address_group", "daddr_group_name", "blklst", "whtlst", "blklst_addr_gname", "whtlst_addr_gname"])
+        .also(&[
+            "allow_address_group",
+            "daddr_group_name",
+            "blklst",
+            "whtlst",
+            "blklst_addr_gname",
+            "whtlst_addr_gname",
+        ])
         .means("Addresses of clients that are turned away, or alone let in."),
-    dpvs("acl_entry", FIREWALL).also(&["rule_all", "max_conn", "srange", "drange"]).means("Who may use a service, and how much."),
+    dpvs("acl_entry", FIREWALL)
+        .also(&["rule_all", "max_conn", "srange", "drange"])
+        .means("Who may use a service, and how much."),
     dpvs("bps", FIREWALL)
         .also(&["cps", "limit", "limit_proportion", "bps_limit", "cps_limit"])
         .means("The most bits or connections a second of a service."),
-    dpvs("syn_proxy", "the kernel's own `net.ipv4.tcp_syncookies` guards sockets; for forwarded traffic see `synproxy` of nftables")
-        .also(&["synproxy"])
-        .means("The director answers the TCP handshake before a server is asked."),
+    dpvs(
+        "syn_proxy",
+        "the kernel's own `net.ipv4.tcp_syncookies` guards sockets; for forwarded traffic see `synproxy` of nftables",
+    )
+    .also(&["synproxy"])
+    .means("The director answers the TCP handshake before a server is asked."),
     dpvs("establish_timeout", "IPVS has one timeout for all services: `lvs_timeouts` in `global_defs`")
         .also(&["est_timeout", "conn_timeout"])
         .means("How long an idle connection of the service is remembered."),
@@ -76,7 +91,8 @@ pub(super) const DPVS: &[Keyword] = &[
     dpvs("dpdk_interface", REMOVE).means("The DPDK port beside the kernel's interface."),
     dpvs("hash_target", "write `lb_algo mh` or `sh`, which go by the client's address")
         .means("What the `conhash` scheduler goes by."),
-    dpvs("conhash", "write `lb_algo mh`, the kernel's consistent hashing").means("After `lb_algo`: consistent hashing."),
+    dpvs("conhash", "write `lb_algo mh`, the kernel's consistent hashing")
+        .means("After `lb_algo`: consistent hashing."),
     dpvs("quic", NOT_IPVS).means("QUIC connections are told by their number."),
     dpvs("proxy_protocol", NOT_IPVS).means("Servers are told of the client's address in front of the data."),
     dpvs("expire_quiescent_conn", "set `net.ipv4.vs.expire_quiescent_template`, or remove the line")

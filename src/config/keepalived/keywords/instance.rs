@@ -47,7 +47,9 @@ const IDENTITY: &[Keyword] = &[
         .means("A password or an authentication header, with version 2.")
         .opens(Place::Authentication)
         .toml("instance.password"),
-    refused("auth_hmac", Block, NO_HMAC).means("Adverts that are signed, as keepalived 2.4 does it.").opens(Place::AuthHmac),
+    refused("auth_hmac", Block, NO_HMAC)
+        .means("Adverts that are signed, as keepalived 2.4 does it.")
+        .opens(Place::AuthHmac),
 ];
 
 const TRANSPORT: &[Keyword] = &[
@@ -157,7 +159,10 @@ const ELECTION: &[Keyword] = &[
         .otherwise("off")
         .means("Do not take over from a router of lower priority.")
         .toml("instance.preempt"),
-    yes("preempt", Nothing).otherwise("on").means("Take over from a router of lower priority.").toml("instance.preempt"),
+    yes("preempt", Nothing)
+        .otherwise("on")
+        .means("Take over from a router of lower priority.")
+        .toml("instance.preempt"),
     yes("preempt_delay", One(seconds("a delay", 0.0, 1_000.0)))
         .default("0")
         .means("Take over only so long after the first advert of the other.")
@@ -218,7 +223,10 @@ const TRACKS: &[Keyword] = &[
         .means("Services that it watches.")
         .opens(Place::Track)
         .toml("instance.track-services"),
-    ours("track_check", Either(NAME)).means("Checks that it watches.").opens(Place::Track).toml("instance.track-checks"),
+    ours("track_check", Either(NAME))
+        .means("Checks that it watches.")
+        .opens(Place::Track)
+        .toml("instance.track-checks"),
     soon("track_bfd", Block, "nobody watches it")
         .form("{ NAME [weight NUMBER [reverse]] }")
         .means("BFD sessions that it watches, one on each line."),
@@ -257,7 +265,9 @@ const ANNOUNCEMENTS: &[Keyword] = &[
         .also(&["vmac_garp_intvl"])
         .form("[all] SECONDS")
         .otherwise(GLOBAL)
-        .means("Announce addresses again and again that are on a VMAC of another interface, or with `all` on any other.")
+        .means(
+            "Announce addresses again and again that are on a VMAC of another interface, or with `all` on any other.",
+        )
         .toml("instance.announce.elsewhere"),
     ours("watch_rivals", Optional(Flag))
         .otherwise(GLOBAL)

@@ -2,7 +2,7 @@
 
 /// What one value is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub(in crate::config) enum Kind {
     /// Text.
     Text {
         /// How it is shown in a form: `NAME`.
@@ -38,7 +38,7 @@ pub enum Kind {
 
 /// What a word takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Takes {
+pub(in crate::config) enum Takes {
     /// Nothing.
     Nothing,
     /// One value.
@@ -97,8 +97,7 @@ pub(super) const fn seconds(what: &'static str, least: f64, most: f64) -> Kind {
 
 impl Kind {
     /// What was expected, as one says it after "expected".
-    #[must_use]
-    pub fn expected(self) -> String {
+    pub(in crate::config) fn expected(self) -> String {
         match self {
             Self::Text { what, .. } => what.to_owned(),
             Self::Whole { what, least, most, .. } => format!("{what}: a whole number from {least} to {most}"),
@@ -115,8 +114,7 @@ impl Kind {
     }
 
     /// How it is shown in a form.
-    #[must_use]
-    pub fn form(self) -> String {
+    pub(in crate::config) fn form(self) -> String {
         match self {
             Self::Text { form, .. } => form.to_owned(),
             Self::Whole { unit: "", .. } => "NUMBER".to_owned(),
@@ -128,8 +126,7 @@ impl Kind {
     }
 
     /// The range of a number; none for others.
-    #[must_use]
-    pub fn range(self) -> Option<String> {
+    pub(in crate::config) fn range(self) -> Option<String> {
         match self {
             Self::Whole { least, most, .. } => Some(format!("{least} to {most}")),
             Self::Seconds { least, most, .. } => Some(format!("{least} to {most}")),
@@ -138,8 +135,7 @@ impl Kind {
     }
 
     /// The unit of a number, if it has one.
-    #[must_use]
-    pub fn unit(self) -> Option<&'static str> {
+    pub(in crate::config) fn unit(self) -> Option<&'static str> {
         match self {
             Self::Whole { unit: "", .. } | Self::Text { .. } | Self::Flag | Self::Choice(_) => None,
             Self::Whole { unit, .. } => Some(unit),
@@ -150,8 +146,7 @@ impl Kind {
 
 impl Takes {
     /// What its first value is.
-    #[must_use]
-    pub const fn kind(self) -> Option<Kind> {
+    pub(in crate::config) const fn kind(self) -> Option<Kind> {
         match self {
             Self::Nothing | Self::Block => None,
             Self::One(kind)
@@ -164,8 +159,7 @@ impl Takes {
     }
 
     /// How it is written after the word, unless the word's row says it better.
-    #[must_use]
-    pub fn form(self) -> String {
+    pub(in crate::config) fn form(self) -> String {
         match self {
             Self::Nothing => String::new(),
             Self::One(kind) => kind.form(),

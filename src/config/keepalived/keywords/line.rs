@@ -77,7 +77,8 @@ pub(super) const ROUTE: &[Keyword] = &[
     yes("metric", One(whole("a metric", 0, U32)))
         .also(&["priority", "preference"])
         .means("Among routes to one destination the least wins."),
-    yes("expires", One(measured("a time", 0, U32, "seconds"))).means("The kernel drops the IPv6 route after this time."),
+    yes("expires", One(measured("a time", 0, U32, "seconds")))
+        .means("The kernel drops the IPv6 route after this time."),
     yes("mtu", LIMIT).means("The largest packet on this route; with `lock` no path MTU discovery."),
     yes("hoplimit", LIMIT).means("Hop limit of packets on this route."),
     yes("advmss", LIMIT).means("The TCP segment size that is offered to others."),
@@ -138,7 +139,8 @@ pub(super) const RULE: &[Keyword] = &[
     yes("oif", One(INTERFACE)).means("Packets of sockets that are bound there."),
     yes("goto", One(whole("a priority", 0, U32))).means("Go on with the rule of that priority."),
     yes("nop", Nothing).means("Do nothing, and go on."),
-    yes("type", One(Kind::Choice(&["blackhole", "unreachable", "prohibit"]))).means("Drop, or refuse, instead of a table."),
+    yes("type", One(Kind::Choice(&["blackhole", "unreachable", "prohibit"])))
+        .means("Drop, or refuse, instead of a table."),
     yes("blackhole", Nothing).means("Drop the packets in silence."),
     yes("unreachable", Nothing).means("Answer them with \"network unreachable\"."),
     yes("prohibit", Nothing).means("Answer them with \"prohibited\"."),
@@ -149,7 +151,8 @@ pub(super) const RULE: &[Keyword] = &[
     yes("tunnel-id", One(whole("a tunnel's number", 0, i64::MAX))).means("Packets of this tunnel."),
     yes("uidrange", One(text("FIRST-LAST", "two numbers of users"))).means("Packets of these users."),
     yes("l3mdev", Nothing).means("The table is that of the packet's VRF."),
-    yes("protocol", One(text("PROTOCOL", "a protocol's number or name"))).means("Who made the rule, as `ip rule` shows it."),
+    yes("protocol", One(text("PROTOCOL", "a protocol's number or name")))
+        .means("Who made the rule, as `ip rule` shows it."),
     yes("ipproto", One(text("PROTOCOL", "a protocol over IP"))).also(&["ip_proto"]).means("Packets of this protocol."),
     yes("sport", One(text("PORT[-PORT]", "a port, or two"))).means("Packets from these ports."),
     yes("dport", One(text("PORT[-PORT]", "a port, or two"))).means("Packets to these ports."),

@@ -19,12 +19,12 @@ mod sync_group;
 mod tracker;
 
 use super::super::suggest;
-pub use kind::{Kind, Takes};
-pub use place::Place;
+pub(in crate::config) use kind::{Kind, Takes};
+pub(in crate::config) use place::Place;
 
 /// What becomes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(in crate::config) enum Status {
     /// It does what it does in keepalived.
     Honoured,
     /// It is accepted and needs nothing done: why.
@@ -39,7 +39,7 @@ pub enum Status {
 
 /// What holds where a word is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Absent {
+pub(in crate::config) enum Absent {
     /// Nothing that needs saying.
     Nothing,
     /// The same as if this were written.
@@ -50,31 +50,31 @@ pub enum Absent {
 
 /// One word of the language at one place.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Keyword {
+pub(in crate::config) struct Keyword {
     /// The word.
-    pub name: &'static str,
+    pub(in crate::config) name: &'static str,
     /// Others that mean the same.
-    pub aliases: &'static [&'static str],
+    pub(in crate::config) aliases: &'static [&'static str],
     /// Others that mean the same, which keepalived calls deprecated.
-    pub old_aliases: &'static [&'static str],
+    pub(in crate::config) old_aliases: &'static [&'static str],
     /// What it takes.
-    pub takes: Takes,
+    pub(in crate::config) takes: Takes,
     /// How that is written, where it is more than [`Takes`] tells.
-    pub form: Option<&'static str>,
+    pub(in crate::config) form: Option<&'static str>,
     /// What holds where it is not written.
-    pub absent: Absent,
+    pub(in crate::config) absent: Absent,
     /// What it means, in one sentence.
-    pub meaning: &'static str,
+    pub(in crate::config) meaning: &'static str,
     /// Which words its block holds, or may follow it.
-    pub opens: Option<Place>,
+    pub(in crate::config) opens: Option<Place>,
     /// Since when or for what keepalived calls it deprecated.
-    pub deprecated: Option<&'static str>,
+    pub(in crate::config) deprecated: Option<&'static str>,
     /// The key of our own language that means the same.
-    pub toml: Option<&'static str>,
+    pub(in crate::config) toml: Option<&'static str>,
     /// keepalived does not know it: it is our own, or that of another program or version.
-    pub stranger: Option<&'static str>,
+    pub(in crate::config) stranger: Option<&'static str>,
     /// What becomes of it.
-    pub status: Status,
+    pub(in crate::config) status: Status,
 }
 
 const fn row(name: &'static str, takes: Takes, status: Status) -> Keyword {
@@ -169,19 +169,17 @@ impl Keyword {
     }
 
     /// Whether it goes by this name.
-    #[must_use]
-    pub fn is(&self, name: &str) -> bool {
+    pub(in crate::config) fn is(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name) || self.old_aliases.contains(&name)
     }
 
     /// All its names, the usual one first.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub(in crate::config) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.name).chain(self.aliases.iter().copied()).chain(self.old_aliases.iter().copied())
     }
 
     /// How it is written: the word with what follows it.
-    #[must_use]
-    pub fn line(&self) -> String {
+    pub(in crate::config) fn line(&self) -> String {
         let rest = self.form.map_or_else(|| self.takes.form(), str::to_owned);
         if rest.is_empty() { self.name.to_owned() } else { format!("{} {rest}", self.name) }
     }
@@ -198,6 +196,14 @@ pub(in crate::config) fn find(place: Place, word: &str) -> Option<&'static Keywo
 /// The row of a word of another version or program.
 pub(in crate::config) fn foreign(word: &str) -> Option<&'static Keyword> {
     find(Place::Foreign, word)
+}
+
+/// What to do about a value that another version or program has.
+pub(in crate::config) fn foreign_value(value: &str) -> Option<String> {
+    foreign(value).and_then(|keyword| match (keyword.stranger, keyword.status) {
+        (Some(from), Status::Removed(instead)) => Some(format!("it is of {from}: {instead}")),
+        (None, _) | (_, Status::Honoured | Status::WithoutEffect(_) | Status::Refused(_) | Status::NotYet(_)) => None,
+    })
 }
 
 /// Whether the word exists anywhere.
@@ -235,6 +241,11 @@ pub(in crate::config) fn meant(place: Place, word: &str) -> Option<String> {
     // Words of global_defs stand in blocks with the same name less `vrrp_`, and people mix them up.
     if let Some(short) = word.strip_prefix("vrrp_").and_then(|short| here().find(|name| *name == short)) {
         return Some(short.to_owned());
+    }
+    // `lb_kind` is `lvs_method` where only the latter stands.
+    let elsewhere = || Place::ALL.iter().flat_map(|place| place.words()).filter(|keyword| keyword.is(word));
+    if let Some(main) = elsewhere().find(|keyword| here().any(|name| name == keyword.name)) {
+        return Some(main.name.to_owned());
     }
     suggest::nearest(word, here()).map(str::to_owned)
 }

@@ -6,15 +6,14 @@ macro_rules! places {
     ($($(#[$doc:meta])* $place:ident, $name:literal, $chapters:expr;)*) => {
         /// Where a word may stand: in a block, or in a line of its own language.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Place { $($(#[$doc])* $place,)* }
+        pub(in crate::config) enum Place { $($(#[$doc])* $place,)* }
 
         impl Place {
             /// Every place, in the order of the documentation.
-            pub const ALL: &[Self] = &[$(Self::$place,)*];
+            pub(in crate::config) const ALL: &[Self] = &[$(Self::$place,)*];
 
             /// As one says it: "in ...", "after ...".
-            #[must_use]
-            pub const fn name(self) -> &'static str {
+                    pub(in crate::config) const fn name(self) -> &'static str {
                 match self { $(Self::$place => $name,)* }
             }
 
@@ -113,13 +112,12 @@ places! {
 
 impl Place {
     /// The words that may stand there.
-    pub fn words(self) -> impl Iterator<Item = &'static Keyword> {
+    pub(in crate::config) fn words(self) -> impl Iterator<Item = &'static Keyword> {
         self.chapters().iter().copied().flatten()
     }
 
     /// Whether its words begin statements of a block; else they follow others on a line.
-    #[must_use]
-    pub const fn is_block(self) -> bool {
+    pub(in crate::config) const fn is_block(self) -> bool {
         match self {
             Self::Address
             | Self::Foreign
@@ -166,14 +164,15 @@ impl Place {
     }
 
     /// What becomes of a word there: what its row says, unless nothing that leads there is done.
-    #[must_use]
-    pub fn status(self, keyword: &Keyword) -> Status {
+    pub(in crate::config) fn status(self, keyword: &Keyword) -> Status {
         let mut outer = None;
         for place in Self::ALL {
             for opener in place.words().filter(|opener| opener.opens == Some(self)) {
                 match place.status(opener) {
                     Status::Honoured | Status::Refused(_) => return keyword.status,
-                    status @ (Status::WithoutEffect(_) | Status::NotYet(_) | Status::Removed(_)) => outer = Some(status),
+                    status @ (Status::WithoutEffect(_) | Status::NotYet(_) | Status::Removed(_)) => {
+                        outer = Some(status)
+                    }
                 }
             }
         }

@@ -9,7 +9,9 @@ const NO_CERTIFICATE: &str = "checks offer no client certificate";
 const LINKS: &str = "link states come from netlink at once";
 
 pub(super) const ROOT: &[Keyword] = &[
-    yes("global_defs", Block).means("What concerns the whole daemon, and defaults for all routers.").opens(Place::Global),
+    yes("global_defs", Block)
+        .means("What concerns the whole daemon, and defaults for all routers.")
+        .opens(Place::Global),
     yes("vrrp_script", Named(NAME))
         .means("A command that routers can watch: well while it exits with 0.")
         .opens(Place::Script)
@@ -119,25 +121,23 @@ pub(super) const GARP_GROUP: &[Keyword] = &[
         .default("0")
         .means("Least time between two unsolicited neighbour advertisements on the group's interfaces.")
         .toml("router.announce-groups.na-interval"),
-    yes("interface", One(INTERFACE))
-        .means("An interface of the group.")
-        .toml("router.announce-groups.interfaces"),
+    yes("interface", One(INTERFACE)).means("An interface of the group.").toml("router.announce-groups.interfaces"),
     yes("interfaces", Block)
         .form("{ INTERFACE ... }")
         .means("Interfaces of the group, which share its pace.")
         .toml("router.announce-groups.interfaces"),
 ];
 
-pub(super) const TRACK_GROUP: &[Keyword] = &[
-    yes("group", Block)
-        .form("{ ROUTER ... }")
-        .means("Names of the routers that fail together with static things.")
-        .toml("track-group.members"),
-];
+pub(super) const TRACK_GROUP: &[Keyword] = &[yes("group", Block)
+    .form("{ ROUTER ... }")
+    .means("Names of the routers that fail together with static things.")
+    .toml("track-group.members")];
 
 pub(super) const BFD: &[Keyword] = &[
     soon("neighbor_ip", One(IP), UNHEARD).also(&["neighbour_ip"]).means("The address of the neighbour; required."),
-    soon("source_ip", One(IP), UNHEARD).otherwise("the kernel chooses").means("The address that the session is sent from."),
+    soon("source_ip", One(IP), UNHEARD)
+        .otherwise("the kernel chooses")
+        .means("The address that the session is sent from."),
     soon("min_rx", One(measured("a time", 1, 1_000, "milliseconds")), UNHEARD)
         .default("10")
         .means("Least time between packets that this side is ready to receive."),
@@ -160,7 +160,9 @@ pub(super) const BFD: &[Keyword] = &[
     soon("max_hops", One(whole("a number of hops", -1, 255)), UNHEARD)
         .default("0")
         .means("Packets that took more hops than this are dropped; -1 takes all."),
-    soon("multihop", Optional(super::Kind::Flag), UNHEARD).default("off").means("The neighbour is not on the same wire."),
+    soon("multihop", Optional(super::Kind::Flag), UNHEARD)
+        .default("off")
+        .means("The neighbour is not on the same wire."),
     soon("weight", Several(WEIGHT), UNHEARD)
         .form("NUMBER [reverse]")
         .default("0")

@@ -45,13 +45,8 @@ const SETTINGS: &[Keyword] = &[
 ];
 
 const CHECKS: &[Keyword] = &[
-    yes("TCP_CHECK", Block)
-        .means("Up while it accepts connections.")
-        .opens(Place::TcpCheck)
-        .toml("service.check.tcp"),
-    soon("HTTP_GET", Block, UNCHECKED)
-        .means("Up while it gives the right pages over HTTP.")
-        .opens(Place::HttpCheck),
+    yes("TCP_CHECK", Block).means("Up while it accepts connections.").opens(Place::TcpCheck).toml("service.check.tcp"),
+    soon("HTTP_GET", Block, UNCHECKED).means("Up while it gives the right pages over HTTP.").opens(Place::HttpCheck),
     soon("SSL_GET", Block, UNCHECKED)
         .means("Up while it gives the right pages over HTTPS; any certificate will do.")
         .opens(Place::HttpCheck),
@@ -65,4 +60,3 @@ const CHECKS: &[Keyword] = &[
     soon("FILE_CHECK", Block, UNCHECKED).means("Up or heavier by the number in a file.").opens(Place::FileCheck),
     soon("BFD_CHECK", Block, UNCHECKED).means("Up while a BFD session is.").opens(Place::BfdCheck),
 ];
-

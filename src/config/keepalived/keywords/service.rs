@@ -35,7 +35,7 @@ const SETTINGS: &[Keyword] = &[
         .otherwise("UDP, and a remark")
         .means("The protocol of the service, in either case of letters.")
         .toml("service.protocol"),
-    yes("persistence_timeout", Optional(measured("seconds", 1, 31 * 86_400, "seconds")))
+    yes("persistence_timeout", Optional(measured("a time in seconds", 1, 31 * 86_400, "seconds")))
         .otherwise("no persistence; without a number 360, and so without a port")
         .means("For this long a client comes back to the same server.")
         .toml("service.persistence.timeout"),
@@ -60,7 +60,9 @@ const SETTINGS: &[Keyword] = &[
         .otherwise("that of the first server")
         .means("The family of a firewall mark's packets.")
         .toml("service.family"),
-    yes("weight", One(whole("a weight", 0, I32))).default("1").means("The weight of servers that have none of their own."),
+    yes("weight", One(whole("a weight", 0, I32)))
+        .default("1")
+        .means("The weight of servers that have none of their own."),
     yes("inhibit_on_failure", Optional(Flag))
         .default("off")
         .means("A failed server stays in the table with weight 0, and keeps its connections.")
@@ -82,9 +84,8 @@ const SETTINGS: &[Keyword] = &[
     .means("The mask of NAT, with kernels 2.2."),
 ];
 
-const SCHEDULER: Kind = Kind::Choice(&[
-    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "fo", "ovf", "twos",
-]);
+const SCHEDULER: Kind =
+    Kind::Choice(&["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "fo", "ovf", "twos"]);
 
 const QUORUM: &[Keyword] = &[
     yes("quorum", One(whole("a sum of weights", 1, I32)))

@@ -34,7 +34,8 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
         .means("Checks whose failure all members feel.")
         .opens(Place::Track)
         .toml("sync-group.track-checks"),
-    soon("track_bfd", Block, "nobody watches it").means("BFD sessions whose failure all members feel, one on each line."),
+    soon("track_bfd", Block, "nobody watches it")
+        .means("BFD sessions whose failure all members feel, one on each line."),
     yes("notify_master", Several(COMMAND)).means("Run when the group becomes master.").toml("sync-group.notify.master"),
     yes("notify_backup", Several(COMMAND)).means("Run when the group becomes backup.").toml("sync-group.notify.backup"),
     yes("notify_fault", Several(COMMAND)).means("Run when the group is in fault.").toml("sync-group.notify.fault"),

@@ -9,7 +9,8 @@ const INTERVAL: Takes = One(seconds("an interval", 0.001, 1_000_000.0));
 const TIMEOUT: Takes = One(seconds("a timeout", 0.001, 1_000_000.0));
 const COUNT: Takes = One(whole("a count", 1, I32));
 const DELAY: Takes = One(seconds("a delay", 0.0, 3_600.0));
-const EFFECT: &str = "0: a failure is a fault; above: added to the priority while all is well; below: taken off while not.";
+const EFFECT: &str =
+    "0: a failure is a fault; above: added to the priority while all is well; below: taken off while not.";
 
 /// A script whose file cannot be run at start or reload is disabled, as in keepalived ([`OnMissing`](crate::model::OnMissing)).
 pub(super) const SCRIPT: &[Keyword] = &[
@@ -54,7 +55,11 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
         .otherwise("the command alone counts, unless it has arguments")
         .means("How arguments are compared: all, the first ones, or the last one in part.")
         .toml("track-process.arguments"),
-    yes("weight", Several(WIDER_WEIGHT)).form("NUMBER [reverse]").default("0").means(EFFECT).toml("track-process.weight"),
+    yes("weight", Several(WIDER_WEIGHT))
+        .form("NUMBER [reverse]")
+        .default("0")
+        .means(EFFECT)
+        .toml("track-process.weight"),
     yes("quorum", One(whole("a number of processes", 1, 65_535)))
         .default("1")
         .means("The least number of them.")
@@ -71,10 +76,7 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
         .default("0")
         .means("Too few count only after this long.")
         .toml("track-process.terminate-delay"),
-    yes("delay", DELAY)
-        .default("0")
-        .means("Both delays at once.")
-        .toml("track-process.fork-delay"),
+    yes("delay", DELAY).default("0").means("Both delays at once.").toml("track-process.fork-delay"),
     yes("full_command", Nothing)
         .otherwise("off; on where there are arguments")
         .means("Compare the whole command line, not the kernel's name of 15 bytes.")
@@ -123,4 +125,3 @@ pub(super) const TRACK_CHECK: &[Keyword] = &[
     ours("fall", COUNT).default("1").means("So many failures in a row make one.").toml("track-check.fall"),
     ours("weight", Several(WEIGHT)).form("NUMBER [reverse]").default("0").means(EFFECT).toml("track-check.weight"),
 ];
-

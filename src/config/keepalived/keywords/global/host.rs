@@ -44,9 +44,7 @@ pub(in crate::config::keepalived::keywords) const HOST: &[Keyword] = &[
         .default("5")
         .means("How old the counters of servers may be that SNMP is told."),
     soon("enable_dbus", Nothing, NO_DBUS).means("Offer a D-Bus service with the state of the routers."),
-    soon("dbus_service_name", One(NAME), NO_DBUS)
-        .default("org.keepalived.Vrrp1")
-        .means("The name of that service."),
+    soon("dbus_service_name", One(NAME), NO_DBUS).default("org.keepalived.Vrrp1").means("The name of that service."),
     soon("dbus_no_interface_name", One(NAME), NO_DBUS)
         .default("none")
         .means("What stands for the interface of a router that has none."),

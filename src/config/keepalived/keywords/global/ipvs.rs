@@ -37,13 +37,9 @@ pub(in crate::config::keepalived::keywords) const IPVS: &[Keyword] = &[
     soon("nftables_ipvs_start_fwmark", One(whole("a firewall mark", 1, U32)), NO_GROUPS)
         .default("1000")
         .means("The first of the marks."),
-    idle(
-        "checker_log_all_failures",
-        Optional(Flag),
-        "every change of a check's outcome is logged with its reason",
-    )
-    .default("off")
-    .means("Log each failed check, also those that `retry` forgives."),
+    idle("checker_log_all_failures", Optional(Flag), "every change of a check's outcome is logged with its reason")
+        .default("off")
+        .means("Log each failed check, also those that `retry` forgives."),
     soon("rs_init_notifies", Nothing, "no notification is sent at start")
         .means("Tell at start which servers are up or down."),
     soon("lvs_notify_fifo", Several(text("PATH [USER [GROUP]]", "a FIFO's path")), NO_FIFO)

@@ -17,7 +17,9 @@ pub(in crate::config::keepalived::keywords) const MAIL: &[Keyword] = &[
         .form("HOST [PORT]")
         .otherwise("port 25")
         .means("The mail server, which is spoken to without encryption."),
-    soon("smtp_helo_name", One(NAME), NO_MAIL).otherwise("the host's name").means("How this host greets the mail server."),
+    soon("smtp_helo_name", One(NAME), NO_MAIL)
+        .otherwise("the host's name")
+        .means("How this host greets the mail server."),
     soon("smtp_connect_timeout", One(seconds("a timeout", 1.0, 86_400.0)), NO_MAIL)
         .default("30")
         .means("How long a connection to the mail server may take."),

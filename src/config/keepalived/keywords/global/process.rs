@@ -8,8 +8,7 @@ use super::{Keyword, idle, soon, yes};
 
 const ONE_PROCESS: &str = "one process with two threads does the work of keepalived's processes";
 const ONE_LOCK: &str = "`vrrp_no_swap` locks all of the process in memory";
-const CHECKS: &str =
-    "only the thread of the virtual routers has real-time priority, with `vrrp_rt_priority`; checks have threads of their own";
+const CHECKS: &str = "only the thread of the virtual routers has real-time priority, with `vrrp_rt_priority`; checks have threads of their own";
 const NO_BFD: &str = "there are no BFD sessions yet";
 const AS_WRITTEN: &str =
     "priorities are as written: `vrrp_rt_priority` gives the virtual routers' thread one, and it warns when it is late";
@@ -103,7 +102,8 @@ pub(in crate::config::keepalived::keywords) const PROCESS: &[Keyword] = &[
     idle("tmp_config_directory", One(FOLDER), "no copy of the configuration is kept")
         .otherwise("memory")
         .means("Where keepalived keeps the copy of the configuration that its processes read."),
-    soon("config_save_dir", One(FOLDER), "nothing is saved there").means("Where each configuration is saved at a reload."),
+    soon("config_save_dir", One(FOLDER), "nothing is saved there")
+        .means("Where each configuration is saved at a reload."),
     idle("reload_check_config", Optional(FILE), "a reload always checks first, and a bad file changes nothing")
         .means("Check a configuration before a reload takes it."),
     soon("reload_time_file", One(FILE), ON_ASKING).means("A file with the time of the next reload."),
@@ -138,11 +138,14 @@ pub(in crate::config::keepalived::keywords) const PROCESS: &[Keyword] = &[
     idle("vrrp_netlink_cmd_rcv_bufs", One(BYTES), NETLINK).means("Buffer for the kernel's answers to the routers."),
     idle("vrrp_netlink_cmd_rcv_bufs_force", Optional(Flag), NETLINK).means("Pass the kernel's limit on that buffer."),
     idle("vrrp_netlink_monitor_rcv_bufs", One(BYTES), NETLINK).means("Buffer for the kernel's news for the routers."),
-    idle("vrrp_netlink_monitor_rcv_bufs_force", Optional(Flag), NETLINK).means("Pass the kernel's limit on that buffer."),
-    idle("lvs_netlink_cmd_rcv_bufs", One(BYTES), NETLINK).means("Buffer for the kernel's answers to the checks' process."),
+    idle("vrrp_netlink_monitor_rcv_bufs_force", Optional(Flag), NETLINK)
+        .means("Pass the kernel's limit on that buffer."),
+    idle("lvs_netlink_cmd_rcv_bufs", One(BYTES), NETLINK)
+        .means("Buffer for the kernel's answers to the checks' process."),
     idle("lvs_netlink_cmd_rcv_bufs_force", Optional(Flag), NETLINK).means("Pass the kernel's limit on that buffer."),
     idle("lvs_netlink_monitor_rcv_bufs", One(BYTES), NETLINK).means("Buffer for the kernel's news for the checks."),
-    idle("lvs_netlink_monitor_rcv_bufs_force", Optional(Flag), NETLINK).means("Pass the kernel's limit on that buffer."),
+    idle("lvs_netlink_monitor_rcv_bufs_force", Optional(Flag), NETLINK)
+        .means("Pass the kernel's limit on that buffer."),
     idle("process_monitor_rcv_bufs", One(BYTES), NETLINK).means("Buffer for the kernel's news of processes."),
     idle("process_monitor_rcv_bufs_force", Optional(Flag), NETLINK).means("Pass the kernel's limit on that buffer."),
 ];

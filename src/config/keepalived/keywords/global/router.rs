@@ -22,7 +22,10 @@ pub(in crate::config::keepalived::keywords) const ROUTER: &[Keyword] = &[
         .default("224.0.0.18")
         .means("Where adverts over IPv4 go to.")
         .toml("instance.group"),
-    yes("vrrp_mcast_group6", One(IP)).default("ff02::12").means("Where adverts over IPv6 go to.").toml("instance.group"),
+    yes("vrrp_mcast_group6", One(IP))
+        .default("ff02::12")
+        .means("Where adverts over IPv6 go to.")
+        .toml("instance.group"),
     yes("vrrp_down_timer_adverts", One(whole("a number of adverts", 1, 100)))
         .default("3")
         .means("So many missed adverts before the master counts as gone.")
@@ -64,7 +67,7 @@ pub(in crate::config::keepalived::keywords) const ROUTER: &[Keyword] = &[
         .means("Routers take over only after every check of theirs has succeeded once.")
         .toml("instance.wait-for-checks"),
     ours("vrrp_watch_rivals", Optional(Flag))
-        .default("off")
+        .default("on")
         .means("Answer other hosts that tell the neighbours that they have a router's addresses.")
         .toml("instance.announce.watch-rivals"),
     ours("vrrp_lateness_warning", One(seconds("a time", 0.001, 255.0)))
@@ -159,7 +162,8 @@ pub(in crate::config::keepalived::keywords) const ANNOUNCEMENTS: &[Keyword] = &[
         .also(&["vrrp_vmac_garp_intvl"])
         .form("[all] SECONDS")
         .default("0")
-        .means("Announce addresses again and again that are on a VMAC of another interface, or with `all` on any other.")
+        .means(
+            "Announce addresses again and again that are on a VMAC of another interface, or with `all` on any other.",
+        )
         .toml("instance.announce.elsewhere"),
 ];
-
