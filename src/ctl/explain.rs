@@ -129,7 +129,12 @@ fn text(found: &Explanation) -> String {
         wrap(&mut page, 2, code.matters);
         page.gap();
         page.text(2, "For example:", Tone::Plain);
-        page.text(4, code.example, Tone::Dim);
+        let mut depth = 0_usize;
+        for line in code.example.lines() {
+            depth = depth.saturating_sub(usize::from(line.starts_with('}')));
+            page.text(4 + 4 * depth, line, Tone::Dim);
+            depth += usize::from(line.ends_with('{'));
+        }
         page.gap();
         wrap(&mut page, 2, &format!("What to do: {}", code.remedy));
     }

@@ -57,7 +57,7 @@ impl From<Code> for CodeText {
 /// Explains a name; none if nothing goes by it.
 #[must_use]
 pub fn explain(name: &str) -> Option<Explanation> {
-    let words: Vec<_> = Word::all().filter(|word| word.is(name)).collect();
+    let words: Vec<_> = Word::named(name).collect();
     let keys: Vec<_> = Key::all().filter(|key| key.is(name)).collect();
     let code = Code::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(name)).map(CodeText::from);
     let found = !words.is_empty() || !keys.is_empty() || code.is_some();

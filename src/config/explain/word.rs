@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::keepalived::keywords::{Absent, Keyword, Kind, Place, Status};
+use crate::config::keepalived::keywords::{self, Absent, Keyword, Kind, Place, Status};
 
 /// What ipvsd does with a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,6 +94,11 @@ impl Word {
         Place::ALL.iter().flat_map(|place| place.words().map(|keyword| Self::of(*place, keyword)))
     }
 
+    /// The word that goes by a name, at each of its places.
+    pub fn named(name: &str) -> impl Iterator<Item = Self> {
+        Place::ALL.iter().filter_map(move |place| Some(Self::of(*place, keywords::find(*place, name)?)))
+    }
+
     pub(super) fn of(place: Place, keyword: &Keyword) -> Self {
         let (status, because) = match place.status(keyword) {
             Status::Honoured => (Treatment::Honoured, None),
@@ -128,12 +133,6 @@ impl Word {
             of: keyword.stranger,
             holds: keyword.opens.map(|inner| inner.words().map(|word| word.name).collect()).unwrap_or_default(),
         }
-    }
-
-    /// Whether it goes by this name.
-    #[must_use]
-    pub fn is(&self, name: &str) -> bool {
-        self.names().any(|own| own == name)
     }
 
     /// All its names.

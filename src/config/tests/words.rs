@@ -552,7 +552,7 @@ fn words_share_the_fate_of_their_block() {
     let told = |place: Place, word: &str| place.status(find(place, word).unwrap());
     assert_eq!(told(Place::TcpCheck, "connect_port"), Status::Honoured);
     assert!(matches!(told(Place::BfdCheck, "name"), Status::NotYet(_)));
-    assert_eq!(Word::all().filter(|word| word.place == "in `real_server`" && word.is("TCP_CHECK")).count(), 1);
+    assert_eq!(Word::named("TCP_CHECK").map(|word| word.place).collect::<Vec<_>>(), ["in `real_server`"]);
 }
 
 /// The page beside the examples is the one that the table makes: `BLESS=1` writes it anew.

@@ -2,9 +2,7 @@
 //!
 //! Each is told apart from a slip of the pen, with what to do about it. Where it stands does not matter.
 
-use super::Takes::Any;
-use super::kind::text;
-use super::{Keyword, Status, row};
+use super::{Keyword, Status, Takes, row};
 
 const REMOVE: &str = "remove the line, nothing else changes";
 const NOT_IPVS: &str =
@@ -14,7 +12,7 @@ const FIREWALL: &str =
     "limits and lists of addresses are the firewall's here: an nftables rule before the service does it";
 
 const fn of(from: &'static str, name: &'static str, instead: &'static str) -> Keyword {
-    let mut keyword = row(name, Any(text("VALUE", "values")), Status::Removed(instead));
+    let mut keyword = row(name, Takes::Nothing, Status::Removed(instead));
     keyword.stranger = Some(from);
     keyword
 }
@@ -34,11 +32,10 @@ const fn dpvs(name: &'static str, instead: &'static str) -> Keyword {
 pub(super) const OLD: &[Keyword] = &[
     old("lvs_id", "write `router_id`").means("The name of this host."),
     old("lvs_sync_daemon_inteface", "write `lvs_sync_daemon INTERFACE ROUTER` in `global_defs`")
-        .means("The interface that connections were copied over, as versions before 1.2 spelt it."),
-    old("nb_sock_retry", "write `retry`").means("How many failed connections a check forgave."),
-    old("vrrp_nftables", "write `nftables`").means("The table of nftables, as some texts call the word."),
+        .means("The interface that connections were copied over, as old versions spelt it."),
     old("genhash", "keepalived does it with `keepalived --genhash`")
         .means("A program that gave the sum that `digest` takes; not a word of the file."),
+    manual("vrrp_nftables", "write `nftables`").means("The table of nftables for what `no_accept` and VMACs need."),
     manual("state_file_location", "write `state_dump_file`").means("Where the state is written to on a signal."),
     manual("stats_file_location", "write `stats_dump_file`").means("Where the counters are written to on a signal."),
     manual("json_file_location", "write `json_dump_file`").means("Where state and counters are written to as JSON."),
@@ -96,7 +93,6 @@ pub(super) const DPVS: &[Keyword] = &[
     dpvs("quic", NOT_IPVS).means("QUIC connections are told by their number."),
     dpvs("proxy_protocol", NOT_IPVS).means("Servers are told of the client's address in front of the data."),
     dpvs("expire_quiescent_conn", "set `net.ipv4.vs.expire_quiescent_template`, or remove the line")
-        .also(&["expire_quiescent"])
         .means("Connections of a server with weight 0 are ended."),
     dpvs("abs_priority", NOT_IPVS).means("A fork's own way to compare weights."),
 ];

@@ -323,10 +323,10 @@ pub(super) const AUTHENTICATION: &[Keyword] = &[
 ];
 
 pub(super) const AUTH_HMAC: &[Keyword] = &[
-    soon("key", Several(whole("a key's number", 0, 255)), NO_HMAC)
+    soon("key", Several(text("NUMBER", "a key's number")), NO_HMAC)
         .form("NUMBER KEY|hex:DIGITS|file:PATH")
         .means("A key by its number; several may be there while they are being changed."),
-    soon("active_key", One(whole("a key's number", 0, 255)), NO_HMAC).means("The key that adverts are signed with."),
+    soon("active_key", One(text("NUMBER", "a key's number")), NO_HMAC).means("The key that adverts are signed with."),
     soon("anti_replay", One(Kind::Choice(&["time", "monotonic"])), NO_HMAC)
         .default("time")
         .means("How an old advert that somebody sends again is told: by the clock, or by counting."),
