@@ -26,7 +26,7 @@ const fn manual(name: &'static str, instead: &'static str) -> Keyword {
 }
 
 const fn dpvs(name: &'static str, instead: &'static str) -> Keyword {
-    of("DPVS and other forks with full NAT", name, instead)
+    of("DPVS and forks like it", name, instead)
 }
 
 pub(super) const OLD: &[Keyword] = &[
