@@ -16,9 +16,11 @@
 //!
 //! This room is pure: files, globs and the environment come through [`Sources`].
 
+mod article;
 mod decode;
 mod diagnostic;
 mod draft;
+pub mod explain;
 mod ip;
 mod keepalived;
 mod report;
@@ -32,6 +34,7 @@ use std::path::Path;
 
 use crate::model::Config;
 
+pub use article::{Article, Example};
 pub use diagnostic::{Code, Diagnostic, Label, Severity};
 pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
 pub use report::Report;

@@ -5,6 +5,8 @@
 //! go to standard output, all else to standard error.
 
 mod check;
+mod completions;
+mod explain;
 mod plan;
 mod reload;
 mod render;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::shell::control::DEFAULT_SOCKET;
 use crate::shell::control::client::{Client, ClientError};
@@ -46,8 +48,10 @@ enum Verb {
     Show(show::Show),
     Why(why::Why),
     Check(check::Check),
+    Explain(explain::Explain),
     Plan(plan::Plan),
     Reload(reload::Reload),
+    Completions(completions::Completions),
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -79,6 +83,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Check(check) => check.run(),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),
+        Verb::Explain(explain) => explain.run(),
+        Verb::Completions(completions) => completions.run(&Cli::command()),
     };
     match outcome {
         Ok(status) => status.into(),
@@ -138,8 +144,6 @@ fn colours(stream: &impl IsTerminal) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod canned;
 mod check;
+mod explain;
 mod failures;
 mod show;
 mod verbs;

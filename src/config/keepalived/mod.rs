@@ -53,7 +53,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
                 .help("check that the right file was named; a TOML file must end in `.toml`"),
         );
     }
-    let mut walk = Walk { report, sources, draft: Draft::default() };
+    let mut walk = Walk::new(report, sources);
     walk.block(tree.root(), Place::Root, &mut (), root);
     walk.draft
 }

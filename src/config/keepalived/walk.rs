@@ -5,7 +5,7 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::Draft;
 use super::super::report::Report;
 use super::super::source::{Sources, Span};
-use super::keywords::{self, Keyword, Place, Status, Takes};
+use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
 
 /// What the walk writes to.
@@ -14,12 +14,18 @@ pub(super) struct Walk<'o> {
     /// Where names of tables and protocols are looked up.
     pub(super) sources: &'o dyn Sources,
     pub(super) draft: Draft,
+    /// The row of the word that is being read.
+    pub(super) keyword: &'static Keyword,
 }
 
 /// What a block's words are handed to: gives false for a word that it does not know, which a test makes sure of.
 pub(super) type Handler<T> = fn(&mut Walk<'_>, &mut T, Statement<'_>) -> bool;
 
-impl Walk<'_> {
+impl<'o> Walk<'o> {
+    pub(super) fn new(report: &'o mut Report, sources: &'o dyn Sources) -> Self {
+        Self { report, sources, draft: Draft::default(), keyword: &keywords::NONE }
+    }
+
     /// Says something.
     pub(super) fn say(&mut self, diagnostic: Diagnostic) {
         self.report.add(diagnostic);
@@ -40,7 +46,8 @@ impl Walk<'_> {
                 continue;
             };
             match keyword.status {
-                Status::Honoured => {}
+                // What is refused is refused by whoever puts the whole together.
+                Status::Honoured | Status::Refused(_) => {}
                 Status::WithoutEffect(why) => {
                     self.say(
                         Diagnostic::note(Code::WithoutEffect, span, format!("`{name}` has nothing to do here"))
@@ -63,7 +70,13 @@ impl Walk<'_> {
             if !self.shape(keyword, statement, span) {
                 continue;
             }
-            if matches!(keyword.takes, Takes::One(_) | Takes::Optional) {
+            if keyword.old_aliases.contains(&name) {
+                self.say(
+                    Diagnostic::note(Code::Deprecated, span, format!("`{name}` is an old name of `{}`", keyword.name))
+                        .help("it works, and keepalived says that it will go"),
+                );
+            }
+            if matches!(keyword.takes, Takes::One(_) | Takes::Optional(_)) {
                 if let Some((_, before)) = seen.iter().find(|(word, _)| *word == keyword.name) {
                     self.say(
                         Diagnostic::warning(Code::Repeated, span, format!("`{name}` is said twice"))
@@ -74,31 +87,34 @@ impl Walk<'_> {
                 seen.retain(|(word, _)| *word != keyword.name);
                 seen.push((keyword.name, span));
             }
+            let outer = std::mem::replace(&mut self.keyword, keyword);
             let known = handle(self, into, statement);
+            self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
         }
     }
 
     /// Whether a word has the values and the block that it needs.
     fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
-        let name = keyword.name;
-        let (least, most, what, block) = match keyword.takes {
+        let name = statement.name();
+        let (least, most, block) = match keyword.takes {
             // One of the two is there.
-            Takes::Either(what) => {
-                (usize::from(statement.block().is_none()), usize::MAX, what, statement.block().is_some())
-            }
-            Takes::Nothing => (0, 0, "", false),
-            Takes::One(what) => (1, 1, what, false),
-            Takes::Optional => (0, 1, "", false),
-            Takes::Some(what) => (1, usize::MAX, what, false),
-            Takes::Any => (0, usize::MAX, "", false),
-            Takes::Block => (0, 0, "", true),
-            Takes::Named(what) => (1, usize::MAX, what, true),
+            Takes::Either(_) => (usize::from(statement.block().is_none()), usize::MAX, statement.block().is_some()),
+            Takes::Nothing => (0, 0, false),
+            Takes::One(_) => (1, 1, false),
+            Takes::Optional(_) => (0, 1, false),
+            Takes::Several(_) => (1, usize::MAX, false),
+            Takes::Any(_) => (0, usize::MAX, false),
+            Takes::Block => (0, 0, true),
+            Takes::Named(_) => (1, usize::MAX, true),
         };
         if statement.arity() < least {
             self.say(
                 Diagnostic::error(Code::MissingValue, span, format!("`{name}` lacks its value"))
-                    .mark(format!("expected {what} after this"))
+                    .mark(format!(
+                        "expected {} after this",
+                        keyword.takes.kind().map(Kind::expected).unwrap_or_default()
+                    ))
                     .help("keepalived exits when it meets this, at start and at reload"),
             );
             return false;
@@ -144,8 +160,12 @@ impl Walk<'_> {
         } else {
             "the line is ignored, as in keepalived"
         };
+        let elsewhere: Vec<_> = keywords::places(name).into_iter().map(Place::name).collect();
+        if let (Some(foreign), true) = (keywords::foreign(name), elsewhere.is_empty()) {
+            self.foreigner(foreign, name, span, ignored);
+            return;
+        }
         let meant = keywords::meant(place, name);
-        let elsewhere: Vec<_> = keywords::places(name).map(Place::name).collect();
         let shown: String = name.chars().take(60).collect();
         let diagnostic = if elsewhere.is_empty() {
             Diagnostic::warning(Code::UnknownWord, span, format!("unknown word `{shown}`"))
@@ -155,6 +175,22 @@ impl Walk<'_> {
                 .mark(format!("belongs {}", elsewhere.join(" or ")))
         };
         self.say(diagnostic.help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored));
+    }
+
+    /// A word of another version or program.
+    fn foreigner(&mut self, keyword: &Keyword, name: &str, span: Span, ignored: &str) {
+        let (from, instead) = match (keyword.stranger, keyword.status) {
+            (Some(from), Status::Removed(instead)) => (from, instead),
+            (None, _) | (_, Status::Honoured | Status::WithoutEffect(_) | Status::Refused(_) | Status::NotYet(_)) => {
+                return;
+            }
+        };
+        self.say(
+            Diagnostic::warning(Code::Foreign, span, format!("`{name}` is a word of {from}"))
+                .mark(keyword.meaning.trim_end_matches('.'))
+                .help(instead)
+                .help(ignored),
+        );
     }
 }
 

@@ -9,6 +9,7 @@ mod routers;
 mod seeds;
 mod surroundings;
 mod trackers;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
