@@ -5,6 +5,7 @@
 //! go to standard output, all else to standard error.
 
 mod check;
+mod convert;
 mod plan;
 mod reload;
 mod render;
@@ -46,6 +47,7 @@ enum Verb {
     Show(show::Show),
     Why(why::Why),
     Check(check::Check),
+    Convert(convert::Convert),
     Plan(plan::Plan),
     Reload(reload::Reload),
 }
@@ -77,6 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Show(show) => show.run(&client),
         Verb::Why(why) => why.run(&client),
         Verb::Check(check) => check.run(),
+        Verb::Convert(convert) => convert.run(),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),
     };

@@ -5,6 +5,7 @@
 mod names;
 mod route;
 mod rule;
+mod write;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -16,6 +17,7 @@ use crate::model::Family;
 pub(super) use names::{Names, SCOPES};
 pub(super) use route::route;
 pub(super) use rule::rule;
+pub(super) use write::{route_text, rule_text};
 
 /// One word of a line.
 #[derive(Debug, Clone, Copy)]

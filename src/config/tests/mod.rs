@@ -2,6 +2,7 @@
 
 mod bad;
 mod bounds;
+mod convert;
 mod files;
 mod fuzz;
 mod language;

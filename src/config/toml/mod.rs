@@ -11,6 +11,7 @@ mod service;
 mod surroundings;
 mod top;
 mod trackers;
+pub(super) mod write;
 
 use ::toml::de::DeTable;
 

@@ -52,7 +52,7 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
                 Some(_) | None => reader.bad(entry, "a label of 1 to 15 bytes, for an IPv4 address"),
             },
             "broadcast" => address.broadcast = broadcast(reader, entry, &address),
-            "scope" => address.scope = reader.choice(entry, &SCOPES).unwrap_or(0),
+            "scope" => address.scope = scope(reader, entry),
             "peer" => peer(reader, entry, &mut address),
             "preferred" => address.preferred = preferred(reader, entry),
             "home" => address.options.home = v6(reader, entry, &address),
@@ -66,6 +66,20 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
         }
     }
     Some(address)
+}
+
+/// A name, or a number as the kernel has it.
+fn scope(reader: &mut Reader<'_>, entry: Entry<'_>) -> u8 {
+    let scope = match entry.value {
+        DeValue::Integer(_) => reader.number(entry, 0..=255, "a scope"),
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => reader.choice(entry, &SCOPES),
+    };
+    scope.unwrap_or(0)
 }
 
 /// A flag that IPv6 alone has.
