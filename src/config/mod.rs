@@ -149,5 +149,17 @@ fn resolved(
     Some(Resolved { config, file: id, services })
 }
 
+/// The reference of our own language: every key, its default, what it is for.
+#[must_use]
+pub fn reference() -> &'static str {
+    toml::reference::TEXT
+}
+
+/// Our own language as a JSON Schema (draft 2020-12).
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    toml::schema::schema()
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! go to standard output, all else to standard error.
 
 mod check;
+mod config;
 mod convert;
 mod plan;
 mod reload;
@@ -48,6 +49,7 @@ enum Verb {
     Why(why::Why),
     Check(check::Check),
     Convert(convert::Convert),
+    Config(config::Config),
     Plan(plan::Plan),
     Reload(reload::Reload),
 }
@@ -80,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Why(why) => why.run(&client),
         Verb::Check(check) => check.run(),
         Verb::Convert(convert) => convert.run(),
+        Verb::Config(config) => config.run(),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),
     };

@@ -18,7 +18,7 @@ impl Words {
             self.0.push(' ');
         }
         // Writing to a string does not fail.
-        drop(write!(self.0, "{word}"));
+        let _ = write!(self.0, "{word}");
     }
 
     fn pair(&mut self, word: &str, value: impl std::fmt::Display) {

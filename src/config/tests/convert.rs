@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::{ProptestConfig, proptest};
 
 use super::fuzz::{keepalived_soup, toml_soup};
-use super::{Context, Texts, beside, bytes, keepalived, load, toml};
+use super::{Context, Texts, beside, bytes, keepalived, load, schema, toml};
 use crate::config::{Converted, Language, convert};
 
 fn converted(name: &str, text: &[u8]) -> Converted {
@@ -27,6 +27,8 @@ fn same(name: &str, text: &[u8]) -> Option<String> {
     };
     let again = toml(&document);
     assert_eq!(again.config, source.config, "{name}:\n{document}\n{}", again.report.render(false));
+    let unsuitable = schema::unsuitable(&document);
+    assert_eq!(unsuitable, Vec::<String>::new(), "{name}:\n{document}");
     Some(document)
 }
 

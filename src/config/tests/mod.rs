@@ -1,5 +1,6 @@
 //! Whole files, from text to configuration and remarks.
 
+mod any_config;
 mod bad;
 mod bounds;
 mod convert;
@@ -7,6 +8,7 @@ mod files;
 mod fuzz;
 mod language;
 mod routers;
+mod schema;
 mod seeds;
 mod surroundings;
 mod trackers;

@@ -6,7 +6,9 @@
 
 mod instance;
 mod read;
+pub(super) mod reference;
 mod routes;
+pub(super) mod schema;
 mod service;
 mod surroundings;
 mod top;

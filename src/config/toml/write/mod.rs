@@ -137,7 +137,7 @@ pub(in crate::config) fn write(config: &Config, language: Language, comments: &C
         comment(&mut text, &format!("What is marked \"{AS_THERE}\" is its default, and a new file of ours has another:"));
         for difference in &writer.differences {
             let (key, reason) = difference.reason();
-            drop(writeln!(text, "#   {key:REASONS$} {reason}"));
+            let _ = writeln!(text, "#   {key:REASONS$} {reason}");
         }
     }
     if !comments.general.is_empty() {
@@ -172,7 +172,7 @@ impl Writer<'_> {
         if table.is_empty() {
             return;
         }
-        drop(writeln!(self.out, "{header}"));
+        let _ = writeln!(self.out, "{header}");
         table.lines(header.trim_matches(['[', ']']), &mut self.out);
     }
 }
@@ -183,11 +183,11 @@ fn comment(out: &mut String, text: &str) {
     let mut line = String::from("#");
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         if line.chars().count() + 1 + word.chars().count() > WIDTH && line.len() > 5 {
-            drop(writeln!(out, "{line}"));
+            let _ = writeln!(out, "{line}");
             line = String::from("#    ");
         }
         line.push(' ');
         line.push_str(word);
     }
-    drop(writeln!(out, "{line}"));
+    let _ = writeln!(out, "{line}");
 }

@@ -83,7 +83,8 @@ impl Writer<'_> {
     fn server(&mut self, server: &ServerConfig, outer: &Outer<'_>) -> String {
         let mut table = Table::default();
         let ServerKey { address, port } = server.key;
-        if port == outer.port {
+        // Every port: of a service that takes every port.
+        if port == 0 && outer.port == 0 {
             table.text("address", &address.to_string());
         } else {
             table.set("address", endpoint(address, port));

@@ -29,7 +29,9 @@ pub(super) fn quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             // Writing to a string does not fail.
-            c if odd(c) => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            c if odd(c) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -58,7 +60,7 @@ pub(super) fn time(duration: Duration) -> String {
         (u64::from(micros % 1_000), "us"),
     ];
     for (number, unit) in parts.into_iter().filter(|(number, _)| *number > 0) {
-        drop(write!(out, "{number}{unit}"));
+        let _ = write!(out, "{number}{unit}");
     }
     quoted(&out)
 }
@@ -222,14 +224,18 @@ impl Table {
             };
             let line = format!("{} = {value}", key(&entry.key));
             match entry.note.or(entry.value.note()) {
-                Some(note) => drop(writeln!(out, "{line:MARGIN$} # {note}")),
-                None => drop(writeln!(out, "{line}")),
+                Some(note) => {
+                    let _ = writeln!(out, "{line:MARGIN$} # {note}");
+                }
+                None => {
+                    let _ = writeln!(out, "{line}");
+                }
             }
         }
         for entry in self.entries.iter().filter(apart) {
             let Value::Table(table) = &entry.value else { continue };
             let path = format!("{path}.{}", key(&entry.key));
-            drop(writeln!(out, "\n[{path}]"));
+            let _ = writeln!(out, "\n[{path}]");
             table.lines(&path, out);
         }
     }
