@@ -42,12 +42,8 @@ pub fn convert(path: &Path, language: Language, sources: &dyn Sources, context: 
     let mut report = Report::default();
     let resolved = resolved(path, language, sources, context, &mut report);
     report.sort();
-    let mut converted = Converted {
-        loaded: Loaded { config: None, report },
-        text: None,
-        remarks: Report::default(),
-        lost: Vec::new(),
-    };
+    let mut converted =
+        Converted { loaded: Loaded { config: None, report }, text: None, remarks: Report::default(), lost: Vec::new() };
     let Some(resolved) = resolved else { return converted };
     let report = &converted.loaded.report;
     let blocks = match language {

@@ -53,7 +53,11 @@ fn a_file_with_errors_is_converted_only_by_force() {
     let text = format!("{GOOD}vrrp_instance VI_2 {{\n    interface eth0\n    virtual_router_id 300\n}}\n");
     let run = convert(folder.path(), &text, &[]);
     assert_eq!((run.status, run.out.as_str()), (Some(1), ""), "{run:?}");
-    assert!(run.err.contains("keepalived.conf:20:") && run.err.contains("is not converted: it has errors"), "{}", run.err);
+    assert!(
+        run.err.contains("keepalived.conf:20:") && run.err.contains("is not converted: it has errors"),
+        "{}",
+        run.err
+    );
     let run = convert(folder.path(), &text, &["--force"]);
     assert_eq!(run.status, Some(0), "{run:?}");
     assert!(run.out.contains("\"VI_1\"") && !run.out.contains("name = \"VI_2\""), "{}", run.out);

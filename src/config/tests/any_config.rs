@@ -29,7 +29,7 @@ fn ip(family: Family) -> impl Strategy<Value = IpAddr> + Clone {
 }
 
 fn prefix(family: Family) -> impl Strategy<Value = (IpAddr, u8)> {
-    let longest = if family == Family::V4 { 32 } else { 128 };
+    let longest: u8 = if family == Family::V4 { 32 } else { 128 };
     (ip(family), 1..=longest)
 }
 
@@ -38,7 +38,10 @@ fn interface() -> impl Strategy<Value = String> {
 }
 
 fn time(most_millis: u64) -> impl Strategy<Value = Duration> {
-    prop_oneof![(0..=most_millis).prop_map(Duration::from_millis), (0..=most_millis / 1_000).prop_map(Duration::from_secs)]
+    prop_oneof![
+        (0..=most_millis).prop_map(Duration::from_millis),
+        (0..=most_millis / 1_000).prop_map(Duration::from_secs)
+    ]
 }
 
 fn run_as() -> impl Strategy<Value = RunAs> {
@@ -48,7 +51,8 @@ fn run_as() -> impl Strategy<Value = RunAs> {
 
 fn words() -> impl Strategy<Value = Vec<String>> {
     let word = "[a-z/ '\"\\\\$#%\\n\u{7}é]{0,6}";
-    ("[a-z/][a-z/ '\"\\\\]{0,6}", vec(word, 0..4)).prop_map(|(first, more)| std::iter::once(first).chain(more).collect())
+    ("[a-z/][a-z/ '\"\\\\]{0,6}", vec(word, 0..4))
+        .prop_map(|(first, more)| std::iter::once(first).chain(more).collect())
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -97,7 +101,13 @@ fn address(family: Family) -> impl Strategy<Value = VirtualAddress> {
 }
 
 fn hop(via: Family) -> impl Strategy<Value = NextHop> {
-    (option::of(ip(via)), option::of(select(&["eth0", "eth1"][..])), 0..=256_u16, any::<bool>(), option::of(any::<u32>()))
+    (
+        option::of(ip(via)),
+        option::of(select(&["eth0", "eth1"][..])),
+        0..=256_u16,
+        any::<bool>(),
+        option::of(any::<u32>()),
+    )
         .prop_map(|(via, interface, weight, on_link, realms)| NextHop {
             via,
             interface: interface.map(str::to_owned),
@@ -222,22 +232,24 @@ fn tracks() -> impl Strategy<Value = Vec<Tracked>> {
 
 fn transport(family: Family) -> impl Strategy<Value = Transport> {
     let group = match family {
-        Family::V4 => select(&[Ipv4Addr::new(224, 0, 0, 18), Ipv4Addr::new(239, 1, 2, 3)][..]).prop_map(IpAddr::V4).boxed(),
+        Family::V4 => {
+            select(vec![Ipv4Addr::new(224, 0, 0, 18), Ipv4Addr::new(239, 1, 2, 3)]).prop_map(IpAddr::V4).boxed()
+        }
         Family::V6 => Just(IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12))).boxed(),
     };
-    let multicast =
-        (option::of(ip(family)), group).prop_map(|(source, group)| Transport::Multicast { source, group });
+    let multicast = (option::of(ip(family)), group).prop_map(|(source, group)| Transport::Multicast { source, group });
     let peers = vec((ip(family), option::of(0..100_u8), option::of(100..=255_u8)), 0..4);
-    let unicast = (option::of(ip(family)), peers, any::<u8>(), any::<bool>()).prop_map(|(source, found, ttl, check)| {
-        let mut peers: Vec<Peer> = Vec::new();
-        for (address, min_ttl, max_ttl) in found {
-            if !peers.iter().any(|peer| peer.address == address) {
-                peers.push(Peer { address, min_ttl, max_ttl });
+    let unicast =
+        (option::of(ip(family)), peers, any::<u8>(), any::<bool>()).prop_map(|(source, found, ttl, check)| {
+            let mut peers: Vec<Peer> = Vec::new();
+            for (address, min_ttl, max_ttl) in found {
+                if !peers.iter().any(|peer| peer.address == address) {
+                    peers.push(Peer { address, min_ttl, max_ttl });
+                }
             }
-        }
-        let limited = peers.iter().any(|peer| peer.min_ttl.is_some() || peer.max_ttl.is_some());
-        Transport::Unicast { source, peers, ttl, check_source: check || limited }
-    });
+            let limited = peers.iter().any(|peer| peer.min_ttl.is_some() || peer.max_ttl.is_some());
+            Transport::Unicast { source, peers, ttl, check_source: check || limited }
+        });
     prop_oneof![multicast, unicast]
 }
 
@@ -433,7 +445,7 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
                 None => ServiceKey::Address { protocol, address, port },
             },
         );
-        let longest = if family == Family::V4 { 32 } else { 128 };
+        let longest: u8 = if family == Family::V4 { 32 } else { 128 };
         let persistence = (1..=2_678_400_u32, 1..=longest, option::of(Just("sip".to_owned())), any::<bool>());
         let tunnel = option::of(prop_oneof![
             Just(Tunnel::Ipip),
@@ -496,8 +508,8 @@ fn script(name: String) -> impl Strategy<Value = TrackScript> {
 
 fn process(name: String) -> impl Strategy<Value = TrackProcess> {
     let arguments = option::of((0..3_u8, vec("[a-z -]{0,5}", 0..3)));
-    ("[a-z ]{0,5}[a-z]", arguments, any::<bool>(), 1..=65_535_u32, option::of(0..=65_535_u32), time(86_400_000)).prop_map(
-        move |(program, arguments, full, quorum, quorum_max, delay)| TrackProcess {
+    ("[a-z ]{0,5}[a-z]", arguments, any::<bool>(), 1..=65_535_u32, option::of(0..=65_535_u32), time(86_400_000))
+        .prop_map(move |(program, arguments, full, quorum, quorum_max, delay)| TrackProcess {
             name: name.clone(),
             program,
             full_command: full || arguments.is_some(),
@@ -510,8 +522,7 @@ fn process(name: String) -> impl Strategy<Value = TrackProcess> {
             quorum_max,
             fork_delay: delay,
             terminate_delay: delay / 2,
-        },
-    )
+        })
 }
 
 fn config() -> impl Strategy<Value = Config> {

@@ -23,6 +23,7 @@ fn tables() -> Vec<(String, &'static Keys)> {
             Kind::Any(kinds) => kinds.iter().for_each(|kind| inside(path, kind, found)),
             Kind::Flag
             | Kind::Text
+            | Kind::Word
             | Kind::Time
             | Kind::Number(..)
             | Kind::Choice(_)
@@ -73,8 +74,10 @@ fn the_schema_has_the_keys_of_the_reader() {
 /// A key that the reader takes and the reference does not name would never be found by anybody.
 #[test]
 fn the_reference_names_every_key() {
-    let words: Vec<&str> =
-        reference::TEXT.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = reference::TEXT
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .filter(|word| !word.is_empty())
+        .collect();
     let stated = reference::stated();
     for (path, keys) in tables() {
         for (key, _) in keys.every() {
@@ -181,7 +184,13 @@ fn defaults_are_as_stated() {
         let text = with(&said.place, &line);
         assert!(text.contains(&line), "`{line}` of [{}] has no place in this test", said.place);
         let loaded = toml(&text);
-        assert_eq!(loaded.config.as_ref(), Some(&without), "{line} in [{}]: {}", said.place, loaded.report.render(false));
+        assert_eq!(
+            loaded.config.as_ref(),
+            Some(&without),
+            "{line} in [{}]: {}",
+            said.place,
+            loaded.report.render(false)
+        );
         looked_at += 1;
     }
     assert!(looked_at > 60, "{looked_at}");

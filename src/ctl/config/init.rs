@@ -45,11 +45,9 @@ impl Init {
         })?;
         let servers = match (self.server.as_slice(), vip) {
             ([], IpAddr::V4(_)) => [[10, 0, 0, 11], [10, 0, 0, 12]].map(|ip| SocketAddr::new(ip.into(), 80)).to_vec(),
-            ([], IpAddr::V6(_)) => {
-                [[0xfd00, 0, 0, 0, 0, 0, 0, 0x11], [0xfd00, 0, 0, 0, 0, 0, 0, 0x12]]
-                    .map(|ip: [u16; 8]| SocketAddr::new(ip.into(), 80))
-                    .to_vec()
-            }
+            ([], IpAddr::V6(_)) => [[0xfd00, 0, 0, 0, 0, 0, 0, 0x11], [0xfd00, 0, 0, 0, 0, 0, 0, 0x12]]
+                .map(|ip: [u16; 8]| SocketAddr::new(ip.into(), 80))
+                .to_vec(),
             (servers, _) => servers.to_vec(),
         };
         let port = self.port.or(servers.first().map(SocketAddr::port)).unwrap_or(80);

@@ -1,7 +1,7 @@
 //! Every key of the language, and what it takes.
 
 use super::Keys;
-use super::Kind::{self, Any, Choice, Flag, List, Number, Only, Settings, Table, Text, Time};
+use super::Kind::{self, Any, Choice, Flag, List, Number, Only, Settings, Table, Text, Time, Word};
 
 const BYTE: Kind = Number(0, 255);
 const POSITIVE: Kind = Number(1, i32::MAX as i64);
@@ -12,7 +12,7 @@ const NAMES: Kind = List(&Text);
 const PROTOCOL: Kind = Choice(&["tcp", "udp", "sctp"]);
 const FAMILY: Kind = Choice(&["ipv4", "ipv6"]);
 /// A line of words, or the words.
-const COMMAND: Kind = Any(&[Text, NAMES]);
+const COMMAND: Kind = Any(&[Text, List(&Word)]);
 
 /// A table without a header of its own in the reference.
 const fn inline(keys: &'static [(&'static str, Kind)], required: &'static [&'static str]) -> Keys {
@@ -115,7 +115,7 @@ const SCHEDULING: Keys = inline(
     &[],
 );
 /// A command, and maybe who runs it.
-const CALL: Kind = Any(&[Text, NAMES, Table(&CALLED)]);
+const CALL: Kind = Any(&[Text, List(&Word), Table(&CALLED)]);
 const CALLED: Keys = inline(&[("command", COMMAND), ("user", Text)], &["command"]);
 
 const STATIC: Keys =
@@ -292,7 +292,7 @@ const NOTIFY: Keys = section(
         ("backup", CALL),
         ("fault", CALL),
         ("stop", CALL),
-        ("deleted", Any(&[Flag, Text, NAMES, Table(&CALLED)])),
+        ("deleted", Any(&[Flag, Text, List(&Word), Table(&CALLED)])),
         ("lower-priority", CALL),
         ("any", CALL),
         ("priority-changes", Flag),
@@ -345,11 +345,7 @@ const SERVICE: Keys = Keys {
 const PERSISTENCE: Keys = inline(&[("timeout", Time), ("prefix", Number(1, 128)), ("engine", Text)], &["timeout"]);
 const FORWARD: Kind = Any(&[Choice(&["nat", "direct", "tunnel"]), Table(&TUNNEL)]);
 const TUNNEL: Keys = inline(
-    &[
-        ("tunnel", Choice(&["ipip", "gue", "gre"])),
-        ("port", PORT),
-        ("checksum", Choice(&["none", "csum", "remcsum"])),
-    ],
+    &[("tunnel", Choice(&["ipip", "gue", "gre"])), ("port", PORT), ("checksum", Choice(&["none", "csum", "remcsum"]))],
     &["tunnel"],
 );
 const CHECKS: Kind = Any(&[Only(false), Table(&CHECK), List(&Table(&CHECK))]);

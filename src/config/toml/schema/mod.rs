@@ -5,6 +5,8 @@
 
 mod keys;
 
+pub(in crate::config) use keys::DOCUMENT;
+
 use serde_json::{Map, Value, json};
 
 use super::reference::{self, Stated};
@@ -16,6 +18,8 @@ pub(in crate::config) enum Kind {
     Flag,
     /// Text that is not empty.
     Text,
+    /// Text that may be empty: a word of a command.
+    Word,
     /// A time such as `"1m30s"`.
     Time,
     /// A whole number within these bounds.
@@ -63,7 +67,7 @@ pub(in crate::config) fn schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of ipvsd",
     });
-    if let (Some(schema), Value::Object(document)) = (schema.as_object_mut(), table(&keys::DOCUMENT, &stated)) {
+    if let (Some(schema), Value::Object(document)) = (schema.as_object_mut(), table(&DOCUMENT, &stated)) {
         schema.extend(document);
     }
     schema
@@ -101,6 +105,7 @@ fn value(kind: &Kind, stated: &[Stated]) -> Value {
     match kind {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Word => json!({ "type": "string" }),
         Kind::Time => json!({ "type": "string", "pattern": "^\\s*([0-9]*\\.?[0-9]+(us|ms|s|m|min|h|d)\\s*)+$" }),
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Choice(words) => json!({ "enum": words }),
@@ -115,6 +120,3 @@ fn value(kind: &Kind, stated: &[Stated]) -> Value {
         Kind::Any(kinds) => json!({ "anyOf": kinds.iter().map(|kind| value(kind, stated)).collect::<Vec<_>>() }),
     }
 }
-
-#[cfg(test)]
-pub(in crate::config) use keys::DOCUMENT;

@@ -315,7 +315,8 @@ mod tests {
 
     #[test]
     fn passwords_travel_as_they_did() {
-        for text in ["1111", "a", "", "12345678", "a\0b", "密码密码", "äöüäöü", "x\u{10ffff}y\u{10ffff}", "é234567é"] {
+        for text in ["1111", "a", "", "12345678", "a\0b", "密码密码", "äöüäöü", "x\u{10ffff}y\u{10ffff}", "é234567é"]
+        {
             let password = Password::new(text);
             let written = passphrase(password.bytes());
             assert!(!written.is_empty());

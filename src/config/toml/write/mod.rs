@@ -81,7 +81,9 @@ impl Difference {
                 "announce.refresh",
                 "\"60s\": neighbours that missed an announcement, or believed a rival, learn the address after all.",
             ),
-            Self::OnMissing => ("on-missing", "\"fail\": a script whose file is missing fails, and is not passed over."),
+            Self::OnMissing => {
+                ("on-missing", "\"fail\": a script whose file is missing fails, and is not passed over.")
+            }
             Self::Verify => ("verify", "true: a certificate that nobody trusts is a failure."),
         }
     }
@@ -134,7 +136,10 @@ pub(in crate::config) fn write(config: &Config, language: Language, comments: &C
     }
     if !writer.differences.is_empty() {
         text.push_str("#\n");
-        comment(&mut text, &format!("What is marked \"{AS_THERE}\" is its default, and a new file of ours has another:"));
+        comment(
+            &mut text,
+            &format!("What is marked \"{AS_THERE}\" is its default, and a new file of ours has another:"),
+        );
         for difference in &writer.differences {
             let (key, reason) = difference.reason();
             let _ = writeln!(text, "#   {key:REASONS$} {reason}");

@@ -73,11 +73,7 @@ pub(super) fn endpoint(address: IpAddr, port: u16) -> String {
 /// A command as a line, where that means the same, or else as its words.
 pub(super) fn command(words: &[String]) -> String {
     let line = words.join(" ");
-    if keepalived::command(&line) == words {
-        quoted(&line)
-    } else {
-        list(words.iter().map(|word| quoted(word)))
-    }
+    if keepalived::command(&line) == words { quoted(&line) } else { list(words.iter().map(|word| quoted(word))) }
 }
 
 /// `"user"` or `"user:group"`.

@@ -7,8 +7,8 @@ use super::text::{Table, command, endpoint, list, quoted, run_as};
 use super::{Difference, Object, Writer};
 use crate::config::Language;
 use crate::model::{
-    CheckKind, Config, Family, OnMissing, ProcessArguments, Protocol, ServiceCondition, ServiceKey, TrackCheck, TrackFile,
-    TrackProcess, TrackScript, TrackService, Tracked, Watched,
+    CheckKind, Config, Family, OnMissing, ProcessArguments, Protocol, ServiceCondition, ServiceKey, TrackCheck,
+    TrackFile, TrackProcess, TrackScript, TrackService, Tracked, Watched,
 };
 
 /// A second: intervals of scripts and checks unless written.
@@ -188,9 +188,9 @@ fn process(process: &TrackProcess) -> Table {
     table.text("name", &process.name);
     let further: &[String] = match &process.arguments {
         None => &[],
-        Some(
-            ProcessArguments::Exact(words) | ProcessArguments::Initial(words) | ProcessArguments::Partial(words),
-        ) => words,
+        Some(ProcessArguments::Exact(words) | ProcessArguments::Initial(words) | ProcessArguments::Partial(words)) => {
+            words
+        }
     };
     if further.is_empty() {
         table.text("process", &process.program);
