@@ -132,9 +132,12 @@ fn comments(
 ) -> Comments {
     let mut comments = Comments::default();
     comments.head.push(format!("Converted from {} by ipvsctl convert.", path.display()));
+    let folder = path.parent().map_or_else(String::new, |folder| format!("{}/", folder.display()));
     let headers: HashMap<Span, ServiceKey> = services.iter().map(|(key, span)| (*span, *key)).collect();
     for diagnostic in report.diagnostics() {
         let line = report.line(diagnostic);
+        // The head has said where the file lies.
+        let line = line.strip_prefix(&folder).unwrap_or(&line).to_owned();
         match object(diagnostic, blocks, &headers).filter(|object| exists(object, config)) {
             Some(object) => comments.parts.entry(object).or_default().push(line),
             None => comments.general.push(line),

@@ -105,9 +105,10 @@ fn write(path: &Path, text: &str, overwrite: bool) -> Result<(), Failure> {
     let outcome = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     outcome.map_err(|error| {
         let shown = clean(&path.display().to_string());
-        let message = match error.kind() {
-            io::ErrorKind::AlreadyExists => format!("{shown} is there already: --force overwrites it"),
-            _ => format!("cannot write {shown}: {error}"),
+        let message = if error.kind() == io::ErrorKind::AlreadyExists {
+            format!("{shown} is there already: --force overwrites it")
+        } else {
+            format!("cannot write {shown}: {error}")
         };
         Failure { status: Status::System, message }
     })

@@ -224,7 +224,7 @@ fn tracks() -> impl Strategy<Value = Vec<Tracked>> {
         found.sort_by_key(|track| match track.what {
             Watched::Interface(_) => 0,
             Watched::Script(_) => 1,
-            _ => 2,
+            Watched::Process(_) | Watched::File(_) | Watched::Service(_) | Watched::Check(_) | Watched::Bfd(_) => 2,
         });
         found
     })

@@ -218,9 +218,9 @@ fn validate(path: &str, value: &Value, schema: &Value, wrong: &mut Vec<String>) 
     for (rule, operand) in rules {
         let fine = match rule.as_str() {
             "$schema" | "title" | "description" | "default" | "properties" | "pattern" => true,
-            "type" => match operand {
-                Value::Array(types) => types.iter().any(|one| is(value, one.as_str().unwrap())),
-                one => is(value, one.as_str().unwrap()),
+            "type" => match operand.as_array() {
+                Some(types) => types.iter().any(|one| is(value, one.as_str().unwrap())),
+                None => is(value, operand.as_str().unwrap()),
             },
             "enum" => operand.as_array().unwrap().contains(value),
             "minLength" => value.as_str().is_none_or(|text| !text.is_empty()),

@@ -66,21 +66,17 @@ impl Difference {
     /// Its key, what a new file has, and why.
     const fn reason(self) -> (&'static str, &'static str) {
         match self {
-            Self::Version => (
-                "version",
-                "3, the protocol of today (RFC 9568). All hosts of a router need the same: change them together.",
-            ),
+            Self::Version => ("version", "3 (RFC 9568). All hosts of a router need the same: change them together."),
             Self::WaitForChecks => {
-                ("wait-for-checks", "true: a router takes over only after every check of its own has succeeded once.")
+                ("wait-for-checks", "true: it takes over only after every check of its own has succeeded once.")
             }
             Self::HigherPriority => (
                 "higher-priority-send-advert",
-                "true: who gives way sends an advert more, so that the winner hears its rival and announces again.",
+                "true: who gives way advertises once more, so that the winner announces again.",
             ),
-            Self::Refresh => (
-                "announce.refresh",
-                "\"60s\": neighbours that missed an announcement, or believed a rival, learn the address after all.",
-            ),
+            Self::Refresh => {
+                ("announce.refresh", "\"60s\": neighbours that missed an announcement learn the address after all.")
+            }
             Self::OnMissing => {
                 ("on-missing", "\"fail\": a script whose file is missing fails, and is not passed over.")
             }
