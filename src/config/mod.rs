@@ -14,8 +14,8 @@
 //! happens instead: what keepalived does. A [`Severity::Error`] means that something asked for cannot run: a daemon refuses to
 //! start with it, and at a reload keeps what it has.
 //!
-//! The way back is [`convert`]: a configuration in keepalived's language, written in our own and read again. What there is to know
-//! of our own language ([`reference`], [`schema`]) is held to what its reader takes by tests.
+//! The way back is [`convert()`]: a configuration in keepalived's language, written in our own and read again. What there is to know
+//! of our own language ([`reference()`], [`schema()`]) is held to what its reader takes by tests.
 //!
 //! This room is pure: files, globs and the environment come through [`Sources`].
 

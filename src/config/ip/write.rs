@@ -33,7 +33,7 @@ impl Words {
     }
 }
 
-/// A route as `ip route` takes it; [`super::route`] reads the same out of it.
+/// A route as `ip route` takes it; [`super::route()`] reads the same out of it.
 pub(in crate::config) fn route_text(route: &Route) -> String {
     let mut words = Words::default();
     if let Some(kind) = kind(route.kind) {
@@ -84,7 +84,7 @@ pub(in crate::config) fn route_text(route: &Route) -> String {
     words.0
 }
 
-/// A rule as `ip rule` takes it; [`super::rule`] reads the same out of it.
+/// A rule as `ip rule` takes it; [`super::rule()`] reads the same out of it.
 pub(in crate::config) fn rule_text(rule: &Rule) -> String {
     let mut words = Words::default();
     let told = rule.from.or(rule.to).is_some();
