@@ -6,6 +6,8 @@
 
 mod check;
 mod completions;
+mod config;
+mod convert;
 mod explain;
 mod plan;
 mod reload;
@@ -49,6 +51,8 @@ enum Verb {
     Why(why::Why),
     Check(check::Check),
     Explain(explain::Explain),
+    Convert(convert::Convert),
+    Config(config::Config),
     Plan(plan::Plan),
     Reload(reload::Reload),
     Completions(completions::Completions),
@@ -81,6 +85,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Show(show) => show.run(&client),
         Verb::Why(why) => why.run(&client),
         Verb::Check(check) => check.run(),
+        Verb::Convert(convert) => convert.run(),
+        Verb::Config(config) => config.run(),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),
         Verb::Explain(explain) => explain.run(),

@@ -4,6 +4,8 @@
 
 mod canned;
 mod check;
+mod config;
+mod convert;
 mod explain;
 mod failures;
 mod show;

@@ -7,6 +7,7 @@ mod names;
 mod route;
 mod rule;
 mod text;
+mod write;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -20,6 +21,7 @@ pub(super) use names::{Names, SCOPES};
 pub(super) use route::route;
 pub(super) use rule::rule;
 pub(crate) use text::{read_route, read_rule, write_route, write_rule};
+pub(super) use write::{route_text, rule_text};
 
 /// One word of a line.
 #[derive(Debug, Clone, Copy)]

@@ -16,6 +16,7 @@ mod instance;
 pub(super) mod keywords;
 mod lexer;
 mod nesting;
+mod outline;
 mod read;
 mod routes;
 mod service;
@@ -33,6 +34,7 @@ use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
 pub(super) use lexer::command;
+pub(super) use outline::{Block, outline};
 
 use keywords::Place;
 use tree::Statement;

@@ -24,7 +24,7 @@ use super::diagnostic::{Code, Diagnostic};
 use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
-use crate::model::{Config, Instance, RouterSettings, SyncGroup, VirtualRouterId};
+use crate::model::{Config, Instance, RouterSettings, ServiceKey, SyncGroup, VirtualRouterId};
 
 pub(super) use service::service;
 
@@ -170,8 +170,8 @@ impl Resolver<'_> {
     }
 }
 
-/// The whole configuration.
-pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> Config {
+/// The whole configuration, and where its services stand.
+pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (Config, HashMap<ServiceKey, Span>) {
     let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls } = draft;
     let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
     let trackers = resolver.trackers(trackers, &services);
@@ -198,7 +198,7 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         ..router
     };
     global.sync_daemon = sync_daemon;
-    Config {
+    let config = Config {
         global,
         router,
         scripts: trackers.scripts,
@@ -210,7 +210,8 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         sync_groups,
         services: services.services,
         sysctls,
-    }
+    };
+    (config, services.places)
 }
 
 impl Resolver<'_> {

@@ -239,35 +239,3 @@ fn a_control_node_in_both_languages() {
     conf.instances[0].tracks.clone_from(&toml.instances[0].tracks);
     assert_eq!(conf, toml);
 }
-
-/// A key that the reader takes and the reference does not name would never be found by anybody.
-#[test]
-fn the_reference_names_every_key() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let reference = std::fs::read_to_string(path.join("examples/reference.toml")).unwrap();
-    for place in [
-        "[global]",
-        "[[script]]",
-        "[[track-process]]",
-        "[[track-file]]",
-        "[[track-service]]",
-        "[[track-check]]",
-        "[[sync-group]]",
-        "[[instance]]",
-        "[[service]]",
-    ] {
-        let keys = known_keys(place, "nonsense-key");
-        assert!(keys.len() >= 2, "{place} {keys:?}");
-        for key in keys {
-            assert!(reference.contains(&key), "the reference does not name `{key}` of {place}");
-        }
-    }
-}
-
-/// The keys that the reader itself lists when it meets one that it does not know.
-fn known_keys(place: &str, nonsense: &str) -> Vec<String> {
-    let loaded = toml(&format!("{place}\n{nonsense} = 1\n"));
-    let said = only(&loaded, Code::UnknownWord);
-    let (_, keys) = said.help[0].split_once(": ").unwrap();
-    keys.split(", ").map(str::to_owned).collect()
-}

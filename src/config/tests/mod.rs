@@ -1,11 +1,14 @@
 //! Whole files, from text to configuration and remarks.
 
+mod any_config;
 mod bad;
 mod bounds;
+mod convert;
 mod files;
 mod fuzz;
 mod language;
 mod routers;
+mod schema;
 mod seeds;
 mod surroundings;
 mod trackers;

@@ -442,6 +442,7 @@ fn notifications_have_users() {
     let expected = Notify {
         master: command("/m", Some("nobody")),
         deleted: command("/d", None),
+        tell_deleted: true,
         lower_priority: command("/l", None),
         priority_changes: true,
         ..Notify::default()
@@ -452,6 +453,11 @@ fn notifications_have_users() {
     let table = "[instance.notify]\nmaster = { command = \"/m\", user = \"nobody\" }\ndeleted = \"/d\"\n\
                  lower-priority = \"/l\"\npriority-changes = true";
     assert_eq!(quiet(&ours(table)).instances[0].notify, expected);
+    // Told, with nobody called for it alone.
+    let expected = Notify { tell_deleted: true, ..Notify::default() };
+    assert_eq!(quiet(&conf("notify_deleted")).instances[0].notify, expected);
+    assert_eq!(quiet(&ours("[instance.notify]\ndeleted = true")).instances[0].notify, expected);
+    assert_eq!(quiet(&ours("[instance.notify]\ndeleted = false")).instances[0].notify, Notify::default());
     let group = "vrrp_sync_group G {\ngroup {\nA\nB\n}\nnotify_priority_changes\n}\n";
     let other = conf("notify_priority_changes off").replace("instance A", "instance B").replace("id 7", "id 8");
     let config = quiet(&format!("{group}{}{other}", conf("")));

@@ -304,9 +304,9 @@ fn groups_watch_for_all_their_members() {
     assert_eq!(
         config.sync_groups[0].tracks,
         [
+            tracked(Watched::Interface("eth9".to_owned()), 0, false),
             tracked(Watched::Script("x".to_owned()), -9, false),
             tracked(Watched::Process("p".to_owned()), 0, false),
-            tracked(Watched::Interface("eth9".to_owned()), 0, false),
         ]
     );
     let config = quiet(&format!("{scripts}\n{group}sync_group_tracking_weight\n}}\n{routers}"));

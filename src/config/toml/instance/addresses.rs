@@ -58,7 +58,7 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
                 entry.span,
                 "an IPv6 address has the scope that is in it, and the kernel gives it no other; leave `scope` out",
             )),
-            "scope" => address.scope = reader.choice(entry, &SCOPES).unwrap_or(0),
+            "scope" => address.scope = scope(reader, entry),
             "peer" => peer(reader, entry, &mut address),
             "preferred" => address.preferred = preferred(reader, entry),
             "home" => address.options.home = v6(reader, entry, &address),
@@ -72,6 +72,20 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
         }
     }
     Some(address)
+}
+
+/// A name, or a number as the kernel has it.
+fn scope(reader: &mut Reader<'_>, entry: Entry<'_>) -> u8 {
+    let scope = match entry.value {
+        DeValue::Integer(_) => reader.number(entry, 0..=255, "a scope"),
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => reader.choice(entry, &SCOPES),
+    };
+    scope.unwrap_or(0)
 }
 
 /// A flag that IPv6 alone has.
