@@ -21,6 +21,7 @@ mod diagnostic;
 mod draft;
 mod ip;
 mod keepalived;
+mod origin;
 mod report;
 mod resolve;
 mod source;

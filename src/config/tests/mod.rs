@@ -2,6 +2,7 @@
 
 mod bad;
 mod bounds;
+mod expansion;
 mod files;
 mod fuzz;
 mod language;
