@@ -117,13 +117,8 @@ impl Variables {
         let mut out = Expanded::default();
         let mut found = false;
         let mut uses = 0;
-        let mut stack = vec![Frame {
-            at: 0,
-            end: line.text().len(),
-            text: Rc::new(line.clone()),
-            used: None,
-            depth: 0,
-        }];
+        let mut stack =
+            vec![Frame { at: 0, end: line.text().len(), text: Rc::new(line.clone()), used: None, depth: 0 }];
         while let Some(frame) = stack.last_mut() {
             let text = Rc::clone(&frame.text);
             let rest = text.text().get(frame.at..frame.end).unwrap_or("");
@@ -144,9 +139,7 @@ impl Variables {
             frame.at = use_range.end;
             let written = text.place(&use_range).or_else(|| line.place(&(0..1)));
             let used = match (written, &frame.used) {
-                (Some(span), Some((outer, outer_name, template))) => {
-                    files.through(span, *outer, outer_name, *template)
-                }
+                (Some(span), Some((outer, outer_name, template))) => files.through(span, *outer, outer_name, *template),
                 (Some(span), None) => span,
                 (None, _) => {
                     copy(&mut out.line, frame, use_range, files);
@@ -173,7 +166,8 @@ impl Variables {
                     }
                 },
             };
-            out.begins_anew |= out.line.text().trim_start().is_empty() && value.text().trim_start().starts_with(['@', '$', '~', 'i']);
+            out.begins_anew |=
+                out.line.text().trim_start().is_empty() && value.text().trim_start().starts_with(['@', '$', '~', 'i']);
             found = true;
             let template = value.text().contains('\n');
             let end = value.text().find('\n').unwrap_or(value.text().len());

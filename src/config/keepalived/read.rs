@@ -7,10 +7,10 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::super::Context;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::report::Report;
 use super::super::source::{FileId, Sources, Span};
-use super::super::Context;
 use super::expand::{self, DEEPEST, Endless, Variables};
 use super::include::Strict;
 use super::lexer;
@@ -18,7 +18,6 @@ use super::nesting::Open;
 use super::sequence;
 use super::traced::Traced;
 use super::tree::Tree;
-
 
 /// Bytes that variables and repetitions may make out of a file, each line counted as a few more.
 const MOST_MADE: usize = 128 << 20;
@@ -112,9 +111,8 @@ impl Reading<'_> {
             });
             return next;
         }
-        let written = |range: Range<usize>| {
-            Traced::written(text.get(range.clone()).unwrap_or(""), Span::new(file, range))
-        };
+        let written =
+            |range: Range<usize>| Traced::written(text.get(range.clone()).unwrap_or(""), Span::new(file, range));
         let mut more = || {
             (next < text.len()).then(|| {
                 let end = line_end(text, next);

@@ -82,7 +82,9 @@ fn number(text: &str) -> Result<i64, String> {
         Some(digits) => i64::from_str_radix(digits, 16),
         None => digits.parse(),
     };
-    value.map(|value| sign * value).map_err(|_| format!("`{}` is not a number", text.chars().take(40).collect::<String>()))
+    value
+        .map(|value| sign * value)
+        .map_err(|_| format!("`{}` is not a number", text.chars().take(40).collect::<String>()))
 }
 
 fn named(name: &str) -> Result<String, String> {

@@ -46,7 +46,8 @@ impl Reading<'_> {
             }
         }
         if let (Some(at), None) = (lexer.odd_blank, self.mixed_blanks) {
-            let (span, _) = place(&(at..at + line.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)));
+            let (span, _) =
+                place(&(at..at + line.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)));
             self.mixed_blanks = Some(span);
             self.report.add(
                 Diagnostic::warning(Code::Lookalike, span, "this blank is not a space")

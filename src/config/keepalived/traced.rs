@@ -83,14 +83,15 @@ impl Traced {
         out
     }
 
-    /// Where a stretch comes from. If its parts came by different ways, the one that went through most variables tells.
+    /// Where a stretch comes from. If its parts came by different ways, the first that came
+    /// out of a variable tells.
     pub(super) fn place(&self, range: &Range<usize>) -> Option<Span> {
         let mut found: Option<Span> = None;
         for piece in self.touched(range) {
             let part = piece.part(range);
             found = Some(match found {
                 Some(before) if before.file == part.file => before.to(part),
-                Some(before) if before.file.origin() >= part.file.origin() => before,
+                Some(before) if before.file.origin() > 0 => before,
                 Some(_) | None => part,
             });
         }

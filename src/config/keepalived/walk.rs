@@ -8,6 +8,9 @@ use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Place, Status, Takes};
 use super::tree::{Children, Statement};
 
+/// So many unknown lines one after another are told in one remark.
+const SHORTEST_PROSE: usize = 4;
+
 /// What the walk writes to.
 pub(super) struct Walk<'o> {
     pub(super) report: &'o mut Report,
@@ -29,6 +32,8 @@ impl Walk<'_> {
     pub(super) fn block<T>(&mut self, children: Children<'_>, place: Place, into: &mut T, handle: Handler<T>) {
         // Blocks are short and their words few, so a list does for "seen before".
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        // Unknown lines that stand one after another outside all blocks.
+        let mut run: Vec<Statement<'_>> = Vec::new();
         for statement in children {
             if self.report.is_full() {
                 return;
@@ -36,9 +41,15 @@ impl Walk<'_> {
             let Some(span) = statement.span() else { continue };
             let name = statement.name();
             let Some(keyword) = keywords::find(place, name) else {
-                self.stranger(place, statement, span);
+                if place == Place::Root && statement.block().is_none() && statement.word(0).is_some() {
+                    run.push(statement);
+                } else {
+                    self.strangers(place, &mut run);
+                    self.stranger(place, statement, span);
+                }
                 continue;
             };
+            self.strangers(place, &mut run);
             match keyword.status {
                 Status::Honoured => {}
                 Status::WithoutEffect(why) => {
@@ -77,6 +88,7 @@ impl Walk<'_> {
             let known = handle(self, into, statement);
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
         }
+        self.strangers(place, &mut run);
     }
 
     /// Whether a word has the values and the block that it needs.
@@ -127,6 +139,32 @@ impl Walk<'_> {
             );
         }
         true
+    }
+
+    /// Lines that do not belong here: of a few, what is to be said of each; of prose or another program's output, that it is.
+    fn strangers(&mut self, place: Place, run: &mut Vec<Statement<'_>>) {
+        let unknown = run.iter().filter(|statement| !keywords::is_known(statement.name())).count();
+        let ends = run.first().and_then(|first| first.line()).zip(run.last().and_then(|last| last.line()));
+        match ends {
+            Some((first, last)) if run.len() >= SHORTEST_PROSE && unknown * 2 > run.len() => self.say(
+                Diagnostic::warning(
+                    Code::UnknownWord,
+                    first,
+                    format!("{} lines one after another are not of this language", run.len()),
+                )
+                .mark("from here")
+                .and(last, "to here")
+                .help("the lines are ignored, as in keepalived; put `#` before them if they are a comment"),
+            ),
+            Some(_) | None => {
+                for statement in run.iter() {
+                    if let Some(span) = statement.span() {
+                        self.stranger(place, *statement, span);
+                    }
+                }
+            }
+        }
+        run.clear();
     }
 
     /// A word that does not belong here, with all that it holds.
