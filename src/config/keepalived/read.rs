@@ -19,10 +19,10 @@ use super::sequence;
 use super::traced::Traced;
 use super::tree::Tree;
 
-/// Bytes that variables and repetitions may make out of a file, each line counted as a few more.
+/// Bytes that variables and repetitions may make out of a file, each line counted as many more: half a million lines.
 const MOST_MADE: usize = 128 << 20;
 /// What a line costs beside its bytes.
-const LINE_COST: usize = 32;
+const LINE_COST: usize = 256;
 
 /// Reads files into a tree.
 pub(super) struct Reading<'w> {
@@ -297,7 +297,8 @@ fn definition(line: &Traced, start: usize, more: &mut dyn FnMut() -> Option<Trac
         let goes_on = text.strip_suffix('\\');
         let kept = goes_on.unwrap_or(text);
         let is_blank_head = value.text().is_empty() && kept.trim().is_empty();
-        if !value.text().is_empty() && !(goes_on.is_none() && kept.trim().is_empty()) {
+        let ends_blank = goes_on.is_none() && kept.trim().is_empty();
+        if !value.text().is_empty() && !ends_blank {
             value.push(&Traced::made("\n", at), 0..1, |span| span);
         }
         if !is_blank_head {
