@@ -108,11 +108,9 @@ fn random_numbers_are_the_same_for_the_same_seed() {
 
 #[test]
 fn bombs_are_refused() {
-    for text in ["~SEQ(a,1,1000)~SEQ(b,1,1000)~SEQ(c,1,1000) @x y\n"] {
-        let loaded = keepalived(text);
-        assert_eq!(loaded.config, None);
-        assert!(only(&loaded, Code::Hopeless).severity == Severity::Error, "{text}");
-    }
+    let loaded = keepalived("~SEQ(a,1,1000)~SEQ(b,1,1000)~SEQ(c,1,1000) @x y\n");
+    assert_eq!(loaded.config, None);
+    assert_eq!(only(&loaded, Code::Hopeless).severity, Severity::Error);
     let loaded = keepalived("$A= \\\n ${A} \\\n ${A}\nvrrp_script x {\n$A\n}\n");
     assert_eq!(only(&loaded, Code::Expansion).severity, Severity::Error);
 }
