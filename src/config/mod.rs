@@ -27,6 +27,7 @@ mod draft;
 pub mod explain;
 mod ip;
 mod keepalived;
+mod origin;
 mod report;
 mod resolve;
 mod source;

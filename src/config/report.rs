@@ -181,7 +181,7 @@ impl Report {
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < MOST_KEPT {
-            self.diagnostics.push(diagnostic);
+            self.diagnostics.push(self.files.shown_at(diagnostic));
         } else {
             self.dropped += 1;
         }

@@ -12,6 +12,7 @@ mod addresses;
 mod announce;
 mod expand;
 mod global;
+mod include;
 mod instance;
 pub(super) mod keywords;
 mod lexer;
@@ -19,8 +20,11 @@ mod nesting;
 mod outline;
 mod read;
 mod routes;
+mod sequence;
 mod service;
+mod statements;
 mod surroundings;
+mod traced;
 mod trackers;
 mod tree;
 mod values;
@@ -43,7 +47,9 @@ use walk::Walk;
 /// Everything that a file and its includes say.
 pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
     let tree = read::read(path, id, sources, context, report);
-    if tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
+    // Where reading was given up, that is said already.
+    let given_up = report.diagnostics().iter().any(|said| said.code == Code::Hopeless);
+    if !given_up && tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
         let shown = path.display();
         let message = match tree.root().next() {
             None => format!("{shown} holds nothing but comments"),

@@ -8,6 +8,9 @@ use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
 
+/// So many unknown lines one after another are told in one remark.
+const SHORTEST_PROSE: usize = 4;
+
 /// What the walk writes to.
 pub(super) struct Walk<'o> {
     pub(super) report: &'o mut Report,
@@ -35,6 +38,8 @@ impl<'o> Walk<'o> {
     pub(super) fn block<T>(&mut self, children: Children<'_>, place: Place, into: &mut T, handle: Handler<T>) {
         // Blocks are short and their words few, so a list does for "seen before".
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        // Unknown lines that stand one after another outside all blocks.
+        let mut run: Vec<Statement<'_>> = Vec::new();
         for statement in children {
             if self.report.is_full() {
                 return;
@@ -42,9 +47,15 @@ impl<'o> Walk<'o> {
             let Some(span) = statement.span() else { continue };
             let name = statement.name();
             let Some(keyword) = keywords::find(place, name) else {
-                self.stranger(place, statement, span);
+                if place == Place::Root && statement.block().is_none() && statement.word(0).is_some() {
+                    run.push(statement);
+                } else {
+                    self.strangers(place, &mut run);
+                    self.stranger(place, statement, span);
+                }
                 continue;
             };
+            self.strangers(place, &mut run);
             match keyword.status {
                 // What is refused is refused by whoever puts the whole together.
                 Status::Honoured | Status::Refused(_) => {}
@@ -92,6 +103,7 @@ impl<'o> Walk<'o> {
             self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
         }
+        self.strangers(place, &mut run);
     }
 
     /// Whether a word has the values and the block that it needs.
@@ -143,6 +155,32 @@ impl<'o> Walk<'o> {
             );
         }
         true
+    }
+
+    /// Lines that do not belong here: of a few, what is to be said of each; of prose or another program's output, that it is.
+    fn strangers(&mut self, place: Place, run: &mut Vec<Statement<'_>>) {
+        let unknown = run.iter().filter(|statement| !keywords::is_known(statement.name())).count();
+        let ends = run.first().and_then(|first| first.line()).zip(run.last().and_then(|last| last.line()));
+        match ends {
+            Some((first, last)) if run.len() >= SHORTEST_PROSE && unknown * 2 > run.len() => self.say(
+                Diagnostic::warning(
+                    Code::UnknownWord,
+                    first,
+                    format!("{} lines one after another are not of this language", run.len()),
+                )
+                .mark("from here")
+                .and(last, "to here")
+                .help("the lines are ignored, as in keepalived; put `#` before them if they are a comment"),
+            ),
+            Some(_) | None => {
+                for statement in run.iter() {
+                    if let Some(span) = statement.span() {
+                        self.stranger(place, *statement, span);
+                    }
+                }
+            }
+        }
+        run.clear();
     }
 
     /// A word that does not belong here, with all that it holds.

@@ -4,6 +4,7 @@ mod any_config;
 mod bad;
 mod bounds;
 mod convert;
+mod expansion;
 mod files;
 mod fuzz;
 mod language;

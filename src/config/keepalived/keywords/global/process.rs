@@ -56,7 +56,7 @@ pub(in crate::config::keepalived::keywords) const PROCESS: &[Keyword] = &[
     soon("umask", Several(text("NUMBER|BITS", "a mask")), "the umask is the one that the daemon was started with")
         .otherwise("files are for their owner alone")
         .means("Which permissions new files do not get."),
-    soon("random_seed", One(whole("a number", 0, U32)), "there is no `${_RANDOM}` yet")
+    yes("random_seed", One(whole("a number", 0, U32)))
         .otherwise("the time")
         .means("Makes `${_RANDOM}` give the same numbers each time."),
     yes("vrrp_priority", NICE)
@@ -109,12 +109,8 @@ pub(in crate::config::keepalived::keywords) const PROCESS: &[Keyword] = &[
     soon("reload_repeat", Nothing, ON_ASKING).means("Reload at that time on every day."),
     soon("reload_file", Optional(FILE), "no marker file is made")
         .means("A file that is there while the configuration is being read."),
-    soon(
-        "include_check",
-        Any(text("[+|-]DEMAND", "`readable`, `match`, `wildcard_match` or `brace_match`")),
-        "a missing include is a remark, and `includer` refuses it",
-    )
-    .means("How strict each plain `include` is from here on."),
+    yes("include_check", Any(text("[+|-]DEMAND", "`readable`, `match`, `wildcard_match` or `brace_match`")))
+        .means("How strict each plain `include` is from here on."),
     idle("data_use_instance", Optional(Flag), NO_DUMP)
         .default("off")
         .means("Names of instance and namespace become part of the names of dump files."),
