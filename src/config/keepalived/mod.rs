@@ -13,14 +13,19 @@ mod announce;
 mod expand;
 mod global;
 mod group;
+mod include;
 mod instance;
 pub(super) mod keywords;
 mod lexer;
 mod nesting;
+mod outline;
 mod read;
 mod routes;
+mod sequence;
 mod service;
+mod statements;
 mod surroundings;
+mod traced;
 mod trackers;
 mod tree;
 mod values;
@@ -34,6 +39,7 @@ use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
 pub(super) use lexer::command;
+pub(super) use outline::{Block, outline};
 
 use keywords::Place;
 use tree::Statement;
@@ -42,7 +48,9 @@ use walk::Walk;
 /// Everything that a file and its includes say.
 pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
     let tree = read::read(path, id, sources, context, report);
-    if tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
+    // Where reading was given up, that is said already.
+    let given_up = report.diagnostics().iter().any(|said| said.code == Code::Hopeless);
+    if !given_up && tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
         let shown = path.display();
         let message = match tree.root().next() {
             None => format!("{shown} holds nothing but comments"),
@@ -54,7 +62,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
                 .help("check that the right file was named; a TOML file must end in `.toml`"),
         );
     }
-    let mut walk = Walk { report, sources, draft: Draft::default() };
+    let mut walk = Walk::new(report, sources);
     walk.block(tree.root(), Place::Root, &mut (), root);
     resolve::waiting_services(&mut walk.draft.services, walk.report);
     walk.draft

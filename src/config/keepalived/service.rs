@@ -14,12 +14,8 @@ use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
 
-/// The kernel takes persistence up to 31 days.
-const LONGEST_PERSISTENCE: i64 = 31 * 86_400;
 /// What `persistence_timeout` without a number means.
 const BARE_PERSISTENCE: u32 = 360;
-/// Timers of checks may be this long, in seconds.
-const LONGEST_TIMER: f64 = 4_294.0;
 const NO_SERVICE: Instead = Instead("without it the service cannot be");
 const PROTOCOLS: [(&str, Protocol); 3] = [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
@@ -115,9 +111,9 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "ip_family" => {
             service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
         }
-        "quorum" => service.quorum = walk.fits(value, 1..=i64::from(i32::MAX), "a sum of weights", IGNORED),
+        "quorum" => service.quorum = walk.whole(value, IGNORED),
         "weight" => {
-            let weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", IGNORED);
+            let weight = walk.whole(value, IGNORED);
             service.default_weight = weight.or(service.default_weight);
         }
         _ => return false,
@@ -138,6 +134,7 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
         "loadbalance" | "load_balance" | "leastconn" => Some("wlc"),
         "roundrobin" | "round_robin" => Some("rr"),
         "source" => Some("sh"),
+        "conhash" => Some("mh"),
         other => suggest::nearest(&other.to_ascii_lowercase(), names)
             .or_else(|| names.into_iter().find(|name| name.eq_ignore_ascii_case(other))),
     };
@@ -220,14 +217,14 @@ fn persistence(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: State
         Some(value) if value.text == "0" => {
             walk.say(
                 Diagnostic::warning(Code::BadValue, value.span, "a persistence of 0 seconds cannot be")
-                    .mark(format!("1 to {LONGEST_PERSISTENCE}"))
+                    .mark(walk.range())
                     .help("ignored, as in keepalived: the service is not persistent. Remove the line to say just that"),
             );
             None
         }
-        Some(value) => walk
-            .fits::<u32>(value, 1..=LONGEST_PERSISTENCE, "seconds", Instead("ignored: the service is not persistent"))
-            .and_then(NonZeroU32::new),
+        Some(value) => {
+            walk.whole::<u32>(value, Instead("ignored: the service is not persistent")).and_then(NonZeroU32::new)
+        }
     };
     let span = statement.line().unwrap_or(service.header);
     service.persistence.timeout_secs = seconds.map(|seconds| Spanned::new(seconds, span));
@@ -269,13 +266,13 @@ fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Stateme
         }
         (_, None) => {}
         ("weight", Some(value)) => {
-            server.weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", Instead("taken as 1"));
+            server.weight = walk.whole(value, Instead("taken as 1"));
         }
         ("uthreshold", Some(value)) => {
-            server.upper_threshold = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).unwrap_or(0);
+            server.upper_threshold = walk.whole(value, IGNORED).unwrap_or(0);
         }
         ("lthreshold", Some(value)) => {
-            server.lower_threshold = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).unwrap_or(0);
+            server.lower_threshold = walk.whole(value, IGNORED).unwrap_or(0);
         }
         ("lvs_method", Some(value)) => server.forwarding = Field::from(forwarding(walk, statement), value.span),
         _ => return false,
@@ -290,11 +287,11 @@ fn check_word(walk: &mut Walk<'_>, check: &mut CheckDraft, statement: Statement<
     let Some(value) = statement.word(1) else { return true };
     match statement.name() {
         "connect_ip" => check.address = walk.address(value, "an IP address", Instead("the server's address is used")),
-        "connect_port" => check.port = walk.port(value, Instead("the server's port is used")),
+        "connect_port" => check.port = walk.whole(value, Instead("the server's port is used")),
         "bindto" => check.source_address = walk.address(value, "an IP address", IGNORED),
-        "bind_port" => check.source_port = walk.port(value, IGNORED),
+        "bind_port" => check.source_port = walk.whole(value, IGNORED),
         "bind_if" => check.interface = walk.interface(value, IGNORED),
-        "fwmark" => check.mark = walk.fits(value, 0..=i64::from(u32::MAX), "a mark", IGNORED),
+        "fwmark" => check.mark = walk.whole(value, IGNORED),
         _ => return false,
     }
     true
@@ -305,17 +302,16 @@ fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) ->
     let Some(value) = statement.word(1) else { return false };
     match statement.name() {
         "delay_loop" => {
-            timing.interval = walk.seconds(value, 0.001..=LONGEST_TIMER, "an interval", IGNORED).or(timing.interval);
+            timing.interval = walk.time(value, IGNORED).or(timing.interval);
         }
         "connect_timeout" => {
-            timing.timeout = walk.seconds(value, 0.001..=LONGEST_TIMER, "a timeout", IGNORED).or(timing.timeout);
+            timing.timeout = walk.time(value, IGNORED).or(timing.timeout);
         }
-        "retry" => timing.retry = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).or(timing.retry),
+        "retry" => timing.retry = walk.whole(value, IGNORED).or(timing.retry),
         "delay_before_retry" => {
-            timing.retry_interval =
-                walk.seconds(value, 0.0..=LONGEST_TIMER, "a delay", IGNORED).or(timing.retry_interval);
+            timing.retry_interval = walk.time(value, IGNORED).or(timing.retry_interval);
         }
-        "warmup" => timing.warmup = walk.seconds(value, 0.0..=LONGEST_TIMER, "a delay", IGNORED).or(timing.warmup),
+        "warmup" => timing.warmup = walk.time(value, IGNORED).or(timing.warmup),
         _ => return false,
     }
     true

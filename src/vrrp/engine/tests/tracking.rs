@@ -1076,3 +1076,25 @@ fn a_script_that_cannot_be_run_counts_for_nothing_until_a_reload_finds_it() {
     see(&mut bench, &["none"]);
     assert_eq!(bench.roles(), [Role::Backup]);
 }
+
+#[test]
+fn a_fault_that_flaps_is_told_now_and_then_and_what_becomes_of_the_addresses_always() {
+    let what = Watched::Process("x".to_owned());
+    let mut bench = Bench::with(watching(definitions(), vec![tracked(&what, 0, false)]));
+    let states = |words: Vec<String>| words.into_iter().filter(|word| word.contains("a: ")).collect::<Vec<_>>();
+    bench.runs_of("x", 0);
+    let told: Vec<_> = (1..=1000).flat_map(|n| states(bench.runs_of("x", n % 2))).collect();
+    assert!(told.len() <= 11, "{told:?}");
+    assert_eq!(told.last().map(|word| word.contains("a: FAULT -> BACKUP")), Some(true), "{told:?}");
+    // It fails in the end.
+    let late = states(bench.pass(SECOND * 61)).join("\n");
+    assert!(late.contains("a: FAULT: "), "{late}");
+    assert!(late.contains("changes before that were not logged"), "{late}");
+    for _ in 0..20 {
+        bench.runs_of("x", 1);
+        let words = states(bench.pass(SECOND * 4)).join("\n");
+        assert!(words.contains("a: BACKUP -> MASTER"), "{words}");
+        let words = states(bench.runs_of("x", 0)).join("\n");
+        assert!(words.contains("a: MASTER -> FAULT"), "{words}");
+    }
+}
