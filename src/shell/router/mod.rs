@@ -30,7 +30,6 @@
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.
 
-mod allowance;
 mod claims;
 mod fifos;
 mod forwarding;

@@ -20,7 +20,6 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
-use super::allowance::Allowance;
 use super::claims::{Next, Posts};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
@@ -86,7 +85,6 @@ pub(super) struct Loop {
     lateness: Watch,
     additions: Option<Additions>,
     scheduling: Scheduling,
-    allowance: Allowance,
     eyes: Eyes,
     memory: Memory,
     services: Arc<ServiceBoard>,
@@ -153,7 +151,6 @@ impl Loop {
             lateness: Watch::new(),
             additions: None,
             scheduling: Scheduling::default(),
-            allowance: Allowance::default(),
             eyes,
             memory,
             services: options.services,
@@ -246,7 +243,6 @@ impl Loop {
         if let Some(additions) = self.additions.take() {
             additions.tell();
         }
-        self.allowance.look(now);
         self.posts.wake(&self.epoll, now);
         self.sockets.wake(&self.epoll, SOCKETS, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
@@ -363,15 +359,8 @@ impl Loop {
         // Before the engine: what it asks to be watched is watched by then.
         self.eyes.trackers.configure(&config);
         self.lateness.configure(&config, &self.gauge);
-        let left_to_us = Allowance::is_for(&config);
-        if !left_to_us {
-            self.allowance.end();
-        }
         for problem in scheduling::apply(&config.router.scheduling, &self.scheduling) {
             warn!("the router loop: {problem}");
-        }
-        if left_to_us {
-            self.allowance.begin();
         }
         self.scheduling = config.router.scheduling.clone();
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));

@@ -10,7 +10,8 @@ const ONE_PROCESS: &str = "one process with two threads does the work of keepali
 const ONE_LOCK: &str = "`vrrp_no_swap` locks all of the process in memory";
 const CHECKS: &str = "only the thread of the virtual routers has real-time priority, with `vrrp_rt_priority`; checks have threads of their own";
 const NO_BFD: &str = "there are no BFD sessions yet";
-const AS_WRITTEN: &str = "the virtual routers' thread has real-time priority from the start where the host permits, and warns when it is late";
+const AS_WRITTEN: &str =
+    "priorities are as written: `vrrp_rt_priority` gives the virtual routers' thread one, and it warns when it is late";
 const NETLINK: &str = "buffers are sized as needed, and lost messages are found and repaired";
 const NO_DUMP: &str = "`ipvsctl show -o json` tells the state";
 const NAMES: &str = "names are looked up in /etc/iproute2, /usr/share/iproute2 and /usr/lib/iproute2";
