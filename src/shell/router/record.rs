@@ -12,13 +12,15 @@
 //! which neither routes nor such numbers mean anything. The count at the end shows a file that was cut short.
 //!
 //! What may become ours with this configuration is in it too. A thread of its own writes it, so that the loop never waits for
-//! a disk.
+//! a disk. Only the last record waits for that thread: it says it all, and a disk that hangs lets nothing pile up.
+
+mod slot;
 
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ use crate::config::{read_route, read_rule, write_route, write_rule};
 use crate::shell::scheduling;
 use crate::shell::state_file::StateFile;
 use crate::vrrp::engine::{Kept, Steering};
+
+use slot::{Found, Slot};
 
 const HEAD: &str = "ipvsd steering 1";
 const NAME: &str = "steering";
@@ -46,13 +50,13 @@ pub(super) struct Memory {
 
 /// The writing thread's entrance.
 pub(super) struct Recorder {
-    jobs: Option<Sender<(u64, Vec<Kept>)>>,
+    last: Slot<(u64, Vec<Kept>)>,
     ended: Receiver<()>,
 }
 
 impl Recorder {
     /// Reads what a predecessor has left in a folder, and starts the thread. `tell` is called with the number of what is
-    /// written, or cannot be, which the log says.
+    /// written, or cannot be, which the log says; not for what another took the place of before it was.
     ///
     /// # Errors
     /// No thread could be had.
@@ -63,59 +67,64 @@ impl Recorder {
         if let Some(problem) = problem {
             warn!("{problem}");
         }
-        let (jobs, inbox) = mpsc::channel();
+        let last = Slot::new();
+        let jobs = last.clone();
         let (ending, ended) = mpsc::channel();
         thread::Builder::new().name("record".to_owned()).spawn(move || {
             scheduling::ordinary();
-            work(&file, &stamp, &inbox, tell);
+            work(&file, &stamp, &jobs, tell);
             let _ = ending.send(());
         })?;
-        Ok((Self { jobs: Some(jobs), ended }, left))
+        Ok((Self { last, ended }, left))
     }
 
-    /// Has it written that exactly these are ours. Never waits.
+    /// Has it written that exactly these are ours, and no longer what was not written yet. Never waits for the disk.
     pub(super) fn write(&self, number: u64, entries: Vec<Kept>) {
-        if let Some(jobs) = &self.jobs {
-            // The thread ends with us, or by a panic, which has been told.
-            let _ = jobs.send((number, entries));
-        }
+        self.last.put((number, entries));
     }
 
     /// Waits until everything is written, but not long.
-    pub(super) fn finish(&mut self) {
-        self.jobs = None;
+    pub(super) fn finish(&self) {
+        self.last.close();
         let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
-fn work(file: &StateFile, stamp: &str, inbox: &Receiver<(u64, Vec<Kept>)>, tell: impl Fn(u64)) {
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.last.close();
+    }
+}
+
+fn work(file: &StateFile, stamp: &str, last: &Slot<(u64, Vec<Kept>)>, tell: impl Fn(u64)) {
     let mut owed: Option<Vec<Kept>> = None;
     loop {
-        let next = match &owed {
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => inbox.recv_timeout(RETRY),
+        let was_owed = owed.is_some();
+        let (number, entries) = match (last.fetch(was_owed.then_some(RETRY)), owed.take()) {
+            (Found::Thing((number, entries)), _) => (Some(number), entries),
+            (Found::Nothing, Some(entries)) => (None, entries),
+            (Found::Nothing, None) => continue,
+            (Found::Closed, _) => return,
         };
-        let (number, entries) = match (next, owed.take()) {
-            // The last one says it all.
-            (Ok(first), _) => inbox.try_iter().fold(first, |_, later| later),
-            (Err(RecvTimeoutError::Timeout), Some(entries)) => {
-                match write(file, stamp, &entries) {
-                    Ok(()) => info!("which routes and rules are ours is written down by now"),
-                    Err(_) => owed = Some(entries),
+        // Told once, however many are tried in vain.
+        match write(file, stamp, &entries) {
+            Ok(()) if was_owed => info!("which routes and rules are ours is written down by now"),
+            Ok(()) => {}
+            Err(error) => {
+                if !was_owed {
+                    warn!(
+                        "{} cannot be written: {error}; routes and rules are set all the same, and it is tried again; until \
+                         then, those set now would stay if the daemon were killed and started with a configuration without \
+                         them",
+                        file.path().display()
+                    );
                 }
-                continue;
+                owed = Some(entries);
             }
-            (Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected), _) => return,
-        };
-        if let Err(error) = write(file, stamp, &entries) {
-            warn!(
-                "{} cannot be written: {error}; routes and rules are set all the same, and it is tried again; until then, \
-                 those set now would stay if the daemon were killed and started with a configuration without them",
-                file.path().display()
-            );
-            owed = Some(entries);
         }
-        tell(number);
+        if let Some(number) = number {
+            tell(number);
+        }
     }
 }
 

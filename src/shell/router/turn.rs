@@ -198,7 +198,7 @@ impl Loop {
         }
         self.fifos.stop();
         self.hands.finish();
-        if let Some(recorder) = &mut self.memory.recorder {
+        if let Some(recorder) = &self.memory.recorder {
             recorder.finish();
         }
         self.runner.stop(std::mem::take(&mut self.stopping));

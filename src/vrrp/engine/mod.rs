@@ -325,7 +325,7 @@ impl Router {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front();
+        let output = self.outputs.pop_front().or_else(|| self.due_record());
         if output.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
             // Two hundred routers that come up at once need room that they do not need again.
             self.outputs = VecDeque::new();
@@ -571,6 +571,8 @@ impl Router {
         self.drop_firewall();
         self.remove_virtual_links();
         self.restore_sysctls();
+        let record = self.due_record();
+        self.outputs.extend(record);
         self.outputs.push_back(Output::Stopped);
         self.stopped = true;
     }

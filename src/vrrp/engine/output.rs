@@ -169,7 +169,7 @@ pub enum Output {
     },
     /// Write down that exactly these routes and rules are ours, or may become so. Answered by
     /// [`Input::SteeringRecorded`](super::Input::SteeringRecorded), whatever comes of it: what a configuration newly names
-    /// waits for that.
+    /// waits for that. The last one replaces all before it, which need not be answered any more.
     RecordSteering {
         /// Number to answer with.
         number: u64,

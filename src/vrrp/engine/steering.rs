@@ -231,7 +231,6 @@ impl Router {
         let gone = std::mem::take(&mut self.steering_gone);
         self.discard(gone);
         self.record.changed();
-        self.write_record();
     }
 
     fn discard(&mut self, gone: Vec<Held>) {
@@ -266,7 +265,6 @@ impl Router {
         if self.steering.iter().any(|held| held.claim == Claim::Asked) {
             self.record.wait_until(now);
         }
-        self.write_record();
         if overdue {
             self.discard_steering();
         }
@@ -466,7 +464,6 @@ impl Router {
         held.lost = false;
         held.problem = None;
         held.backoff = FIRST_RETRY;
-        self.write_record();
     }
 
     /// Something of ours may be gone.

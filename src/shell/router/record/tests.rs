@@ -1,5 +1,7 @@
+use std::cell::RefCell;
 use std::fs;
 use std::net::IpAddr;
+use std::sync::Mutex;
 
 use super::*;
 use crate::model::{Family, NextHop, Route, Rule, RuleAction};
@@ -62,7 +64,7 @@ fn the_thread_answers_whether_the_disk_takes_it_or_not_and_tries_again() {
     let state = folder.path().join("state");
     fs::write(&state, "in the way").unwrap();
     let (tell, told) = mpsc::channel();
-    let (mut recorder, left) = Recorder::spawn(&state, move |number| tell.send(number).unwrap_or_default()).unwrap();
+    let (recorder, left) = Recorder::spawn(&state, move |number| tell.send(number).unwrap_or_default()).unwrap();
     assert!(left.is_empty());
     recorder.write(1, entries());
     assert_eq!(told.recv().unwrap(), 1);
@@ -77,4 +79,71 @@ fn the_thread_answers_whether_the_disk_takes_it_or_not_and_tries_again() {
     recorder.finish();
     let (_, left) = Recorder::spawn(&state, |_| {}).unwrap();
     assert_eq!(left, entries());
+}
+
+/// The levels of what the log says while this is done.
+fn logged(act: impl FnOnce()) -> Vec<String> {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();
+    tracing::subscriber::with_default(subscriber, act);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| line.trim_start().split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_told_once_and_once_when_it_does_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    fs::write(&state, "in the way").unwrap();
+    let last = Slot::new();
+    last.put((1, entries()));
+    // Each answer has the next one written; the disk takes what comes from the fourth on.
+    let answered = RefCell::new(Vec::new());
+    let next = |number: u64| {
+        answered.borrow_mut().push(number);
+        match number {
+            3 => fs::remove_file(&state).unwrap(),
+            6 => return last.close(),
+            _ => {}
+        }
+        last.put((number + 1, entries()));
+    };
+    let file = StateFile::new(state.clone(), NAME);
+    let levels = logged(|| work(&file, "here", &last, next));
+    assert_eq!(levels, ["WARN", "INFO"]);
+    assert_eq!(*answered.borrow(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(read(&file, "here"), (entries(), None));
+}
+
+#[test]
+fn a_disk_that_hangs_gets_the_last_record_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tell, told) = mpsc::channel();
+    let (hang, hangs) = mpsc::channel::<()>();
+    let answer = move |number| {
+        tell.send(number).unwrap_or_default();
+        let _ = hangs.recv();
+    };
+    let (recorder, _) = Recorder::spawn(folder.path(), answer).unwrap();
+    recorder.write(1, entries());
+    assert_eq!(told.recv().unwrap(), 1);
+    for number in 2..=1000 {
+        recorder.write(number, entries());
+    }
+    drop(hang);
+    recorder.finish();
+    assert_eq!(told.iter().collect::<Vec<_>>(), [1000]);
 }

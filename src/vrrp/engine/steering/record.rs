@@ -106,25 +106,32 @@ impl Router {
         left.into_iter().map(&mut adopt).collect()
     }
 
-    /// Has written down what is ours, or will be, where that is not what is written already.
-    pub(super) fn write_record(&mut self) {
-        if !std::mem::take(&mut self.record.stale) {
-            return;
+    /// What is to be written down now: what is ours, or will be, where that is not what was handed out last. Asked when there is
+    /// nothing else to do, so that a thousand routes that come on are one record and not a thousand.
+    pub(in super::super) fn due_record(&mut self) -> Option<Output> {
+        let entries = self.unrecorded()?;
+        self.record.stale = false;
+        self.record.number += 1;
+        self.record.entries.clone_from(&entries);
+        Some(Output::RecordSteering { number: self.record.number, entries })
+    }
+
+    /// What is ours, or will be, where that is not what was handed out last.
+    fn unrecorded(&mut self) -> Option<Vec<Kept>> {
+        if !self.record.stale {
+            return None;
         }
         let kept = |held: &Held| Kept { what: Arc::clone(&held.placed), links: held.links.clone() };
         let all = self.steering.iter().chain(&self.steering_gone);
         let entries: Vec<Kept> = all.filter(|held| held.claim != Claim::None && !self.leaving).map(kept).collect();
-        if entries == self.record.entries {
-            return;
-        }
-        self.record.number += 1;
-        self.record.entries.clone_from(&entries);
-        self.outputs.push_back(Output::RecordSteering { number: self.record.number, entries });
+        self.record.stale = entries != self.record.entries;
+        self.record.stale.then_some(entries)
     }
 
-    /// What was handed out is written, or cannot be.
+    /// What was handed out is written, or cannot be. The last one covers all before it, which may never be answered. What has
+    /// changed since is not in it, and is waited for.
     pub(in super::super) fn steering_recorded(&mut self, number: u64, now: Instant) {
-        if number == self.record.number {
+        if number == self.record.number && self.unrecorded().is_none() {
             self.go_on(now);
         }
     }

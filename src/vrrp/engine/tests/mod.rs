@@ -110,6 +110,8 @@ struct Bench {
     looks: Vec<ScriptLook>,
     /// Which routes and rules are written down to be ours.
     record: Vec<Kept>,
+    /// How often that was handed out.
+    records: usize,
     /// What is to be written is written at once; else never.
     disk_answers: bool,
 }
@@ -135,6 +137,7 @@ impl Bench {
             watches: Vec::new(),
             looks: Vec::new(),
             record: Vec::new(),
+            records: 0,
             disk_answers: true,
         }
     }
@@ -215,6 +218,7 @@ impl Bench {
                 }
                 Output::RecordSteering { number, entries } => {
                     self.record = entries;
+                    self.records += 1;
                     if self.disk_answers {
                         self.router.handle(Input::SteeringRecorded { number }, self.now);
                     }

@@ -160,6 +160,46 @@ fn what_was_found_to_be_somebody_else_s_is_ours_once_we_have_put_it_on() {
 }
 
 #[test]
+fn many_that_become_ours_at_once_are_one_record() {
+    let many = |protocol: u8| -> Vec<Route> {
+        let to = |n: u16| (IpAddr::from([10, 20 + n.to_be_bytes()[0], n.to_be_bytes()[1], 0]), 24);
+        (0..2000).map(|n| Route { to: to(n), protocol, ..route(1) }).collect()
+    };
+    // Theirs become ours one by one as they come on, ours cease to be as each is found to be somebody else's.
+    for (protocol, outcome, before, after) in [(99, Steered::Added, 0, 2000), (18, Steered::Exists, 2000, 0)] {
+        let mut bench = Bench::new(vec![routed(many(protocol), vec![])]);
+        assert_eq!(bench.record.len(), before);
+        bench.steering = vec![outcome; 2000].into();
+        bench.records = 0;
+        let words = bench.pass(LONG);
+        assert_eq!(words.iter().filter(|word| word.starts_with("add route")).count(), 2000);
+        assert_eq!((bench.record.len(), bench.records), (after, 1));
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_record_lets_nothing_on_that_came_later() {
+    let statics = |routes: Vec<Route>| {
+        let statics = StaticState { routes, ..StaticState::default() };
+        Input::Configure(Arc::new(Config {
+            router: RouterSettings { statics, ..RouterSettings::default() },
+            ..Config::default()
+        }))
+    };
+    let mut bench = Bench::new(Vec::new());
+    bench.disk_answers = false;
+    assert_eq!(steering(bench.input(statics(vec![route(1)]))), Vec::<String>::new());
+    // The answer comes before what is new has been handed out.
+    bench.router.handle(statics(vec![route(1), route(2)]), bench.now);
+    bench.router.handle(Input::SteeringRecorded { number: 1 }, bench.now);
+    assert_eq!(steering(bench.drain()), Vec::<String>::new());
+    assert_eq!((bench.record.len(), bench.records), (2, 2));
+    // The answer to the last one covers the first.
+    let words = steering(bench.input(Input::SteeringRecorded { number: 2 }));
+    assert_eq!(words, ["add route 10.9.1.0/24 via 10.0.0.2 [0]", "add route 10.9.2.0/24 via 10.0.0.2 [0]"]);
+}
+
+#[test]
 fn what_goes_at_a_reload_goes_after_its_successor_is_on_however_long_the_disk_takes() {
     let statics = |routes: Vec<Route>| {
         let statics = StaticState { routes, ..StaticState::default() };
