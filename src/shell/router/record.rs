@@ -72,7 +72,7 @@ impl Recorder {
         let (ending, ended) = mpsc::channel();
         thread::Builder::new().name("record".to_owned()).spawn(move || {
             scheduling::ordinary();
-            work(&file, &stamp, &jobs, tell);
+            work(&file, &stamp, &jobs, tell, |change| log(&file, change));
             let _ = ending.send(());
         })?;
         Ok((Self { last, ended }, left))
@@ -96,7 +96,14 @@ impl Drop for Recorder {
     }
 }
 
-fn work(file: &StateFile, stamp: &str, last: &Slot<(u64, Vec<Kept>)>, tell: impl Fn(u64)) {
+/// `say` is called where the disk ceases to take it, with why, and where it takes it again.
+fn work(
+    file: &StateFile,
+    stamp: &str,
+    last: &Slot<(u64, Vec<Kept>)>,
+    tell: impl Fn(u64),
+    say: impl Fn(Result<(), io::Error>),
+) {
     let mut owed: Option<Vec<Kept>> = None;
     loop {
         let was_owed = owed.is_some();
@@ -106,18 +113,13 @@ fn work(file: &StateFile, stamp: &str, last: &Slot<(u64, Vec<Kept>)>, tell: impl
             (Found::Nothing, None) => continue,
             (Found::Closed, _) => return,
         };
-        // Told once, however many are tried in vain.
+        // Said once, however many are tried in vain.
         match write(file, stamp, &entries) {
-            Ok(()) if was_owed => info!("which routes and rules are ours is written down by now"),
+            Ok(()) if was_owed => say(Ok(())),
             Ok(()) => {}
             Err(error) => {
                 if !was_owed {
-                    warn!(
-                        "{} cannot be written: {error}; routes and rules are set all the same, and it is tried again; until \
-                         then, those set now would stay if the daemon were killed and started with a configuration without \
-                         them",
-                        file.path().display()
-                    );
+                    say(Err(error));
                 }
                 owed = Some(entries);
             }
@@ -125,6 +127,17 @@ fn work(file: &StateFile, stamp: &str, last: &Slot<(u64, Vec<Kept>)>, tell: impl
         if let Some(number) = number {
             tell(number);
         }
+    }
+}
+
+fn log(file: &StateFile, change: Result<(), io::Error>) {
+    match change {
+        Ok(()) => info!("which routes and rules are ours is written down by now"),
+        Err(error) => warn!(
+            "{} cannot be written: {error}; routes and rules are set all the same, and it is tried again; until then, those \
+             set now would stay if the daemon were killed and started with a configuration without them",
+            file.path().display()
+        ),
     }
 }
 

@@ -273,8 +273,6 @@ impl Router {
             entry.inherits = false;
         }
         let faults = if to == Role::Fault { entry.faults().to_vec() } else { Vec::new() };
-        entry.fault_news.tell(&faults);
-        let more = faults.into_iter().skip(1).collect();
         let instance = Arc::clone(&entry.name);
         let group = entry.group;
         if from == Role::Fault {
@@ -295,6 +293,12 @@ impl Router {
                 entry.state_pace.tell(to, now)
             }
         };
+        if told.is_some() {
+            entry.fault_news.tell(&faults);
+        } else {
+            entry.fault_news.withhold(&faults, now);
+        }
+        let more = faults.into_iter().skip(1).collect();
         self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason, more, told }));
         self.notify_state(at, to);
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{Event, Output, Router, ScriptOutcome};
 use crate::model::Watched;
+use crate::vrrp::machine::Role;
 use crate::vrrp::track::{Released, Standing};
 
 /// How something that is watched stands, in the words of a line.
@@ -77,6 +78,9 @@ impl Router {
         for entry in &mut self.instances {
             if let Some(Released { what: role, before: _, untold }) = entry.state_pace.release(now) {
                 let (instance, reason) = (Arc::clone(&entry.name), entry.machine.reason().clone());
+                if role != Role::Fault {
+                    entry.fault_news.tell(&[]);
+                }
                 self.outputs.push_back(Output::Event(Event::StateSettled { instance, role, reason, untold }));
             }
         }

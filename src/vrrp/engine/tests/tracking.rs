@@ -619,6 +619,22 @@ fn faults_that_never_settle_are_told() {
     assert!((1..=3).contains(&told.len()), "{told:#?}");
 }
 
+/// Where a change of state is one too many for the log, the faults that it came with are not known to anybody yet.
+#[test]
+fn faults_of_a_change_that_was_not_told_are_told_if_they_last() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    let changed = |bench: &mut Bench, up: bool| without_work(bench.input(Input::Link(link(2, "eth0", up)))).len();
+    for _ in 0..4 {
+        assert_eq!((changed(&mut bench, false), changed(&mut bench, true)), (1, 1));
+    }
+    // The last for which there is room.
+    assert_eq!((changed(&mut bench, false), changed(&mut bench, true)), (1, 0));
+    assert_eq!(without_work(bench.input(Input::LinkGone { index: 2 })), Vec::<String>::new());
+    assert_eq!(bench.roles(), [Role::Fault]);
+    let gone = "! a: still cannot run: interface eth0 does not exist; waiting for it to appear";
+    assert_eq!(without_work(bench.pass(SECOND * 120)), [gone]);
+}
+
 fn without_work(words: Vec<String>) -> Vec<String> {
     words.into_iter().filter(|word| word.starts_with('!')).collect()
 }
