@@ -32,6 +32,23 @@ pub trait Sources {
     }
 }
 
+/// An outside world with nothing in it: for a text that is read by itself.
+pub(super) struct Nowhere;
+
+impl Sources for Nowhere {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, SourceError> {
+        Err(SourceError::Missing)
+    }
+
+    fn glob(&self, _: &str) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 /// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceError {

@@ -193,6 +193,28 @@ impl Scheduler {
             Self::PowerOfTwo => "twos",
         }
     }
+
+    /// What people call its own three bits (`IP_VS_SVC_F_SCHED1` to `3` of include/uapi/linux/ip_vs.h): they have names with
+    /// `sh` and `mh`, as in ipvsadm, and numbers with the others.
+    #[must_use]
+    pub const fn flag_names(self) -> [&'static str; 3] {
+        match self {
+            Self::SourceHash => ["sh-fallback", "sh-port", "flag-3"],
+            Self::MaglevHash => ["mh-fallback", "mh-port", "flag-3"],
+            Self::RoundRobin
+            | Self::WeightedRoundRobin
+            | Self::LeastConnection
+            | Self::WeightedLeastConnection
+            | Self::LocalityBased
+            | Self::LocalityBasedReplicated
+            | Self::DestinationHash
+            | Self::ShortestExpectedDelay
+            | Self::NeverQueue
+            | Self::Failover
+            | Self::Overflow
+            | Self::PowerOfTwo => ["flag-1", "flag-2", "flag-3"],
+        }
+    }
 }
 
 impl fmt::Display for Scheduler {

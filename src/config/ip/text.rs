@@ -3,32 +3,13 @@
 //! All names are numbers, so that what is read does not depend on the host's own files. What only concerns us (`no_track`,
 //! `track_group`, a priority that was given rather than written) is not kept.
 
-use std::path::{Path, PathBuf};
-
 use super::{Line, Word, route, route_text, rule, rule_text};
-use crate::config::source::{SourceError, Sources, Span};
+use crate::config::source::{FileId, Nowhere, Span};
 use crate::model::{Route, Rule};
 
-/// No files, and no names but those that are built in.
-struct Nothing;
-
-impl Sources for Nothing {
-    fn read(&self, _: &Path) -> Result<Vec<u8>, SourceError> {
-        Err(SourceError::Missing)
-    }
-
-    fn glob(&self, _: &str) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-}
-
 fn line(text: &str) -> Option<Line<'_, 'static>> {
-    let span = Span::new(crate::config::source::FileId::default(), 0..text.len());
-    Line::new(text.split_whitespace().map(|text| Word { text, span }).collect(), &Nothing)
+    let span = Span::new(FileId::default(), 0..text.len());
+    Line::new(text.split_whitespace().map(|text| Word { text, span }).collect(), &Nowhere)
 }
 
 /// What [`write_route`] wrote; `None` if it is something else.

@@ -209,7 +209,7 @@ impl<'t> Iterator for Children<'t> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
     use std::sync::Arc;
 
     use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
@@ -217,23 +217,8 @@ mod tests {
 
     use super::{Children, Tree};
     use crate::config::keepalived::read;
-    use crate::config::{Context, Report, SourceError, Sources};
-
-    struct Nothing;
-
-    impl Sources for Nothing {
-        fn read(&self, _: &Path) -> Result<Vec<u8>, SourceError> {
-            Err(SourceError::Missing)
-        }
-
-        fn glob(&self, _: &str) -> Vec<PathBuf> {
-            Vec::new()
-        }
-
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
+    use crate::config::source::Nowhere;
+    use crate::config::{Context, Report};
 
     /// A statement without its place.
     #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,7 +260,7 @@ mod tests {
     fn parsed(text: &str) -> (Tree, Report) {
         let mut report = Report::default();
         let id = report.files_mut().add(Path::new("a.conf"), Arc::new(text.to_owned()));
-        let tree = read::read(Path::new("a.conf"), id, &Nothing, &Context::default(), &mut report);
+        let tree = read::read(Path::new("a.conf"), id, &Nowhere, &Context::default(), &mut report);
         (tree, report)
     }
 

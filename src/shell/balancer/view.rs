@@ -219,24 +219,9 @@ fn wished(service: &ServiceConfig, key: ServiceKey) -> ServiceView {
     }
 }
 
-/// As ipvsadm writes them: the scheduler's own bits have names with `sh` and `mh`, and numbers with others.
+/// As ipvsadm writes them.
 fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {
-    let [first, second, third] = match scheduler {
-        Scheduler::SourceHash => ["sh-fallback", "sh-port", "flag-3"],
-        Scheduler::MaglevHash => ["mh-fallback", "mh-port", "flag-3"],
-        Scheduler::RoundRobin
-        | Scheduler::WeightedRoundRobin
-        | Scheduler::LeastConnection
-        | Scheduler::WeightedLeastConnection
-        | Scheduler::LocalityBased
-        | Scheduler::LocalityBasedReplicated
-        | Scheduler::DestinationHash
-        | Scheduler::ShortestExpectedDelay
-        | Scheduler::NeverQueue
-        | Scheduler::Failover
-        | Scheduler::Overflow
-        | Scheduler::PowerOfTwo => ["flag-1", "flag-2", "flag-3"],
-    };
+    let [first, second, third] = scheduler.flag_names();
     let SchedulerFlags { one_packet, flag_1, flag_2, flag_3 } = flags;
     [(flag_1, first), (flag_2, second), (flag_3, third), (one_packet, "ops")]
         .into_iter()

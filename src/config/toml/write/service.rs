@@ -245,34 +245,15 @@ fn usual_checks(servers: &[ServerConfig]) -> Option<&ServerConfig> {
 }
 
 fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {
-    let (first, second) = match scheduler {
-        Scheduler::SourceHash => ("sh-fallback", "sh-port"),
-        Scheduler::MaglevHash => ("mh-fallback", "mh-port"),
-        Scheduler::RoundRobin
-        | Scheduler::WeightedRoundRobin
-        | Scheduler::LeastConnection
-        | Scheduler::WeightedLeastConnection
-        | Scheduler::LocalityBased
-        | Scheduler::LocalityBasedReplicated
-        | Scheduler::DestinationHash
-        | Scheduler::ShortestExpectedDelay
-        | Scheduler::NeverQueue
-        | Scheduler::Failover
-        | Scheduler::Overflow
-        | Scheduler::PowerOfTwo => ("flag-1", "flag-2"),
-    };
-    let all =
-        [(flags.one_packet, "one-packet"), (flags.flag_1, first), (flags.flag_2, second), (flags.flag_3, "flag-3")];
+    let [first, second, third] = scheduler.flag_names();
+    let all = [(flags.one_packet, "one-packet"), (flags.flag_1, first), (flags.flag_2, second), (flags.flag_3, third)];
     all.into_iter().filter(|(set, _)| *set).map(|(_, name)| quoted(name)).collect()
 }
 
 /// A time, or a table where there is more to say.
 fn persistence(persistence: &Persistence, family: Family) -> String {
     let timeout = time(Duration::from_secs(persistence.timeout_secs.get().into()));
-    let longest = match family {
-        Family::V4 => 32,
-        Family::V6 => 128,
-    };
+    let longest = family.bits();
     if persistence.prefix_len == longest && persistence.engine.is_none() {
         return timeout;
     }
