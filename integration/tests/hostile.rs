@@ -12,6 +12,7 @@ use integration::contender::processor_time_of;
 use integration::inject::{Forged, Injector, ethernet};
 use integration::subject::instances;
 use integration::{Ipvsd, Node, Tap, Topology, native_test, wait_until};
+use nix::sys::signal::Signal;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const FLOOD: Duration = Duration::from_secs(5);
@@ -89,6 +90,17 @@ struct Manner {
 
 /// A backup waits for 1.8 s: less than a flood lasts, and more than a busy machine keeps a program waiting.
 const QUICK: Manner = Manner { words: "version 3\n  advert_int 0.5", more: "", interval: Duration::from_millis(500) };
+
+/// Version 2, with a password.
+fn password() -> Manner {
+    let words = "version 2\n  advert_int 1\n  authentication {\n    auth_type PASS\n    auth_pass secret\n  }";
+    Manner { words, more: "", interval: Duration::from_secs(1) }
+}
+
+/// Right in all but its password.
+fn wrong_password() -> Forged {
+    Forged { version: 2, interval: 0x0101, ..Family::V4.tempting() }
+}
 
 /// A master, a backup and an enemy, on one segment.
 struct Wire {
@@ -338,22 +350,48 @@ native_test! {
 
     /// Right in all that the kernel can look at: each has to be read.
     fn a_flood_of_wrong_passwords() {
-        let words = "version 2\n  advert_int 1\n  authentication {\n    auth_type PASS\n    auth_pass secret\n  }";
-        let manner = Manner { words, more: "", interval: Duration::from_secs(1) };
-        let wire = Wire::with("password", Family::V4, &manner);
-        let _ = wire.withstands(vec![Forged { version: 2, interval: 0x0101, ..Family::V4.tempting() }.frame()]);
+        let wire = Wire::with("password", Family::V4, &password());
+        let _ = wire.withstands(vec![wrong_password().frame()]);
         assert!(Wire::dropped(&wire.master) > 1000, "what is dropped is counted");
+    }
+
+    /// In the master's name. (To itself these come from its own address.)
+    fn a_flood_of_wrong_passwords_that_says_it_is_the_master() {
+        let wire = Wire::with("disguise", Family::V4, &password());
+        let _ = wire.withstands(vec![Forged { source: "192.0.2.1".parse().unwrap(), ..wrong_password() }.frame()]);
+        assert!(Wire::dropped(&wire.backup) > 1000, "what is dropped is counted");
+    }
+
+    /// The backup has a processor for two moments in a second, and whenever it has none a buffer is filled that holds some 13 ms
+    /// of this. Among what it can read a master's advert is found only if that is kept apart.
+    fn a_flood_of_which_hardly_anything_can_be_read() {
+        let wire = Wire::with("starved", Family::V4, &password());
+        let flood = Injector::open(&wire.nodes[2], "eth0").flood(vec![wrong_password().frame()], RATE);
+        let (before, started) = (Figures::of(&wire.backup), Instant::now());
+        while started.elapsed() < 2 * FLOOD || flood.sent() < LEAST_PACKETS {
+            wire.backup.daemon().signal(Signal::SIGSTOP);
+            // How little it has is what this is about: there is nothing to wait for.
+            std::thread::sleep(Duration::from_millis(480));
+            wire.backup.daemon().signal(Signal::SIGCONT);
+            std::thread::sleep(Duration::from_millis(20));
+            assert_eq!(wire.owners(), ["master"], "{}", wire.backup.daemon().log());
+            assert!(started.elapsed() < LONGEST_FLOOD, "{} packets", flood.sent());
+        }
+        drop(flood);
+        println!("backup: {}", Figures::of(&wire.backup).since(&before, started.elapsed()));
+        let snapshot = wire.backup.show();
+        let instance = &instances(&snapshot)[0];
+        assert_eq!(instance["became_master"], 0, "{instance}");
+        assert!(instance["unread"]["adverts"].as_u64() > Some(10_000), "no flood: {instance}");
     }
 
     /// Somebody who may have one virtual router has that one, and not its neighbour on the same interface.
     ///
-    /// All of it has to be read, so where a processor is short of time some of the master's adverts are lost with the others.
-    /// A backup that waits for six takes over after 3.3 s, which the flood outlasts.
+    /// The enemy is the other router's master by right, and its adverts cannot but be believed.
     fn a_flood_for_another_virtual_router_of_ours() {
-        let words = "version 3\n  advert_int 0.5\n  down_timer_adverts 6";
         let more = "vrrp_instance VI_2 {\n  state BACKUP\n  interface eth0\n  virtual_router_id 52\n  priority 90\n  \
                     version 3\n  advert_int 0.2\n  virtual_ipaddress {\n    192.0.2.200/24\n  }\n}\n";
-        let wire = Wire::with("neighbour", Family::V4, &Manner { words, more, ..QUICK });
+        let wire = Wire::with("neighbour", Family::V4, &Manner { more, ..QUICK });
         let _ = wire.withstands(vec![Forged { vrid: 52, ..Family::V4.tempting() }.frame()]);
         for router in [&wire.master, &wire.backup] {
             let snapshot = router.show();

@@ -24,7 +24,8 @@
 //! Each source gets so much of a turn and no more: a flood of packets, news, facts or questions delays a deadline by the
 //! time that a few dozen of them take.
 //!
-//! Packets that no router here can believe come in on other sockets than adverts do, and are read now and then (`sockets`).
+//! Packets that no router here can believe come in on other sockets than adverts do, and are read now and then; those of the
+//! masters that are followed, and of unicast peers, on sockets that no flood of others fills (`sockets`).
 //! Who else claims a virtual address is heard on sockets of their own (`claims`), which the hands open.
 //!
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the

@@ -6,6 +6,8 @@ use socket2::SockFilter;
 pub(super) const LOAD_WORD: u16 = 0x20;
 pub(super) const LOAD_HALF: u16 = 0x28;
 pub(super) const LOAD_BYTE: u16 = 0x30;
+/// A becomes the word that is so far behind X.
+pub(super) const LOAD_WORD_AT_X: u16 = 0x40;
 /// A becomes the packet's length.
 pub(super) const LOAD_LENGTH: u16 = 0x80;
 /// A becomes the operand.
@@ -91,6 +93,10 @@ pub(super) fn passes(program: &[Instruction], message: &[u8], ip_header: &[u8]) 
             LOAD_WORD | LOAD_HALF | LOAD_BYTE => {
                 let len = [4, 2, 1][usize::from(code >> 3 & 3)];
                 let Some(loaded) = load(operand, len) else { return false };
+                value = loaded;
+            }
+            LOAD_WORD_AT_X => {
+                let Some(loaded) = load(index.wrapping_add(operand), 4) else { return false };
                 value = loaded;
             }
             LOAD_LENGTH => value = u32::try_from(message.len()).unwrap(),

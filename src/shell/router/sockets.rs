@@ -1,22 +1,32 @@
 //! Raw sockets for adverts and packet sockets for announcements.
 //!
-//! A channel (an interface; or nothing, for routers that name none) has *ears*, which are two raw sockets for each family and
+//! A channel (an interface; or nothing, for routers that name none) has *ears*, which are three raw sockets for each family and
 //! protocol, and *voices*, one for each family. Ears are bound to their device and join its groups by its number; they hear
 //! no group that another process joined (`IP_MULTICAST_ALL` off). Voices write whole packets, IP header and all, and hear
 //! nothing: their protocol is 255, of which nothing ever comes. So a checksum of IPv6 is checked by us and counted when it is
 //! wrong, where a socket that writes its headers would have the kernel drop such packets in silence; and no socket hears
 //! itself (`IP_MULTICAST_LOOP` is off too).
 //!
-//! Of two ears one takes the packets that may be believed, and the other the rest, which is only counted and complained of:
-//! the kernel tells them apart (`filter`). Garbage can fill the buffer of the second, which is small, and never that of the
-//! first. Whatever comes, the second rests after it was read, so that the loop has little to do with it. What overflows in
-//! either is counted by the kernel, and told to the routers (`overflow`).
+//! Of three ears one takes the adverts of those that are known to matter: the masters that our backups follow, and unicast
+//! peers. One takes whatever else may be believed, and one the rest, which is only counted and complained of. The kernel tells
+//! them apart (`filter`), so that each packet is in one of them, and what fills the buffer of one displaces nothing in the
+//! others. Garbage fills that of the rest, which is small, and rests after it was read, so that the loop has little to do with
+//! it. A flood that has to be read to be judged, of another password, priority or virtual router, fills the second: that can
+//! hide a router that is new here, and not the adverts of a master, without which a backup takes over. Of those who send in a
+//! master's own name only they come in on its ear whom the checks would believe as well, but for authentication headers; who
+//! sends too much there is put out (`tally`). What overflows is counted by the kernel, and told to the routers (`overflow`).
+//! Who belongs into the first changes as masters do (`exchange`).
+//!
+//! More room, or reading more at a time, would not do instead: a flood fills any buffer in the time that a busy machine keeps
+//! a thread waiting. And to have the kernel drop at random what is too much drops what matters in the same share.
 //!
 //! All of them are opened as soon as a configuration names the interface, so that nothing has to be opened at the moment of
 //! a takeover.
 
+mod exchange;
 mod filter;
 mod overflow;
+mod tally;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +45,9 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 
-use filter::Part;
+use filter::{Part, Sender};
 use overflow::Overflow;
+use tally::Tallies;
 
 use crate::model::Family;
 use crate::vrrp::engine::{Listener, Unread};
@@ -47,9 +58,8 @@ use crate::wire::ipv4::{PROTOCOL_AH, PROTOCOL_VRRP};
 /// `IPPROTO_RAW`.
 const PROTOCOL_RAW: u8 = 255;
 
-/// Bytes of adverts that may wait, unless the configuration says how many; the kernel doubles it for its own costs. A flood
-/// that can be believed shares this socket with the adverts that matter: they are lost only where nothing is read for as long
-/// as it takes to fill it, which 100,000 packets a second do in some 13 ms, and in 3 ms what the system would give.
+/// Bytes of adverts that may wait, unless the configuration says how many; the kernel doubles it for its own costs. 100,000
+/// packets a second fill it in some 13 ms, and in 3 ms what the system would give.
 const BUFFER_OF_ADVERTS: usize = 512 * 1024;
 /// Between two readings of a socket for packets that cannot be believed.
 const REST: Duration = Duration::from_millis(50);
@@ -65,6 +75,10 @@ struct Ear {
     part: Part,
     socket: Socket,
     groups: BTreeSet<IpAddr>,
+    /// Those who matter: this is their ear, or is not to hear them.
+    senders: Vec<Sender>,
+    /// Until then something may come that waited here while the ear for masters heard what was said after it.
+    overtaken_until: Option<Instant>,
     /// It has been read, and is not to be for a while.
     rests: bool,
     /// Packets that there was no room for.
@@ -85,6 +99,10 @@ pub(super) struct Sockets {
     ears: BTreeMap<u32, Ear>,
     last_ear: u32,
     wake_at: Option<Instant>,
+    /// When the masters that are known then are to be given their ear.
+    masters_at: Option<Instant>,
+    /// What came in there.
+    tallies: Tallies,
     voices: BTreeMap<(u32, Family), Voice>,
     /// By the interface's number.
     frames: BTreeMap<u32, Socket>,
@@ -170,7 +188,7 @@ impl Sockets {
             slot.insert(open_frames(listener.index, links)?);
         }
         // Adverts first: no packet that may be believed is to be heard nowhere.
-        for part in [Part::Adverts, Part::Rest] {
+        for part in [Part::Masters, Part::Adverts, Part::Rest] {
             if let Some(ear) = self.ears.values_mut().find(|ear| ear.part == part && ear.serves(listener)) {
                 ear.adapt(listener)?;
                 continue;
@@ -180,6 +198,7 @@ impl Sockets {
             self.last_ear += 1;
             epoll.add(&ear.socket, EpollEvent::new(ear.armed(), token + u64::from(self.last_ear)))?;
             self.ears.insert(self.last_ear, ear);
+            self.expect_masters(Instant::now());
         }
         Ok(())
     }
@@ -190,7 +209,7 @@ impl Sockets {
         match self.ears.get_mut(&ear) {
             None => 0,
             Some(ear) => match ear.part {
-                Part::Adverts => wanted,
+                Part::Masters | Part::Adverts => wanted,
                 Part::Rest if ear.rests => 0,
                 Part::Rest => {
                     ear.rests = true;
@@ -201,9 +220,9 @@ impl Sockets {
         }
     }
 
-    /// When [`wake`](Self::wake) has something to do.
-    pub(super) const fn wakes_at(&self) -> Option<Instant> {
-        self.wake_at
+    /// When [`wake`](Self::wake) or [`know_masters`](Self::know_masters) has something to do.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        [self.wake_at, self.masters_at].into_iter().flatten().min()
     }
 
     /// Listens again on those that have rested.
@@ -253,16 +272,22 @@ impl Sockets {
         std::mem::take(&mut self.retired)
     }
 
-    /// Reads one packet, and tells it with the interface that its socket is bound to; `None` if there is none. One that
-    /// is not whole, or holds something else than an advert, is told as such.
+    /// Reads one packet, and tells it with the interface that its socket is bound to; `None` if there is none. Of one that is
+    /// not whole, holds something else than an advert or has been overtaken, only that it was there.
     pub(super) fn receive<'a>(
         &mut self,
         ear: u32,
         buffer: &'a mut [u8],
-    ) -> io::Result<Option<(u32, Result<Received<'a>, Malformed>)>> {
-        let ear = self.ears.get_mut(&ear).ok_or_else(not_open)?;
-        match receive(&ear.socket, ear.listener.family, buffer) {
-            Ok(received) => Ok(Some((ear.listener.index, received))),
+        now: Instant,
+    ) -> io::Result<Option<(u32, Option<Received<'a>>)>> {
+        let Ear { listener, socket, .. } = self.ears.get(&ear).ok_or_else(not_open)?;
+        let index = listener.index;
+        match receive(socket, listener.family, buffer) {
+            Ok(Ok(received)) => {
+                let is_news = received.vrid().is_none_or(|vrid| self.is_news(ear, received.source(), vrid, now));
+                Ok(Some((index, is_news.then_some(received))))
+            }
+            Ok(Err(_)) => Ok(Some((index, None))),
             Err(Errno::EAGAIN) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
@@ -347,18 +372,27 @@ impl Ear {
                 let _ = socket.set_multicast_all_v6(false);
             }
         }
-        attach(&socket, part, listener)?;
+        attach(&socket, part, listener, &[])?;
         if part == Part::Rest {
             socket.set_recv_buffer_size(BUFFER_OF_THE_REST)?;
         }
         let listener = listener.clone();
-        Ok(Self { listener, part, socket, groups: BTreeSet::new(), rests: false, overflow: Overflow::default() })
+        Ok(Self {
+            listener,
+            part,
+            socket,
+            groups: BTreeSet::new(),
+            senders: Vec::new(),
+            overtaken_until: None,
+            rests: false,
+            overflow: Overflow::default(),
+        })
     }
 
     /// One that may have to rest is told of once, until it is armed again.
     fn armed(&self) -> EpollFlags {
         match self.part {
-            Part::Adverts => EpollFlags::EPOLLIN,
+            Part::Masters | Part::Adverts => EpollFlags::EPOLLIN,
             Part::Rest => EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT,
         }
     }
@@ -368,7 +402,7 @@ impl Ear {
         let dropped = getsockopt(&self.socket, overflow::MemoryInfo).ok()?[overflow::DROPS];
         let count = self.overflow.since(dropped)?;
         Some(match self.part {
-            Part::Adverts => Unread { adverts: count, rest: 0 },
+            Part::Masters | Part::Adverts => Unread { adverts: count, rest: 0 },
             Part::Rest => Unread { adverts: 0, rest: count },
         })
     }
@@ -381,9 +415,9 @@ impl Ear {
 
     fn adapt(&mut self, listener: &Listener) -> io::Result<()> {
         if listener.routers != self.listener.routers {
-            attach(&self.socket, self.part, listener)?;
+            attach(&self.socket, self.part, listener, &self.senders)?;
         }
-        if self.part == Part::Adverts {
+        if self.part != Part::Rest {
             let wanted = listener.receive_buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
             ask_for_room(&self.socket, wanted.unwrap_or(BUFFER_OF_ADVERTS))?;
         }
@@ -414,9 +448,9 @@ fn ask_for_room(socket: &Socket, bytes: usize) -> io::Result<()> {
 }
 
 /// Has the kernel sort for this socket.
-fn attach(socket: &Socket, part: Part, listener: &Listener) -> io::Result<()> {
+fn attach(socket: &Socket, part: Part, listener: &Listener, senders: &[Sender]) -> io::Result<()> {
     let attach = |most_words| {
-        let program = filter::program(part, listener.family, listener.header, &listener.routers, most_words);
+        let program = filter::program(part, listener.family, listener.header, &listener.routers, senders, most_words);
         socket.attach_filter(&program.into_iter().map(SockFilter::from).collect::<Vec<_>>())
     };
     // The kernel has a limit for what belongs to a socket.

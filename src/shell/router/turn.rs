@@ -245,6 +245,7 @@ impl Loop {
         }
         self.posts.wake(&self.epoll, now);
         self.sockets.wake(&self.epoll, SOCKETS, now);
+        self.give_masters_their_ear(now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
             self.listen();
             self.watch();
@@ -256,6 +257,16 @@ impl Loop {
         if tokens.contains(&KNOCK) {
             self.read_inbox();
             self.apply();
+        }
+    }
+
+    /// Not at once: see [`expect_masters`](Sockets::expect_masters).
+    fn give_masters_their_ear(&mut self, now: Instant) {
+        if self.router.masters_changed() {
+            self.sockets.expect_masters(now);
+        }
+        if self.sockets.wants_masters(now) {
+            self.sockets.know_masters(&self.router.take_masters(), now);
         }
     }
 

@@ -104,6 +104,8 @@ pub(super) struct Entry {
     /// Peers that sum the multicast address into a unicast advert's checksum, and want the same of us.
     pub(super) old_checksums: BTreeSet<IpAddr>,
     pub(super) last_heard: Option<(Heard, Instant)>,
+    /// The last master whose adverts kept us from taking over.
+    pub(super) follows: Option<IpAddr>,
     /// Senders of whom it was told that their addresses differ from ours.
     pub(super) differs: BTreeSet<IpAddr>,
     /// Adverts that carried other addresses than ours.
@@ -152,6 +154,7 @@ impl Entry {
             sequence: 0,
             old_checksums: BTreeSet::new(),
             last_heard: None,
+            follows: None,
             differs: BTreeSet::new(),
             differing: 0,
             lower: 0,

@@ -71,6 +71,7 @@ impl Router {
             }
         }
         self.ears = ears;
+        self.masters_changed = true;
         let listeners: Vec<Listener> = wanted.into_values().collect();
         if listeners != self.listeners {
             self.listeners.clone_from(&listeners);

@@ -33,6 +33,7 @@ mod instance;
 mod left_links;
 mod links;
 mod listeners;
+mod masters;
 mod notify;
 mod output;
 mod packets;
@@ -65,6 +66,7 @@ use crate::wire::claim::Claim;
 pub use accept::Firewall;
 pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
+pub use masters::KnownMaster;
 pub use output::{Listener, Notice, Output, ScriptLook, ScriptRun};
 pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
@@ -272,6 +274,8 @@ pub struct Router {
     /// A configuration has been in force: what is found from now on, we know of.
     configured: bool,
     listeners: Vec<Listener>,
+    /// Other adverts may matter than those that were last told.
+    masters_changed: bool,
     watches: Vec<Watch>,
     /// Interfaces that forward IPv6 packets.
     forwarding: BTreeSet<u32>,

@@ -106,6 +106,7 @@ impl Router {
                     self.outputs.push_back(Output::Event(Event::AddressesDiffer { instance, heard }));
                 }
                 entry.machine.handle(Input::Advert(accepted.heard), now);
+                self.note_master(at);
                 self.drain_one(at, now);
                 if accepted.heard.priority != 0 {
                     self.disinherit(at, now);
@@ -161,9 +162,10 @@ impl Router {
     }
 }
 
-fn advert(entry: &Entry, priority: u8) -> vrrp::Advert {
+/// How adverts look and prove whom they are from: those of others as ours.
+pub(super) fn form(entry: &Entry) -> vrrp::Form {
     let settings = entry.machine.settings();
-    let form = match settings.version {
+    match settings.version {
         VrrpVersion::V2 => vrrp::Form::V2 {
             interval_secs: settings.interval.seconds(),
             auth: match entry.authentication() {
@@ -173,8 +175,11 @@ fn advert(entry: &Entry, priority: u8) -> vrrp::Advert {
             },
         },
         VrrpVersion::V3 => vrrp::Form::V3 { interval_centiseconds: settings.interval.centiseconds() },
-    };
-    vrrp::Advert { vrid: entry.config.id.vrid, priority, form, addresses: entry.advertised.clone() }
+    }
+}
+
+fn advert(entry: &Entry, priority: u8) -> vrrp::Advert {
+    vrrp::Advert { vrid: entry.config.id.vrid, priority, form: form(entry), addresses: entry.advertised.clone() }
 }
 
 /// The whole packet, IP header and all.

@@ -8,10 +8,16 @@
 //! says, with a right checksum in any of the conventions there are, and, if multicast, with a time to live of 255. Passwords,
 //! hashes, intervals of version 2 and senders are left to the checks.
 //!
+//! What may be believed is told apart once more, by who sent it and whether it says what it must (`senders`).
+//!
 //! A program has no loops: it has instructions for each four bytes of a checksum, and a limit, past which an advert is taken
 //! with any checksum.
 
+mod senders;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use senders::Sender;
 
 use crate::model::{Family, VrrpVersion};
 use crate::shell::router::program::{
@@ -36,9 +42,11 @@ const SUM: u32 = 2;
 /// Which packets a socket takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
-    /// Those that may be believed.
+    /// Those that may be believed, of senders that matter ([`Sender`]).
+    Masters,
+    /// The others that may be believed.
     Adverts,
-    /// The others.
+    /// All else.
     Rest,
 }
 
@@ -58,6 +66,7 @@ pub(super) fn program(
     family: Family,
     header: bool,
     routers: &BTreeSet<(u8, VrrpVersion)>,
+    senders: &[Sender],
     most_words: u32,
 ) -> Vec<Instruction> {
     let base = match (family, header) {
@@ -65,9 +74,13 @@ pub(super) fn program(
         (Family::V4, true) => 44,
         (Family::V6, _) => 0,
     };
+    if part == Part::Masters && senders.is_empty() {
+        return vec![plain(RETURN, 0)];
+    }
     let of = |version| routers.iter().filter(|(_, one)| *one == version).map(|(vrid, _)| *vrid).collect();
     let mut builder = Builder { program: Vec::new(), part, family, header, base };
     builder.headers();
+    builder.program.extend(senders::sort(part, family, base, senders));
     builder.versions(&of(VrrpVersion::V2), &of(VrrpVersion::V3));
     builder.sum(most_words);
     builder.compare();
@@ -79,12 +92,19 @@ impl Builder {
         self.program.extend(instructions);
     }
 
+    const fn wants_adverts(&self) -> bool {
+        match self.part {
+            Part::Masters | Part::Adverts => true,
+            Part::Rest => false,
+        }
+    }
+
     const fn take(&self) -> Instruction {
-        plain(RETURN, if matches!(self.part, Part::Adverts) { WHOLE } else { 0 })
+        plain(RETURN, if self.wants_adverts() { WHOLE } else { 0 })
     }
 
     const fn leave(&self) -> Instruction {
-        plain(RETURN, if matches!(self.part, Part::Adverts) { 0 } else { WHOLE })
+        plain(RETURN, if self.wants_adverts() { 0 } else { WHOLE })
     }
 
     /// Everything that is loaded later on is there: a load from beyond the end would have both parts refuse the packet.

@@ -4,8 +4,8 @@
 //! not to keep deadlines waiting. So before a deadline that has passed, every socket in which something waits has its share
 //! read, however many they are: after a stall something waits in all of them. Those that hold more than their share are read
 //! on for a moment, enough for some hundred packets. An advert behind more of a flood than that comes too late for this
-//! deadline, as if there had been no room for it. A backup that is to take over wrongly has to miss as many in a row as its
-//! down timer is long, three as a rule.
+//! deadline, as if there had been no room for it. The adverts of a master that is followed wait in a socket that others cannot
+//! flood (`sockets`), so that this is for those who are new.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -95,12 +95,11 @@ impl Loop {
     fn read_some(&mut self, ear: u32) -> bool {
         let share = self.sockets.share(ear, PACKETS_AT_A_TIME, Instant::now());
         for _ in 0..share {
-            match self.sockets.receive(ear, &mut self.buffer) {
-                Ok(Some((index, Ok(received)))) => {
-                    self.router.handle(Input::Packet { index, received }, Instant::now());
-                }
+            let now = Instant::now();
+            match self.sockets.receive(ear, &mut self.buffer, now) {
+                Ok(Some((index, Some(received)))) => self.router.handle(Input::Packet { index, received }, now),
                 // No advert: of another protocol behind an authentication header, say.
-                Ok(Some((_, Err(_)))) => {}
+                Ok(Some((_, None))) => {}
                 // Empty; or an error of the link (it went down), which rtnetlink tells too.
                 Ok(None) | Err(_) => return false,
             }

@@ -19,6 +19,7 @@ mod adverts;
 mod announce;
 mod election;
 mod groups;
+mod masters;
 mod readiness;
 mod rivals;
 mod sharers;
