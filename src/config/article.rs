@@ -9,6 +9,8 @@ pub enum Example {
     Keepalived(&'static str),
     /// Lines of our own language that bring it about.
     Toml(&'static str),
+    /// Lines of haproxy.cfg that bring it about when they are converted.
+    Haproxy(&'static str),
     /// In words, where lines cannot show it.
     Described(&'static str),
 }
@@ -35,7 +37,7 @@ impl Code {
     }
 
     const fn texts(self) -> (&'static str, &'static str, Example, &'static str) {
-        use Example::{Described, Keepalived, Toml};
+        use Example::{Described, Haproxy, Keepalived, Toml};
         match self {
             Self::Unreadable => (
                 "The file, or one that it includes, cannot be read.",
@@ -352,6 +354,27 @@ impl Code {
                      vrrp_instance b {\n  interface eth0\n  virtual_router_id 2\n  virtual_ipaddress { 192.0.2.9 }\n}\n",
                 ),
                 "List it in one of them, or put both into one `vrrp_sync_group`.",
+            ),
+            Self::BeyondIpvs => (
+                "A line of an haproxy.cfg asks for something that IPVS cannot do.",
+                "haproxy ends a connection and opens another; IPVS forwards packets and looks into none. Connections still \
+                 reach the servers, and the remark says what is different.",
+                Haproxy("listen web\n mode http\n bind 192.0.2.1:80\n server a 10.0.0.1:80\n"),
+                "Live without it, or leave this section to haproxy: both can run on one host.",
+            ),
+            Self::Approximate => (
+                "What a line of an haproxy.cfg asks for becomes something that is near, and not the same.",
+                "On most days nobody notices; the remark says when it shows.",
+                Haproxy("listen web\n bind 192.0.2.1:80\n server a 10.0.0.1:80 check rise 3\n"),
+                "Read the remark, and change the document where it does not suit you.",
+            ),
+            Self::Undecided => (
+                "An haproxy.cfg cannot be converted before a person has decided something.",
+                "It does not say which address clients call, or it refuses or directs connections by rules that IPVS does \
+                 not have: without them everybody would be let in, or sent elsewhere.",
+                Haproxy("listen web\n bind *:80\n server a 10.0.0.1:80\n"),
+                "Do what the remark asks for: name the address (`--address`), write addresses for names, remove the rule or \
+                 put it into the firewall. `--force` converts the rest without it.",
             ),
         }
     }

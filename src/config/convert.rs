@@ -5,6 +5,7 @@
 //! refused, is not passed off as a conversion.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::keepalived::{self, Block};
 use super::report::Report;
 use super::source::{Sources, Span};
 use super::toml::write::{self, Comments, Object};
-use super::{Context, Diagnostic, Language, Loaded, Severity, resolve, resolved, toml};
+use super::{Context, Diagnostic, Language, Loaded, Severity, haproxy, resolve, resolved, text, toml};
 use crate::model::{Config, ServiceKey, Watched};
 
 /// What came of a conversion.
@@ -55,20 +56,78 @@ pub fn convert(path: &Path, language: Language, sources: &dyn Sources, context: 
         Language::Toml => Vec::new(),
     };
     let comments = comments(path, &resolved.config, &resolved.services, &blocks, report);
-    let written = write::write(&resolved.config, language, &comments);
-    let (again, remarks) = read_back(&written.text, sources);
-    converted.lost = written.unsaid;
-    converted.lost.extend(differences(&resolved.config, &again));
-    converted.remarks = remarks;
-    let config = resolved.config;
-    let left = converted.loaded.report.worst() != Some(Severity::Error)
-        || !config.instances.is_empty()
-        || !config.services.is_empty();
-    if left {
-        converted.loaded.config = Some(config);
-        converted.text = Some(written.text);
-    }
+    converted.write(resolved.config, language, &comments, sources);
     converted
+}
+
+/// Reads an haproxy.cfg, and writes what IPVS can do of it in our own language. `addresses` are what clients call where it says
+/// "every address".
+#[must_use]
+pub fn convert_haproxy(path: &Path, addresses: &[IpAddr], sources: &dyn Sources) -> Converted {
+    let mut report = Report::default();
+    let read = text(path, sources, &mut report).map(|id| haproxy::read(id, addresses, sources, &mut report));
+    let parts_and_config = read.map(|reading| {
+        let (config, _) = resolve::config(reading.draft, Language::Toml, &mut report);
+        (reading.parts, config)
+    });
+    report.sort();
+    let mut converted =
+        Converted { loaded: Loaded { config: None, report }, text: None, remarks: Report::default(), lost: Vec::new() };
+    // Without a service nothing is left that could run.
+    let Some((parts, config)) = parts_and_config.filter(|(_, config)| !config.services.is_empty()) else {
+        return converted;
+    };
+    let comments = comments_of_haproxy(path, &parts, &converted.loaded.report);
+    converted.write(config, Language::Toml, &comments, sources);
+    converted
+}
+
+/// What has to be known of every such conversion.
+const OF_HAPROXY: [&str; 3] = [
+    "IPVS forwards packets where haproxy ends connections and opens others. Servers see the clients' own addresses, and their \
+     answers must come back through this host (`forward = \"nat\"`, which stands for itself here): it must be their gateway.",
+    "Where a server's port is the service's, `forward = \"direct\"` is quicker and answers go straight to the client: each \
+     server then has the service's address itself, on `lo`, and answers no ARP for it. `forward = \"tunnel\"` reaches other networks.",
+    "The addresses must be on this host, or belong to an `[[instance]]`. A server that is down comes back with its first good \
+     check, where haproxy waits for `rise` of them, 2 unless written.",
+];
+
+fn comments_of_haproxy(path: &Path, parts: &[haproxy::Part], report: &Report) -> Comments {
+    let mut comments = Comments::default();
+    comments.head.push(format!("Converted from {} by ipvsctl convert.", path.display()));
+    comments.head.extend(OF_HAPROXY.map(str::to_owned));
+    for part in parts {
+        comments.parts.entry(Object::Service(part.key)).or_default().push(part.head.clone());
+    }
+    let folder = path.parent().map_or_else(String::new, |folder| format!("{}/", folder.display()));
+    for diagnostic in report.diagnostics() {
+        let line = report.line(diagnostic);
+        let line = line.strip_prefix(&folder).unwrap_or(&line).to_owned();
+        let place = diagnostic.primary.as_ref().map(|label| label.span);
+        match place.and_then(|place| parts.iter().find(|part| part.holds(place))) {
+            Some(part) => comments.parts.entry(Object::Service(part.key)).or_default().push(line),
+            None => comments.general.push(line),
+        }
+    }
+    comments
+}
+
+impl Converted {
+    /// Writes a configuration, and compares what the document means with it.
+    fn write(&mut self, config: Config, language: Language, comments: &Comments, sources: &dyn Sources) {
+        let written = write::write(&config, language, comments);
+        let (again, remarks) = read_back(&written.text, sources);
+        self.lost = written.unsaid;
+        self.lost.extend(differences(&config, &again));
+        self.remarks = remarks;
+        let left = self.loaded.report.worst() != Some(Severity::Error)
+            || !config.instances.is_empty()
+            || !config.services.is_empty();
+        if left {
+            self.loaded.config = Some(config);
+            self.text = Some(written.text);
+        }
+    }
 }
 
 /// What a document means.

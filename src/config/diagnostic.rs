@@ -133,6 +133,12 @@ codes! {
     UnusableScript = "C514",
     /// An address that two routers move, each by itself.
     SharedAddress = "C515",
+    /// What haproxy does with connections, and IPVS cannot.
+    BeyondIpvs = "C601",
+    /// What becomes another thing, which is near.
+    Approximate = "C602",
+    /// What a person has to decide before it can be converted.
+    Undecided = "C603",
 }
 
 impl fmt::Display for Code {

@@ -14,7 +14,8 @@
 //! happens instead: what keepalived does. A [`Severity::Error`] means that something asked for cannot run: a daemon refuses to
 //! start with it, and at a reload keeps what it has.
 //!
-//! The way back is [`convert()`]: a configuration in keepalived's language, written in our own and read again. What there is to know
+//! The way back is [`convert()`]: a configuration in keepalived's language, written in our own and read again. What IPVS can do
+//! of an haproxy.cfg goes the same way ([`convert_haproxy()`]). What there is to know
 //! of our own language ([`reference()`], [`schema()`]) is held to what its reader takes by tests.
 //!
 //! This room is pure: files, globs and the environment come through [`Sources`].
@@ -25,6 +26,7 @@ mod decode;
 mod diagnostic;
 mod draft;
 pub mod explain;
+mod haproxy;
 mod ip;
 mod keepalived;
 mod origin;
@@ -42,7 +44,7 @@ use std::path::Path;
 use crate::model::{Config, ServiceKey};
 
 pub use article::{Article, Example};
-pub use convert::{Converted, convert};
+pub use convert::{Converted, convert, convert_haproxy};
 pub use diagnostic::{Code, Diagnostic, Label, Severity};
 pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
 pub use report::Report;
@@ -122,6 +124,23 @@ fn resolved(
     context: &Context,
     report: &mut Report,
 ) -> Option<Resolved> {
+    let id = text(path, sources, report)?;
+    let draft = match language {
+        Language::Keepalived => keepalived::draft(path, id, sources, context, report),
+        Language::Toml => toml::draft(id, sources, report),
+    };
+    let (config, services) = resolve::config(draft, language, report);
+    if config.instances.is_empty() && config.services.is_empty() && report.worst() != Some(Severity::Error) {
+        let message = format!("{} has neither a virtual router nor a service", path.display());
+        let empty = Diagnostic::placeless(Severity::Warning, Code::Idle, message);
+        report
+            .add(empty.help("a daemon that runs with it does nothing, and one that reloads it takes everything away"));
+    }
+    Some(Resolved { config, file: id, services })
+}
+
+/// Keeps the text of a file, or says why there is none.
+fn text(path: &Path, sources: &dyn Sources, report: &mut Report) -> Option<FileId> {
     let bytes = match sources.read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -137,25 +156,13 @@ fn resolved(
         ));
         return None;
     }
-    let id = match decode::text(bytes, path, report) {
-        Ok(id) => id,
+    match decode::text(bytes, path, report) {
+        Ok(id) => Some(id),
         Err(diagnostic) => {
             report.add(diagnostic);
-            return None;
+            None
         }
-    };
-    let draft = match language {
-        Language::Keepalived => keepalived::draft(path, id, sources, context, report),
-        Language::Toml => toml::draft(id, sources, report),
-    };
-    let (config, services) = resolve::config(draft, language, report);
-    if config.instances.is_empty() && config.services.is_empty() && report.worst() != Some(Severity::Error) {
-        let message = format!("{} has neither a virtual router nor a service", path.display());
-        let empty = Diagnostic::placeless(Severity::Warning, Code::Idle, message);
-        report
-            .add(empty.help("a daemon that runs with it does nothing, and one that reloads it takes everything away"));
     }
-    Some(Resolved { config, file: id, services })
 }
 
 /// The reference of our own language: every key, its default, what it is for.

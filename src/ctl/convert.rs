@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,17 +13,23 @@ use super::{Failure, Status, colours, complain, print};
 use crate::config::{self, Context, Converted, Language, Severity};
 use crate::shell::files::{HostFiles, short_host_name};
 
-/// Write the TOML that means the same as a keepalived.conf
+/// Write the TOML that means the same as a keepalived.conf, or what IPVS can do of an haproxy.cfg
 ///
-/// What a default of keepalived's has decided is written out, and what was said of the file stands as comments where it belongs. The document is read back before it is printed: it means what the file means, or it is not printed.
+/// What a default of the other language has decided is written out, and what was said of the file stands as comments where it belongs. The document is read back before it is printed: it means what was understood of the file, or it is not printed.
+///
+/// Of an haproxy.cfg, `mode tcp` is converted: listeners, frontends and backends with their servers and checks. Every line that IPVS cannot do is named, with what happens instead; what a person has to decide is an error.
 #[derive(Debug, Args)]
 pub(super) struct Convert {
     /// The file
     file: PathBuf,
 
-    /// Its language
-    #[arg(long, value_name = "LANGUAGE", default_value = "keepalived")]
-    from: Tongue,
+    /// Its language [default: haproxy if the name ends in .cfg, else keepalived]
+    #[arg(long, value_name = "LANGUAGE")]
+    from: Option<Tongue>,
+
+    /// The address that clients call where an haproxy.cfg says `*`; once for each address
+    #[arg(long, value_name = "IP")]
+    address: Vec<IpAddr>,
 
     /// Write it there rather than to standard output; a file that is there stays as it is
     #[arg(long, value_name = "FILE")]
@@ -42,6 +49,17 @@ pub(super) struct Convert {
 enum Tongue {
     /// keepalived.conf
     Keepalived,
+    /// haproxy.cfg
+    Haproxy,
+}
+
+impl Tongue {
+    fn of(file: &Path) -> Self {
+        match file.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("cfg") => Self::Haproxy,
+            Some(_) | None => Self::Keepalived,
+        }
+    }
 }
 
 impl Convert {
@@ -50,16 +68,30 @@ impl Convert {
             let message = format!("{} is TOML as it is", clean(&self.file.display().to_string()));
             return Err(Failure { status: Status::Usage, message });
         }
-        match self.from {
-            Tongue::Keepalived => self.keepalived(),
-        }
+        let converted = match self.from.unwrap_or_else(|| Tongue::of(&self.file)) {
+            Tongue::Keepalived if !self.address.is_empty() => {
+                let message = "a keepalived.conf names its addresses: --address is for haproxy.cfg".to_owned();
+                return Err(Failure { status: Status::Usage, message });
+            }
+            Tongue::Keepalived => {
+                let context = Context { config_id: self.config_id.clone().unwrap_or_else(short_host_name) };
+                config::convert(&self.file, Language::Keepalived, &HostFiles, &context)
+            }
+            Tongue::Haproxy => {
+                if let Some(address) = self.address.iter().find(|one| one.is_unspecified() || one.is_loopback()) {
+                    let message = format!("--address {address} is none that clients call");
+                    return Err(Failure { status: Status::Usage, message });
+                }
+                config::convert_haproxy(&self.file, &self.address, &HostFiles)
+            }
+        };
+        self.deliver(&converted)
     }
 
-    fn keepalived(self) -> Result<Status, Failure> {
+    /// Prints a document, or says why not.
+    fn deliver(&self, converted: &Converted) -> Result<Status, Failure> {
         let shown = clean(&self.file.display().to_string());
-        let context = Context { config_id: self.config_id.unwrap_or_else(short_host_name) };
-        let converted = config::convert(&self.file, Language::Keepalived, &HostFiles, &context);
-        let Converted { loaded, text, remarks, lost } = &converted;
+        let Converted { loaded, text, remarks, lost } = converted;
         let refused = |message: String| Err(Failure { status: Status::BadNews, message });
         let diagnostics = loaded.report.render(colours(&io::stderr()));
         if !diagnostics.is_empty() {

@@ -105,3 +105,39 @@ fn a_file_of_ours_needs_no_conversion() {
     assert_eq!((run.status, run.out.as_str()), (Some(2), ""), "{run:?}");
     assert_eq!(run.err, "ipvsctl: ipvsd.toml is TOML as it is\n");
 }
+
+/// What haproxy takes as valid becomes a document that a daemon would start with, by the file's name alone.
+#[test]
+fn an_haproxy_cfg_is_known_by_its_name() {
+    for (name, services) in [("kubernetes.cfg", 1), ("many.cfg", 6)] {
+        let folder = tempfile::tempdir().unwrap();
+        let source = integration::programs::repository().join("integration/tests/ctl/haproxy").join(name);
+        fs::copy(&source, folder.path().join("haproxy.cfg")).unwrap();
+        let valid = std::process::Command::new("haproxy").arg("-c").arg("-f").arg(&source).output().unwrap();
+        assert!(valid.status.success(), "{name}: {}", String::from_utf8_lossy(&valid.stderr));
+        let run = Run::of(ipvsctl(&["convert", "haproxy.cfg", "--to", "ipvsd.toml"]).current_dir(folder.path()));
+        assert_eq!(run.status, Some(0), "{run:?}");
+        let text = fs::read_to_string(folder.path().join("ipvsd.toml")).unwrap();
+        assert_eq!(text.matches("\n[[service]]\n").count(), services, "{text}");
+        let check = Run::of(ipvsctl(&["check", "--strict", "ipvsd.toml"]).current_dir(folder.path()));
+        assert_eq!(check.status, Some(0), "{check:?}");
+    }
+}
+
+/// `*` is no address: it has to be named.
+#[test]
+fn every_address_needs_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "listen web\n mode tcp\n bind *:80\n server a 10.0.0.1:80\n";
+    fs::write(folder.path().join("haproxy.cfg"), text).unwrap();
+    let convert = |arguments: &[&str]| {
+        let arguments = [&["convert", "haproxy.cfg"], arguments].concat();
+        Run::of(ipvsctl(&arguments).current_dir(folder.path()))
+    };
+    let run = convert(&[]);
+    assert_eq!((run.status, run.out.as_str()), (Some(1), ""), "{run:?}");
+    assert!(run.err.contains("error[C603]") && run.err.contains("--address 192.0.2.10"), "{}", run.err);
+    let run = convert(&["--address", "192.0.2.10"]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.out.contains("\naddress = \"192.0.2.10:80\"\n"), "{}", run.out);
+}

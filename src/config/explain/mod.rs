@@ -49,7 +49,10 @@ pub struct CodeText {
 impl From<Code> for CodeText {
     fn from(code: Code) -> Self {
         let Article { meaning, matters, example, remedy } = code.article();
-        let (Example::Keepalived(example) | Example::Toml(example) | Example::Described(example)) = example;
+        let (Example::Keepalived(example)
+        | Example::Toml(example)
+        | Example::Haproxy(example)
+        | Example::Described(example)) = example;
         Self { code: code.as_str(), meaning, matters, example, remedy }
     }
 }

@@ -40,6 +40,7 @@ use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
 pub(super) use lexer::command;
 pub(super) use outline::{Block, outline};
+pub(super) use values::placeholder;
 
 use keywords::Place;
 use tree::Statement;

@@ -21,7 +21,7 @@ pub(super) struct Instead(pub(super) &'static str);
 pub(super) const IGNORED: Instead = Instead("ignored, as in keepalived: the default holds");
 
 /// A sign that a template was never filled in.
-pub(super) fn placeholder(text: &str) -> Option<&'static str> {
+pub(in crate::config) fn placeholder(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     if text.contains("${") || (bytes.first() == Some(&b'$') && bytes.get(1).is_some_and(u8::is_ascii_alphabetic)) {
         return Some("a variable that nobody defined");

@@ -8,6 +8,7 @@ mod expansion;
 mod files;
 mod fuzz;
 mod groups;
+mod haproxy;
 mod language;
 mod routers;
 mod schema;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Texts, keepalived, load};
 use crate::config::explain::{self, Word};
 use crate::config::keepalived::keywords::{Absent, Keyword, Kind, Place, Status, Takes, find};
-use crate::config::{Code, Context, Diagnostic, Example, Severity};
+use crate::config::{Code, Context, Diagnostic, Example, Severity, convert_haproxy};
 
 /// The words of keepalived 2.4.3 by place: a row that is lost is missed here.
 const LANGUAGE: &[(Place, &str)] = &[
@@ -522,10 +522,16 @@ fn examples_of_codes_have_those_codes() {
         let (name, text) = match article.example {
             Example::Keepalived(text) => ("test.conf", text),
             Example::Toml(text) => ("test.toml", text),
+            Example::Haproxy(text) => ("haproxy.cfg", text),
             Example::Described(_) => continue,
         };
-        let loaded =
-            load(Path::new(name), None, &Texts::new([(name, text.as_bytes())]), &Context { config_id: "a".to_owned() });
+        let (path, texts) = (Path::new(name), Texts::new([(name, text.as_bytes())]));
+        let loaded = match article.example {
+            Example::Haproxy(_) => convert_haproxy(path, &[], &texts).loaded,
+            Example::Keepalived(_) | Example::Toml(_) | Example::Described(_) => {
+                load(path, None, &texts, &Context { config_id: "a".to_owned() })
+            }
+        };
         if !loaded.report.diagnostics().iter().any(|said| said.code == *code) {
             wrong.push(format!("{code}: {}", loaded.report.render(false)));
         }
