@@ -29,7 +29,7 @@ use run::{Run, Verdict};
 use scene::Scene;
 
 /// Two looks at the kernels are this far apart.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_secs(1);
 /// So many looks in a row must find the same.
 const LOOKS: u32 = 4;
 
@@ -109,7 +109,7 @@ pub struct Comparison {
     pub name: String,
     /// What `keepalived -t` said.
     pub theirs: Verdict,
-    /// What `ipvsctl check` said.
+    /// What `ipvsctl check --strict` said.
     pub ours: Verdict,
     /// What came of it in each world.
     pub outcomes: Vec<(World, Outcome)>,
@@ -127,6 +127,14 @@ impl Comparison {
         })
     }
 
+    /// Why the two tests of the file differ, where that is known; `None` where they do not.
+    #[must_use]
+    pub fn disagreement(&self) -> Option<&'static str> {
+        let stem = self.name.strip_suffix(".conf").unwrap_or(&self.name);
+        (self.theirs.accepts() != self.ours.accepts())
+            .then(|| expected::verdict(stem, self.theirs.accepts()).unwrap_or("UNEXPLAINED"))
+    }
+
     /// Why it was refused, in whichever world.
     #[must_use]
     pub fn refusals(&self) -> BTreeSet<&str> {
@@ -141,15 +149,15 @@ impl Comparison {
     #[must_use]
     pub fn details(&self) -> String {
         let mut text = format!("== {self}\n");
-        for (program, verdict) in [("keepalived -t", &self.theirs), ("ipvsctl check", &self.ours)] {
+        for (program, verdict) in [("keepalived -t", &self.theirs), ("ipvsctl check --strict", &self.ours)] {
             let _ = writeln!(text, "-- {program}: exit status {}\n{}", verdict.status, verdict.said.trim_end());
         }
         for (world, outcome) in &self.outcomes {
             let _ = writeln!(text, "-- {}", world.name());
             match outcome {
-                Outcome::Equal(lines) => drop(writeln!(text, "equal, {lines} lines")),
-                Outcome::Different(found) => found.iter().for_each(|difference| drop(writeln!(text, "{difference}"))),
-                Outcome::Refused(reasons) => reasons.iter().for_each(|reason| drop(writeln!(text, "{reason}"))),
+                Outcome::Equal(lines) => text += &format!("equal, {lines} lines\n"),
+                Outcome::Different(found) => text.extend(found.iter().map(|difference| format!("{difference}\n"))),
+                Outcome::Refused(reasons) => text.extend(reasons.iter().map(|reason| format!("{reason}\n"))),
             }
         }
         text
@@ -179,7 +187,11 @@ impl fmt::Display for Comparison {
         } else {
             "equal"
         };
-        write!(f, "{verdict:<9} {} [-t {}, check {}]", self.name, self.theirs.status, self.ours.status)?;
+        write!(f, "{verdict:<9} {} [-t {}, --strict {}", self.name, self.theirs.status, self.ours.status)?;
+        if let Some(reason) = self.disagreement() {
+            write!(f, ": {reason}")?;
+        }
+        f.write_str("]")?;
         for (world, outcome) in &self.outcomes {
             if let Outcome::Equal(lines) = outcome {
                 write!(f, " {}: {lines} lines;", world.name())?;

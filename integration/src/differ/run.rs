@@ -67,7 +67,7 @@ impl Run {
         Self { program, node: node.clone(), daemon, before }
     }
 
-    /// What the program's own test says of the file (`keepalived -t`, `ipvsctl check`), in the same machine.
+    /// What the program's own test says of the file (`keepalived -t`, and `ipvsctl check --strict`, which is as strict), in the same machine.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -76,7 +76,7 @@ impl Run {
     pub fn verdict(program: Program, node: &Node, file: &[u8]) -> Verdict {
         node.write(KEEPALIVED_CONF, file);
         let command = match program {
-            Program::Ipvsd => node.command(bin("ipvsctl")).args(["check", KEEPALIVED_CONF]),
+            Program::Ipvsd => node.command(bin("ipvsctl")).args(["check", "--strict", KEEPALIVED_CONF]),
             Program::Keepalived => {
                 node.command("keepalived").args(["--log-console", "--use-file", KEEPALIVED_CONF, "--config-test"])
             }

@@ -192,16 +192,29 @@ impl Resolver<'_> {
                 ));
                 PERSISTENCE
             }
-            (None, Listen::Address(..) | Listen::Mark(_)) => {
-                let idle = draft.prefix_len.map(|prefix| prefix.span).or(draft.engine.map(|engine| engine.span));
-                if let Some(span) = idle {
+            (None, Listen::Address(..) | Listen::Mark(_)) => match (draft.prefix_len, self.language) {
+                // keepalived takes whoever names a granularity at his word.
+                (Some(prefix), Language::Keepalived) => {
                     self.say(
-                        Diagnostic::warning(Code::Idle, span, "this does nothing without persistence")
-                            .help(format!("ignored; write `{}` too", self.words.persistence)),
+                        Diagnostic::note(Code::Defaulted, prefix.span, "a granularity makes this service persistent")
+                            .help(format!(
+                                "for 360 seconds{}; say how long with `{}`",
+                                self.words.there, self.words.persistence
+                            )),
                     );
+                    PERSISTENCE
                 }
-                return None;
-            }
+                (prefix, Language::Keepalived | Language::Toml) => {
+                    let idle = prefix.map(|prefix| prefix.span).or(draft.engine.map(|engine| engine.span));
+                    if let Some(span) = idle {
+                        self.say(
+                            Diagnostic::warning(Code::Idle, span, "this does nothing without persistence")
+                                .help(format!("ignored; write `{}` too", self.words.persistence)),
+                        );
+                    }
+                    return None;
+                }
+            },
         };
         let prefix_len = match draft.prefix_len {
             Some(prefix) if prefix.value > longest => {
@@ -261,7 +274,7 @@ impl Resolver<'_> {
         };
         let marked = matches!(outer.listen, Listen::Mark(_));
         let port = match draft.port {
-            Some(port) if keeps_port && port != outer.port && !marked => {
+            Some(port) if keeps_port && port != outer.port => {
                 self.say(
                     Diagnostic::note(
                         Code::ServerPort,
@@ -290,6 +303,8 @@ impl Resolver<'_> {
             draft.lower_threshold = 0;
         }
         let key = ServerKey { address: draft.address, port };
+        // Behind a mark, what is written is still the port that a check calls.
+        let called = if marked { ServerKey { port: draft.port.unwrap_or(port), ..key } } else { key };
         let timing = draft.timing.or(outer.timing);
         let weight = draft.weight.unwrap_or(outer.weight);
         Some(ServerConfig {
@@ -301,7 +316,7 @@ impl Resolver<'_> {
                 lower_threshold: draft.lower_threshold,
             },
             inhibit_on_failure: draft.inhibit_on_failure.unwrap_or(outer.inhibit_on_failure),
-            checks: draft.checks.into_iter().map(|check| self.check(check, key, timing, draft.span)).collect(),
+            checks: draft.checks.into_iter().map(|check| self.check(check, called, timing, draft.span)).collect(),
         })
     }
 
