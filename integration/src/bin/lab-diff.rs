@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use integration::differ::{Patience, compare_all, configurations};
 
-const USAGE: &str = "usage: lab-diff [--jobs N] PLACE...      (scripts/lab-diff starts it where there is a kernel with IPVS)";
+const USAGE: &str =
+    "usage: lab-diff [--jobs N] PLACE...      (scripts/lab-diff starts it where there is a kernel with IPVS)";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);

@@ -83,11 +83,7 @@ impl Dump {
                 format!(" {} {mode}", word_of(info, "info_kind")).trim_end().to_owned()
             });
             let up = has_flag(&link, "UP");
-            self.0.insert(format!(
-                "link {name}{kind} {} {}",
-                word(&link, "address"),
-                if up { "up" } else { "down" }
-            ));
+            self.0.insert(format!("link {name}{kind} {} {}", word(&link, "address"), if up { "up" } else { "down" }));
             let addresses = link.get("addr_info").and_then(Value::as_array).cloned().unwrap_or_default();
             self.0.extend(addresses.iter().filter_map(Value::as_object).map(|found| address(&name, found)));
         }

@@ -5,11 +5,33 @@
 
 use crate::contender::Program;
 
+/// When the kernel was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Both run, and have settled.
+    Running,
+    /// Both have been stopped.
+    Stopped,
+}
+
+impl Moment {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Moment::Running => "running",
+            Moment::Stopped => "stopped",
+        }
+    }
+}
+
 /// A difference that is meant.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
     /// The file's name without its ending; empty for all files.
     pub file: &'static str,
+    /// While they run, or once they have been stopped.
+    pub moment: Moment,
     /// Who has the line that the other lacks.
     pub program: Program,
     /// A part of the line.
@@ -20,22 +42,29 @@ pub struct Expected {
 
 /// All of them.
 pub const EXPECTED: &[Expected] = &[
-    Expected {
-        file: "static",
-        program: Program::Keepalived,
-        part: "route -4 dev eth1 dst 198.51.100.0/24",
-        reason: SCOPE,
-    },
-    Expected { file: "static", program: Program::Ipvsd, part: "route -4 dev eth1 dst 198.51.100.0/24", reason: SCOPE },
-    Expected { file: "links", program: Program::Ipvsd, part: "address vip6 fe80::", reason: BASE },
-    Expected { file: "sorry", program: Program::Keepalived, part: "-r 10.0.0.9:", reason: SORRY },
-    Expected { file: "suspend", program: Program::Ipvsd, part: "-r 10.0.0.", reason: SUSPEND },
-    Expected { file: "groups", program: Program::Keepalived, part: "ipvs", reason: GROUPS },
+    row("static", Moment::Running, Program::Keepalived, "route -4 dev eth1 dst 198.51.100.0/24", SCOPE),
+    row("static", Moment::Running, Program::Ipvsd, "route -4 dev eth1 dst 198.51.100.0/24", SCOPE),
+    row("links", Moment::Running, Program::Ipvsd, "address vip6 fe80::", BASE),
+    row("addresses", Moment::Stopped, Program::Keepalived, "address eth0 192.0.2.8/32 address 192.0.2.9", PEER),
+    row("sorry", Moment::Running, Program::Keepalived, "-r 10.0.0.9:", SORRY),
+    row("suspend", Moment::Running, Program::Ipvsd, "-r 10.0.0.", SUSPEND),
+    row("groups", Moment::Running, Program::Keepalived, "ipvs", GROUPS),
 ];
+
+const fn row(
+    file: &'static str,
+    moment: Moment,
+    program: Program,
+    part: &'static str,
+    reason: &'static str,
+) -> Expected {
+    Expected { file, moment, program, part, reason }
+}
 
 const SCOPE: &str = "a route to a link without a gateway has the scope `link`, as `ip route` gives it: keepalived leaves \
     it at `global`, so that no gateway can be reached through it";
 const BASE: &str = "a macvlan of IPv6 has its base's link-local address, deprecated, so that adverts may leave from it";
+const PEER: &str = "keepalived 2.2.7 leaves an address that has a peer behind when it is stopped";
 const SORRY: &str = "`sorry_server` is not done yet";
 const SUSPEND: &str = "`ha_suspend` is not done yet: servers are checked though the address is elsewhere";
 const GROUPS: &str = "`virtual_server_group` is not done yet";
@@ -52,7 +81,9 @@ pub fn verdict(file: &str, keepalived_accepts: bool) -> Option<&'static str> {
 
 /// Why a file's line is there with one program alone, if that is meant.
 #[must_use]
-pub fn reason(file: &str, program: Program, line: &str) -> Option<&'static str> {
+pub fn reason(file: &str, moment: Moment, program: Program, line: &str) -> Option<&'static str> {
     let rows = EXPECTED.iter().filter(|row| row.file.is_empty() || row.file == file);
-    rows.filter(|row| row.program == program).find(|row| line.contains(row.part)).map(|row| row.reason)
+    rows.filter(|row| row.program == program && row.moment == moment)
+        .find(|row| line.contains(row.part))
+        .map(|row| row.reason)
 }

@@ -25,6 +25,7 @@ use crate::contender::Program;
 use crate::topology::Topology;
 use crate::web::WebServer;
 use dump::Dump;
+use expected::Moment;
 use run::{Run, Verdict};
 use scene::Scene;
 
@@ -71,8 +72,8 @@ impl Default for Patience {
 /// A line that one program has and the other has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// When: while they run, or after they have been stopped.
-    pub moment: &'static str,
+    /// When.
+    pub moment: Moment,
     /// Who has it.
     pub program: Program,
     /// The line.
@@ -83,7 +84,7 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, only {}: {}", self.moment, self.program.name(), self.line)?;
+        write!(f, "{}, only {}: {}", self.moment.name(), self.program.name(), self.line)?;
         match self.reason {
             Some(reason) => write!(f, " ({reason})"),
             None => Ok(()),
@@ -292,8 +293,8 @@ fn compare_in(
     if !refusals.is_empty() {
         return (Outcome::Refused(refusals), said);
     }
-    let mut differences = differences("running", stem, &left, &right);
-    differences.extend(self::differences("stopped", stem, &runs.0.stop(), &runs.1.stop()));
+    let mut differences = differences(Moment::Running, stem, &left, &right);
+    differences.extend(self::differences(Moment::Stopped, stem, &runs.0.stop(), &runs.1.stop()));
     drop(servers);
     let outcome = if differences.is_empty() { Outcome::Equal(left.len()) } else { Outcome::Different(differences) };
     (outcome, said)
@@ -323,14 +324,14 @@ fn settle(theirs: &Run, ours: &Run, patience: Patience) -> (Dump, Dump) {
     }
 }
 
-fn differences(moment: &'static str, stem: &str, theirs: &Dump, ours: &Dump) -> Vec<Difference> {
+fn differences(moment: Moment, stem: &str, theirs: &Dump, ours: &Dump) -> Vec<Difference> {
     let (left, right) = (theirs.without(ours), ours.without(theirs));
     let only = |dump: &Dump, program| {
         let told = |line: &str| Difference {
             moment,
             program,
             line: line.to_owned(),
-            reason: expected::reason(stem, program, line),
+            reason: expected::reason(stem, moment, program, line),
         };
         dump.lines().map(told).collect::<Vec<_>>()
     };

@@ -90,7 +90,8 @@ impl Run {
     pub fn refusal(&self) -> Option<String> {
         let status = self.daemon.ended()?;
         let log = self.daemon.log();
-        let wrong = |line: &&str| ["error", "rror:", "nvalid", "nable", "ailed", "annot"].iter().any(|w| line.contains(w));
+        let wrong =
+            |line: &&str| ["error", "rror:", "nvalid", "nable", "ailed", "annot"].iter().any(|w| line.contains(w));
         let line = log.lines().find(wrong).or_else(|| log.lines().last()).unwrap_or("without a word");
         Some(format!("{} ended ({status}): {}", self.program.name(), line.trim()))
     }
@@ -165,7 +166,8 @@ mod tests {
 
     #[test]
     fn the_last_state_counts() {
-        let log = "x: (VI_1) Entering BACKUP STATE (init)\nx: (VI_2) Entering FAULT STATE\nx: (VI_1) Entering MASTER STATE\n";
+        let log =
+            "x: (VI_1) Entering BACKUP STATE (init)\nx: (VI_2) Entering FAULT STATE\nx: (VI_1) Entering MASTER STATE\n";
         let states = states(log);
         assert_eq!(states["VI_1"], "MASTER");
         assert_eq!(states["VI_2"], "FAULT");

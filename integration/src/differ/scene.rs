@@ -127,7 +127,8 @@ fn is_name(word: &str) -> bool {
 /// The words of a file without its comments; braces are words of their own.
 fn words(text: &str) -> Vec<String> {
     let lines = text.lines().map(|line| line.split(['#', '!']).next().unwrap_or_default());
-    let spaced = lines.map(|line| line.replace("${", "\u{1}").replace('{', " { ").replace('}', " } ").replace('\u{1}', "${"));
+    let spaced =
+        lines.map(|line| line.replace("${", "\u{1}").replace('{', " { ").replace('}', " } ").replace('\u{1}', "${"));
     spaced.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
@@ -160,7 +161,10 @@ mod tests {
              virtual_server 192.0.2.100 80 {\n real_server 192.0.2.1 80 { TCP_CHECK { connect_port 8080 } }\n\
              real_server 10.0.0.2 0 { }\n sorry_server fd00::9 81\n}\n",
         );
-        assert_eq!(scene.interfaces.iter().map(String::as_str).collect::<Vec<_>>(), ["bond0", "eth0", "eth0.53", "eth1"]);
+        assert_eq!(
+            scene.interfaces.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["bond0", "eth0", "eth0.53", "eth1"]
+        );
         assert_eq!(scene.sources.iter().next().unwrap(), &("eth0".to_owned(), "192.0.2.1".parse().unwrap()));
         assert_eq!(scene.servers, ["10.0.0.2".parse().unwrap(), "fd00::9".parse().unwrap()].into());
         assert_eq!(scene.ports, [80, 81, 8080].into());

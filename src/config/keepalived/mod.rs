@@ -41,7 +41,8 @@ use walk::Walk;
 /// Everything that a file and its includes say.
 pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
     let tree = read::read(path, id, sources, context, report);
-    if tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
+    let known = |statement: Statement<'_>| keywords::find(Place::Root, statement.name()).is_some();
+    if !tree.root().any(|statement| known(statement) || walk::holds_blocks(Place::Root, statement)) {
         let shown = path.display();
         let message = match tree.root().next() {
             None => format!("{shown} holds nothing but comments"),

@@ -29,14 +29,23 @@ impl Walk<'_> {
     pub(super) fn block<T>(&mut self, children: Children<'_>, place: Place, into: &mut T, handle: Handler<T>) {
         // Blocks are short and their words few, so a list does for "seen before".
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
-        for statement in children {
+        // Blocks within unknown blocks are read in their place; a list, since garbage may nest without end.
+        let mut open = vec![children];
+        while let Some(rest) = open.last_mut() {
             if self.report.is_full() {
                 return;
             }
+            let Some(statement) = rest.next() else {
+                open.pop();
+                continue;
+            };
             let Some(span) = statement.span() else { continue };
             let name = statement.name();
             let Some(keyword) = keywords::find(place, name) else {
                 self.stranger(place, statement, span);
+                if holds_blocks(place, statement) {
+                    open.push(statement.children());
+                }
                 continue;
             };
             match keyword.status {
@@ -139,7 +148,9 @@ impl Walk<'_> {
             );
             return;
         }
-        let ignored = if statement.block().is_some() {
+        let ignored = if holds_blocks(place, statement) {
+            "the word is ignored, and what its block holds is read as if it stood outside, as in keepalived"
+        } else if statement.block().is_some() {
             "the block is ignored with all that it holds; what follows is read as usual"
         } else {
             "the line is ignored, as in keepalived"
@@ -156,6 +167,12 @@ impl Walk<'_> {
         };
         self.say(diagnostic.help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored));
     }
+}
+
+/// Whether an unknown word's block holds words that belong outside all blocks. keepalived steps over a line that it does not
+/// know and goes on with the next, so that they are at work there.
+pub(super) fn holds_blocks(place: Place, statement: Statement<'_>) -> bool {
+    place == Place::Root && statement.children().any(|child| keywords::find(Place::Root, child.name()).is_some())
 }
 
 fn count(most: usize) -> &'static str {

@@ -87,6 +87,16 @@ fn unknown_words_swallow_nothing() {
 }
 
 #[test]
+fn blocks_within_an_unknown_block_count() {
+    let loaded = keepalived(&format!("cluster {{\nsize 3\n{}}}\n", router("priority 50")));
+    assert_eq!(brief(&loaded), ["warning C301 1:1", "warning C301 2:1"], "{}", loaded.report.render(false));
+    assert_eq!(loaded.config.unwrap().instances[0].priority.value(), 50);
+    // However deep it goes.
+    let deep = format!("{}{}{}", "a {\n".repeat(100_000), router(""), "}\n".repeat(100_000));
+    let _ = keepalived(&deep);
+}
+
+#[test]
 fn a_missing_brace_is_traced() {
     let text = "vrrp_instance A {\n    interface eth0\n    authentication {\n        auth_type PASS\n    virtual_router_id 7\n    \
                 virtual_ipaddress {\n        192.0.2.1\n    }\n}\n\nvrrp_instance B {\n    interface eth0\n    virtual_router_id 8\n    \
