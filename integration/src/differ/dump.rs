@@ -76,7 +76,9 @@ impl Dump {
     }
 
     fn add_links(&mut self, json: &str) {
-        for link in objects(json) {
+        let links = objects(json);
+        assert!(!links.is_empty(), "there is no machine without links");
+        for link in links {
             let name = word(&link, "ifname");
             let kind = link.get("linkinfo").map_or(String::new(), |info| {
                 let mode = info.get("info_data").map_or(String::new(), |data| word_of(data, "mode"));
@@ -133,7 +135,7 @@ fn address(link: &str, found: &Map<String, Value>) -> String {
 fn objects(json: &str) -> Vec<Map<String, Value>> {
     let documents = Deserializer::from_str(json).into_iter::<Vec<Value>>();
     documents
-        .flat_map(|document| document.expect("iproute2 prints arrays of objects"))
+        .flat_map(|document| document.unwrap_or_else(|error| panic!("iproute2 printed no array ({error}): {json}")))
         .filter_map(|value| match value {
             // iproute2 prints an empty object for what it was told to leave out.
             Value::Object(object) if !object.is_empty() => Some(object),

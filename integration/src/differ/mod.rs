@@ -14,6 +14,7 @@ pub mod expected;
 pub mod run;
 pub mod scene;
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ use scene::Scene;
 /// Two looks at the kernels are this far apart.
 const PAUSE: Duration = Duration::from_secs(1);
 /// So many looks in a row must find the same.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 3;
 
 /// Whether the real servers of a file exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,15 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    fn failed(file: &Path, panic: &(dyn Any + Send)) -> Self {
+        let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        let unknown = Verdict { status: -1, said: String::new() };
+        let why = format!("could not be compared: {}", message.replace('\n', " "));
+        let outcomes = vec![(World::Absent, Outcome::Refused(vec![why]))];
+        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Self { name, theirs: unknown.clone(), ours: unknown, outcomes }
+    }
+
     /// The differences that no reason explains.
     pub fn unexplained(&self) -> impl Iterator<Item = (World, &Difference)> {
         self.outcomes.iter().flat_map(|(world, outcome)| {
@@ -217,14 +227,16 @@ impl fmt::Display for Comparison {
 /// Compares the programs on each of these files, several at a time; `done` is told of each when it is.
 ///
 /// # Panics
-/// When a file cannot be read or a lab cannot be made.
+/// Never for a file: one that cannot be compared is told so in its line.
 pub fn compare_all(files: &[PathBuf], at_a_time: usize, patience: Patience, done: impl Fn(&Comparison) + Sync) {
     let rest = Mutex::new(files.iter());
     thread::scope(|scope| {
         for _ in 0..at_a_time.min(files.len()) {
             scope.spawn(|| {
                 while let Some(file) = { rest.lock().expect("no thread panics with the list in hand").next() } {
-                    done(&compare(file, patience));
+                    // One file that cannot be compared is no reason to leave out the others.
+                    let comparison = thread::scope(|scope| scope.spawn(|| compare(file, patience)).join());
+                    done(&comparison.unwrap_or_else(|panic| Comparison::failed(file, panic.as_ref())));
                 }
             });
         }

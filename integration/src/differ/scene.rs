@@ -92,8 +92,8 @@ impl Scene {
         let mut batch = String::new();
         for (number, name) in (1..).zip(&self.interfaces) {
             // A dummy's carrier is always up; with ARP on it is an Ethernet on which nobody answers.
-            let _ = writeln!(batch, "link add {name} address 02:00:00:00:00:{number:02x} type dummy");
-            let _ = writeln!(batch, "link set {name} arp on multicast on up");
+            let _ = writeln!(batch, "link add name {name} address 02:00:00:00:00:{number:02x} type dummy");
+            let _ = writeln!(batch, "link set dev {name} arp on multicast on up");
             let _ = writeln!(batch, "address add 10.254.{number}.1/24 dev {name}");
             let _ = writeln!(batch, "address add fd00:254:{number:x}::1/64 dev {name} nodad");
         }
