@@ -59,6 +59,12 @@ pub const EXPECTED: &[Expected] = &[
     row("011-7layer-org__7layer.org", Moment::Running, Program::Ipvsd, "ipvs -a", WEB),
     row("014-vincentbernat__network-lab", Moment::Running, Program::Keepalived, "ipvs", GROUPS),
     row("016-chinaares__keepalived-conf", Moment::Running, Program::Keepalived, "-r 127.0.0.1:80", SORRY),
+    row("019-Luolired__Supervisor-Keepalived", Moment::Running, Program::Keepalived, "dst 10.22.10.0/24", SCOPE),
+    row("019-Luolired__Supervisor-Keepalived", Moment::Running, Program::Ipvsd, "dst 10.22.10.0/24", SCOPE),
+    row("028-pqarmitage__keepalived-devel-tools", Moment::Running, Program::Keepalived, "-r 192.168.0.254:80", SORRY),
+    row("028-pqarmitage__keepalived-devel-tools", Moment::Running, Program::Keepalived, "-r 172.21.53.11:53", UDP),
+    row("028-pqarmitage__keepalived-devel-tools", Moment::Running, Program::Ipvsd, "-r 172.21.53.11:53", UDP),
+    row("029-pqarmitage__keepalived-devel-tools", Moment::Running, Program::Keepalived, "ipvs", GROUPS),
 ];
 
 const fn row(
@@ -96,6 +102,7 @@ const VERDICTS: &[(&str, bool, &str)] = &[
 ];
 
 const WEB: &str = "`HTTP_GET` and `SSL_GET` are not done yet";
+const UDP: &str = "`UDP_CHECK` is not done yet";
 const UNKNOWN: &str = "its check calls from another machine's address and comes to no result: keepalived puts a server in \
     before its first check, we after the first success";
 const PORTS: &str = "a port that the method cannot change is taken as the service's: a note for us";
