@@ -98,6 +98,11 @@ const VERDICTS: &[(&str, bool, &str)] = &[
     ("groups", true, GROUPS),
     ("sorry", true, SORRY),
     ("suspend", true, SUSPEND),
+    (
+        "002-first",
+        false,
+        "keepalived remarks that its script security is off (exit status 6); scripts run as their user with us",
+    ),
     ("004-hanxueluo__gittrace", false, "keepalived remarks on words that do nothing where they stand; a note for us"),
 ];
 
