@@ -24,7 +24,7 @@
 //! |---|---|---|
 //! | [`model`] | nouns: service, server, virtual router, ... | `std` |
 //! | [`wire`] | packets: VRRP, ARP, IPv4 | `model` |
-//! | [`config`] | text -> [`model::Config`] or diagnostics; TOML and keepalived.conf are two front ends | `model` |
+//! | [`config`] | text -> [`model::Config`] or diagnostics; TOML and keepalived.conf are two front ends; a configuration back to TOML | `model` |
 //! | [`vrrp`] | one virtual router's machine, and the engine of all of them | `model`, `wire` |
 //! | [`check`] | schedule -> probe -> verdict, one machine per check | `model` |
 //! | [`balance`] | verdicts -> desired table; the plan; the balancer's engine | `model`, `check` |

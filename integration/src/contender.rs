@@ -1,6 +1,7 @@
 //! A virtual router by either program, run the same way: what is compared is given the same file and the same treatment.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -171,12 +172,24 @@ impl Contender {
 #[must_use]
 pub fn processor_time(pid: Pid) -> Duration {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    threads.filter_map(Result::ok).filter_map(|thread| running_time(&thread.path())).sum()
+}
+
+/// Processor time of one thread of a process so far, by its name; zero when there is none.
+#[must_use]
+pub fn processor_time_of(pid: Pid, thread: &str) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
     threads
         .filter_map(Result::ok)
-        .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())
-        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
-        .map(Duration::from_nanos)
+        .filter(|found| fs::read_to_string(found.path().join("comm")).is_ok_and(|name| name.trim_end() == thread))
+        .filter_map(|found| running_time(&found.path()))
         .sum()
+}
+
+/// What a thread has run, by its folder in `/proc`.
+fn running_time(thread: &Path) -> Option<Duration> {
+    let line = fs::read_to_string(thread.join("schedstat")).ok()?;
+    Some(Duration::from_nanos(line.split_whitespace().next()?.parse().ok()?))
 }
 
 /// Memory of a process in bytes, all its mappings together, by the line's name in proc(5) (`Rss`, `Pss`, `Anonymous`); zero

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{LinkAddr, bind};
+use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, Socket, Type};
 
 use crate::node::Node;
@@ -192,25 +193,41 @@ impl Injector {
     /// Sends these frames in turn, so many a second, until the flood is ended.
     #[must_use]
     pub fn flood(self, frames: Vec<Vec<u8>>, a_second: u32) -> Flood {
-        let (sent, over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let (sent, worked) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let over = Arc::<AtomicBool>::default();
         let sender = thread::spawn({
-            let (sent, over) = (Arc::clone(&sent), Arc::clone(&over));
+            let (sent, worked, over) = (Arc::clone(&sent), Arc::clone(&worked), Arc::clone(&over));
             move || {
                 let started = Instant::now();
                 let mut frames = frames.iter().cycle();
                 let mut count = 0;
+                let working = ThreadTime::now();
                 while !over.load(Ordering::Relaxed) {
                     for frame in frames.by_ref().take(usize::try_from(BURST).expect("a small number")) {
                         self.send(frame);
                     }
                     count += BURST;
                     sent.store(count, Ordering::Relaxed);
+                    worked.store(working.nanos(), Ordering::Relaxed);
                     let due = started + Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX) / a_second;
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                 }
             }
         });
-        Flood { sent, over, sender: Some(sender) }
+        Flood { sent, worked, over, sender: Some(sender) }
+    }
+}
+
+/// Processor time of the thread that asks.
+struct ThreadTime(Duration);
+
+impl ThreadTime {
+    fn now() -> Self {
+        Self(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from))
+    }
+
+    fn nanos(&self) -> u64 {
+        u64::try_from(Self::now().0.saturating_sub(self.0).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -218,6 +235,7 @@ impl Injector {
 #[derive(Debug)]
 pub struct Flood {
     sent: Arc<AtomicU64>,
+    worked: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     sender: Option<thread::JoinHandle<()>>,
 }
@@ -227,6 +245,13 @@ impl Flood {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Processor time of the sender so far, with what the kernel does in its name: on a virtual wire that is the way of each
+    /// frame into the receivers' sockets.
+    #[must_use]
+    pub fn worked(&self) -> Duration {
+        Duration::from_nanos(self.worked.load(Ordering::Relaxed))
     }
 }
 

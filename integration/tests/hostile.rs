@@ -8,17 +8,19 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use integration::contender::processor_time_of;
 use integration::inject::{Forged, Injector, ethernet};
 use integration::subject::instances;
 use integration::{Ipvsd, Node, Tap, Topology, native_test, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const INTERVAL: Duration = Duration::from_millis(200);
 const FLOOD: Duration = Duration::from_secs(5);
 /// Packets a second.
 const RATE: u32 = 100_000;
-/// The kernel of a slow and busy machine may not carry all of it; less than this would be no flood.
-const LEAST_RATE: f64 = 20_000.0;
+/// Less than this would be no flood: the largest socket holds some 1300. A slow and busy machine may take long to carry it.
+const LEAST_PACKETS: u64 = 20_000;
+/// How long it may take.
+const LONGEST_FLOOD: Duration = Duration::from_secs(120);
 /// Lines of a log, from the start of the program on. Each kind of complaint may come at its 1st, 10th, 100th ... time.
 const MOST_LINES: usize = 150;
 
@@ -48,15 +50,17 @@ impl Family {
         .unwrap()
     }
 
-    fn conf(self, priority: u8) -> String {
+    fn conf(self, priority: u8, manner: &Manner) -> String {
         let prefix = match self {
             Family::V4 => 24,
             Family::V6 => 64,
         };
         format!(
             "vrrp_instance VI_1 {{\n  state BACKUP\n  interface eth0\n  virtual_router_id 51\n  priority {priority}\n  \
-             version 3\n  advert_int 0.2\n  virtual_ipaddress {{\n    {}/{prefix}\n  }}\n}}\n",
-            self.vip()
+             {}\n  virtual_ipaddress {{\n    {}/{prefix}\n  }}\n}}\n{}",
+            manner.words,
+            self.vip(),
+            manner.more
         )
     }
 
@@ -74,10 +78,23 @@ impl Family {
     }
 }
 
+/// How the routers are configured.
+struct Manner {
+    /// Words of the instance.
+    words: &'static str,
+    /// Blocks beside it.
+    more: &'static str,
+    interval: Duration,
+}
+
+/// A backup waits for 1.8 s: less than a flood lasts, and more than a busy machine keeps a program waiting.
+const QUICK: Manner = Manner { words: "version 3\n  advert_int 0.5", more: "", interval: Duration::from_millis(500) };
+
 /// A master, a backup and an enemy, on one segment.
 struct Wire {
     _lab: Topology,
     family: Family,
+    interval: Duration,
     nodes: [Node; 3],
     master: Ipvsd,
     backup: Ipvsd,
@@ -87,6 +104,10 @@ struct Wire {
 
 impl Wire {
     fn new(name: &str, family: Family) -> Self {
+        Self::with(name, family, &QUICK)
+    }
+
+    fn with(name: &str, family: Family, manner: &Manner) -> Self {
         let mut lab = Topology::new(name);
         let lan = lab.segment("lan");
         let nodes = [lab.node("master"), lab.node("backup"), lab.node("enemy")];
@@ -98,11 +119,11 @@ impl Wire {
             ));
         }
         let tap = Tap::start_from(&nodes[0], "eth0", [2, 0, 0, 0, 0, 1]);
-        let master = Ipvsd::start(&nodes[0], &family.conf(150));
+        let master = Ipvsd::start(&nodes[0], &family.conf(150, manner));
         master.wait_state("VI_1", "MASTER");
-        let backup = Ipvsd::start(&nodes[1], &family.conf(100));
+        let backup = Ipvsd::start(&nodes[1], &family.conf(100, manner));
         backup.wait_show("an advert heard", |snapshot| instances(snapshot)[0]["adverts_received"].as_u64() > Some(0));
-        Self { _lab: lab, family, nodes, master, backup, tap }
+        Self { _lab: lab, family, interval: manner.interval, nodes, master, backup, tap }
     }
 
     fn owners(&self) -> Vec<&str> {
@@ -113,22 +134,34 @@ impl Wire {
     /// Floods the wire, and asserts that nothing came of it; how many packets there were.
     fn withstands(&self, frames: Vec<Vec<u8>>) -> u64 {
         let mark = self.tap.mark();
+        let before = [&self.master, &self.backup].map(Figures::of);
         let flood = Injector::open(&self.nodes[2], "eth0").flood(frames, RATE);
         let started = Instant::now();
-        integration::waiting::holds_for(FLOOD, "the address on the master alone", || self.owners() == ["master"]);
+        let quiet = || self.owners() == ["master"];
+        integration::waiting::holds_for(FLOOD, "the address on the master alone", quiet);
+        wait_until(LONGEST_FLOOD, "as many packets as make a flood", || {
+            assert!(quiet(), "the address is not on the master alone");
+            flood.sent() >= LEAST_PACKETS
+        });
         #[expect(clippy::cast_precision_loss, reason = "a count that is small")]
         let rate = flood.sent() as f64 / started.elapsed().as_secs_f64();
-        let sent = flood.sent();
+        let (sent, worked, lasted) = (flood.sent(), flood.worked(), started.elapsed());
+        let after = [&self.master, &self.backup].map(Figures::of);
         drop(flood);
-        println!("{rate:.0} packets a second");
-        assert!(rate > LEAST_RATE, "{rate:.0} packets a second are no flood");
+        println!("{rate:.0} packets a second, for {:.0} % of a processor", share(worked, lasted));
+        for ((router, before), after) in [&self.master, &self.backup].into_iter().zip(before).zip(after) {
+            println!("{}: {}", router.node().name(), after.since(&before, lasted));
+        }
 
-        let adverts = self.tap.adverts_from(mark);
+        let adverts: Vec<_> = self.tap.adverts_from(mark).into_iter().filter(|(_, advert)| advert.vrid == 51).collect();
         let gaps = adverts.windows(2).map(|pair| pair[1].0 - pair[0].0);
         let longest = gaps.max().expect("adverts");
-        println!("{} adverts of the master in {FLOOD:?}, {longest:?} between two at most", adverts.len());
-        // The backup would wait 3.6 intervals; half of that leaves room for a busy machine.
-        assert!(longest < INTERVAL * 2, "{longest:?} between two adverts");
+        println!("{} adverts of the master in {lasted:?}, {longest:?} between two at most", adverts.len());
+        // Half of those that are due leave room for a busy machine; the backup tells whether any was missed for too long.
+        let due = lasted.as_secs_f64() / self.interval.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a count that is small")]
+        let enough = adverts.len() as f64 >= due / 2.0;
+        assert!(enough, "{} adverts in {lasted:?}", adverts.len());
         assert!(adverts.iter().all(|(_, advert)| advert.priority == 150), "the master said something else");
         for (router, state, became_master) in [(&self.master, "MASTER", 1), (&self.backup, "BACKUP", 0)] {
             assert!(router.daemon().is_running(), "{}", router.daemon().log());
@@ -149,6 +182,50 @@ impl Wire {
         let drops = instances(&snapshot)[0]["adverts_dropped"].as_array().cloned().unwrap_or_default();
         drops.iter().filter_map(|drop| drop[1].as_u64()).sum()
     }
+}
+
+/// What a flood cost a router, and what it made of it.
+struct Figures {
+    worked: Duration,
+    lines: usize,
+    received: u64,
+    dropped: u64,
+    unread: [u64; 2],
+    lateness: serde_json::Value,
+}
+
+impl Figures {
+    fn of(router: &Ipvsd) -> Self {
+        let worked = processor_time_of(router.daemon().pid(), "router");
+        let snapshot = router.show();
+        let instance = &instances(&snapshot)[0];
+        let unread = ["adverts", "rest"].map(|kind| instance["unread"][kind].as_u64().unwrap());
+        let received = instance["adverts_received"].as_u64().unwrap();
+        let lines = router.daemon().log().lines().count();
+        let lateness = snapshot["daemon"]["router"]["lateness"].clone();
+        Self { worked, lines, received, dropped: Wire::dropped(router), unread, lateness }
+    }
+
+    fn since(&self, before: &Self, lasted: Duration) -> String {
+        let share = share(self.worked.saturating_sub(before.worked), lasted);
+        let late = |what: &str| self.lateness[what].as_f64().unwrap_or_default() * 1000.0;
+        format!(
+            "{share:.1} % of a processor; {} accepted, {} dropped, {} adverts and {} others not read; {} lines of log; \
+             late {:.1} ms at worst, {} times over {:.0} ms",
+            self.received - before.received,
+            self.dropped - before.dropped,
+            self.unread[0] - before.unread[0],
+            self.unread[1] - before.unread[1],
+            self.lines - before.lines,
+            late("worst_secs"),
+            self.lateness["late"],
+            late("bound_secs"),
+        )
+    }
+}
+
+fn share(part: Duration, whole: Duration) -> f64 {
+    part.as_secs_f64() / whole.as_secs_f64() * 100.0
 }
 
 /// A generator (xorshift32): the same packets in every run.
@@ -251,6 +328,38 @@ native_test! {
         let mut replayed = own;
         replayed[6..12].copy_from_slice(&[2, 0, 0, 0, 0xff, 1]);
         let _ = wire.withstands(vec![replayed]);
+    }
+
+    /// Adverts of a number that is nobody's here.
+    fn a_flood_of_another_virtual_router() {
+        let wire = Wire::new("other", Family::V4);
+        let _ = wire.withstands(vec![Forged { vrid: 77, ..Family::V4.tempting() }.frame()]);
+    }
+
+    /// Right in all that the kernel can look at: each has to be read.
+    fn a_flood_of_wrong_passwords() {
+        let words = "version 2\n  advert_int 1\n  authentication {\n    auth_type PASS\n    auth_pass secret\n  }";
+        let manner = Manner { words, more: "", interval: Duration::from_secs(1) };
+        let wire = Wire::with("password", Family::V4, &manner);
+        let _ = wire.withstands(vec![Forged { version: 2, interval: 0x0101, ..Family::V4.tempting() }.frame()]);
+        assert!(Wire::dropped(&wire.master) > 1000, "what is dropped is counted");
+    }
+
+    /// Somebody who may have one virtual router has that one, and not its neighbour on the same interface.
+    ///
+    /// All of it has to be read, so where a processor is short of time some of the master's adverts are lost with the others.
+    /// A backup that waits for six takes over after 3.3 s, which the flood outlasts.
+    fn a_flood_for_another_virtual_router_of_ours() {
+        let words = "version 3\n  advert_int 0.5\n  down_timer_adverts 6";
+        let more = "vrrp_instance VI_2 {\n  state BACKUP\n  interface eth0\n  virtual_router_id 52\n  priority 90\n  \
+                    version 3\n  advert_int 0.2\n  virtual_ipaddress {\n    192.0.2.200/24\n  }\n}\n";
+        let wire = Wire::with("neighbour", Family::V4, &Manner { words, more, ..QUICK });
+        let _ = wire.withstands(vec![Forged { vrid: 52, ..Family::V4.tempting() }.frame()]);
+        for router in [&wire.master, &wire.backup] {
+            let snapshot = router.show();
+            let received = instances(&snapshot)[1]["adverts_received"].as_u64();
+            assert!(received > Some(1000), "the flood is believed: {received:?}");
+        }
     }
 
     /// Lower priorities are right and powerless: the master answers, and goes on.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use integration::waiting::holds_for;
-use integration::{Daemon, Ipvsd, Node, Segment, Topology, native_test, peers, wait_for, wait_until};
+use integration::{Daemon, Ipvsd, Node, Segment, Topology, guest_test, native_test, peers, wait_for, wait_until};
 
 /// Generous: what takes this long on the slowest machine is broken.
 const LONG: Duration = Duration::from_secs(60);
@@ -22,6 +22,12 @@ fn node(lab: &mut Topology, name: &str) -> (Node, Segment, Segment) {
         node.sh(&format!("ip link set {device} addrgenmode none; ip -6 address flush dev {device} scope link"));
     }
     node.sh("ip -6 address add fe80::81/64 dev em1 nodad; ip -6 address add fe80::81/64 dev em2 nodad");
+    // The kernel adds their routes a moment later.
+    let own = ["local fe80::81 dev em1", "local fe80::81 dev em2", "local 2001:db8:1::81 ", "local 2001:db8:2::81 "];
+    wait_until(LONG, "the routes of the node's own addresses", || {
+        let routes = node.sh("ip -6 route show table local");
+        own.iter().all(|route| routes.contains(route))
+    });
     (node, lan, wan)
 }
 
@@ -245,6 +251,76 @@ native_test! {
         );
     }
 
+    fn encapsulations_are_keepalived_s() {
+        same_as_keepalived(
+            "encap",
+            &instance(
+                "virtual_routes {\n\
+                 10.1.0.0/24 via 192.168.20.1 dev em2 encap ip id 5 dst 10.0.0.9 src 10.0.0.1 tos 16 ttl 64\n\
+                 10.2.0.0/24 via 192.168.20.1 dev em2 encap ip6 id 7 dst 2001:db8:9::9 hoplimit 9 tc 8\n\
+                 2001:db8:a::/48 dev em2 encap ip6 id 8 dst 2001:db8:9::9\n\
+                 10.3.0.0/24 dev em2 scope link as to 100 no_track\n\
+                 }\n",
+            ),
+            &["10.1.0.0/24", "10.2.0.0/24", "2001:db8:a::/48", "10.3.0.0/24"],
+            &Difference::default(),
+        );
+    }
+
+    fn what_this_kernel_cannot_wrap_is_said_and_the_router_goes_on() {
+        let mut lab = Topology::new("noencap");
+        let (node, _lan, _wan) = node(&mut lab, "n");
+        let conf = instance(
+            "virtual_routes {\n 10.1.0.0/24 via 192.168.20.1 dev em2 encap ila 2001:db8:0:1\n \
+             10.2.0.0/24 nexthop via 192.168.20.1 dev em2 encap ip id 5 dst 10.0.0.9 nexthop via 192.168.10.1 dev em1\n }\n",
+        );
+        let ours = Ipvsd::start(&node, &conf);
+        let routes = || node.sh("ip -d route show 10.2.0.0/24");
+        wait_until(LONG, "the other route", || routes().contains("encap ip id 5"));
+        assert_eq!(routes().matches("nexthop").count(), 2, "{}", routes());
+        assert!(node.has_address("em1", "192.168.10.99".parse().unwrap()));
+        let log = ours.daemon().log();
+        let line = "cannot add route 10.1.0.0/24 via 192.168.20.1 dev em2 encap ila 2001:db8:0:1: ";
+        assert_eq!(log.matches(line).count(), 1, "{log}");
+        ours.stop();
+        assert!(routes().is_empty());
+    }
+
+    fn what_a_killed_predecessor_left_and_nobody_names_goes() {
+        let mut lab = Topology::new("leftoff");
+        let (node, _lan, _wan) = node(&mut lab, "n");
+        let all = || node.sh("ip route show table all; ip -6 route show table all; ip rule; ip -6 rule");
+        let has = |what: &str| all().contains(what);
+        // Somebody else's, with our protocol number: keepalived's own, say.
+        node.sh("ip route add 10.80.0.0/24 via 192.168.20.1 proto 18; ip route add 10.81.0.0/24 via 192.168.20.1 proto 18");
+        node.sh("ip rule add from 10.82.0.0/24 table 82 priority 82 protocol 18");
+        let named = "static_routes {\n 10.81.0.0/24 via 192.168.20.1 no_track\n 10.71.0.0/24 via 192.168.20.1 dev em2 protocol 99 no_track\n \
+                     2001:db8:71::/48 via 2001:db8:2::1 dev em2\n }\n\
+                     static_rules {\n from 10.82.0.0/24 table 82 preference 82\n from 10.71.0.0/24 table 71 preference 71 protocol 99\n }\n";
+        let conf = format!(
+            "{named}{}",
+            instance("virtual_routes {\n 10.1.0.0/24 via 192.168.20.1 dev em2 mtu 1400 encap ip id 5 dst 10.0.0.9\n 10.2.0.0/24 dev em2\n }\n")
+        );
+        let ours_are = ["10.71.0.0/24 via", "2001:db8:71::/48", "from 10.71.0.0/24", "10.1.0.0/24", "10.2.0.0/24"];
+        let mut ours = Ipvsd::start(&node, &conf);
+        wait_until(LONG, "all of them", || ours_are.iter().all(|what| has(what)));
+        ours.daemon().kill();
+        assert!(ours_are.iter().all(|what| has(what)));
+        node.write("/etc/keepalived/keepalived.conf", instance("virtual_routes {\n 10.2.0.0/24 dev em2\n }\n").as_str());
+        ours.spawn_again();
+        ours.wait_answering();
+        wait_until(LONG, "what nobody names gone", || {
+            ours_are.iter().filter(|what| has(what)).eq(["10.2.0.0/24"].iter())
+        });
+        let log = ours.daemon().log();
+        assert!(log.contains("rule 71: from 10.71.0.0/24 lookup 71 was left by an earlier run"), "{log}");
+        ours.stop();
+        assert!(!has("10.2.0.0/24"));
+        for theirs in ["10.80.0.0/24", "10.81.0.0/24", "from 10.82.0.0/24"] {
+            assert!(has(theirs), "{theirs}\n{}", all());
+        }
+    }
+
     fn what_a_link_takes_along_comes_back_with_it() {
         let mut lab = Topology::new("flap");
         let (node, _lan, _wan) = node(&mut lab, "n");
@@ -374,5 +450,44 @@ native_test! {
         node.sh("ip route del 10.1.0.0/24");
         wait_until(LONG, "ours back", || has("10.1.0.0/24"));
         ours.stop();
+    }
+}
+
+guest_test! {
+    fn a_router_in_a_vrf_has_its_routes_there_as_keepalived_does() {
+        let mut states = Vec::new();
+        for ours in [false, true] {
+            let mut lab = Topology::new(&format!("vrf{}", u8::from(ours)));
+            let (node, lan, _wan) = node(&mut lab, "n");
+            let rival = lab.node("rival");
+            lan.attach(&rival, "em1", &["192.168.10.82/24"]);
+            node.sh("modprobe vrf && ip link add blue type vrf table 77 && ip link set blue up");
+            node.sh("ip link set em1 master blue && ip link set em2 master blue");
+            let conf = instance("virtual_routes {\n 10.1.0.0/24 via 192.168.20.1 dev em2 vrf blue\n }\n");
+            let subject = Subject::start(&node, &conf, ours);
+            let on = || node.sh("ip route show table 77").contains("10.1.0.0/24");
+            wait_until(LONG, "the route in the table of the VRF", on);
+            assert!(node.has_address("em1", "192.168.10.99".parse().unwrap()));
+            assert!(!node.sh("ip route show").contains("10.1.0.0/24"));
+            states.push(node.sh("ip -d route show table 77"));
+            // Others are heard there, too.
+            let rival = peers::keepalived(&rival, &conf_of_rival());
+            wait_until(LONG, "handover", || !on());
+            rival.stop(LONG);
+            wait_until(LONG, "master again", on);
+            match subject {
+                Subject::Theirs(daemon) => drop(daemon.stop(LONG)),
+                Subject::Ours(mut daemon) => {
+                    daemon.daemon().kill();
+                    assert!(on());
+                    node.write("/etc/keepalived/keepalived.conf", instance("").as_str());
+                    daemon.spawn_again();
+                    daemon.wait_answering();
+                    wait_until(LONG, "what nobody names gone", || !on());
+                    daemon.stop();
+                }
+            }
+        }
+        assert_eq!(states[0], states[1]);
     }
 }

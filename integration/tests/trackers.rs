@@ -688,7 +688,7 @@ frontend plain
             ("another host", probe(8447, named("api.example.net")), "answers with status 404"),
             ("another name", probe(8443, named("other.example.net")), "its certificate is for another name"),
             ("expired", probe(8445, Some(ours())), "its certificate has expired"),
-            ("unknown", probe(8443, Some(Tls { verify: true, ..Tls::default() })), "its certificate is from no authority"),
+            ("unknown", probe(8443, Some(Tls { verify: true, ..Tls::default() })), "its certificate is not signed by an authority that is trusted here"),
             ("sick", probe(8446, Some(ours())), "answers with status 503"),
             ("not TLS", probe(8080, anybody()), "does not speak TLS"),
             ("not plain", probe(8443, None), "closes the connection before it has answered|does not answer in HTTP|resets"),
@@ -739,6 +739,7 @@ frontend plain
             checks: vec![check("", CheckKind::Http(HttpProbe::new(connect(server.address())))).check],
         };
         let service = ServiceConfig {
+            group: None,
             key,
             settings: ServiceSettings::default(),
             quorum: 4,

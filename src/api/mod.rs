@@ -17,5 +17,5 @@ pub use reply::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
 pub use snapshot::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, InstanceView,
     KernelView, LatenessView, LoopView, PeerView, RivalView, ServerHealth, ServerView, ServiceView, Snapshot,
-    SteeringView, SyncDaemonView, SysctlState, SysctlView, TrackView, TransitionView,
+    SteeringView, SyncDaemonView, SysctlState, SysctlView, TrackView, TransitionView, UnreadView,
 };

@@ -132,6 +132,9 @@ pub struct InstanceView {
     pub adverts_received: u64,
     /// Adverts dropped, by reason.
     pub adverts_dropped: Vec<(String, u64)>,
+    /// Packets that were lost before they were read.
+    #[serde(default)]
+    pub unread: UnreadView,
     /// Routes and rules that move with it.
     #[serde(default)]
     pub steering: Vec<SteeringView>,
@@ -143,6 +146,16 @@ pub struct InstanceView {
     pub deadlines: Vec<DeadlineView>,
     /// The last changes of its state, the newest first.
     pub history: Vec<TransitionView>,
+}
+
+/// Packets that came in on the interface where a virtual router listens, in its family, and were lost because there were
+/// more than were read. They may have been for any router there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadView {
+    /// Adverts that might have been believed.
+    pub adverts: u64,
+    /// Packets that no virtual router here can believe: of another number, version or length, or with a wrong checksum.
+    pub rest: u64,
 }
 
 /// A sync group.
@@ -328,6 +341,9 @@ pub struct SyncDaemonView {
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceView {
+    /// The name of the group of addresses that it belongs to.
+    #[serde(default)]
+    pub group: Option<String>,
     /// `tcp`, `udp`, `sctp` or `fwmark`.
     pub protocol: String,
     /// Address; the mark's number for a fwmark service.

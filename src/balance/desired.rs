@@ -1,7 +1,7 @@
 //! What is wished for: the configuration in the light of the verdicts and of what is there already.
 
 use super::table::Service;
-use crate::model::{ServerConfig, ServerSettings, ServiceConfig, Weight};
+use crate::model::{ServerConfig, ServerSettings, ServiceConfig, ServiceKey, Weight};
 
 /// How a server is, all its checks taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,13 +33,19 @@ pub fn wish(server: &ServerConfig, health: Health, found: Option<Option<&ServerS
     }
 }
 
-/// How a service and its servers are to be. `health` is asked for each server by its place in the file.
-pub(super) fn service(config: &ServiceConfig, health: impl Fn(usize) -> Health, found: Option<&Service>) -> Service {
+/// How one of a service's keys and its servers are to be. `health` is asked for each server by its place in the file.
+pub(super) fn service(
+    config: &ServiceConfig,
+    key: ServiceKey,
+    health: impl Fn(usize) -> Health,
+    found: Option<&Service>,
+) -> Service {
     let servers = config.servers.iter().enumerate().filter_map(|(place, server)| {
-        let found = found.and_then(|service| service.server(server.key));
-        wish(server, health(place), found).map(|settings| (server.key, Some(settings)))
+        let entry = config.entry(key, server)?;
+        let found = found.and_then(|service| service.server(entry));
+        wish(server, health(place), found).map(|settings| (entry, Some(settings)))
     });
-    Service::new(Some(config.settings.clone()), servers.collect())
+    Service::new(Some(config.settings_of(key)), servers.collect())
 }
 
 #[cfg(test)]

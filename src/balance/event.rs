@@ -13,15 +13,15 @@ use crate::model::{ServerKey, ServiceKey};
 pub enum Event {
     /// A server works, as far as its checks say.
     ServerUp {
-        /// Its service.
-        service: ServiceKey,
+        /// Its service, as people call it.
+        service: String,
         /// Which.
         server: ServerKey,
     },
     /// A server does not work.
     ServerDown {
-        /// Its service.
-        service: ServiceKey,
+        /// Its service, as people call it.
+        service: String,
         /// Which.
         server: ServerKey,
         /// Whom the check had called.
@@ -31,8 +31,8 @@ pub enum Event {
     },
     /// A check cannot be tried, for reasons of this host. Told once until it can.
     NotTried {
-        /// Its service.
-        service: ServiceKey,
+        /// Its service, as people call it.
+        service: String,
         /// Its server.
         server: ServerKey,
         /// Why.

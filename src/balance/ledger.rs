@@ -65,13 +65,17 @@ impl Ledger {
     /// Every service and server that a configuration names.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let entry = |service: &crate::model::ServiceConfig| {
-            let mut servers: Vec<_> = service.servers.iter().map(|server| server.key).collect();
-            servers.sort_unstable();
-            servers.dedup();
-            (service.key, servers)
-        };
-        Self { services: config.services.iter().map(entry).collect(), daemons: BTreeSet::new() }
+        let mut services = BTreeMap::new();
+        for service in &config.services {
+            for key in service.keys() {
+                let entry = |server| service.entry(key, server);
+                let mut servers: Vec<_> = service.servers.iter().filter_map(entry).collect();
+                servers.sort_unstable();
+                servers.dedup();
+                services.insert(key, servers);
+            }
+        }
+        Self { services, daemons: BTreeSet::new() }
     }
 
     /// Nothing is ours.

@@ -96,17 +96,21 @@ impl Roster {
     pub(super) fn new(config: Arc<Config>, before: Option<&Self>, random: &mut Random, now: Instant) -> Self {
         let all_servers = || config.services.iter().flat_map(|service| &service.servers);
         let all_checks = all_servers().map(|server| server.checks.len()).sum();
+        let mut index = HashMap::with_capacity(config.services.len());
+        for (place, service) in (0..).zip(&config.services) {
+            index.extend(service.keys().map(|key| (key, place)));
+        }
         let mut new = Self {
             services: Vec::with_capacity(config.services.len()),
             servers: Vec::with_capacity(all_servers().count()),
             checks: Vec::with_capacity(all_checks),
-            index: (0..).zip(&config.services).map(|(place, service)| (service.key, place)).collect(),
+            index,
             config: Arc::clone(&config),
             dirty: Vec::new(),
         };
         let spread = FIRST_CHECKS.min(FIRST_CHECK_SPACING * number(all_checks));
         for service in &config.services {
-            let old = before.map(|before| before.servers_of(service.key)).unwrap_or_default();
+            let old = before.map(|before| before.servers_of(service)).unwrap_or_default();
             let (index, first_server) = (number(new.services.len()), number(new.servers.len()));
             new.services.push(ServiceState { first_server, dirty: false });
             for server in &service.servers {
@@ -133,8 +137,9 @@ impl Roster {
         new
     }
 
-    fn servers_of(&self, service: ServiceKey) -> HashMap<ServerKey, u32> {
-        let Some(place) = self.index.get(&service).copied() else { return HashMap::new() };
+    /// The servers of what was the same service before: one that had one of its keys.
+    fn servers_of(&self, service: &ServiceConfig) -> HashMap<ServerKey, u32> {
+        let Some(place) = service.keys().find_map(|key| self.index.get(&key).copied()) else { return HashMap::new() };
         let first = self.services.get(place as usize).map_or(0, |service| service.first_server);
         let servers = self.config.services.get(place as usize).map(|service| service.servers.as_slice());
         (first..).zip(servers.unwrap_or_default()).map(|(index, server)| (server.key, index)).collect()
@@ -161,12 +166,12 @@ impl Roster {
     }
 
     /// A check as configured, with its service and server.
-    pub(super) fn check(&self, check: u32) -> Option<(ServiceKey, ServerKey, &Check)> {
+    pub(super) fn check(&self, check: u32) -> Option<(&ServiceConfig, ServerKey, &Check)> {
         let server = self.checks.get(check as usize)?.server;
         let state = self.servers.get(server as usize)?;
         let config = self.server_config(server)?;
         let service = self.config.services.get(state.service as usize)?;
-        Some((service.key, config.key, config.checks.get((check - state.first_check) as usize)?))
+        Some((service, config.key, config.checks.get((check - state.first_check) as usize)?))
     }
 
     /// Lends a machine together with its check.

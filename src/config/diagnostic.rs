@@ -91,6 +91,10 @@ codes! {
     ExtraValue = "C307",
     /// Said twice.
     Repeated = "C308",
+    /// A word that keepalived advises against.
+    Deprecated = "C309",
+    /// A word of another version, or of another program.
+    Foreign = "C310",
     /// A value that cannot be.
     BadValue = "C401",
     /// A placeholder that nobody filled in.

@@ -14,13 +14,21 @@
 //! happens instead: what keepalived does. A [`Severity::Error`] means that something asked for cannot run: a daemon refuses to
 //! start with it, and at a reload keeps what it has.
 //!
+//! The way back is [`convert()`]: a configuration in keepalived's language, written in our own and read again. What there is to know
+//! of our own language ([`reference()`], [`schema()`]) is held to what its reader takes by tests.
+//!
 //! This room is pure: files, globs and the environment come through [`Sources`].
 
+mod article;
+mod convert;
 mod decode;
 mod diagnostic;
 mod draft;
+pub mod explain;
 mod ip;
 mod keepalived;
+mod origin;
+mod range;
 mod report;
 mod resolve;
 mod source;
@@ -28,11 +36,15 @@ mod suggest;
 mod toml;
 mod url;
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use crate::model::Config;
+use crate::model::{Config, ServiceKey};
 
+pub use article::{Article, Example};
+pub use convert::{Converted, convert};
 pub use diagnostic::{Code, Diagnostic, Label, Severity};
+pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
 pub use report::Report;
 pub use source::{FileId, Files, Position, SourceError, Sources, Span, Spanned};
 
@@ -86,12 +98,21 @@ impl Loaded {
 #[must_use]
 pub fn load(path: &Path, language: Option<Language>, sources: &dyn Sources, context: &Context) -> Loaded {
     let mut report = Report::default();
-    let config = resolved(path, language.unwrap_or_else(|| Language::of(path)), sources, context, &mut report);
+    let resolved = resolved(path, language.unwrap_or_else(|| Language::of(path)), sources, context, &mut report);
     report.sort();
-    let left = config.filter(|config| {
+    let left = resolved.map(|resolved| resolved.config).filter(|config| {
         report.worst() != Some(Severity::Error) || !config.instances.is_empty() || !config.services.is_empty()
     });
     Loaded { config: left, report }
+}
+
+/// What was read, before anybody asks whether it can be run.
+struct Resolved {
+    config: Config,
+    /// The first text, whose includes came in after it.
+    file: FileId,
+    /// Where each service begins.
+    services: HashMap<ServiceKey, Span>,
 }
 
 fn resolved(
@@ -100,7 +121,7 @@ fn resolved(
     sources: &dyn Sources,
     context: &Context,
     report: &mut Report,
-) -> Option<Config> {
+) -> Option<Resolved> {
     let bytes = match sources.read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -127,14 +148,26 @@ fn resolved(
         Language::Keepalived => keepalived::draft(path, id, sources, context, report),
         Language::Toml => toml::draft(id, sources, report),
     };
-    let config = resolve::config(draft, language, report);
+    let (config, services) = resolve::config(draft, language, report);
     if config.instances.is_empty() && config.services.is_empty() && report.worst() != Some(Severity::Error) {
         let message = format!("{} has neither a virtual router nor a service", path.display());
         let empty = Diagnostic::placeless(Severity::Warning, Code::Idle, message);
         report
             .add(empty.help("a daemon that runs with it does nothing, and one that reloads it takes everything away"));
     }
-    Some(config)
+    Some(Resolved { config, file: id, services })
+}
+
+/// The reference of our own language: every key, its default, what it is for.
+#[must_use]
+pub fn reference() -> &'static str {
+    toml::reference::TEXT
+}
+
+/// Our own language as a JSON Schema (draft 2020-12).
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    toml::schema::schema()
 }
 
 #[cfg(test)]

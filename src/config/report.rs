@@ -163,6 +163,13 @@ impl Report {
         self.add(Diagnostic::placeless(Severity::Warning, Code::UnusableScript, message).help(help));
     }
 
+    /// An empty report about one of the texts, as this one was when it had been read.
+    pub(super) fn first_text(&self, id: FileId) -> Self {
+        let mut again = Self::default();
+        again.files.add(self.files.path(id), self.files.shared(id));
+        again
+    }
+
     pub(super) fn files_mut(&mut self) -> &mut Files {
         &mut self.files
     }
@@ -174,7 +181,7 @@ impl Report {
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < MOST_KEPT {
-            self.diagnostics.push(diagnostic);
+            self.diagnostics.push(self.files.shown_at(diagnostic));
         } else {
             self.dropped += 1;
         }

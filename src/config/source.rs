@@ -9,6 +9,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::origin::Origin;
+
 /// What the outside world provides.
 pub trait Sources {
     /// The bytes of a file.
@@ -22,6 +24,29 @@ pub trait Sources {
 
     /// An environment variable (`${_ENV NAME}`).
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// What `${_RANDOM}` begins with, unless the file says `random_seed`. The same as long as the process lives, so that
+    /// reading an unchanged file again changes nothing.
+    fn seed(&self) -> u64 {
+        0
+    }
+}
+
+/// An outside world with nothing in it: for a text that is read by itself.
+pub(super) struct Nowhere;
+
+impl Sources for Nowhere {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, SourceError> {
+        Err(SourceError::Missing)
+    }
+
+    fn glob(&self, _: &str) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Why a file could not be read.
@@ -78,9 +103,14 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
-/// Which of the files that were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Which of the files that were read, and through which variable the text came, if through any.
+///
+/// The lower [`FILE_BITS`] are the file's number, the others the origin's, counted from 1: so a [`Span`] stays small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(u32);
+
+/// Bits of a [`FileId`] that number the file.
+const FILE_BITS: u32 = 12;
 
 /// A stretch of a file: byte offsets into its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,7 +127,21 @@ impl FileId {
     /// Its place among [`Files`].
     #[must_use]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        (self.0 & ((1 << FILE_BITS) - 1)) as usize
+    }
+
+    /// The number of the origin, from 1; 0: the text was read where it stands.
+    pub(super) const fn origin(self) -> u32 {
+        self.0 >> FILE_BITS
+    }
+
+    /// The same file, with an origin; as it is if there is no number so high.
+    pub(super) const fn with_origin(self, origin: usize) -> Option<Self> {
+        if origin >= 1 << (u32::BITS - FILE_BITS) {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "it was looked at")]
+        Some(Self((self.0 & ((1 << FILE_BITS) - 1)) | (origin as u32) << FILE_BITS))
     }
 }
 
@@ -159,22 +203,37 @@ struct File {
     lines: Vec<u32>,
     /// Stretches that no report may show.
     secrets: Vec<Range<usize>>,
+    /// The `include` that it came by.
+    included: Option<Span>,
 }
 
 /// Every text that was read, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
     files: Vec<File>,
+    pub(super) origins: Vec<Origin>,
 }
 
 impl Files {
     /// Keeps a text.
     pub(super) fn add(&mut self, path: &Path, text: Arc<String>) -> FileId {
-        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX) & ((1 << FILE_BITS) - 1));
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1);
         let lines = std::iter::once(0).chain(starts).filter_map(|offset| u32::try_from(offset).ok()).collect();
-        self.files.push(File { path: path.to_owned(), text, lines, secrets: Vec::new() });
+        self.files.push(File { path: path.to_owned(), text, lines, secrets: Vec::new(), included: None });
         id
+    }
+
+    /// A file was read because of an `include`.
+    pub(super) fn set_included(&mut self, id: FileId, by: Span) {
+        if let Some(file) = self.files.get_mut(id.index()) {
+            file.included = Some(by);
+        }
+    }
+
+    /// The `include` that a file was read because of.
+    pub(super) fn included(&self, id: FileId) -> Option<Span> {
+        self.file(id)?.included
     }
 
     /// How many there are.
@@ -247,8 +306,19 @@ impl Files {
 
     /// From now on no report shows this stretch.
     pub(super) fn hide(&mut self, span: Span) {
-        if let Some(file) = self.files.get_mut(span.file.0 as usize) {
+        if let Some(file) = self.files.get_mut(span.file.index()) {
             file.secrets.push(span.range());
+        }
+        // What stands around the variable's use may be part of it.
+        if let Some(used) = self.used(span) {
+            let text = self.text(used.file);
+            let blank = |c: char| c.is_whitespace();
+            let start = text.get(..used.range().start).and_then(|t| t.rfind(blank)).map_or(0, |at| at + 1);
+            let rest = text.get(used.range().end..).unwrap_or("");
+            let end = used.range().end + rest.find(blank).unwrap_or(rest.len());
+            // A blank of several bytes would be cut in two.
+            let start = text.ceil_char_boundary(start);
+            self.hide(Span::new(used.file, start..end));
         }
     }
 
@@ -271,6 +341,6 @@ impl Files {
     }
 
     fn file(&self, id: FileId) -> Option<&File> {
-        self.files.get(id.0 as usize)
+        self.files.get(id.index())
     }
 }

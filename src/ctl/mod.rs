@@ -5,6 +5,10 @@
 //! go to standard output, all else to standard error.
 
 mod check;
+mod completions;
+mod config;
+mod convert;
+mod explain;
 mod plan;
 mod reload;
 mod render;
@@ -19,7 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::shell::control::DEFAULT_SOCKET;
 use crate::shell::control::client::{Client, ClientError};
@@ -46,8 +50,12 @@ enum Verb {
     Show(show::Show),
     Why(why::Why),
     Check(check::Check),
+    Explain(explain::Explain),
+    Convert(convert::Convert),
+    Config(config::Config),
     Plan(plan::Plan),
     Reload(reload::Reload),
+    Completions(completions::Completions),
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -77,8 +85,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Show(show) => show.run(&client),
         Verb::Why(why) => why.run(&client),
         Verb::Check(check) => check.run(),
+        Verb::Convert(convert) => convert.run(),
+        Verb::Config(config) => config.run(),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),
+        Verb::Explain(explain) => explain.run(),
+        Verb::Completions(completions) => completions.run(&Cli::command()),
     };
     match outcome {
         Ok(status) => status.into(),
@@ -138,8 +150,6 @@ fn colours(stream: &impl IsTerminal) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

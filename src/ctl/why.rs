@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::render::{Page, Side, Tone, age, cell, count, plain};
-use super::show::table::{claims, dropped, effect, state_tone, verdict};
+use super::show::table::{claims, effect, not_received, state_tone, verdict};
 use super::{Failure, Status, colours, print, show};
 use crate::api::{DeadlineView, InstanceView, PeerView, Snapshot};
 use crate::shell::control::client::Client;
@@ -253,10 +253,7 @@ fn adverts(instance: &InstanceView) -> String {
         instance.adverts_received,
         count(instance.became_master, "time")
     );
-    let dropped = dropped(instance);
-    if !dropped.is_empty() {
-        text.push_str(&format!("; dropped: {}", dropped.join(", ")));
-    }
+    text.push_str(&not_received(instance));
     if instance.rival_claims > 0 {
         let times = count(instance.rival_claims, "time");
         text.push_str(&format!("; others claimed its addresses {times}"));

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::{
-    Check, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon, SyncGroup,
-    TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
+    Check, Group, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon,
+    SyncGroup, TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
 };
 
 /// A whole configuration.
@@ -28,7 +28,7 @@ pub struct Config {
     pub instances: Vec<Instance>,
     /// Virtual routers that move together.
     pub sync_groups: Vec<SyncGroup>,
-    /// Virtual services; keys are unique.
+    /// Virtual services; keys are unique, those of groups too.
     pub services: Vec<ServiceConfig>,
     /// `net.*` settings that the configuration names, in order. Those that services need (`ip_forward`, ...) are not
     /// here: they are derived.
@@ -102,8 +102,10 @@ pub struct RunAs {
 /// A service with its servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceConfig {
-    /// Which service.
+    /// Which service; of a group, the first.
     pub key: ServiceKey,
+    /// It stands for several addresses.
+    pub group: Option<Box<Group>>,
     /// How it is to be.
     pub settings: ServiceSettings,
     /// `quorum`: what the weights of the servers that are up must add up to; 1 unless written.
@@ -115,7 +117,7 @@ pub struct ServiceConfig {
 /// A server of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Which server.
+    /// Which server. Its port may be 0: that of the packet then. [`ServiceConfig::entry`] says what the kernel is told.
     pub key: ServerKey,
     /// How it is to be while it is up.
     pub settings: ServerSettings,

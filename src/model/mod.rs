@@ -9,19 +9,22 @@
 
 mod check;
 mod config;
+mod group;
 mod router;
 mod server;
 mod service;
 
 pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Tls};
 pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
+pub use group::Group;
 pub use router::{
-    AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Fifo, FileStart,
-    GarpGroup, Instance, InterfaceDelay, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Ipvlan, IpvlanFlag,
-    NextHop, Notify, OnMissing, Password, Peer, Placing, Preferred, Priority, ProcessArguments, Route, RouteKind,
-    RouteMetric, RouterPreference, RouterSettings, Rule, RuleAction, Scheduling, Secret, ServiceCondition, StartAs,
-    StaticState, SyncDaemon, SyncGroup, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackScript, TrackService,
-    Tracked, Transport, VirtualAddress, VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched,
+    AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Encapsulation,
+    Fifo, FileStart, GarpGroup, Instance, InterfaceDelay, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Ipvlan,
+    IpvlanFlag, NextHop, Notify, OnMissing, Password, Peer, Placing, Preferred, Priority, ProcessArguments, Route,
+    RouteKind, RouteMetric, RouterPreference, RouterSettings, Rule, RuleAction, Scheduling, Secret, ServiceCondition,
+    StartAs, StaticState, SyncDaemon, SyncGroup, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackScript,
+    TrackService, Tracked, Transport, TunnelEnds, VirtualAddress, VirtualLink, VirtualRouterId, Vmac, Vrid,
+    VrrpVersion, Watched,
 };
 pub use server::{Forwarding, InvalidWeight, ServerKey, ServerSettings, Tunnel, TunnelChecksum, Weight};
 pub use service::{

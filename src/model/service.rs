@@ -44,6 +44,15 @@ impl Family {
             IpAddr::V6(_) => Self::V6,
         }
     }
+
+    /// How many bits an address has.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
 }
 
 impl fmt::Display for Family {
@@ -83,6 +92,15 @@ impl ServiceKey {
         match self {
             Self::Address { address, .. } => Family::of(*address),
             Self::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// The port that its packets go to; 0 if to any.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Address { port, .. } => *port,
+            Self::Fwmark { .. } => 0,
         }
     }
 }
@@ -173,6 +191,28 @@ impl Scheduler {
             Self::Failover => "fo",
             Self::Overflow => "ovf",
             Self::PowerOfTwo => "twos",
+        }
+    }
+
+    /// What people call its own three bits (`IP_VS_SVC_F_SCHED1` to `3` of include/uapi/linux/ip_vs.h): they have names with
+    /// `sh` and `mh`, as in ipvsadm, and numbers with the others.
+    #[must_use]
+    pub const fn flag_names(self) -> [&'static str; 3] {
+        match self {
+            Self::SourceHash => ["sh-fallback", "sh-port", "flag-3"],
+            Self::MaglevHash => ["mh-fallback", "mh-port", "flag-3"],
+            Self::RoundRobin
+            | Self::WeightedRoundRobin
+            | Self::LeastConnection
+            | Self::WeightedLeastConnection
+            | Self::LocalityBased
+            | Self::LocalityBasedReplicated
+            | Self::DestinationHash
+            | Self::ShortestExpectedDelay
+            | Self::NeverQueue
+            | Self::Failover
+            | Self::Overflow
+            | Self::PowerOfTwo => ["flag-1", "flag-2", "flag-3"],
         }
     }
 }

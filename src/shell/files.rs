@@ -1,8 +1,10 @@
 //! Files, globs and the environment, as the configuration asks for them.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::fcntl::OFlag;
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,6 +60,12 @@ impl Sources for HostFiles {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn seed(&self) -> u64 {
+        static SEED: OnceLock<u64> = OnceLock::new();
+        // The standard library keys its maps with what the operating system gives for randomness.
+        *SEED.get_or_init(|| RandomState::new().hash_one(std::process::id()))
     }
 }
 

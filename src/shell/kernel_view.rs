@@ -91,6 +91,7 @@ pub fn service(entry: &ServiceEntry, position: u32) -> ServiceView {
     let persistent = settings.flags.contains(ServiceFlags::PERSISTENT);
     let (prefix, mask) = if persistent { persistence_mask(settings.netmask) } else { (None, None) };
     ServiceView {
+        group: None,
         protocol,
         address,
         port,

@@ -6,7 +6,7 @@
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::Pid;
 use rustix::process::setpriority_process;
 use thread_priority::unix::{
@@ -19,10 +19,6 @@ use crate::model::Scheduling;
 
 /// `vrrp_rlimit_rttime` unless written, as in keepalived: a real-time loop that spins does not take the host along.
 const REALTIME_LIMIT_MICROS: u64 = 10_000;
-/// The priority and the limit of a loop of which nothing is written: the lowest, since any goes before all ordinary threads;
-/// and a time that no loop computes without sleeping, unless it is stuck.
-const SPARING_PRIORITY: u8 = 1;
-const SPARING_LIMIT_MICROS: u64 = 2_000_000;
 /// The calling thread, for system calls that take a process.
 const MYSELF: Pid = Pid::from_raw(0);
 
@@ -87,32 +83,17 @@ pub fn ordinary() {
     let _ = bind(&[]);
 }
 
-/// Gives the calling thread the lowest real-time priority, and the process a limit to what such a thread may compute at a
-/// stretch, which may be lifted again.
-///
-/// # Errors
-/// The kernel refuses it, as a sentence; nothing is changed then.
-pub fn hurry() -> Result<(), String> {
-    let (_, most) = getrlimit(Resource::RLIMIT_RTTIME).map_err(described)?;
-    setrlimit(Resource::RLIMIT_RTTIME, SPARING_LIMIT_MICROS.min(most), most).map_err(described)?;
-    realtime(SPARING_PRIORITY)
-}
-
-/// Gives the calling thread back to the ordinary scheduler; its nice level is as before.
-///
-/// # Errors
-/// The kernel refuses it.
-pub fn unhurried() -> Result<(), String> {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
-    let middle = ThreadPriorityValue::try_from(0).map_err(|error| error.to_string())?;
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(middle), policy)
-        .map_err(|error| format!("{error:?}"))
-}
-
 fn realtime(priority: u8) -> Result<(), String> {
     let value = ThreadPriorityValue::try_from(priority).map_err(|error| error.to_string())?;
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy)
+        .map_err(|error| format!("{error:?}"))
+}
+
+fn unhurried() -> Result<(), String> {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+    let middle = ThreadPriorityValue::try_from(0).map_err(|error| error.to_string())?;
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(middle), policy)
         .map_err(|error| format!("{error:?}"))
 }
 

@@ -233,6 +233,13 @@ impl<T: Clone + PartialEq> Pace<T> {
         Some(std::mem::take(&mut self.untold))
     }
 
+    /// Tells this whatever was told before, and takes no room for it; gives the number of those left out before it.
+    pub fn insist(&mut self, what: T) -> u64 {
+        self.last = Some(what);
+        self.held = None;
+        std::mem::take(&mut self.untold)
+    }
+
     /// When there is room for what was left out last.
     #[must_use]
     pub fn held_until(&self) -> Option<Instant> {

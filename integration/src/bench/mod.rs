@@ -4,6 +4,7 @@
 //! Contenders run in turn within one round, and rounds repeat, so that a machine whose speed drifts slows all alike; what
 //! counts are ratios of medians from one run.
 
+pub mod check;
 pub mod failover;
 pub mod floor;
 pub mod program;

@@ -5,19 +5,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use integration::bench::Report;
 use integration::bench::failover::cells::Cells;
 use integration::bench::failover::{self, Extent};
 use integration::bench::program::{self, Places, Size, write_json};
+use integration::bench::{Report, check};
 use integration::bin;
 
 const FULL: [Size; 2] =
     [Size { services: 1_000, servers: 10, rounds: 5 }, Size { services: 10_000, servers: 10, rounds: 1 }];
 const QUICK: [Size; 1] = [Size { services: 1_000, servers: 10, rounds: 1 }];
+/// 10,000 servers as a large installation has them, then ten times as many: what one reads costs ten times as much.
+const FILES: [Size; 2] =
+    [Size { services: 1_000, servers: 10, rounds: 11 }, Size { services: 10_000, servers: 10, rounds: 3 }];
 const PARTS: [&str; 4] = ["duel", "calm", "crowd", "handover"];
 
 const USAGE: &str =
     "usage: bench program [--quick]            (scripts/bench starts it where there is a kernel with IPVS)
+       bench check [--quick]              (reads files; needs neither root nor IPVS)
        bench failover [--quick] [--rounds N] [--only CELL]... [PART...]
                                             (a PART is duel, calm, crowd or handover; a CELL of duel is words such
                                             as stop,100,ipvsd-ipvsd)";
@@ -50,6 +54,21 @@ fn main() -> ExitCode {
             let temporary = tempfile::tempdir().expect("a folder for files");
             let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
             program::run(if quick { &QUICK } else { &FULL }, &places).into_iter().for_each(done);
+        }
+        "check" if parts.is_empty() => {
+            let temporary = tempfile::tempdir().expect("a folder for files");
+            let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder: temporary.path().to_owned() };
+            check::run(if quick { &QUICK } else { &FILES }, &places).into_iter().for_each(done);
+        }
+        // What `check` starts for each run.
+        "measure" => {
+            return match check::measure(parts) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("bench: {}: {error}", parts.join(" "));
+                    ExitCode::FAILURE
+                }
+            };
         }
         "failover" if parts.iter().all(|part| PARTS.contains(&part.as_str())) => {
             failover::run(extent, parts, &cells, &mut done);

@@ -7,6 +7,7 @@ use std::thread;
 use ipvsd::api::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, InstanceView, KernelView, LoopView,
     RivalView, ServerHealth, ServerView, ServiceView, Snapshot, SyncDaemonView, SysctlState, SysctlView, TrackView,
+    UnreadView,
 };
 use ipvsd::shell::control::server::{ControlHandle, ControlRequest, Options, serve};
 use tempfile::TempDir;
@@ -73,6 +74,7 @@ fn instance(name: &str, state: &str) -> InstanceView {
         adverts_sent: 273_601,
         adverts_received: 0,
         adverts_dropped: vec![("wrong TTL".to_owned(), 0)],
+        unread: UnreadView::default(),
         steering: Vec::new(),
         rivals: Vec::new(),
         rival_claims: 0,
@@ -114,6 +116,7 @@ fn counters(connections: u64) -> Option<CountersView> {
 
 pub(crate) fn service(protocol: &str, address: &str, port: u16, position: u32) -> ServiceView {
     ServiceView {
+        group: None,
         protocol: protocol.to_owned(),
         address: address.to_owned(),
         port,
@@ -272,6 +275,7 @@ pub(crate) fn troubled() -> Snapshot {
             tracks: vec![track("script check_haproxy", Some(false), -5, "exit status 1 three times in a row")],
             adverts_received: 134,
             adverts_dropped: vec![("wrong TTL".to_owned(), 3), ("wrong password".to_owned(), 1)],
+            unread: UnreadView { adverts: 2, rest: 40_000 },
             steering: Vec::new(),
             ..instance("VI_LONG_NAME_2", "BACKUP")
         },

@@ -4,6 +4,9 @@
 
 mod canned;
 mod check;
+mod config;
+mod convert;
+mod explain;
 mod failures;
 mod show;
 mod verbs;

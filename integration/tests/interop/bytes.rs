@@ -78,7 +78,8 @@ fn same_bytes(case: Case) {
     }
     for capture in [&ours, &theirs] {
         let pause = capture.bursts[1][0].at - capture.bursts[0][0].at;
-        let fine = Duration::from_millis(4900)..Duration::from_millis(5900);
+        // Five seconds from the promotion; on a busy machine the first may follow it late.
+        let fine = Duration::from_secs(4)..Duration::from_secs(6);
         assert!(fine.contains(&pause), "{mode} {name}: {} announced again after {pause:?}", capture.program.name());
     }
 }

@@ -77,6 +77,7 @@ impl Balancer {
 
     fn not_tried(&mut self, check: u32, obstacle: crate::check::Obstacle) {
         if let Some((service, server, _)) = self.roster.check(check) {
+            let service = service.title();
             self.outputs.push_back(Output::Event(Event::NotTried { service, server, obstacle }));
         }
     }
@@ -84,6 +85,7 @@ impl Balancer {
     fn health_changed(&mut self, check: u32, health: Health) {
         let last = self.roster.last(check);
         let Some((service, server, config)) = self.roster.check(check) else { return };
+        let service = service.title();
         let event = match (health, last) {
             (Health::Up, _) => Event::ServerUp { service, server },
             (Health::Down, Some(outcome)) => {

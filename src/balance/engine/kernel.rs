@@ -364,8 +364,10 @@ impl Balancer {
 
 fn compare(planner: &mut Planner<'_>, roster: &Roster, place: u32, table: &Table) {
     if let Some((service, health)) = roster.service(place) {
-        let found = table.services.get(&service.key);
-        planner.service(service.key, found, &desired::service(service, health, found));
+        for key in service.keys() {
+            let found = table.services.get(&key);
+            planner.service(key, found, &desired::service(service, key, &health, found));
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::{
 };
 
 mod daemons;
+mod groups;
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -254,8 +255,13 @@ fn server(n: u8, checked: bool) -> ServerConfig {
 }
 
 fn config(services: u8, servers: &[ServerConfig]) -> Config {
-    let service =
-        |n| ServiceConfig { quorum: 1, key: key(n), settings: ServiceSettings::default(), servers: servers.to_vec() };
+    let service = |n| ServiceConfig {
+        quorum: 1,
+        key: key(n),
+        group: None,
+        settings: ServiceSettings::default(),
+        servers: servers.to_vec(),
+    };
     Config { services: (1..=services).map(service).collect(), ..Config::default() }
 }
 
@@ -787,6 +793,7 @@ mod storms {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Group;
 
     #[derive(Debug, Clone)]
     enum Blow {
@@ -822,11 +829,13 @@ mod storms {
         ]
     }
 
-    /// Services with their servers, keys unique.
+    /// Services with their servers, keys unique. Now and then the second has the third's address too.
     fn build(services: Vec<(u8, Vec<u8>)>) -> Config {
-        let unique: BTreeMap<_, BTreeSet<_>> =
+        let mut unique: BTreeMap<_, BTreeSet<_>> =
             services.into_iter().map(|(service, servers)| (service, servers.into_iter().collect())).collect();
+        let both = unique.get(&2).is_some_and(|servers| servers.len() % 2 == 0) && unique.remove(&3).is_some();
         let service = |(n, servers): (u8, BTreeSet<u8>)| ServiceConfig {
+            group: (both && n == 2).then(|| Box::new(Group { name: None, others: vec![key(3)] })),
             quorum: 1,
             key: key(n),
             settings: ServiceSettings::default(),
@@ -907,18 +916,18 @@ mod storms {
             world.pass(200 * S);
             prop_assert_eq!(&foreigners(&world), &foreign);
             let table = world.table.as_ref().unwrap();
-            for service in &config.services {
-                let found = table.services.get(&service.key);
-                prop_assert!(found.is_some(), "{} is missing", service.key);
+            for (service, key) in config.services.iter().flat_map(|service| service.keys().map(move |key| (service, key))) {
+                let found = table.services.get(&key);
+                prop_assert!(found.is_some(), "{} is missing", key);
                 for server in &service.servers {
                     prop_assert_eq!(
                         found.and_then(|found| found.server(server.key)), Some(Some(&server.settings)), "{} of {}",
-                        server.key, service.key
+                        server.key, key
                     );
                 }
             }
             for (key, found) in &table.services {
-                let wished = config.services.iter().find(|service| service.key == *key);
+                let wished = config.services.iter().find(|service| service.keys().any(|other| other == *key));
                 for (server, _) in found.servers() {
                     let wanted = wished.is_some_and(|wished| wished.servers.iter().any(|other| other.key == *server));
                     let theirs = !world.engine.ledger().has_server(*key, *server);

@@ -78,7 +78,8 @@ impl Balancer {
             Health::Up | Health::Unchecked => true,
             Health::Down => false,
             Health::Unknown => {
-                let server = service.servers.get(place).and_then(|server| found?.server(server.key));
+                let entry = service.servers.get(place).and_then(|server| service.entry(key, server));
+                let server = entry.and_then(|entry| found?.server(entry));
                 server.is_some_and(|settings| settings.is_none_or(|settings| settings.weight != Weight::ZERO))
             }
         };

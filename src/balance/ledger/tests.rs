@@ -20,6 +20,7 @@ fn config(services: &[(&str, &[&str])]) -> Config {
         }
     };
     let service = |(key, servers): &(&str, &[&str])| ServiceConfig {
+        group: None,
         quorum: 1,
         key: service_key(key).unwrap(),
         settings: ServiceSettings::default(),

@@ -15,7 +15,7 @@ use crate::model::{
 
 fn service_key(n: u8) -> ServiceKey {
     if n < 3 {
-        return ServiceKey::Fwmark { family: Family::V6, mark: NonZeroU32::new(u32::from(n) + 1).unwrap() };
+        return ServiceKey::Fwmark { family: Family::V4, mark: NonZeroU32::new(u32::from(n) + 1).unwrap() };
     }
     ServiceKey::Address { protocol: Protocol::Tcp, address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)), port: 80 }
 }
@@ -63,7 +63,7 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
             let server = |key| ServerConfig {
                 key,
                 settings: ServerSettings {
-                    forwarding: Forwarding::Direct,
+                    forwarding: Forwarding::Masquerade,
                     weight: Weight::ONE,
                     upper_threshold: 0,
                     lower_threshold: 0,
@@ -72,6 +72,7 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
                 checks: Vec::new(),
             };
             wanted().then(|| ServiceConfig {
+                group: None,
                 quorum: 1,
                 key: *key,
                 settings: ServiceSettings::default(),

@@ -3,17 +3,19 @@
 //! A [`Field`] tells "nobody wrote it" from "somebody did, and it made no sense": the second was reported already, and the
 //! resolver must not say "missing" on top.
 
+mod listeners;
 mod router;
 mod service;
 mod track;
 
 use crate::model::{Global, Sysctl};
 
+pub(super) use listeners::{GroupTable, Listen, ListenerGroup};
 pub(super) use router::{
     AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
     RouterDefaults, RuleDraft, SurroundingsDraft, TransportDraft,
 };
-pub(super) use service::{CheckDraft, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
+pub(super) use service::{CheckDraft, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
 pub(super) use track::{
     Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
     TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,

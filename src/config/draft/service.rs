@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Field;
+use super::{Field, GroupTable, Listen, ListenerGroup};
 use crate::config::source::{Span, Spanned};
 use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
 
@@ -32,15 +33,6 @@ impl Timing {
     }
 }
 
-/// Which packets a service takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config) enum Listen {
-    /// Those to an address and port.
-    Address(IpAddr, u16),
-    /// Those with a firewall mark.
-    Mark(NonZeroU32),
-}
-
 /// Persistence as written.
 #[derive(Debug, Default)]
 pub(in crate::config) struct PersistenceDraft {
@@ -56,6 +48,8 @@ pub(in crate::config) struct ServiceDraft {
     /// Where it begins.
     pub(in crate::config) header: Span,
     pub(in crate::config) listen: Field<Listen>,
+    /// In place of `listen`.
+    pub(in crate::config) group: Option<Arc<ListenerGroup>>,
     pub(in crate::config) family: Option<Family>,
     pub(in crate::config) protocol: Field<Protocol>,
     pub(in crate::config) scheduler: Field<Scheduler>,
@@ -74,6 +68,7 @@ impl ServiceDraft {
         Self {
             header,
             listen: Field::Absent,
+            group: None,
             family: None,
             protocol: Field::Absent,
             scheduler: Field::Absent,
@@ -142,4 +137,8 @@ pub(in crate::config) struct ServiceTable {
     pub(in crate::config) services: Vec<ServiceConfig>,
     /// Where each was written.
     pub(in crate::config) places: HashMap<ServiceKey, Span>,
+    /// Addresses that services share.
+    pub(in crate::config) groups: GroupTable,
+    /// Services of groups that were not defined yet when they were read, with the groups' names.
+    pub(in crate::config) waiting: Vec<(Spanned<String>, ServiceDraft)>,
 }

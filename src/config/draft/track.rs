@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::Field;
 use crate::config::source::Spanned;
-use crate::model::{FileStart, RunAs, ServiceCondition, ServiceKey, Watched};
+use crate::model::{FileStart, OnMissing, RunAs, ServiceCondition, ServiceKey, Watched};
 
 /// What kind of thing is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::config) enum TrackKind {
     /// A network interface.
     Interface,
@@ -98,6 +98,7 @@ pub(in crate::config) struct ScriptDraft {
     pub(in crate::config) fall: Option<u32>,
     pub(in crate::config) user: Option<RunAs>,
     pub(in crate::config) init_fail: bool,
+    pub(in crate::config) on_missing: Option<OnMissing>,
 }
 
 /// How a process's further arguments are compared.

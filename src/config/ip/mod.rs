@@ -2,20 +2,26 @@
 //!
 //! A line means something as a whole or not at all: the first [`Mistake`] ends it, and the front end says what is left out.
 
+mod encapsulation;
 mod names;
 mod route;
 mod rule;
+mod text;
+mod write;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::source::{Sources, Span};
+use super::suggest::did_you_mean;
 use crate::model::Family;
 
 pub(super) use names::{Names, SCOPES};
 pub(super) use route::route;
 pub(super) use rule::rule;
+pub(crate) use text::{read_route, read_rule, write_route, write_rule};
+pub(super) use write::{route_text, rule_text};
 
 /// One word of a line.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +30,7 @@ pub(super) struct Word<'t> {
     pub(super) span: Span,
 }
 
-/// Why a line means nothing.
+/// Why a line, or a word of it, means nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mistake {
     /// Where.
@@ -38,6 +44,14 @@ pub(super) struct Mistake {
 impl Mistake {
     fn bad(word: Word<'_>, expected: impl Into<String>) -> Self {
         Self { at: word.span, text: Some(word.text.to_owned()), what: expected.into() }
+    }
+
+    /// As `bad`; names the nearest of the words that there are.
+    fn unknown(word: Word<'_>, expected: &str, words: &[&str]) -> Self {
+        match did_you_mean(word.text, words.iter().copied()) {
+            Some(guess) => Self::bad(word, format!("{expected}; {guess}")),
+            None => Self::bad(word, expected),
+        }
     }
 
     fn wrong(at: Span, what: impl Into<String>) -> Self {

@@ -3,9 +3,52 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{Line, Mistake, Word, number};
+use super::encapsulation::encapsulation;
+use super::{Line, Mistake, SCOPES, Word, number};
 use crate::model::{Family, NextHop, Placing, Route, RouteKind, RouteMetric, RouterPreference};
 
+/// `RT_SCOPE_LINK`: from here on nearer than any gateway.
+const LINK: u8 = 253;
+pub(super) const TABLE: &str = "a table's number, or a name of the host's rt_tables file";
+/// Words of a route, to find the one that was meant.
+const WORDS: [&str; 36] = [
+    "to",
+    "src",
+    "from",
+    "via",
+    "dev",
+    "onlink",
+    "realms",
+    "nexthop",
+    "table",
+    "tos",
+    "dsfield",
+    "protocol",
+    "scope",
+    "metric",
+    "expires",
+    "features",
+    "congctl",
+    "pref",
+    "ttl-propagate",
+    "encap",
+    "vrf",
+    "no_track",
+    "track_group",
+    "append",
+    "prepend",
+    "mtu",
+    "hoplimit",
+    "advmss",
+    "reordering",
+    "window",
+    "initcwnd",
+    "initrwnd",
+    "quickack",
+    "blackhole",
+    "unreachable",
+    "prohibit",
+];
 /// `RTAX_FEATURE_ECN`.
 const ECN: u32 = 1;
 const KINDS: [(&str, RouteKind); 9] = [
@@ -39,13 +82,16 @@ const METRICS: [(&str, RouteMetric, u32); 14] = [
 
 /// A route, out of a line.
 ///
+/// Words that change nothing come beside it.
+///
 /// # Errors
 /// What makes no sense in it.
-pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake> {
+pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<(Route, Vec<Mistake>), Mistake> {
     let mut route = Route::new((IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0));
     let mut hop = NextHop::default();
     let mut second = None;
     let mut to = None;
+    let mut idle = Vec::new();
     while let Some(word) = line.take() {
         if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == word.text) {
             route.kind = *kind;
@@ -76,11 +122,10 @@ pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake>
             "dev" | "oif" => hop.interface = Some(line.interface(word)?),
             "onlink" => hop.on_link = true,
             "realms" => hop.realms = Some(realms(&mut line, word)?),
-            "nexthop" => route.hops.push(next_hop(&mut line)?),
+            "nexthop" => route.hops.push(next_hop(&mut line, &mut idle)?),
             "table" | "lookup" => {
                 let value = line.value(word)?;
-                route.table =
-                    line.names.table(value.text).ok_or_else(|| Mistake::bad(value, "a table's number or name"))?;
+                route.table = line.names.table(value.text).ok_or_else(|| Mistake::bad(value, TABLE))?;
             }
             "tos" | "dsfield" => route.tos = tos(&mut line, word)?,
             "protocol" | "proto" => {
@@ -93,7 +138,9 @@ pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake>
             "scope" => {
                 let value = line.value(word)?;
                 let scope = line.names.scope(value.text);
-                route.scope = Some(scope.ok_or_else(|| Mistake::bad(value, "a scope's number or name"))?);
+                route.scope = Some(scope.ok_or_else(|| {
+                    Mistake::unknown(value, "a scope's number or name", &SCOPES.map(|(name, _)| name))
+                })?);
             }
             "metric" | "priority" | "preference" => {
                 route.metric = Some(line.number(word, 0..=i64::from(u32::MAX))?);
@@ -114,9 +161,9 @@ pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake>
             "pref" => {
                 let value = line.value(word)?;
                 route.preference = Some(match value.text {
-                    "low" => RouterPreference::Low,
-                    "medium" => RouterPreference::Medium,
-                    "high" => RouterPreference::High,
+                    "low" | "3" => RouterPreference::Low,
+                    "medium" | "0" => RouterPreference::Medium,
+                    "high" | "1" => RouterPreference::High,
                     _ => return Err(Mistake::bad(value, "`low`, `medium` or `high`")),
                 });
             }
@@ -134,11 +181,17 @@ pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake>
             "inet6" | "inet" => {}
             "no_track" => route.track = false,
             "track_group" => route.track_group = Some(line.value(word)?.text.to_owned()),
-            "encap" | "as" | "vrf" => {
-                return Err(Mistake::wrong(word.span, format!("`{}` in a route is not done yet", word.text)));
-            }
+            "encap" => hop.encapsulation = Some(encapsulation(&mut line, word)?),
+            "as" => idle.push(new_label(&mut line, word)?),
+            "vrf" => route.vrf = Some(line.interface(word)?),
             _ if to.is_none() => to = Some(line.prefix(word)?),
-            _ => return Err(Mistake::bad(word, "a word of `ip route`")),
+            "weight" => {
+                return Err(Mistake::wrong(
+                    word.span,
+                    "`weight` is for a route of several ways: it stands after `nexthop`",
+                ));
+            }
+            _ => return Err(Mistake::unknown(word, "a word of `ip route`", &WORDS)),
         }
     }
     let Some(to) = to else {
@@ -148,7 +201,7 @@ pub(in crate::config) fn route(mut line: Line<'_, '_>) -> Result<Route, Mistake>
     route.to = line.settled(to);
     route.from = route.from.map(|from| line.settled(from));
     finish(&mut route, hop, second, &line)?;
-    Ok(route)
+    Ok((route, idle))
 }
 
 /// The hops of a route, and what they may not be.
@@ -169,6 +222,17 @@ fn finish(route: &mut Route, hop: NextHop, second: Option<IpAddr>, line: &Line<'
     if second.is_some() && hop.via.is_none() {
         return Err(Mistake::wrong(line.whole, "`or` stands after `via`"));
     }
+    let has_gateway = hop.via.is_some() || route.hops.iter().any(|hop| hop.via.is_some());
+    if let Some(scope) = route.scope.filter(|scope| *scope >= LINK && has_gateway && route.family == Family::V4) {
+        let name = SCOPES.iter().find(|(_, number)| *number == scope).map_or("", |(name, _)| name);
+        return Err(Mistake::wrong(
+            line.whole,
+            format!(
+                "a route through a gateway cannot have the scope `{name}`, which means that its destinations are on the link \
+                 itself or nearer; leave `scope` out"
+            ),
+        ));
+    }
     if leads && route.hops.is_empty() {
         let other = second.map(|via| NextHop { via: Some(via), ..hop.clone() });
         route.hops.push(hop);
@@ -178,10 +242,10 @@ fn finish(route: &mut Route, hop: NextHop, second: Option<IpAddr>, line: &Line<'
 }
 
 /// `nexthop via ADDRESS dev INTERFACE weight N onlink`.
-fn next_hop(line: &mut Line<'_, '_>) -> Result<NextHop, Mistake> {
+fn next_hop(line: &mut Line<'_, '_>, idle: &mut Vec<Mistake>) -> Result<NextHop, Mistake> {
     let mut hop = NextHop::default();
     while let Some(word) = line.peek() {
-        if !matches!(word.text, "via" | "dev" | "weight" | "onlink" | "realms") {
+        if !matches!(word.text, "via" | "dev" | "weight" | "onlink" | "realms" | "encap" | "as") {
             break;
         }
         line.take();
@@ -190,6 +254,8 @@ fn next_hop(line: &mut Line<'_, '_>) -> Result<NextHop, Mistake> {
             "dev" => hop.interface = Some(line.interface(word)?),
             "weight" => hop.weight = line.number(word, 1..=256)?,
             "realms" => hop.realms = Some(realms(line, word)?),
+            "encap" => hop.encapsulation = Some(encapsulation(line, word)?),
+            "as" => idle.push(new_label(line, word)?),
             _ => hop.on_link = true,
         }
     }
@@ -199,10 +265,30 @@ fn next_hop(line: &mut Line<'_, '_>) -> Result<NextHop, Mistake> {
     Ok(hop)
 }
 
+/// `as [to] LABEL`: what an MPLS router puts in a label's place. Its routes lead from a label, and not from an address.
+fn new_label(line: &mut Line<'_, '_>, word: Word<'_>) -> Result<Mistake, Mistake> {
+    let mut value = line.value(word)?;
+    if value.text == "to" {
+        value = line.value(value)?;
+    }
+    let at = word.span.to(value.span);
+    Ok(Mistake::wrong(at, "`as` is for routes from an MPLS label: a route from an address has no label to change"))
+}
+
 /// `[inet|inet6] ADDRESS`: a gateway may be of another family than the route, if it says so.
 fn gateway(line: &mut Line<'_, '_>, word: Word<'_>) -> Result<IpAddr, Mistake> {
     let value = line.value(word)?;
     if !matches!(value.text, "inet" | "inet6") {
+        let of = IpAddr::from_str(value.text).map(Family::of).ok();
+        if let (Some(own), Some(of)) = (line.family, of)
+            && own != of
+        {
+            let word = if of == Family::V6 { "inet6" } else { "inet" };
+            let text = value.text;
+            let what =
+                format!("{text} is not {own}, as the rest of the line is; if it is meant, write `via {word} {text}`");
+            return Err(Mistake::wrong(value.span, what));
+        }
         return line.address(value);
     }
     let address = line.value(value)?;

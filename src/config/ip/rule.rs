@@ -3,6 +3,33 @@
 use super::{Line, Mistake, Names, Word, number, route};
 use crate::model::{Family, Rule, RuleAction};
 
+/// Words of a rule, to find the one that was meant.
+const WORDS: [&str; 24] = [
+    "not",
+    "from",
+    "to",
+    "table",
+    "lookup",
+    "goto",
+    "nop",
+    "type",
+    "blackhole",
+    "unreachable",
+    "prohibit",
+    "tos",
+    "fwmark",
+    "realms",
+    "preference",
+    "priority",
+    "iif",
+    "oif",
+    "suppress_prefixlength",
+    "suppress_ifgroup",
+    "tunnel-id",
+    "uidrange",
+    "l3mdev",
+    "protocol",
+];
 /// `RT_TABLE_MAIN`.
 const MAIN: u32 = 254;
 
@@ -29,8 +56,7 @@ pub(in crate::config) fn rule(mut line: Line<'_, '_>) -> Result<(Rule, bool), Mi
             "table" | "lookup" => {
                 let value = line.value(word)?;
                 let table = line.names.table(value.text).filter(|table| *table != 0);
-                action =
-                    Some(RuleAction::Lookup(table.ok_or_else(|| Mistake::bad(value, "a table's number or name"))?));
+                action = Some(RuleAction::Lookup(table.ok_or_else(|| Mistake::bad(value, route::TABLE))?));
             }
             "goto" => action = Some(RuleAction::Goto(line.number(word, ANY)?)),
             "nop" => action = Some(RuleAction::Nop),
@@ -79,7 +105,7 @@ pub(in crate::config) fn rule(mut line: Line<'_, '_>) -> Result<(Rule, bool), Mi
             "inet6" | "inet" => {}
             "no_track" => rule.track = false,
             "track_group" => rule.track_group = Some(line.value(word)?.text.to_owned()),
-            _ => return Err(Mistake::bad(word, "a word of `ip rule`")),
+            _ => return Err(Mistake::unknown(word, "a word of `ip rule`", &WORDS)),
         }
     }
     if rule.l3mdev && action.is_some() {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::source::Spanned;
+use super::keywords::{self, Place};
 use super::tree::{Children, Statement, Value};
 use super::values::{Instead, placeholder};
 use super::walk::Walk;
@@ -14,26 +15,6 @@ use crate::model::{Preferred, VirtualAddress};
 /// A bad address costs itself alone.
 const SKIPPED: Instead = Instead("this address is left out, as in keepalived; the others are set");
 const LEFT_OUT: Instead = Instead("the word is ignored; the address is set without it");
-
-/// Words after an address.
-const WORDS: [&str; 16] = [
-    "dev",
-    "label",
-    "brd",
-    "broadcast",
-    "scope",
-    "peer",
-    "home",
-    "-nodad",
-    "mngtmpaddr",
-    "noprefixroute",
-    "autojoin",
-    "preferred_lft",
-    "no_track",
-    "track_group",
-    "use_vmac",
-    "nodad",
-];
 
 /// The addresses of a block.
 pub(super) fn list(walk: &mut Walk<'_>, children: Children<'_>) -> Vec<Spanned<VirtualAddress>> {
@@ -60,7 +41,7 @@ fn one(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Spanned<VirtualA
             "autojoin" => address.options.auto_join = true,
             "no_track" => address.track = false,
             "use_vmac" => address.on_virtual_link = true,
-            _ if !WORDS.contains(&option) => stray(walk, word),
+            _ if keywords::find(Place::Address, option).is_none() => stray(walk, word),
             _ => {
                 if !valued(walk, &mut address, word, words.next())? {
                     break;
@@ -88,6 +69,10 @@ fn valued(
     match option {
         "dev" => address.interface = Some(walk.interface(value, SKIPPED)?),
         "label" => address.label = label(walk, value, address.address),
+        "scope" if address.address.is_ipv6() => {
+            let message = "an IPv6 address has the scope that is in it, and the kernel gives it no other";
+            walk.say(Diagnostic::warning(Code::Combination, value.span, message).help(LEFT_OUT.0));
+        }
         "scope" => address.scope = scope(walk, value),
         "peer" => peer(walk, value, address),
         "preferred_lft" => address.preferred = preferred(walk, value, address),
@@ -164,7 +149,7 @@ fn stray(walk: &mut Walk<'_>, word: Value<'_>) {
     } else {
         walk.say(
             Diagnostic::warning(Code::UnknownWord, word.span, format!("unknown word `{shown}` after an address"))
-                .help_if(super::super::suggest::did_you_mean(word.text, WORDS))
+                .help_if(keywords::meant(Place::Address, word.text).map(|meant| format!("did you mean `{meant}`?")))
                 .help(LEFT_OUT.0),
         );
     }

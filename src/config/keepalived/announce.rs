@@ -9,9 +9,6 @@ use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::AnnouncementsDraft;
 use crate::config::source::Spanned;
 
-/// A day, in seconds.
-const LONGEST: f64 = 86_400.0;
-
 /// One of the words.
 pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement: Statement<'_>) -> bool {
     let name = statement.name();
@@ -26,20 +23,20 @@ pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement
     }
     let Some(value) = statement.word(1) else { return false };
     match name {
-        "garp_master_delay" => into.delay = walk.seconds(value, 0.0..=LONGEST, "a delay", IGNORED).or(into.delay),
+        "garp_master_delay" => into.delay = walk.time(value, IGNORED).or(into.delay),
         "garp_master_repeat" => {
-            into.repeat = walk.fits(value, 1..=1_000, "a count", Instead("taken as 1, as in keepalived")).or(Some(1));
+            into.repeat = walk.whole(value, Instead("taken as 1, as in keepalived")).or(Some(1));
         }
-        "garp_master_refresh" => into.refresh = walk.seconds(value, 0.0..=LONGEST, "a time", IGNORED).or(into.refresh),
+        "garp_master_refresh" => into.refresh = walk.time(value, IGNORED).or(into.refresh),
         "garp_master_refresh_repeat" => {
-            into.refresh_repeat = walk.fits(value, 1..=1_000, "a count", IGNORED).or(into.refresh_repeat);
+            into.refresh_repeat = walk.whole(value, IGNORED).or(into.refresh_repeat);
         }
         "garp_lower_prio_delay" => {
-            let delay = walk.seconds(value, 0.0..=LONGEST, "a delay", IGNORED);
+            let delay = walk.time(value, IGNORED);
             into.lower_delay = delay.map(|delay| Spanned::new(delay, value.span)).or(into.lower_delay);
         }
         "garp_lower_prio_repeat" => {
-            let repeat = walk.fits(value, 0..=1_000, "a count", IGNORED);
+            let repeat = walk.whole(value, IGNORED);
             into.lower_repeat = repeat.map(|repeat| Spanned::new(repeat, value.span)).or(into.lower_repeat);
         }
         "garp_interval" => into.arp_interval = interval(walk, statement),
@@ -54,7 +51,7 @@ pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement
                 );
                 return true;
             };
-            into.extra = walk.seconds(time, 0.0..=LONGEST, "a time", IGNORED).map(|time| (time, all)).or(into.extra);
+            into.extra = walk.time(time, IGNORED).map(|time| (time, all)).or(into.extra);
         }
         _ => return false,
     }
@@ -63,5 +60,5 @@ pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement
 
 /// The least time between two announcements.
 pub(super) fn interval(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Duration> {
-    statement.word(1).and_then(|value| walk.seconds(value, 0.0..=1.0, "a time between announcements", IGNORED))
+    statement.word(1).and_then(|value| walk.time(value, IGNORED))
 }

@@ -1,198 +1,273 @@
 //! `$NAME` and `${NAME}`: what the file has defined, and what keepalived predefines.
 //!
-//! A line with variables becomes another line, together with the pieces that it was made of, so that every word of the new
-//! line can be traced to where it was written: a word that came out of a variable points at the variable's use.
+//! A definition is kept as it was written and understood where it is used: late, and again and again. Where a value has
+//! several lines, each is a line of the configuration like any other, with conditions, definitions and repetitions of its
+//! own, and what follows the use stands after the last of them.
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
+
+use super::super::source::{Files, Sources, Span};
+use super::traced::Traced;
 
 /// Definitions may use each other this deep.
-const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 32;
 /// A line may grow to this many bytes.
 const LONGEST: usize = 1 << 14;
-/// ... and take this many look-ups: `$A=$B$B`, `$B=$C$C` and so on doubles the work without growing the text.
-const MOST_LOOKUPS: u32 = 10_000;
+/// All files together may use variables this often.
+const MOST_USES: usize = 4_000_000;
+/// ... and one line this often: `$A=$B$B`, `$B=$C$C` and so on doubles the work without growing the text.
+const MOST_USES_OF_A_LINE: usize = 10_000;
 /// `${` is closed within this many bytes or not at all.
 const LONGEST_NAME: usize = 256;
+/// `${_RANDOM}` goes from 0 to this.
+const RANDOM_MOST: u64 = 32_767;
 
 /// What is known by name.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
-    defined: HashMap<String, String>,
+    defined: HashMap<String, Rc<Traced>>,
     /// `${_PWD}`: the folder of the file at hand.
     pub(super) folder: String,
-}
-
-/// An expanded line.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Expanded {
-    pub(super) text: String,
-    pieces: Vec<Piece>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Piece {
-    /// Where it lies in the new text.
-    to: Range<usize>,
-    /// Where it lay in the line.
-    from: Range<usize>,
-    /// The same bytes in both.
-    verbatim: bool,
-}
-
-impl Expanded {
-    /// Where a stretch of the new text was written in the line.
-    pub(super) fn origin(&self, range: &Range<usize>) -> Range<usize> {
-        let touches = |piece: &&Piece| piece.to.start < range.end.max(range.start + 1) && range.start < piece.to.end;
-        let mut found: Option<Range<usize>> = None;
-        for piece in self.pieces.iter().filter(touches) {
-            let part = if piece.verbatim {
-                let shift =
-                    |offset: usize| piece.from.start + offset.clamp(piece.to.start, piece.to.end) - piece.to.start;
-                shift(range.start)..shift(range.end)
-            } else {
-                piece.from.clone()
-            };
-            found = Some(found.map_or(part.clone(), |all| all.start.min(part.start)..all.end.max(part.end)));
-        }
-        found.unwrap_or(0..0)
-    }
+    /// `${_INSTANCE}`: what `@id` lines are compared with.
+    instance: String,
+    random: Option<u64>,
+    uses: usize,
 }
 
 /// The expansion has no end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Endless {
-    /// The use that began it.
-    pub(super) at: Range<usize>,
+    /// The use that it was noticed at.
+    pub(super) at: Span,
+}
+
+/// A line with its variables filled in, as far as it goes: what is left must wait until it has been read.
+#[derive(Debug, Default)]
+pub(super) struct Expanded {
+    pub(super) line: Traced,
+    /// The lines after it, not yet expanded.
+    pub(super) rest: Vec<Traced>,
+    /// Begins with what came out of a variable, so that it may be a condition, a definition or a repetition.
+    pub(super) begins_anew: bool,
 }
 
 /// If a line defines a variable: its name, and where the value begins.
 pub(super) fn definition(line: &str) -> Option<(&str, usize)> {
     let rest = line.strip_prefix('$')?;
-    let equals = rest.find('=')?;
-    let name = rest.get(..equals)?;
-    is_name(name).then_some((name, equals + 2))
+    let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    let name = rest.get(..length)?;
+    (rest.get(length..)?.starts_with('=') && is_name(name)).then_some((name, length + 2))
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a variable may be called so.
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// A text that is being gone through.
+struct Frame {
+    text: Rc<Traced>,
+    at: usize,
+    end: usize,
+    /// The use that it stands for, and its name.
+    used: Option<(Span, Box<str>, bool)>,
+    depth: usize,
+}
+
 impl Variables {
+    /// None defined yet.
+    pub(super) fn new(instance: &str) -> Self {
+        Self { instance: instance.to_owned(), ..Self::default() }
+    }
+
     /// From now on a name stands for a text.
-    pub(super) fn define(&mut self, name: &str, value: String) {
-        self.defined.insert(name.to_owned(), value);
+    pub(super) fn define(&mut self, name: &str, value: Traced) {
+        self.defined.insert(name.to_owned(), Rc::new(value));
+    }
+
+    /// `random_seed`.
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.random = Some(seed);
+    }
+
+    /// Whether the bound on uses of all files is reached.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.uses > MOST_USES
+    }
+
+    /// Whether a line may hold something to fill in. A line longer than any real one is left as it is.
+    pub(super) fn concern(&self, line: &str) -> bool {
+        line.len() <= LONGEST && line.contains('$') && (!self.defined.is_empty() || line.contains("${_"))
     }
 
     /// A line with its variables filled in; `None`: it has none that are known.
     pub(super) fn expand(
-        &self,
-        line: &str,
-        environment: &dyn Fn(&str) -> Option<String>,
+        &mut self,
+        line: &Traced,
+        files: &mut Files,
+        sources: &dyn Sources,
     ) -> Result<Option<Expanded>, Endless> {
-        // A line longer than any real one is left as it is, as is one that can hold nothing known.
-        if line.len() > LONGEST || !line.contains('$') || (self.defined.is_empty() && !line.contains("${_")) {
+        if !self.concern(line.text()) {
             return Ok(None);
         }
         let mut out = Expanded::default();
         let mut found = false;
-        let mut at = 0;
-        let mut budget = MOST_LOOKUPS;
-        while let Some(dollar) = line.get(at..).and_then(|rest| rest.find('$')).map(|n| at + n) {
-            let Some((name, length)) = usage(line.get(dollar..).unwrap_or("")) else {
-                push(&mut out, line, at..dollar + 1);
-                at = dollar + 1;
+        let mut uses = 0;
+        let mut stack =
+            vec![Frame { at: 0, end: line.text().len(), text: Rc::new(line.clone()), used: None, depth: 0 }];
+        while let Some(frame) = stack.last_mut() {
+            let text = Rc::clone(&frame.text);
+            let rest = text.text().get(frame.at..frame.end).unwrap_or("");
+            let Some(dollar) = rest.find('$').map(|n| frame.at + n) else {
+                let range = frame.at..frame.end;
+                copy(&mut out.line, frame, range, files);
+                stack.pop();
                 continue;
             };
-            let from = dollar..dollar + length;
-            push(&mut out, line, at..dollar);
-            at = from.end;
-            match self.value(name, environment, 0, &mut budget) {
-                Ok(Some(value)) => {
-                    let to = out.text.len()..out.text.len() + value.len();
-                    out.text.push_str(&value);
-                    out.pieces.push(Piece { to, from: from.clone(), verbatim: false });
-                    found = true;
+            let range = frame.at..dollar;
+            copy(&mut out.line, frame, range, files);
+            let Some((name, length)) = self.usage(text.text().get(dollar..frame.end).unwrap_or("")) else {
+                copy(&mut out.line, frame, dollar..dollar + 1, files);
+                frame.at = dollar + 1;
+                continue;
+            };
+            let use_range = dollar..dollar + length;
+            frame.at = use_range.end;
+            let written = text.place(&use_range).or_else(|| line.place(&(0..1)));
+            let used = match (written, &frame.used) {
+                (Some(span), Some((outer, outer_name, template))) => files.through(span, *outer, outer_name, *template),
+                (Some(span), None) => span,
+                (None, _) => {
+                    copy(&mut out.line, frame, use_range, files);
+                    continue;
                 }
-                Ok(None) => push(&mut out, line, from.clone()),
-                Err(()) => return Err(Endless { at: from }),
+            };
+            uses += 1;
+            self.uses += 1;
+            let depth = frame.depth + 1;
+            if depth > DEEPEST || uses > MOST_USES_OF_A_LINE || out.line.text().len() > LONGEST {
+                return Err(Endless { at: used });
             }
-            if out.text.len() > LONGEST {
-                return Err(Endless { at: from });
+            let value = match self.defined.get(name.as_str()) {
+                Some(value) => Rc::clone(value),
+                None => match self.predefined(&name, sources) {
+                    Some(text) => {
+                        out.line.push(&Traced::made(&text, used), 0..text.len(), |span| span);
+                        found = true;
+                        continue;
+                    }
+                    None => {
+                        copy(&mut out.line, frame, use_range, files);
+                        continue;
+                    }
+                },
+            };
+            out.begins_anew |=
+                out.line.text().trim_start().is_empty() && value.text().trim_start().starts_with(['@', '$', '~', 'i']);
+            found = true;
+            let template = value.text().contains('\n');
+            let end = value.text().find('\n').unwrap_or(value.text().len());
+            if template {
+                // What is left of this line comes after the last line of the value.
+                let mut lines: Vec<Traced> = Vec::new();
+                let mut at = end + 1;
+                for part in value.text().get(at..).unwrap_or("").split('\n') {
+                    let mut line = Traced::default();
+                    line.push(&value, at..at + part.len(), |span| files.through(span, used, &name, true));
+                    lines.push(line);
+                    at += part.len() + 1;
+                }
+                let mut last = lines.pop().unwrap_or_default();
+                while let Some(mut frame) = stack.pop() {
+                    let range = frame.at..frame.end;
+                    copy(&mut last, &mut frame, range, files);
+                }
+                lines.push(last);
+                lines.append(&mut out.rest);
+                out.rest = lines;
+                out.begins_anew |= out.line.text().trim_start().is_empty();
+                if out.rest.len() > LONGEST {
+                    return Err(Endless { at: used });
+                }
+            }
+            stack.push(Frame { text: value, at: 0, end, used: Some((used, name.into(), template)), depth });
+            if out.begins_anew {
+                // It is looked at as a line of its own before anything in it is filled in.
+                while let Some(mut frame) = stack.pop() {
+                    let range = frame.at..frame.end;
+                    copy(&mut out.line, &mut frame, range, files);
+                }
             }
         }
-        push(&mut out, line, at..line.len());
+        if out.line.text().len() > LONGEST {
+            let at = line.place(&(0..1));
+            return at.map_or(Ok(None), |at| Err(Endless { at }));
+        }
         Ok(found.then_some(out))
     }
 
-    fn value(
-        &self,
-        name: &str,
-        environment: &dyn Fn(&str) -> Option<String>,
-        depth: usize,
-        budget: &mut u32,
-    ) -> Result<Option<String>, ()> {
-        *budget = budget.saturating_sub(1);
-        if depth > DEEPEST || *budget == 0 {
-            return Err(());
-        }
-        let text = match name {
-            "_PWD" => self.folder.clone(),
+    fn predefined(&mut self, name: &str, sources: &dyn Sources) -> Option<String> {
+        let (word, rest) = name.split_once(' ').unwrap_or((name, ""));
+        match word {
+            "_PWD" => Some(self.folder.clone()),
+            "_INSTANCE" => Some(self.instance.clone()),
             // Escaped, so that the lexer does not take them for comments.
-            "_HASH" => "\\#".to_owned(),
-            "_BANG" => "\\!".to_owned(),
-            _ => match name.strip_prefix("_ENV ") {
-                Some(variable) => match environment(variable.trim()) {
-                    Some(value) => value,
-                    None => return Ok(None),
-                },
-                None => match self.defined.get(name) {
-                    Some(value) => value.clone(),
-                    None => return Ok(None),
-                },
-            },
-        };
-        let mut out = String::new();
-        let mut rest = text.as_str();
-        while let Some(dollar) = rest.find('$') {
-            let (before, after) = rest.split_at(dollar);
-            out.push_str(before);
-            let (name, length) = usage(after).unwrap_or(("", 1));
-            let (written, remaining) = after.split_at(length);
-            match self.value(name, environment, depth + 1, budget)? {
-                Some(value) => out.push_str(&value),
-                None => out.push_str(written),
+            "_HASH" => Some("\\#".to_owned()),
+            "_BANG" => Some("\\!".to_owned()),
+            "_ENV" => sources.variable(rest.trim()),
+            "_RANDOM" => {
+                let mut bounds = rest.split_whitespace().map(str::parse::<u64>);
+                let least = bounds.next().unwrap_or(Ok(0)).ok()?;
+                let most = bounds.next().unwrap_or(Ok(RANDOM_MOST.max(least))).ok()?;
+                let (least, most) = (least.min(most), least.max(most));
+                let span = most.checked_sub(least)?.checked_add(1)?;
+                Some((least + self.random(sources) % span).to_string())
             }
-            rest = remaining;
-            if out.len() > LONGEST {
-                return Err(());
-            }
+            _ => None,
         }
-        out.push_str(rest);
-        Ok(Some(out))
+    }
+
+    /// One step of splitmix64.
+    fn random(&mut self, sources: &dyn Sources) -> u64 {
+        let state = self.random.unwrap_or_else(|| sources.seed()).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random = Some(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// The name that a text beginning with `$` uses, and how many bytes the use takes. `${A${B}}` uses what `${B}` makes of
+    /// it.
+    fn usage(&self, text: &str) -> Option<(String, usize)> {
+        let rest = text.strip_prefix('$')?;
+        if let Some(inside) = rest.strip_prefix('{') {
+            let bytes = inside.as_bytes();
+            let end = bytes.iter().take(LONGEST_NAME).position(|b| *b == b'}')?;
+            let name = inside.get(..end)?;
+            let Some(inner) = name.find("${") else { return Some((name.to_owned(), end + 3)) };
+            let value = self.defined.get(name.get(inner + 2..)?)?.text();
+            let close = bytes.iter().take(LONGEST_NAME).skip(end + 1).position(|b| *b == b'}')? + end + 1;
+            let built = format!("{}{value}{}", inside.get(..inner)?, inside.get(end + 1..close)?);
+            return is_name(&built).then_some((built, close + 3));
+        }
+        let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let name = rest.get(..length)?;
+        let follows = rest.get(length..)?.chars().next();
+        let ends = follows.is_none_or(|c| c.is_whitespace() || c == ',' || c == ')');
+        (ends && is_name(name)).then(|| (name.to_owned(), length + 1))
     }
 }
 
-/// The name that a text beginning with `$` uses, and how many bytes the use takes.
-fn usage(text: &str) -> Option<(&str, usize)> {
-    let rest = text.strip_prefix('$')?;
-    if let Some(inside) = rest.strip_prefix('{') {
-        let end = inside.bytes().take(LONGEST_NAME).position(|b| b == b'}')?;
-        return Some((inside.get(..end)?, end + 3));
-    }
-    let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-    let name = rest.get(..length)?;
-    let follows = rest.get(length..)?.chars().next();
-    let ends = follows.is_none_or(|c| c.is_whitespace() || c == ',' || c == ')');
-    (ends && is_name(name)).then_some((name, length + 1))
-}
-
-fn push(out: &mut Expanded, line: &str, from: Range<usize>) {
-    if let Some(text) = line.get(from.clone()).filter(|text| !text.is_empty()) {
-        let to = out.text.len()..out.text.len() + text.len();
-        out.text.push_str(text);
-        out.pieces.push(Piece { to, from, verbatim: true });
+/// Copies a stretch of what is being gone through, telling the way that it came.
+fn copy(out: &mut Traced, frame: &mut Frame, range: Range<usize>, files: &mut Files) {
+    match &frame.used {
+        Some((used, name, template)) => {
+            out.push(&frame.text, range, |span| files.through(span, *used, name, *template));
+        }
+        None => out.push(&frame.text, range, |span| span),
     }
 }

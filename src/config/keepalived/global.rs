@@ -19,6 +19,11 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
     let name = statement.name();
     let value = statement.word(1);
     match name {
+        // Done while the file was read; here it is only looked at.
+        "include_check" => {}
+        "random_seed" => {
+            let _: Option<u32> = value.and_then(|value| walk.whole(value, IGNORED));
+        }
         "router_id" => walk.draft.global.router_id = value.map(|value| value.text.to_owned()),
         "script_user" => walk.draft.global.script_user = walk.run_as(statement),
         "enable_script_security" => walk.draft.global.script_security = true,

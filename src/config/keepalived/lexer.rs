@@ -180,6 +180,21 @@ impl Iterator for Lexer<'_> {
     }
 }
 
+/// How much of a line is no comment.
+pub(super) fn uncommented(line: &str) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            b'#' | b'!' if !quoted && !escaped => return at,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+    }
+    line.len()
+}
+
 /// A word without its backslashes before `#` and `!`, and without quotes inside.
 pub(super) fn unescaped(word: &str) -> String {
     let mut out = String::with_capacity(word.len());

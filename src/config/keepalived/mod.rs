@@ -12,14 +12,20 @@ mod addresses;
 mod announce;
 mod expand;
 mod global;
+mod group;
+mod include;
 mod instance;
 pub(super) mod keywords;
 mod lexer;
 mod nesting;
+mod outline;
 mod read;
 mod routes;
+mod sequence;
 mod service;
+mod statements;
 mod surroundings;
+mod traced;
 mod trackers;
 mod tree;
 mod values;
@@ -33,6 +39,7 @@ use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
 pub(super) use lexer::command;
+pub(super) use outline::{Block, outline};
 
 use keywords::Place;
 use tree::Statement;
@@ -41,8 +48,10 @@ use walk::Walk;
 /// Everything that a file and its includes say.
 pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
     let tree = read::read(path, id, sources, context, report);
+    // Where reading was given up, that is said already.
+    let given_up = report.diagnostics().iter().any(|said| said.code == Code::Hopeless);
     let known = |statement: Statement<'_>| keywords::find(Place::Root, statement.name()).is_some();
-    if !tree.root().any(|statement| known(statement) || walk::holds_blocks(Place::Root, statement)) {
+    if !given_up && !tree.root().any(|statement| known(statement) || walk::holds_blocks(Place::Root, statement)) {
         let shown = path.display();
         let message = match tree.root().next() {
             None => format!("{shown} holds nothing but comments"),
@@ -54,8 +63,9 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
                 .help("check that the right file was named; a TOML file must end in `.toml`"),
         );
     }
-    let mut walk = Walk { report, sources, draft: Draft::default() };
+    let mut walk = Walk::new(report, sources);
     walk.block(tree.root(), Place::Root, &mut (), root);
+    resolve::waiting_services(&mut walk.draft.services, walk.report);
     walk.draft
 }
 
@@ -65,11 +75,16 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
     match (statement.name(), name) {
         ("global_defs", _) => walk.block(children, Place::Global, &mut (), global::word),
         ("virtual_server", _) => {
-            if let Some(mut service) = service::header(walk, statement) {
+            if let Some((mut service, group)) = service::header(walk, statement) {
                 walk.block(children, Place::Service, &mut service, service::word);
-                resolve::service(service, Language::Keepalived, &mut walk.draft.services, walk.report);
+                let table = &mut walk.draft.services;
+                match group {
+                    None => resolve::service(service, Language::Keepalived, table, walk.report),
+                    Some(group) => resolve::service_of_group(group, service, table, walk.report),
+                }
             }
         }
+        ("virtual_server_group", Some(name)) => group::block(walk, name, children),
         // Done while the file was read.
         (include, _) if include.starts_with("include") => {}
         _ if surroundings::block(walk, statement) => {}

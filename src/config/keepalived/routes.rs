@@ -15,7 +15,17 @@ pub(super) fn routes(walk: &mut Walk<'_>, children: Children<'_>) -> Vec<Spanned
     for statement in children {
         let Some(span) = statement.line() else { continue };
         match line(walk, statement).map(ip::route) {
-            Some(Ok(route)) => routes.push(Spanned::new(route, span)),
+            Some(Ok((route, idle))) => {
+                routes.push(Spanned::new(route, span));
+                for word in idle {
+                    say(
+                        walk,
+                        statement,
+                        &word,
+                        Instead("the word is ignored, as in keepalived; the route is set without it"),
+                    );
+                }
+            }
             Some(Err(mistake)) => {
                 say(walk, statement, &mistake, Instead("this route is left out, as in keepalived; the others are set"));
             }

@@ -14,59 +14,50 @@ use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
 
-/// The kernel takes persistence up to 31 days.
-const LONGEST_PERSISTENCE: i64 = 31 * 86_400;
 /// What `persistence_timeout` without a number means.
 const BARE_PERSISTENCE: u32 = 360;
-/// Timers of checks may be this long, in seconds.
-const LONGEST_TIMER: f64 = 4_294.0;
 const NO_SERVICE: Instead = Instead("without it the service cannot be");
 const PROTOCOLS: [(&str, Protocol); 3] = [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
-/// What stands after `virtual_server`; none if it is a kind of service that there is not yet.
-pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<ServiceDraft> {
+/// What stands after `virtual_server`, with the name of its group if it is one.
+pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<(ServiceDraft, Option<Spanned<String>>)> {
     let mut draft = ServiceDraft::new(statement.line()?);
     let first = statement.word(1)?;
     match (first.text, statement.word(2)) {
-        ("group", _) => {
-            walk.say(
-                Diagnostic::warning(
-                    Code::NotYet,
-                    draft.header,
-                    "services of a `virtual_server_group` are not done yet",
-                )
-                .help("this service is not made; name each address with a `virtual_server` of its own"),
-            );
-            return None;
+        ("group", Some(name)) => return Some((draft, Some(name.to_owned()))),
+        ("group", None) => {
+            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`group` lacks its name"));
+            draft.listen = Field::Bad;
         }
         ("fwmark", Some(value)) => {
             let mark = walk
                 .fits::<u32>(value, 1..=i64::from(u32::MAX), "a firewall mark", NO_SERVICE)
                 .and_then(NonZeroU32::new);
-            draft.listen = Field::from(mark.map(Listen::Mark), value.span);
+            draft.listen = Field::from(mark.map(|mark| Listen::Mark(mark, None)), value.span);
         }
         ("fwmark", None) => {
             walk.say(Diagnostic::error(Code::MissingValue, first.span, "`fwmark` lacks its number"));
             draft.listen = Field::Bad;
         }
         _ => {
-            let listen = endpoint(walk, statement, "the service's IP address", NO_SERVICE)
+            let listen = endpoint(walk, statement, 1, "the service's IP address", NO_SERVICE)
                 .map(|(address, port)| Listen::Address(address, port.unwrap_or(0)));
             draft.listen = Field::from(listen, draft.header);
         }
     }
-    Some(draft)
+    Some((draft, None))
 }
 
-/// `ADDRESS [PORT]`, with the slips that people make: `ADDRESS:PORT` and ports by name.
-fn endpoint(
+/// `ADDRESS [PORT]` from a word on, with the slips that people make: `ADDRESS:PORT` and ports by name.
+pub(super) fn endpoint(
     walk: &mut Walk<'_>,
     statement: Statement<'_>,
+    from: usize,
     what: &str,
     instead: Instead,
 ) -> Option<(IpAddr, Option<u16>)> {
-    let value = statement.word(1)?;
-    if let (Ok(both), None) = (std::net::SocketAddr::from_str(value.text), statement.word(2)) {
+    let value = statement.word(from)?;
+    if let (Ok(both), None) = (std::net::SocketAddr::from_str(value.text), statement.word(from + 1)) {
         walk.say(
             Diagnostic::warning(Code::BadValue, value.span, "address and port are parted by a blank here").help(
                 format!("taken as `{} {}`, as it was surely meant; keepalived refuses it", both.ip(), both.port()),
@@ -75,7 +66,7 @@ fn endpoint(
         return Some((both.ip(), Some(both.port())));
     }
     let address = walk.address(value, what, instead)?;
-    match statement.word(2) {
+    match statement.word(from + 1) {
         None => Some((address, None)),
         Some(port) if port.text == "0" => Some((address, Some(0))),
         Some(port) => Some((address, Some(walk.port(port, instead)?))),
@@ -120,9 +111,9 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "ip_family" => {
             service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
         }
-        "quorum" => service.quorum = walk.fits(value, 1..=i64::from(i32::MAX), "a sum of weights", IGNORED),
+        "quorum" => service.quorum = walk.whole(value, IGNORED),
         "weight" => {
-            let weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", IGNORED);
+            let weight = walk.whole(value, IGNORED);
             service.default_weight = weight.or(service.default_weight);
         }
         _ => return false,
@@ -143,6 +134,7 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
         "loadbalance" | "load_balance" | "leastconn" => Some("wlc"),
         "roundrobin" | "round_robin" => Some("rr"),
         "source" => Some("sh"),
+        "conhash" => Some("mh"),
         other => suggest::nearest(&other.to_ascii_lowercase(), names)
             .or_else(|| names.into_iter().find(|name| name.eq_ignore_ascii_case(other))),
     };
@@ -225,14 +217,14 @@ fn persistence(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: State
         Some(value) if value.text == "0" => {
             walk.say(
                 Diagnostic::warning(Code::BadValue, value.span, "a persistence of 0 seconds cannot be")
-                    .mark(format!("1 to {LONGEST_PERSISTENCE}"))
+                    .mark(walk.range())
                     .help("ignored, as in keepalived: the service is not persistent. Remove the line to say just that"),
             );
             None
         }
-        Some(value) => walk
-            .fits::<u32>(value, 1..=LONGEST_PERSISTENCE, "seconds", Instead("ignored: the service is not persistent"))
-            .and_then(NonZeroU32::new),
+        Some(value) => {
+            walk.whole::<u32>(value, Instead("ignored: the service is not persistent")).and_then(NonZeroU32::new)
+        }
     };
     let span = statement.line().unwrap_or(service.header);
     service.persistence.timeout_secs = seconds.map(|seconds| Spanned::new(seconds, span));
@@ -255,7 +247,7 @@ fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
 fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
     let Some(span) = statement.line() else { return };
     const LEFT_OUT: Instead = Instead("this server is left out");
-    let Some((address, port)) = endpoint(walk, statement, "the server's IP address", LEFT_OUT) else { return };
+    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else { return };
     let mut server = ServerDraft::new(span, address, port);
     walk.block(statement.children(), Place::Server, &mut server, server_word);
     service.servers.push(server);
@@ -274,13 +266,13 @@ fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Stateme
         }
         (_, None) => {}
         ("weight", Some(value)) => {
-            server.weight = walk.fits(value, 0..=i64::from(i32::MAX), "a weight", Instead("taken as 1"));
+            server.weight = walk.whole(value, Instead("taken as 1"));
         }
         ("uthreshold", Some(value)) => {
-            server.upper_threshold = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).unwrap_or(0);
+            server.upper_threshold = walk.whole(value, IGNORED).unwrap_or(0);
         }
         ("lthreshold", Some(value)) => {
-            server.lower_threshold = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).unwrap_or(0);
+            server.lower_threshold = walk.whole(value, IGNORED).unwrap_or(0);
         }
         ("lvs_method", Some(value)) => server.forwarding = Field::from(forwarding(walk, statement), value.span),
         _ => return false,
@@ -295,11 +287,11 @@ fn check_word(walk: &mut Walk<'_>, check: &mut CheckDraft, statement: Statement<
     let Some(value) = statement.word(1) else { return true };
     match statement.name() {
         "connect_ip" => check.address = walk.address(value, "an IP address", Instead("the server's address is used")),
-        "connect_port" => check.port = walk.port(value, Instead("the server's port is used")),
+        "connect_port" => check.port = walk.whole(value, Instead("the server's port is used")),
         "bindto" => check.source_address = walk.address(value, "an IP address", IGNORED),
-        "bind_port" => check.source_port = walk.port(value, IGNORED),
+        "bind_port" => check.source_port = walk.whole(value, IGNORED),
         "bind_if" => check.interface = walk.interface(value, IGNORED),
-        "fwmark" => check.mark = walk.fits(value, 0..=i64::from(u32::MAX), "a mark", IGNORED),
+        "fwmark" => check.mark = walk.whole(value, IGNORED),
         _ => return false,
     }
     true
@@ -310,17 +302,16 @@ fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) ->
     let Some(value) = statement.word(1) else { return false };
     match statement.name() {
         "delay_loop" => {
-            timing.interval = walk.seconds(value, 0.001..=LONGEST_TIMER, "an interval", IGNORED).or(timing.interval);
+            timing.interval = walk.time(value, IGNORED).or(timing.interval);
         }
         "connect_timeout" => {
-            timing.timeout = walk.seconds(value, 0.001..=LONGEST_TIMER, "a timeout", IGNORED).or(timing.timeout);
+            timing.timeout = walk.time(value, IGNORED).or(timing.timeout);
         }
-        "retry" => timing.retry = walk.fits(value, 0..=i64::from(u32::MAX), "a count", IGNORED).or(timing.retry),
+        "retry" => timing.retry = walk.whole(value, IGNORED).or(timing.retry),
         "delay_before_retry" => {
-            timing.retry_interval =
-                walk.seconds(value, 0.0..=LONGEST_TIMER, "a delay", IGNORED).or(timing.retry_interval);
+            timing.retry_interval = walk.time(value, IGNORED).or(timing.retry_interval);
         }
-        "warmup" => timing.warmup = walk.seconds(value, 0.0..=LONGEST_TIMER, "a delay", IGNORED).or(timing.warmup),
+        "warmup" => timing.warmup = walk.time(value, IGNORED).or(timing.warmup),
         _ => return false,
     }
     true

@@ -103,9 +103,7 @@ pub(super) fn word(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
     const TODAY: Instead = Instead("ignored: the daemon runs as it was started");
     let name = statement.name();
     let value = statement.word(1);
-    let delay = |walk: &mut Walk<'_>| {
-        value.and_then(|value| walk.seconds(value, 0.0..=86_400.0, "a delay", IGNORED)).unwrap_or_default()
-    };
+    let delay = |walk: &mut Walk<'_>| value.and_then(|value| walk.time(value, IGNORED)).unwrap_or_default();
     match name {
         "vrrp_startup_delay" => walk.draft.surroundings.settings.startup_delay = delay(walk),
         "vrrp_delay_after_boot" => walk.draft.surroundings.settings.delay_after_boot = delay(walk),
@@ -134,28 +132,28 @@ pub(super) fn word(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
                     walk.draft.surroundings.default_interface = walk.interface(value, Instead("taken as eth0"));
                 }
                 "nftables_priority" => {
-                    let priority = walk.fits(value, -2_147_483_648..=2_147_483_647, "a priority", IGNORED);
+                    let priority = walk.whole(value, IGNORED);
                     walk.draft.surroundings.settings.firewall_priority = priority;
                 }
                 "vrrp_priority" => {
-                    walk.draft.surroundings.settings.scheduling.nice = walk.fits(value, -20..=19, "a priority", TODAY);
+                    walk.draft.surroundings.settings.scheduling.nice = walk.whole(value, TODAY);
                 }
                 "vrrp_rt_priority" => {
-                    let priority = walk.fits(value, 1..=99, "a real-time priority", TODAY);
+                    let priority = walk.whole(value, TODAY);
                     walk.draft.surroundings.settings.scheduling.realtime = priority;
                 }
                 "vrrp_rlimit_rttime" | "vrrp_rlimit_rtime" => {
-                    let limit = walk.fits(value, 2..=i64::MAX, "a time in microseconds", TODAY);
+                    let limit = walk.whole(value, TODAY);
                     walk.draft.surroundings.settings.scheduling.realtime_limit_micros = limit;
                 }
                 "vrrp_cpu_affinity" => {
                     for word in statement.arguments() {
-                        let number: Option<u16> = walk.fits(word, 0..=65_535, "a processor's number", TODAY);
+                        let number: Option<u16> = walk.whole(word, TODAY);
                         walk.draft.surroundings.settings.scheduling.processors.extend(number);
                     }
                 }
                 "vrrp_lateness_warning" => {
-                    let bound = walk.seconds(value, 0.001..=255.0, "a time", IGNORED);
+                    let bound = walk.time(value, IGNORED);
                     walk.draft.surroundings.settings.scheduling.lateness_warning = bound;
                 }
                 "vrrp_rx_bufs_policy" => match value.text {

@@ -206,3 +206,93 @@ impl<'t> Iterator for Children<'t> {
         Some(statement)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
+    use proptest::{collection, option};
+
+    use super::{Children, Tree};
+    use crate::config::keepalived::read;
+    use crate::config::source::Nowhere;
+    use crate::config::{Context, Report};
+
+    /// A statement without its place.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    struct Said {
+        words: Vec<String>,
+        block: Option<Vec<Said>>,
+    }
+
+    fn said(children: Children<'_>) -> Vec<Said> {
+        let one = |statement: super::Statement<'_>| Said {
+            words: statement.words().map(|word| word.text.to_owned()).collect(),
+            block: statement.block().map(|_| said(statement.children())),
+        };
+        children.map(one).collect()
+    }
+
+    /// As text: quoted where a word would be taken for something else.
+    fn print(statements: &[Said], indent: usize, out: &mut String) {
+        for Said { words, block } in statements {
+            out.push_str(&" ".repeat(indent));
+            let plain = |word: &str| {
+                !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b))
+            };
+            let words = words.iter().map(|word| match plain(word) && !word.starts_with("include") {
+                true => word.clone(),
+                false => format!("\"{word}\""),
+            });
+            out.push_str(&words.collect::<Vec<_>>().join(" "));
+            if let Some(block) = block {
+                out.push_str(" {\n");
+                print(block, indent + 4, out);
+                out.push_str(&" ".repeat(indent));
+                out.push('}');
+            }
+            out.push('\n');
+        }
+    }
+
+    fn parsed(text: &str) -> (Tree, Report) {
+        let mut report = Report::default();
+        let id = report.files_mut().add(Path::new("a.conf"), Arc::new(text.to_owned()));
+        let tree = read::read(Path::new("a.conf"), id, &Nowhere, &Context::default(), &mut report);
+        (tree, report)
+    }
+
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[a-z0-9._:/-]{1,8}",
+            2 => "[^\"\n$\u{0}]{0,12}",
+            1 => Just("vrrp_instance".to_owned()),
+            1 => Just("include".to_owned()),
+            1 => Just("@lb1".to_owned()),
+            1 => Just("~SEQ(a,1,3)".to_owned()),
+        ]
+    }
+
+    fn statements() -> impl Strategy<Value = Vec<Said>> {
+        let words = || collection::vec(word(), 1..5);
+        let leaf = collection::vec(words().prop_map(|words| Said { words, block: None }), 0..5);
+        leaf.prop_recursive(4, 60, 5, move |inner| {
+            let one = (words(), option::of(inner)).prop_map(|(words, block)| Said { words, block });
+            collection::vec(one, 0..5)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_printed_is_read_again(wanted in statements()) {
+            let mut text = String::new();
+            print(&wanted, 0, &mut text);
+            let (tree, report) = parsed(&text);
+            prop_assert_eq!(said(tree.root()), wanted, "{}\n{}", text, report.render(false));
+        }
+    }
+}

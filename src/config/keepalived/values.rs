@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::suggest;
+use super::keywords::{self, Kind};
 use super::lexer;
 use super::tree::{Statement, Value};
 use super::walk::Walk;
@@ -110,6 +111,33 @@ impl Walk<'_> {
         }
     }
 
+    /// A whole number in the range that the word's row in the table has.
+    pub(super) fn whole<T: TryFrom<i64>>(&mut self, value: Value<'_>, instead: Instead) -> Option<T> {
+        match self.keyword.takes.kind() {
+            Some(Kind::Whole { what, least, most, .. }) => self.fits(value, least..=most, what, instead),
+            Some(Kind::Text { .. } | Kind::Seconds { .. } | Kind::Flag | Kind::Choice(_)) | None => {
+                debug_assert!(false, "`{}` takes no whole number, says the table", self.keyword.name);
+                None
+            }
+        }
+    }
+
+    /// Seconds in the range that the word's row in the table has.
+    pub(super) fn time(&mut self, value: Value<'_>, instead: Instead) -> Option<Duration> {
+        match self.keyword.takes.kind() {
+            Some(Kind::Seconds { what, least, most }) => self.seconds(value, least..=most, what, instead),
+            Some(Kind::Text { .. } | Kind::Whole { .. } | Kind::Flag | Kind::Choice(_)) | None => {
+                debug_assert!(false, "`{}` takes no seconds, says the table", self.keyword.name);
+                None
+            }
+        }
+    }
+
+    /// The range that the word's row in the table has.
+    pub(super) fn range(&self) -> String {
+        self.keyword.takes.kind().and_then(Kind::range).unwrap_or_default()
+    }
+
     /// An address of either family.
     pub(super) fn address(&mut self, value: Value<'_>, what: &str, instead: Instead) -> Option<IpAddr> {
         let parsed = IpAddr::from_str(value.text).ok();
@@ -156,6 +184,7 @@ impl Walk<'_> {
             (None, Some(near)) => self.say(
                 Diagnostic::warning(Code::BadValue, value.span, format!("`{}` is not {}", value.text, listed(&unique)))
                     .help(format!("did you mean `{near}`?"))
+                    .help_if(keywords::foreign_value(value.text))
                     .help(instead.0),
             ),
             (Some(_), _) | (None, None) => self.bad(value, &listed(&unique), instead),

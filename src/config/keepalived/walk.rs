@@ -5,8 +5,11 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::Draft;
 use super::super::report::Report;
 use super::super::source::{Sources, Span};
-use super::keywords::{self, Keyword, Place, Status, Takes};
+use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
+
+/// So many unknown lines one after another are told in one remark.
+const SHORTEST_PROSE: usize = 4;
 
 /// What the walk writes to.
 pub(super) struct Walk<'o> {
@@ -14,12 +17,18 @@ pub(super) struct Walk<'o> {
     /// Where names of tables and protocols are looked up.
     pub(super) sources: &'o dyn Sources,
     pub(super) draft: Draft,
+    /// The row of the word that is being read.
+    pub(super) keyword: &'static Keyword,
 }
 
 /// What a block's words are handed to: gives false for a word that it does not know, which a test makes sure of.
 pub(super) type Handler<T> = fn(&mut Walk<'_>, &mut T, Statement<'_>) -> bool;
 
-impl Walk<'_> {
+impl<'o> Walk<'o> {
+    pub(super) fn new(report: &'o mut Report, sources: &'o dyn Sources) -> Self {
+        Self { report, sources, draft: Draft::default(), keyword: &keywords::NONE }
+    }
+
     /// Says something.
     pub(super) fn say(&mut self, diagnostic: Diagnostic) {
         self.report.add(diagnostic);
@@ -29,6 +38,8 @@ impl Walk<'_> {
     pub(super) fn block<T>(&mut self, children: Children<'_>, place: Place, into: &mut T, handle: Handler<T>) {
         // Blocks are short and their words few, so a list does for "seen before".
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        // Unknown lines that stand one after another outside all blocks.
+        let mut run: Vec<Statement<'_>> = Vec::new();
         // Blocks within unknown blocks are read in their place; a list, since garbage may nest without end.
         let mut open = vec![children];
         while let Some(rest) = open.last_mut() {
@@ -36,20 +47,28 @@ impl Walk<'_> {
                 return;
             }
             let Some(statement) = rest.next() else {
+                self.strangers(place, &mut run);
                 open.pop();
                 continue;
             };
             let Some(span) = statement.span() else { continue };
             let name = statement.name();
             let Some(keyword) = keywords::find(place, name) else {
-                self.stranger(place, statement, span);
-                if holds_blocks(place, statement) {
-                    open.push(statement.children());
+                if place == Place::Root && statement.block().is_none() && statement.word(0).is_some() {
+                    run.push(statement);
+                } else {
+                    self.strangers(place, &mut run);
+                    self.stranger(place, statement, span);
+                    if holds_blocks(place, statement) {
+                        open.push(statement.children());
+                    }
                 }
                 continue;
             };
+            self.strangers(place, &mut run);
             match keyword.status {
-                Status::Honoured => {}
+                // What is refused is refused by whoever puts the whole together.
+                Status::Honoured | Status::Refused(_) => {}
                 Status::WithoutEffect(why) => {
                     self.say(
                         Diagnostic::note(Code::WithoutEffect, span, format!("`{name}` has nothing to do here"))
@@ -72,7 +91,13 @@ impl Walk<'_> {
             if !self.shape(keyword, statement, span) {
                 continue;
             }
-            if matches!(keyword.takes, Takes::One(_) | Takes::Optional) {
+            if keyword.old_aliases.contains(&name) {
+                self.say(
+                    Diagnostic::note(Code::Deprecated, span, format!("`{name}` is an old name of `{}`", keyword.name))
+                        .help("it works, and keepalived says that it will go"),
+                );
+            }
+            if matches!(keyword.takes, Takes::One(_) | Takes::Optional(_)) {
                 if let Some((_, before)) = seen.iter().find(|(word, _)| *word == keyword.name) {
                     self.say(
                         Diagnostic::warning(Code::Repeated, span, format!("`{name}` is said twice"))
@@ -83,31 +108,34 @@ impl Walk<'_> {
                 seen.retain(|(word, _)| *word != keyword.name);
                 seen.push((keyword.name, span));
             }
+            let outer = std::mem::replace(&mut self.keyword, keyword);
             let known = handle(self, into, statement);
+            self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
         }
     }
 
     /// Whether a word has the values and the block that it needs.
     fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
-        let name = keyword.name;
-        let (least, most, what, block) = match keyword.takes {
+        let name = statement.name();
+        let (least, most, block) = match keyword.takes {
             // One of the two is there.
-            Takes::Either(what) => {
-                (usize::from(statement.block().is_none()), usize::MAX, what, statement.block().is_some())
-            }
-            Takes::Nothing => (0, 0, "", false),
-            Takes::One(what) => (1, 1, what, false),
-            Takes::Optional => (0, 1, "", false),
-            Takes::Some(what) => (1, usize::MAX, what, false),
-            Takes::Any => (0, usize::MAX, "", false),
-            Takes::Block => (0, 0, "", true),
-            Takes::Named(what) => (1, usize::MAX, what, true),
+            Takes::Either(_) => (usize::from(statement.block().is_none()), usize::MAX, statement.block().is_some()),
+            Takes::Nothing => (0, 0, false),
+            Takes::One(_) => (1, 1, false),
+            Takes::Optional(_) => (0, 1, false),
+            Takes::Several(_) => (1, usize::MAX, false),
+            Takes::Any(_) => (0, usize::MAX, false),
+            Takes::Block => (0, 0, true),
+            Takes::Named(_) => (1, usize::MAX, true),
         };
         if statement.arity() < least {
             self.say(
                 Diagnostic::error(Code::MissingValue, span, format!("`{name}` lacks its value"))
-                    .mark(format!("expected {what} after this"))
+                    .mark(format!(
+                        "expected {} after this",
+                        keyword.takes.kind().map(Kind::expected).unwrap_or_default()
+                    ))
                     .help("keepalived exits when it meets this, at start and at reload"),
             );
             return false;
@@ -138,6 +166,32 @@ impl Walk<'_> {
         true
     }
 
+    /// Lines that do not belong here: of a few, what is to be said of each; of prose or another program's output, that it is.
+    fn strangers(&mut self, place: Place, run: &mut Vec<Statement<'_>>) {
+        let unknown = run.iter().filter(|statement| !keywords::is_known(statement.name())).count();
+        let ends = run.first().and_then(|first| first.line()).zip(run.last().and_then(|last| last.line()));
+        match ends {
+            Some((first, last)) if run.len() >= SHORTEST_PROSE && unknown * 2 > run.len() => self.say(
+                Diagnostic::warning(
+                    Code::UnknownWord,
+                    first,
+                    format!("{} lines one after another are not of this language", run.len()),
+                )
+                .mark("from here")
+                .and(last, "to here")
+                .help("the lines are ignored, as in keepalived; put `#` before them if they are a comment"),
+            ),
+            Some(_) | None => {
+                for statement in run.iter() {
+                    if let Some(span) = statement.span() {
+                        self.stranger(place, *statement, span);
+                    }
+                }
+            }
+        }
+        run.clear();
+    }
+
     /// A word that does not belong here, with all that it holds.
     fn stranger(&mut self, place: Place, statement: Statement<'_>, span: Span) {
         let name = statement.name();
@@ -155,8 +209,12 @@ impl Walk<'_> {
         } else {
             "the line is ignored, as in keepalived"
         };
+        let elsewhere: Vec<_> = keywords::places(name).into_iter().map(Place::name).collect();
+        if let (Some(foreign), true) = (keywords::foreign(name), elsewhere.is_empty()) {
+            self.foreigner(foreign, name, span, ignored);
+            return;
+        }
         let meant = keywords::meant(place, name);
-        let elsewhere: Vec<_> = keywords::places(name).map(Place::name).collect();
         let shown: String = name.chars().take(60).collect();
         let diagnostic = if elsewhere.is_empty() {
             Diagnostic::warning(Code::UnknownWord, span, format!("unknown word `{shown}`"))
@@ -166,6 +224,22 @@ impl Walk<'_> {
                 .mark(format!("belongs {}", elsewhere.join(" or ")))
         };
         self.say(diagnostic.help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored));
+    }
+
+    /// A word of another version or program.
+    fn foreigner(&mut self, keyword: &Keyword, name: &str, span: Span, ignored: &str) {
+        let (from, instead) = match (keyword.stranger, keyword.status) {
+            (Some(from), Status::Removed(instead)) => (from, instead),
+            (None, _) | (_, Status::Honoured | Status::WithoutEffect(_) | Status::Refused(_) | Status::NotYet(_)) => {
+                return;
+            }
+        };
+        self.say(
+            Diagnostic::warning(Code::Foreign, span, format!("`{name}` is a word of {from}"))
+                .mark(keyword.meaning.trim_end_matches('.'))
+                .help(instead)
+                .help(ignored),
+        );
     }
 }
 

@@ -10,6 +10,7 @@ mod election;
 mod identity;
 mod instance;
 mod link;
+mod listeners;
 mod service;
 mod shared;
 mod surroundings;
@@ -24,9 +25,10 @@ use super::diagnostic::{Code, Diagnostic};
 use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
 use super::report::Report;
 use super::source::Span;
-use crate::model::{Config, Instance, RouterSettings, SyncGroup, VirtualRouterId};
+use crate::model::{Config, Instance, RouterSettings, ServiceKey, SyncGroup, VirtualRouterId};
 
-pub(super) use service::service;
+pub(super) use listeners::{GroupLine, GroupReading};
+pub(super) use service::{service, service_of_group, waiting_services};
 
 /// What things are called in a language.
 #[derive(Debug, Clone, Copy)]
@@ -170,8 +172,8 @@ impl Resolver<'_> {
     }
 }
 
-/// The whole configuration.
-pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> Config {
+/// The whole configuration, and where its services stand.
+pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (Config, HashMap<ServiceKey, Span>) {
     let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls } = draft;
     let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
     let trackers = resolver.trackers(trackers, &services);
@@ -198,7 +200,7 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         ..router
     };
     global.sync_daemon = sync_daemon;
-    Config {
+    let config = Config {
         global,
         router,
         scripts: trackers.scripts,
@@ -210,7 +212,8 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> C
         sync_groups,
         services: services.services,
         sysctls,
-    }
+    };
+    (config, services.places)
 }
 
 impl Resolver<'_> {

@@ -3,19 +3,22 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::listeners::Listeners;
 use super::{Resolver, Words};
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic, Severity};
 use crate::config::draft::{
-    CheckDraft, Field, Listen, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing,
+    CheckDraft, Field, GroupTable, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing,
 };
 use crate::config::report::Report;
-use crate::config::source::Span;
+use crate::config::source::{Span, Spanned};
+use crate::config::suggest;
 use crate::model::{
-    Check, CheckKind, Connect, Family, Forwarding, Persistence, Protocol, ServerConfig, ServerKey, ServerSettings,
-    ServiceConfig, ServiceKey, ServiceSettings, Weight,
+    Check, CheckKind, Connect, Family, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey,
+    ServerSettings, ServiceConfig, ServiceKey, ServiceSettings, Weight,
 };
 
 /// `delay_loop`.
@@ -31,9 +34,7 @@ const PERSISTENCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(359);
 
 /// What a server takes from its service.
 struct Outer {
-    listen: Listen,
-    port: u16,
-    family: Family,
+    listeners: Listeners,
     forwarding: Forwarding,
     timing: Timing,
     inhibit_on_failure: bool,
@@ -48,73 +49,113 @@ pub(in crate::config) fn service(
     report: &mut Report,
 ) {
     let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
-    let Some((config, span)) = resolver.service(draft) else { return };
-    match table.places.get(&config.key) {
-        None => {
-            table.places.insert(config.key, span);
-            table.services.push(config);
+    let Some((config, span)) = resolver.service(draft, &mut table.groups) else { return };
+    resolver.enter(config, span, table);
+}
+
+/// Adds a service of a `virtual_server_group`, at once if the group is known by now.
+pub(in crate::config) fn service_of_group(
+    name: Spanned<String>,
+    mut draft: ServiceDraft,
+    table: &mut ServiceTable,
+    report: &mut Report,
+) {
+    match table.groups.groups.get(&name.value) {
+        Some((_, group)) => {
+            draft.group = Some(Arc::clone(group));
+            service(draft, Language::Keepalived, table, report);
         }
-        Some(before) => {
-            let before = *before;
-            let severity = match language {
-                Language::Keepalived => Severity::Warning,
-                Language::Toml => Severity::Error,
-            };
-            resolver.say(
-                Diagnostic::new(severity, Code::Duplicate, span, format!("a second service {}", config.key))
-                    .and(before, "the first stands here")
-                    .help("the kernel keeps one service for each protocol, address and port, or mark: put all servers into one")
-                    .help(format!(
-                        "its servers are added to the first, whose settings hold for both{}",
-                        resolver.words.there
-                    )),
-            );
-            let Some(first) = table.services.iter_mut().find(|first| first.key == config.key) else { return };
-            for server in config.servers {
-                if !first.servers.iter().any(|other| other.key == server.key) {
-                    first.servers.push(server);
-                }
-            }
+        None => table.waiting.push((name, draft)),
+    }
+}
+
+/// Adds the services whose groups stood behind them, and speaks of those whose groups stand nowhere.
+pub(in crate::config) fn waiting_services(table: &mut ServiceTable, report: &mut Report) {
+    for (name, draft) in std::mem::take(&mut table.waiting) {
+        if table.groups.groups.contains_key(&name.value) {
+            service_of_group(name, draft, table, report);
+            continue;
         }
+        let shown: String = name.value.chars().take(60).collect();
+        let names = table.groups.groups.keys().map(String::as_str);
+        report.add(
+            Diagnostic::error(Code::UnknownName, name.span, format!("there is no `virtual_server_group {shown}`"))
+                .help_if(suggest::did_you_mean(&name.value, names))
+                .help("this service cannot be without its addresses; keepalived leaves it out and says nothing"),
+        );
     }
 }
 
 impl Resolver<'_> {
-    fn service(&mut self, mut draft: ServiceDraft) -> Option<(ServiceConfig, Span)> {
+    /// Puts a service into the table; what is there already keeps its place.
+    fn enter(&mut self, mut config: ServiceConfig, span: Span, table: &mut ServiceTable) {
+        let taken = |key: &ServiceKey| table.places.contains_key(key);
+        let twice: Vec<_> = config.keys().filter(taken).collect();
+        let Some(first) = twice.first().copied() else {
+            table.places.extend(config.keys().map(|key| (key, span)));
+            table.services.push(config);
+            return;
+        };
+        let before = table.places.get(&first).copied().unwrap_or(span);
+        let is_first = |service: &&mut ServiceConfig| service.keys().any(|key| key == first);
+        let Some(same) = table.services.iter_mut().find(is_first) else { return };
+        let severity = match self.language {
+            Language::Keepalived => Severity::Warning,
+            Language::Toml => Severity::Error,
+        };
+        let there = self.words.there;
+        if same.keys().eq(config.keys()) {
+            let what = match config.group_name() {
+                Some(name) => format!("group `{name}`"),
+                None => first.to_string(),
+            };
+            self.say(
+                Diagnostic::new(severity, Code::Duplicate, span, format!("a second service {what}"))
+                    .and(before, "the first stands here")
+                    .help("the kernel keeps one service for each protocol, address and port, or mark: put all servers into one")
+                    .help(format!("its servers are added to the first, whose settings hold for both{there}")),
+            );
+            for server in config.servers {
+                if !same.servers.iter().any(|other| other.key == server.key) {
+                    same.servers.push(server);
+                }
+            }
+            return;
+        }
+        let (what, rest) = match twice.len() {
+            1 => (first.to_string(), "only the first has it"),
+            more => (format!("{first} and {} more in common", more - 1), "only the first has them"),
+        };
+        self.say(
+            Diagnostic::new(severity, Code::Duplicate, span, format!("two services have {what}"))
+                .and(before, "the first stands here")
+                .help("the kernel keeps one service for each protocol, address and port, or mark")
+                .help(format!("{rest}; keepalived mixes the servers of both there, until one of them fails")),
+        );
+        let mut left = config.keys().filter(|key| !taken(key)).collect::<Vec<_>>().into_iter();
+        let Some(key) = left.next() else { return };
+        config.key = key;
+        if let Some(group) = &mut config.group {
+            group.others = left.collect();
+        }
+        table.places.extend(config.keys().map(|key| (key, span)));
+        table.services.push(config);
+    }
+
+    fn service(&mut self, mut draft: ServiceDraft, groups: &mut GroupTable) -> Option<(ServiceConfig, Span)> {
         let header = draft.header;
-        let (listen, port) = match std::mem::take(&mut draft.listen) {
-            Field::Set(listen) => match listen.value {
-                Listen::Address(_, port) => (listen.value, port),
-                Listen::Mark(_) => (listen.value, 0),
-            },
-            Field::Bad if self.language == Language::Toml => return None,
-            Field::Bad => {
-                self.say(
-                    Diagnostic::error(Code::Required, header, "this service cannot be: its address is unusable")
-                        .help("see what is said about its address; a template may not have been filled in"),
-                );
-                return None;
-            }
-            Field::Absent => return None,
-        };
-        let family = match listen {
-            Listen::Address(address, _) => Family::of(address),
-            Listen::Mark(_) => draft
-                .family
-                .unwrap_or_else(|| draft.servers.first().map_or(Family::V4, |server| Family::of(server.address))),
-        };
-        let key = match listen {
-            Listen::Address(address, port) => {
-                ServiceKey::Address { protocol: self.protocol(&mut draft), address, port }
-            }
-            Listen::Mark(mark) => ServiceKey::Fwmark { family, mark },
-        };
+        if matches!(draft.listen, Field::Bad) && self.language == Language::Keepalived {
+            self.say(
+                Diagnostic::error(Code::Required, header, "this service cannot be: its address is unusable")
+                    .help("see what is said about its address; a template may not have been filled in"),
+            );
+            return None;
+        }
+        let (key, group, listeners) = self.listeners(&mut draft, groups)?;
         let forwarding = self.forwarding(&mut draft);
-        let persistence = self.persistence(std::mem::take(&mut draft.persistence), listen, family, header);
+        let persistence = self.persistence(std::mem::take(&mut draft.persistence), key.family(), listeners, header);
         let outer = Outer {
-            listen,
-            port,
-            family,
+            listeners,
             forwarding,
             timing: draft.timing,
             inhibit_on_failure: draft.inhibit_on_failure,
@@ -128,12 +169,43 @@ impl Resolver<'_> {
             );
             return None;
         }
-        let settings =
-            ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags: draft.flags, persistence };
-        Some((ServiceConfig { key, settings, quorum: draft.quorum.unwrap_or(1), servers }, header))
+        let flags = self.flags(draft.flags, key, header);
+        let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
+        let quorum = self.quorum(draft.quorum.unwrap_or(1), &servers, header);
+        Some((ServiceConfig { key, group, settings, quorum, servers }, header))
     }
 
-    fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {
+    /// keepalived goes by the protocol alone, and asks no mark for one.
+    fn flags(&mut self, flags: SchedulerFlags, key: ServiceKey, header: Span) -> SchedulerFlags {
+        match key {
+            ServiceKey::Address { protocol: Protocol::Tcp | Protocol::Sctp, .. } if flags.one_packet => {
+                self.say(
+                    Diagnostic::warning(Code::Combination, header, "only UDP can be scheduled packet by packet")
+                        .help(format!("done connection by connection{}", self.words.there)),
+                );
+                SchedulerFlags { one_packet: false, ..flags }
+            }
+            ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => flags,
+        }
+    }
+
+    fn quorum(&mut self, quorum: u32, servers: &[ServerConfig], header: Span) -> u32 {
+        let weights = servers.iter().map(|server| u64::from(server.settings.weight.value())).sum::<u64>();
+        let most = u32::try_from(weights).unwrap_or(u32::MAX).max(1);
+        if quorum > most {
+            self.say(
+                Diagnostic::warning(
+                    Code::Combination,
+                    header,
+                    format!("its quorum of {quorum} is more than all its servers together weigh"),
+                )
+                .help(format!("lowered to {most}{}; it could never be reached", self.words.there)),
+            );
+        }
+        quorum.min(most)
+    }
+
+    pub(super) fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {
         match (std::mem::take(&mut draft.protocol), self.language) {
             (Field::Set(protocol), _) => protocol.value,
             (Field::Absent, Language::Toml) => Protocol::Tcp,
@@ -176,23 +248,20 @@ impl Resolver<'_> {
     fn persistence(
         &mut self,
         draft: PersistenceDraft,
-        listen: Listen,
         family: Family,
+        listeners: Listeners,
         header: Span,
     ) -> Option<Persistence> {
-        let longest = match family {
-            Family::V4 => 32,
-            Family::V6 => 128,
-        };
-        let timeout_secs = match (draft.timeout_secs, listen) {
+        let longest = family.bits();
+        let timeout_secs = match (draft.timeout_secs, listeners.any_port) {
             (Some(timeout), _) => timeout.value,
-            (None, Listen::Address(_, 0)) => {
+            (None, true) => {
                 self.say(Diagnostic::note(Code::Defaulted, header, "a service for every port is persistent").help(
                     format!("for 360 seconds{}; say how long with `{}`", self.words.there, self.words.persistence),
                 ));
                 PERSISTENCE
             }
-            (None, Listen::Address(..) | Listen::Mark(_)) => match (draft.prefix_len, self.language) {
+            (None, false) => match (draft.prefix_len, self.language) {
                 // keepalived takes whoever names a granularity at his word.
                 (Some(prefix), Language::Keepalived) => {
                     self.say(
@@ -257,12 +326,13 @@ impl Resolver<'_> {
     fn server(&mut self, mut draft: ServerDraft, outer: &Outer) -> Option<ServerConfig> {
         let forwarding = std::mem::take(&mut draft.forwarding).value().unwrap_or(outer.forwarding);
         let tunnelled = matches!(forwarding, Forwarding::Tunnel(_));
-        if Family::of(draft.address) != outer.family && !tunnelled {
+        let listeners = outer.listeners;
+        if let Some(family) = listeners.family.filter(|family| *family != Family::of(draft.address) && !tunnelled) {
             self.say(
                 Diagnostic::warning(
                     Code::Combination,
                     draft.span,
-                    format!("an {} server of an {} service needs a tunnel", Family::of(draft.address), outer.family),
+                    format!("an {} server of an {} service needs a tunnel", Family::of(draft.address), family),
                 )
                 .mark(format!("left out{}", self.words.there)),
             );
@@ -272,25 +342,20 @@ impl Resolver<'_> {
             Forwarding::Masquerade => false,
             Forwarding::Direct | Forwarding::Tunnel(_) | Forwarding::Local | Forwarding::Bypass => true,
         };
-        let marked = matches!(outer.listen, Listen::Mark(_));
         let port = match draft.port {
-            Some(port) if keeps_port && port != outer.port => {
-                self.say(
-                    Diagnostic::note(
-                        Code::ServerPort,
-                        draft.span,
-                        format!("with {forwarding} a server's port is the service's"),
-                    )
-                    .help(format!(
-                        "taken as {}{}: the packet reaches the server as the client sent it",
-                        outer.port, self.words.there
-                    )),
-                );
-                outer.port
+            _ if keeps_port => {
+                let same = |port: u16| listeners.marks || port == listeners.port && !listeners.many_ports;
+                if draft.port.is_some_and(|port| !same(port)) {
+                    self.server_port(draft.span, forwarding, listeners);
+                }
+                listeners.port
             }
             Some(port) => port,
-            None => outer.port,
+            // As in keepalived, and the same to clients: the kernel takes the packet's own port.
+            None if listeners.group => 0,
+            None => listeners.port,
         };
+        let called = draft.port.filter(|port| *port != 0).unwrap_or(listeners.port);
         if draft.lower_threshold > draft.upper_threshold {
             let message = match draft.upper_threshold {
                 0 => "it has a lower threshold and no upper one",
@@ -303,8 +368,6 @@ impl Resolver<'_> {
             draft.lower_threshold = 0;
         }
         let key = ServerKey { address: draft.address, port };
-        // Behind a mark, what is written is still the port that a check calls.
-        let called = if marked { ServerKey { port: draft.port.unwrap_or(port), ..key } } else { key };
         let timing = draft.timing.or(outer.timing);
         let weight = draft.weight.unwrap_or(outer.weight);
         Some(ServerConfig {
@@ -316,8 +379,24 @@ impl Resolver<'_> {
                 lower_threshold: draft.lower_threshold,
             },
             inhibit_on_failure: draft.inhibit_on_failure.unwrap_or(outer.inhibit_on_failure),
-            checks: draft.checks.into_iter().map(|check| self.check(check, called, timing, draft.span)).collect(),
+            checks: draft
+                .checks
+                .into_iter()
+                .map(|check| self.check(check, ServerKey { port: called, ..key }, timing, draft.span))
+                .collect(),
         })
+    }
+
+    fn server_port(&mut self, span: Span, forwarding: Forwarding, listeners: Listeners) {
+        let (whose, taken) = match listeners.many_ports {
+            true => ("that of the address that clients call", "taken so".to_owned()),
+            false => ("the service's", format!("taken as {}", listeners.port)),
+        };
+        self.say(
+            Diagnostic::note(Code::ServerPort, span, format!("with {forwarding} a server's port is {whose}"))
+                .help(format!("{taken}{}: the packet reaches the server as the client sent it", self.words.there))
+                .help("its checks call the port that is written, unless they say otherwise"),
+        );
     }
 
     fn check(&mut self, mut draft: CheckDraft, server: ServerKey, outer: Timing, span: Span) -> Check {

@@ -27,7 +27,7 @@ impl Resolver<'_> {
     ) -> (RouterSettings, Option<SyncDaemon>) {
         let mut settings = draft.settings;
         let interface = draft.default_interface.unwrap_or_else(|| INTERFACE.to_owned());
-        settings.track_groups = self.track_groups(draft.track_groups, names);
+        settings.track_groups = self.track_groups(draft.track_groups, names, instances);
         let rules = self.rules(draft.rules);
         settings.statics = StaticState {
             addresses: self.static_addresses(draft.addresses, &interface),
@@ -43,6 +43,16 @@ impl Resolver<'_> {
             let unknown = daemon.instance.as_ref().filter(|name| !names.contains(name));
             if let Some(name) = unknown {
                 self.no_router(name, draft.sync_instance.unwrap_or(span), names, "connections are not copied");
+                return None;
+            }
+            let left_out = |name: &&String| !instances.iter().any(|instance| instance.name == **name);
+            if let Some(name) = daemon.instance.as_ref().filter(left_out) {
+                let at = draft.sync_instance.unwrap_or(span);
+                self.say(
+                    Diagnostic::warning(Code::Idle, at, format!("`{name}` does not run"))
+                        .mark("connections are copied as this router is")
+                        .help("they are not copied until it does; see what is said of the router"),
+                );
                 return None;
             }
             Some(daemon)
@@ -86,7 +96,7 @@ impl Resolver<'_> {
         addresses
     }
 
-    fn track_groups(&mut self, drafts: Vec<GroupDraft>, names: &[String]) -> Vec<TrackGroup> {
+    fn track_groups(&mut self, drafts: Vec<GroupDraft>, names: &[String], instances: &[Instance]) -> Vec<TrackGroup> {
         let mut seen = HashMap::new();
         let mut groups = Vec::new();
         for draft in drafts {
@@ -96,7 +106,10 @@ impl Resolver<'_> {
             let mut members = Vec::new();
             for member in draft.members {
                 if names.contains(&member.value) {
-                    members.push(member.value);
+                    // One that was left out for an error of its own has been spoken of.
+                    if instances.iter().any(|instance| instance.name == member.value) {
+                        members.push(member.value);
+                    }
                 } else {
                     self.no_router(&member.value, member.span, names, "the group goes without it");
                 }

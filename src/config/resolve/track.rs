@@ -42,6 +42,9 @@ impl Resolver<'_> {
         weighing: Weighing<'_>,
     ) -> Vec<Tracked> {
         let mut tracked: Vec<Tracked> = Vec::new();
+        // Kind by kind, for one of the languages has a list for each: the same file has one order in both.
+        let mut drafts = drafts;
+        drafts.sort_by_key(|track| track.kind);
         for track in drafts {
             let used = track.name.span;
             let name = track.name.value;

@@ -136,10 +136,10 @@ impl Resolver<'_> {
             fall: draft.fall.unwrap_or(1),
             user: draft.user,
             init_fail: draft.init_fail,
-            on_missing: match self.language {
+            on_missing: draft.on_missing.unwrap_or(match self.language {
                 Language::Keepalived => OnMissing::Disable,
                 Language::Toml => OnMissing::Fail,
-            },
+            }),
         })
     }
 

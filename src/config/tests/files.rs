@@ -174,7 +174,7 @@ fn includes() {
     let context = Context::default();
     let read = |files: &Texts| load(Path::new("etc/main.conf"), None, files, &context);
     let files = Texts::new([
-        ("etc/main.conf", b"include conf.d/*.conf\ninclude gone.conf\ninclude none*.conf\nincluder gone.conf\n"),
+        ("etc/main.conf", b"include conf.d/*.conf\ninclude gone.conf\ninclude none*.conf\nincludem gone.conf\n"),
         ("etc/conf.d/a.conf", ROUTER.as_bytes()),
         ("etc/conf.d/b.conf", b"vrrp_script x {\n script y\n priority 1\n}\n"),
     ]);

@@ -1,12 +1,14 @@
 //! Any bytes at all: no panic, and every place that is named lies in its text.
 
+use std::path::Path;
+
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::{collection, sample};
 
 use super::{Loaded, bytes};
 
 /// What files are made of, and what they should not be made of.
-const PIECES: [&str; 62] = [
+const PIECES: [&str; 78] = [
     "{",
     "}",
     "{ ",
@@ -31,6 +33,22 @@ const PIECES: [&str; 62] = [
     "@^lb1 ",
     "@",
     "~SEQ(a,1,2) x",
+    "~SEQ(A,1,2)",
+    "~SEQ(A,9,-3,1)",
+    "~SEQx(a,1,1000) ",
+    "~LST({A,a},{1,2},{3}) ",
+    "~LST(A,x,y)",
+    "~",
+    "$A= \\\n",
+    "$a=${A} \\\n",
+    " \\\n",
+    "$A\n",
+    "${a}",
+    "${A${a}}",
+    "${_RANDOM 1 5}",
+    "${_INSTANCE}",
+    "include_check +match\n",
+    "include a.conf\n",
     "include x\n",
     "\u{a0}",
     "\u{feff}",
@@ -133,6 +151,41 @@ fn soup(pieces: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
+/// A text of words of keepalived's.
+pub(super) fn keepalived_soup() -> impl Strategy<Value = Vec<u8>> {
+    soup(&PIECES)
+}
+
+/// A text of words of our own language.
+pub(super) fn toml_soup() -> impl Strategy<Value = Vec<u8>> {
+    soup(&TOML)
+}
+
+/// A file that means something, with a few things done to it.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let files = ["kubernetes.conf"];
+    let read = |name: &str| std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).unwrap();
+    let texts: Vec<Vec<u8>> = files.into_iter().map(read).collect();
+    let change = (any::<sample::Index>(), any::<sample::Index>(), 0..5_u8, sample::select(&PIECES[..]));
+    (sample::select(texts), collection::vec(change, 1..9)).prop_map(|(mut text, changes)| {
+        for (from, length, what, piece) in changes {
+            let at = from.index(text.len() + 1);
+            let end = (at + length.index(200)).min(text.len());
+            match what {
+                0 => drop(text.drain(at..end)),
+                1 => drop(text.splice(at..end, piece.bytes())),
+                2 => drop(text.splice(at..at, piece.bytes())),
+                3 => {
+                    let twice = text[at..end].to_vec();
+                    drop(text.splice(at..at, twice));
+                }
+                _ => text.truncate(at),
+            }
+        }
+        text
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -149,12 +202,17 @@ proptest! {
     }
 
     #[test]
-    fn any_pieces_of_keepalived(text in soup(&PIECES)) {
+    fn any_pieces_of_keepalived(text in keepalived_soup()) {
         sound(&bytes("a.conf", &text));
     }
 
     #[test]
-    fn any_pieces_of_toml(text in soup(&TOML)) {
+    fn any_mutation_of_a_file(text in mutated()) {
+        sound(&bytes("a.conf", &text));
+    }
+
+    #[test]
+    fn any_pieces_of_toml(text in toml_soup()) {
         sound(&bytes("a.toml", &text));
     }
 }

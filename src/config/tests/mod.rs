@@ -1,14 +1,21 @@
 //! Whole files, from text to configuration and remarks.
 
+mod any_config;
 mod bad;
 mod bounds;
+mod convert;
+mod expansion;
 mod files;
 mod fuzz;
+mod groups;
 mod language;
 mod routers;
+mod schema;
 mod seeds;
+mod services;
 mod surroundings;
 mod trackers;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -125,6 +125,7 @@ fn expected() -> Config {
         scripts: vec![script()],
         instances: vec![router()],
         services: vec![ServiceConfig {
+            group: None,
             quorum: 1,
             key: ServiceKey::Address { protocol: Protocol::Tcp, address: v4(192, 168, 10, 99), port: 8443 },
             settings: ServiceSettings {

@@ -1,14 +1,14 @@
 //! What moves with routers beside addresses, and what concerns all of them; the same in both languages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::{Texts, brief, bytes, keepalived, toml};
 use crate::config::{Context, load};
 use crate::model::{
-    AddressOptions, Announcements, Burst, Command, Config, Family, Fifo, GarpGroup, InterfaceDelay, Ipvlan, IpvlanFlag,
-    NextHop, Notify, Placing, Preferred, Route, RouteKind, RouteMetric, RouterPreference, Rule, RuleAction, RunAs,
-    Scheduling, SyncDaemon, TrackGroup, VirtualAddress, VirtualLink, Vmac,
+    AddressOptions, Announcements, Burst, Command, Config, Encapsulation, Family, Fifo, GarpGroup, InterfaceDelay,
+    Ipvlan, IpvlanFlag, NextHop, Notify, Placing, Preferred, Route, RouteKind, RouteMetric, RouterPreference, Rule,
+    RuleAction, RunAs, Scheduling, SyncDaemon, TrackGroup, TunnelEnds, VirtualAddress, VirtualLink, Vmac,
 };
 
 fn conf(words: &str) -> String {
@@ -37,6 +37,11 @@ fn plain(to: (&str, u8)) -> Route {
 
 fn hop(via: Option<&str>, interface: Option<&str>) -> NextHop {
     NextHop { via: via.map(ip), interface: interface.map(str::to_owned), ..NextHop::default() }
+}
+
+fn through(via: &str, encapsulation: Encapsulation) -> Route {
+    let hop = NextHop { encapsulation: Some(encapsulation), ..hop(Some(via), None) };
+    Route { hops: vec![hop], ..plain(("198.51.100.0", 24)) }
 }
 
 #[test]
@@ -115,6 +120,63 @@ fn routes_in_both_languages() {
                 ..plain(("2001:db8:1::", 64))
             },
         ),
+        ("198.51.100.0/24 via 192.0.2.254 encap mpls 16/17", through("192.0.2.254", Encapsulation::Mpls(vec![16, 17]))),
+        (
+            "198.51.100.0/24 via 192.0.2.254 encap ip id 5 dst 10.0.0.9 src 10.0.0.1 tos 0x10 ttl 64 key csum",
+            through(
+                "192.0.2.254",
+                Encapsulation::Ip(TunnelEnds {
+                    id: Some(5),
+                    destination: Some(Ipv4Addr::new(10, 0, 0, 9)),
+                    source: Some(Ipv4Addr::new(10, 0, 0, 1)),
+                    tos: Some(16),
+                    ttl: Some(64),
+                    flags: Some(5),
+                }),
+            ),
+        ),
+        (
+            "198.51.100.0/24 via 192.0.2.254 encap ip6 id 0xffffffffffffffff hoplimit 9 tc 8 flags 8",
+            through(
+                "192.0.2.254",
+                Encapsulation::Ip6(TunnelEnds {
+                    id: Some(u64::MAX),
+                    tos: Some(8),
+                    ttl: Some(9),
+                    flags: Some(8),
+                    ..TunnelEnds::default()
+                }),
+            ),
+        ),
+        (
+            "198.51.100.0/24 encap ila 2001:db8:0:1 via 192.0.2.254",
+            through("192.0.2.254", Encapsulation::Ila(0x2001_0db8_0000_0001)),
+        ),
+        (
+            "198.51.100.0/24 nexthop via 192.0.2.254 encap mpls 16 weight 2 nexthop dev eth1 encap ip dst 10.0.0.9",
+            Route {
+                hops: vec![
+                    NextHop {
+                        weight: 2,
+                        encapsulation: Some(Encapsulation::Mpls(vec![16])),
+                        ..hop(Some("192.0.2.254"), None)
+                    },
+                    NextHop {
+                        encapsulation: Some(Encapsulation::Ip(TunnelEnds {
+                            destination: Some(Ipv4Addr::new(10, 0, 0, 9)),
+                            ..TunnelEnds::default()
+                        })),
+                        ..hop(None, Some("eth1"))
+                    },
+                ],
+                ..net()
+            },
+        ),
+        (
+            "198.51.100.0/24 dev eth1 vrf blue",
+            Route { vrf: Some("blue".to_owned()), hops: vec![hop(None, Some("eth1"))], ..net() },
+        ),
+        ("2001:db8:1::/64 pref 3", Route { preference: Some(RouterPreference::Low), ..plain(("2001:db8:1::", 64)) }),
     ] {
         assert_eq!(
             quiet(&conf(&format!("virtual_routes {{\n{line}\n}}"))).instances[0].routes,
@@ -380,6 +442,7 @@ fn notifications_have_users() {
     let expected = Notify {
         master: command("/m", Some("nobody")),
         deleted: command("/d", None),
+        tell_deleted: true,
         lower_priority: command("/l", None),
         priority_changes: true,
         ..Notify::default()
@@ -390,6 +453,11 @@ fn notifications_have_users() {
     let table = "[instance.notify]\nmaster = { command = \"/m\", user = \"nobody\" }\ndeleted = \"/d\"\n\
                  lower-priority = \"/l\"\npriority-changes = true";
     assert_eq!(quiet(&ours(table)).instances[0].notify, expected);
+    // Told, with nobody called for it alone.
+    let expected = Notify { tell_deleted: true, ..Notify::default() };
+    assert_eq!(quiet(&conf("notify_deleted")).instances[0].notify, expected);
+    assert_eq!(quiet(&ours("[instance.notify]\ndeleted = true")).instances[0].notify, expected);
+    assert_eq!(quiet(&ours("[instance.notify]\ndeleted = false")).instances[0].notify, Notify::default());
     let group = "vrrp_sync_group G {\ngroup {\nA\nB\n}\nnotify_priority_changes\n}\n";
     let other = conf("notify_priority_changes off").replace("instance A", "instance B").replace("id 7", "id 8");
     let config = quiet(&format!("{group}{}{other}", conf("")));

@@ -148,9 +148,11 @@ fn files_in_both_languages() {
             0,
         ),
     ] {
-        for word in ["track_file", "vrrp_track_file"] {
+        for (word, said) in [("track_file", Vec::new()), ("vrrp_track_file", vec!["note C309 1:1".to_owned()])] {
             let text = conf(&format!("{word} f {{\nfile /run/x\n{block}}}"), "track_file {\nf\n}");
-            let config = quiet(&text);
+            let loaded = keepalived(&text);
+            assert_eq!(brief(&loaded), said);
+            let config = loaded.config.unwrap();
             assert_eq!(config.files, [file(start)], "{block}");
             assert_eq!(config.instances[0].tracks, [tracked(Watched::File("f".to_owned()), weight, false)]);
         }
@@ -302,9 +304,9 @@ fn groups_watch_for_all_their_members() {
     assert_eq!(
         config.sync_groups[0].tracks,
         [
+            tracked(Watched::Interface("eth9".to_owned()), 0, false),
             tracked(Watched::Script("x".to_owned()), -9, false),
             tracked(Watched::Process("p".to_owned()), 0, false),
-            tracked(Watched::Interface("eth9".to_owned()), 0, false),
         ]
     );
     let config = quiet(&format!("{scripts}\n{group}sync_group_tracking_weight\n}}\n{routers}"));

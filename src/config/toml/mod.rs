@@ -6,11 +6,14 @@
 
 mod instance;
 mod read;
+pub(super) mod reference;
 mod routes;
+pub(super) mod schema;
 mod service;
 mod surroundings;
 mod top;
 mod trackers;
+pub(super) mod write;
 
 use ::toml::de::DeTable;
 

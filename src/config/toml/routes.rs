@@ -12,7 +12,10 @@ pub(super) fn routes(reader: &mut Reader<'_>, entry: Entry<'_>) -> Vec<Spanned<R
     let mut routes = Vec::new();
     for element in reader.elements(entry) {
         match line(reader, element).map(ip::route) {
-            Some(Ok(route)) => routes.push(Spanned::new(route, element.span)),
+            Some(Ok((route, idle))) => {
+                routes.push(Spanned::new(route, element.span));
+                idle.iter().for_each(|word| say(reader, word));
+            }
             Some(Err(mistake)) => say(reader, &mistake),
             None => reader.bad(element, "a route as `ip route` takes it, in quotes"),
         }

@@ -1,19 +1,27 @@
 //! `[[service]]` and `[[service.server]]`.
 
 use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{CheckDraft, Field, Listen, PersistenceDraft, ServerDraft, ServiceDraft, Timing};
+use super::super::draft::{
+    CheckDraft, Field, Listen, ListenerGroup, PersistenceDraft, ServerDraft, ServiceDraft, Timing,
+};
+use super::super::range::AddressRange;
+use super::super::resolve::{GroupLine, GroupReading};
 use super::super::source::{Span, Spanned};
 use super::super::{Language, resolve};
 use super::read::{Entry, Reader};
 use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 
-const SERVICE: [&str; 12] = [
+const SERVICE: [&str; 14] = [
+    "name",
     "address",
+    "addresses",
     "fwmark",
     "family",
     "protocol",
@@ -29,9 +37,10 @@ const SERVICE: [&str; 12] = [
 const SERVER: [&str; 7] =
     ["address", "weight", "forward", "inhibit-on-failure", "max-connections", "resume-below", "check"];
 const CHECK: [&str; 5] = ["tcp", "interval", "retry", "retry-interval", "warmup"];
-const TCP: [&str; 6] = ["address", "port", "timeout", "source", "interface", "mark"];
+const TCP: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "interface", "mark"];
+const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::V4), ("ipv6", Family::V6)];
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
-const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// What `check = ...` says.
@@ -41,8 +50,22 @@ enum Checks {
     None,
     /// A table without a kind, and where it stands: only timing.
     Timing(Timing, Span),
-    /// A whole check.
-    Tcp(CheckDraft),
+    /// Whole checks, at least one.
+    Whole(Vec<CheckDraft>),
+}
+
+impl Checks {
+    /// What other checks take from these where they say nothing: of several nobody could tell which is meant.
+    fn timing(&self) -> Timing {
+        match self {
+            Self::Timing(timing, _) => *timing,
+            Self::Whole(checks) => match checks.as_slice() {
+                [only] => only.timing,
+                [] | [_, ..] => Timing::default(),
+            },
+            Self::None => Timing::default(),
+        }
+    }
 }
 
 /// One service.
@@ -51,6 +74,7 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
     let mut draft = ServiceDraft::new(at);
     let mut check = Checks::None;
     let mut servers = Vec::new();
+    let (mut name, mut addresses) = (None, None);
     for entry in entries {
         let span = entry.span;
         match entry.key {
@@ -62,9 +86,14 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             "fwmark" => {
                 draft.header = entry.key_span.to(span);
                 let mark: Option<u32> = reader.number(entry, 1..=i64::from(u32::MAX), "a firewall mark");
-                draft.listen = Field::from(mark.and_then(NonZeroU32::new).map(Listen::Mark), span);
+                draft.listen = Field::from(mark.and_then(NonZeroU32::new).map(|mark| Listen::Mark(mark, None)), span);
             }
-            "family" => draft.family = reader.choice(entry, &[("ipv4", Family::V4), ("ipv6", Family::V6)]),
+            "name" => name = reader.text(entry, "a name").map(str::to_owned),
+            "addresses" => {
+                draft.header = entry.key_span.to(span);
+                addresses = Some(entry);
+            }
+            "family" => draft.family = reader.choice(entry, &FAMILIES),
             "protocol" => {
                 const CHOICES: [(&str, Protocol); 3] =
                     [("tcp", Protocol::Tcp), ("udp", Protocol::Udp), ("sctp", Protocol::Sctp)];
@@ -83,7 +112,15 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             _ => servers = reader.tables(entry),
         }
     }
-    if matches!(draft.listen, Field::Absent) {
+    if let Some(entry) = addresses {
+        if !matches!(draft.listen, Field::Absent) {
+            let both =
+                Diagnostic::error(Code::Combination, entry.key_span, "`addresses` stands beside another address");
+            reader.say(both.help("put all of them into `addresses`; a mark is `{ fwmark = 5 }` there"));
+            return;
+        }
+        draft.group = Some(group(reader, entry, name));
+    } else if matches!(draft.listen, Field::Absent) {
         reader.missing(at, "this service", "address");
         return;
     }
@@ -94,6 +131,68 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
         draft.servers.extend(server(reader, table, span, &check));
     }
     resolve::service(draft, Language::Toml, &mut reader.draft.services, reader.report);
+}
+
+/// `["192.0.2.1:80", "192.0.2.16/28:80", { fwmark = 5 }]`.
+fn group(reader: &mut Reader<'_>, entry: Entry<'_>, name: Option<String>) -> Arc<ListenerGroup> {
+    let mut groups = std::mem::take(&mut reader.draft.services.groups);
+    let mut reading = GroupReading::new(name, &mut groups);
+    for element in reader.elements(entry) {
+        match group_line(reader, element) {
+            Some(line) => {
+                if let Some(remark) = reading.add(line, element.span) {
+                    reader.say(remark);
+                }
+            }
+            None => reading.group.broken = true,
+        }
+    }
+    let group = Arc::new(reading.group);
+    reader.draft.services.groups = groups;
+    group
+}
+
+fn group_line(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<GroupLine> {
+    if let DeValue::Table(table) = entry.value {
+        let (mut mark, mut family) = (None, None);
+        for inner in reader.entries(table, &["fwmark", "family"], "in `addresses`") {
+            match inner.key {
+                "fwmark" => mark = Some(reader.number::<u32>(inner, 1..=i64::from(u32::MAX), "a firewall mark")?),
+                _ => family = Some(reader.choice(inner, &FAMILIES)?),
+            }
+        }
+        let Some(mark) = mark else {
+            reader.missing(entry.span, "this element of `addresses`", "fwmark");
+            return None;
+        };
+        return NonZeroU32::new(mark).map(|mark| GroupLine::Mark(Listen::Mark(mark, family)));
+    }
+    let text = entry.value.as_str().unwrap_or("");
+    // The port is behind the last colon: of an IPv6 address only where brackets close before it.
+    let (range, port) = match (text.strip_prefix('['), text.split_once(':')) {
+        (Some(rest), _) => rest.split_once(']').map_or((text, None), |(range, port)| match port {
+            "" => (range, None),
+            port => (range, Some(port.strip_prefix(':').unwrap_or(port))),
+        }),
+        (None, Some((range, port))) if !port.contains(':') => (range, Some(port)),
+        (None, _) => (text, None),
+    };
+    let port = port.map_or(Some(0), |port| u16::from_str(port).ok());
+    match (AddressRange::from_str(range), port) {
+        (Ok(range), Some(port)) => Some(GroupLine::Addresses(range, port)),
+        (Err(problem), _) if range.contains(['-', '/']) => {
+            let diagnostic = Diagnostic::error(Code::BadValue, entry.span, "this is no range of addresses");
+            reader.say(diagnostic.mark(problem.to_string()));
+            None
+        }
+        (Ok(_), None) | (Err(_), _) => {
+            reader.bad(
+                entry,
+                "addresses with a port: \"192.0.2.1:80\", \"192.0.2.1-9:80\", \"192.0.2.16/28:80\", \"[2001:db8::1]:80\"",
+            );
+            None
+        }
+    }
 }
 
 fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks) -> Option<ServerDraft> {
@@ -121,7 +220,7 @@ fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks
         }
     }
     draft.checks = match check {
-        Checks::Tcp(check) => vec![check],
+        Checks::Whole(checks) => checks,
         Checks::Timing(_, span) => {
             reader.say(
                 Diagnostic::error(Code::Required, span, "this check says when, and not what to try")
@@ -137,20 +236,21 @@ fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks
 /// A server's own check, with what it leaves out taken from the service's.
 fn inherit(own: Checks, outer: &Checks) -> Checks {
     match (own, outer) {
-        (Checks::Tcp(mut check), Checks::Tcp(outer)) => {
-            check.timing = check.timing.or(outer.timing);
-            Checks::Tcp(check)
+        (Checks::Whole(mut checks), outer) => {
+            for check in &mut checks {
+                check.timing = check.timing.or(outer.timing());
+            }
+            Checks::Whole(checks)
         }
-        (Checks::Tcp(mut check), Checks::Timing(timing, _)) => {
-            check.timing = check.timing.or(*timing);
-            Checks::Tcp(check)
+        (Checks::Timing(timing, _), Checks::Whole(outer)) => {
+            let mut checks = outer.clone();
+            for check in &mut checks {
+                check.timing = timing.or(check.timing);
+            }
+            Checks::Whole(checks)
         }
-        (Checks::Timing(timing, _), Checks::Tcp(outer)) => {
-            let mut check = outer.clone();
-            check.timing = timing.or(outer.timing);
-            Checks::Tcp(check)
-        }
-        (own, Checks::None | Checks::Timing(..)) | (own @ Checks::None, Checks::Tcp(_)) => own,
+        (own @ (Checks::None | Checks::Timing(..)), Checks::None | Checks::Timing(..))
+        | (own @ Checks::None, Checks::Whole(_)) => own,
     }
 }
 
@@ -158,8 +258,11 @@ fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     if entry.value.as_bool() == Some(false) {
         return Checks::None;
     }
+    if entry.value.as_array().is_some() {
+        return several(reader, entry);
+    }
     let Some(table) = entry.value.as_table() else {
-        reader.bad(entry, "a table such as { tcp = {}, interval = \"5s\" }, or false");
+        reader.bad(entry, "a table such as { tcp = {}, interval = \"5s\" }, a list of them, or false");
         return Checks::None;
     };
     let mut timing = Timing::default();
@@ -167,20 +270,40 @@ fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     for entry in reader.entries(table, &CHECK, "in `check`") {
         match entry.key {
             "tcp" => tcp = self::tcp(reader, entry),
-            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=HOUR, "a time"),
-            "retry" => timing.retry = reader.number(entry, 0..=1_000_000, "a count"),
-            "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=HOUR, "a time"),
-            _ => timing.warmup = reader.duration(entry, Duration::ZERO..=HOUR, "a time"),
+            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=DAY, "a time"),
+            "retry" => timing.retry = reader.number(entry, 0..=i64::from(u32::MAX), "a count"),
+            "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=DAY, "a time"),
+            _ => timing.warmup = reader.duration(entry, Duration::ZERO..=DAY, "a time"),
         }
     }
     match tcp {
         Some(mut check) => {
             // The timeout stands in the kind's own table, all else outside it.
             check.timing = timing.or(check.timing);
-            Checks::Tcp(check)
+            Checks::Whole(vec![check])
         }
         None => Checks::Timing(timing, entry.span),
     }
+}
+
+/// `[{ tcp = {} }, { tcp = { port = 81 } }]`: all must agree that the server is up.
+fn several(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
+    let mut whole = Vec::new();
+    for element in reader.elements(entry) {
+        if element.value.as_table().is_none() {
+            reader.bad(element, "a table such as { tcp = {}, interval = \"5s\" }");
+            continue;
+        }
+        match checks(reader, element) {
+            Checks::Whole(checks) => whole.extend(checks),
+            Checks::Timing(_, span) => reader.say(
+                Diagnostic::error(Code::Required, span, "this check says when, and not what to try")
+                    .help("write the kind too: `tcp = {}`"),
+            ),
+            Checks::None => {}
+        }
+    }
+    if whole.is_empty() { Checks::None } else { Checks::Whole(whole) }
 }
 
 fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
@@ -190,12 +313,13 @@ fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
         match entry.key {
             "address" => check.address = reader.address(entry),
             "port" => check.port = reader.port(entry),
-            "timeout" => check.timing.timeout = reader.duration(entry, MILLISECOND..=HOUR, "a time"),
+            "timeout" => check.timing.timeout = reader.duration(entry, MILLISECOND..=DAY, "a time"),
             "source" => {
                 let source = reader.endpoint(entry);
                 check.source_address = source.map(|(address, _)| address);
-                check.source_port = source.and_then(|(_, port)| port);
+                check.source_port = source.and_then(|(_, port)| port).or(check.source_port);
             }
+            "source-port" => check.source_port = reader.port(entry),
             "interface" => check.interface = reader.interface(entry),
             _ => check.mark = reader.number(entry, 0..=i64::from(u32::MAX), "a mark"),
         }

@@ -11,7 +11,7 @@ use crate::config::draft::{FifoDraft, GroupDraft};
 use crate::config::source::{Span, Spanned};
 use crate::model::{GarpGroup, InterfaceDelay, Scheduling, SyncDaemon};
 
-const ROUTER: [&str; 12] = [
+const ROUTER: [&str; 14] = [
     "startup-delay",
     "delay-after-boot",
     "log-unknown-vrids",
@@ -23,6 +23,8 @@ const ROUTER: [&str; 12] = [
     "fifo-states-on-reload",
     "firewall-table",
     "firewall-priority",
+    "vmac-prefix",
+    "vmac-address-prefix",
     "scheduling",
 ];
 const FIFO: [&str; 3] = ["path", "owner", "script"];
@@ -31,6 +33,8 @@ const SYNC: [&str; 7] = ["interface", "instance", "id", "max-length", "port", "t
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTES: Duration = Duration::from_secs(255);
 const MICROSECOND: Duration = Duration::from_micros(1);
+/// As many microseconds as a number of the file can have.
+const LONGEST: Duration = Duration::from_micros(i64::MAX as u64);
 
 /// `[router]`.
 pub(super) fn router(reader: &mut Reader<'_>, entry: Entry<'_>) {
@@ -55,6 +59,8 @@ pub(super) fn router(reader: &mut Reader<'_>, entry: Entry<'_>) {
                 let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
                 settings.firewall_priority = reader.number(entry, range, "a priority");
             }
+            "vmac-prefix" => reader.draft.defaults.vmac_prefix = reader.interface(entry),
+            "vmac-address-prefix" => reader.draft.defaults.vmac_address_prefix = reader.interface(entry),
             _ => settings.scheduling = scheduling(reader, entry),
         }
         reader.draft.surroundings.settings = settings;
@@ -65,7 +71,7 @@ fn firewall_table(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<String> {
     let plain = |text: &&str| {
         text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
             && text.len() < 128
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./\\".contains(&byte))
     };
     let found = entry.value.as_str().filter(plain);
     if found.is_none() {
@@ -146,7 +152,7 @@ fn scheduling(reader: &mut Reader<'_>, entry: Entry<'_>) -> Scheduling {
             "nice" => scheduling.nice = reader.number(entry, -20..=19, "a nice level"),
             "realtime" => scheduling.realtime = reader.number(entry, 1..=99, "a real-time priority"),
             "realtime-limit" => {
-                let limit = reader.duration(entry, MICROSECOND * 2..=DAY, "a time");
+                let limit = reader.duration(entry, MICROSECOND * 2..=LONGEST, "a time");
                 scheduling.realtime_limit_micros = limit.and_then(|limit| u64::try_from(limit.as_micros()).ok());
             }
             "processors" => {

@@ -13,12 +13,15 @@ use crate::config::draft::{
 };
 use crate::config::source::{Span, Spanned};
 use crate::config::url;
-use crate::model::{Family, FileStart, Protocol, ServiceCondition, ServiceKey};
+use crate::model::{Family, FileStart, OnMissing, Protocol, ServiceCondition, ServiceKey};
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// The longest that a timer runs, and the most that is counted: what keepalived takes.
+const LONGEST: Duration = Duration::from_secs(1_000_000);
+const MOST: i64 = i32::MAX as i64;
 const MILLISECOND: Duration = Duration::from_millis(1);
 const COMMON: [&str; 3] = ["name", "weight", "reverse"];
-const SCRIPT: [&str; 7] = ["command", "interval", "timeout", "rise", "fall", "user", "init-fail"];
+const SCRIPT: [&str; 8] = ["command", "interval", "timeout", "rise", "fall", "user", "init-fail", "on-missing"];
 const PROCESS: [&str; 7] =
     ["process", "arguments", "full-command", "quorum", "quorum-max", "fork-delay", "terminate-delay"];
 const FILE: [&str; 3] = ["path", "initial", "overwrite"];
@@ -170,12 +173,16 @@ fn script(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ScriptDraft {
     for entry in entries.iter().copied() {
         match entry.key {
             "command" => draft.command = Field::from(reader.command(entry), entry.span),
-            "interval" => draft.interval = reader.duration(entry, MILLISECOND..=DAY, "a time"),
-            "timeout" => draft.timeout = reader.duration(entry, MILLISECOND..=DAY, "a time"),
-            "rise" => draft.rise = reader.number(entry, 1..=1_000_000, "a count"),
-            "fall" => draft.fall = reader.number(entry, 1..=1_000_000, "a count"),
+            "interval" => draft.interval = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
+            "timeout" => draft.timeout = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
+            "rise" => draft.rise = reader.number(entry, 1..=MOST, "a count"),
+            "fall" => draft.fall = reader.number(entry, 1..=MOST, "a count"),
             "user" => draft.user = top::run_as(reader, entry),
             "init-fail" => draft.init_fail = reader.flag(entry).unwrap_or(false),
+            "on-missing" => {
+                const CHOICES: [(&str, OnMissing); 2] = [("fail", OnMissing::Fail), ("disable", OnMissing::Disable)];
+                draft.on_missing = reader.choice(entry, &CHOICES);
+            }
             _ => {}
         }
     }
@@ -294,10 +301,10 @@ fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
             "verify" | "authorities" if !secure => reader.bad(entry, "nothing: it is for `https`"),
             "verify" => tls.verify = reader.flag(entry).unwrap_or(true),
             "authorities" => tls.authorities = reader.path(entry),
-            "interval" => draft.interval = reader.duration(entry, MILLISECOND..=DAY, "a time"),
-            "timeout" => draft.timeout = reader.duration(entry, MILLISECOND..=DAY, "a time"),
-            "rise" => draft.rise = reader.number(entry, 1..=1_000_000, "a count"),
-            "fall" => draft.fall = reader.number(entry, 1..=1_000_000, "a count"),
+            "interval" => draft.interval = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
+            "timeout" => draft.timeout = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
+            "rise" => draft.rise = reader.number(entry, 1..=MOST, "a count"),
+            "fall" => draft.fall = reader.number(entry, 1..=MOST, "a count"),
             _ => {}
         }
     }

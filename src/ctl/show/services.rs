@@ -17,6 +17,9 @@ pub(super) fn with_health(page: &mut Page, balancer: &BalancerView, wide: bool) 
     page.columns(&columns);
     for service in &balancer.services {
         let mut line = format!("{}  {}", title(service), settings(service));
+        if let Some(group) = &service.group {
+            line.push_str(&format!(", group {group}"));
+        }
         if service.ours {
             line.push_str(&format!(", {}", up_of(service)));
         } else {

@@ -6,7 +6,7 @@
 use super::{daemons, services};
 use crate::api::{
     AddressView, BalancerView, DaemonView, InstanceView, LoopView, RivalView, Snapshot, SysctlState, SysctlView,
-    TrackView,
+    TrackView, UnreadView,
 };
 use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
@@ -285,10 +285,21 @@ pub(in crate::ctl) fn claims(instance: &InstanceView) -> Vec<String> {
     told.chain((left > 0).then(|| format!("so it is with {left} more of its addresses"))).collect()
 }
 
-/// The adverts that were dropped, by reason.
-pub(in crate::ctl) fn dropped(instance: &InstanceView) -> Vec<String> {
-    let told = instance.adverts_dropped.iter().filter(|(_, count)| *count > 0);
-    told.map(|(why, count)| format!("{count} {why}")).collect()
+/// What follows the number of adverts received: those that were dropped, by reason; and what was not even read.
+pub(in crate::ctl) fn not_received(instance: &InstanceView) -> String {
+    let dropped = instance.adverts_dropped.iter().map(|(why, number)| (*number, format!("{number} {why}")));
+    let UnreadView { adverts, rest } = instance.unread;
+    let unread = [
+        (adverts, count(adverts, "advert")),
+        (rest, format!("{} that no router here would accept", count(rest, "packet"))),
+    ];
+    listed("; dropped: ", dropped) + &listed("; lost unread in a flood on its interface: ", unread.into_iter())
+}
+
+/// What there is any of, behind these words; nothing if there is none.
+fn listed(words: &str, counts: impl Iterator<Item = (u64, String)>) -> String {
+    let told: Vec<_> = counts.filter(|(number, _)| *number > 0).map(|(_, told)| told).collect();
+    if told.is_empty() { String::new() } else { format!("{words}{}", told.join(", ")) }
 }
 
 fn adverts(page: &mut Page, instance: &InstanceView) {
@@ -300,10 +311,7 @@ fn adverts(page: &mut Page, instance: &InstanceView) {
         instance.adverts_sent,
         instance.adverts_received
     );
-    let dropped = dropped(instance);
-    if !dropped.is_empty() {
-        text.push_str(&format!("; dropped: {}", dropped.join(", ")));
-    }
+    text.push_str(&not_received(instance));
     page.text(2, text, Tone::Dim);
     if let Some(last) = &instance.last_advert {
         page.text(2, format!("last advert from elsewhere: {last}"), Tone::Dim);

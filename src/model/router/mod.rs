@@ -2,6 +2,7 @@
 
 mod address;
 mod announce;
+mod encapsulation;
 mod identity;
 mod instance;
 mod link;
@@ -14,6 +15,7 @@ mod transport;
 
 pub use address::{AddressOptions, Preferred, VirtualAddress};
 pub use announce::{Announcements, Burst};
+pub use encapsulation::{Encapsulation, TunnelEnds};
 pub use identity::{
     AdvertInterval, InvalidAdvertInterval, InvalidPriority, InvalidVrid, Priority, VirtualRouterId, Vrid, VrrpVersion,
 };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::Family;
+use super::encapsulation::Encapsulation;
 
 /// `RT_TABLE_MAIN`.
 const MAIN: u32 = 254;
@@ -25,8 +26,10 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// Where to: one hop, or several with weights. Empty: `dev` of none (blackhole and its like).
     pub hops: Vec<NextHop>,
-    /// Table; 254 (main) unless written.
+    /// Table; 254 (main) unless written. With `vrf`, that one's in its place.
     pub table: u32,
+    /// `vrf`: the interface of a routing domain (include/net/l3mdev.h), whose table it is.
+    pub vrf: Option<String>,
     /// `tos`.
     pub tos: u8,
     /// `protocol`: who made it; 18 (keepalived's own in `rt_protos`) unless written.
@@ -65,6 +68,7 @@ impl Route {
             source: None,
             hops: Vec::new(),
             table: MAIN,
+            vrf: None,
             tos: 0,
             protocol: PROTOCOL,
             scope: None,
@@ -117,6 +121,8 @@ pub struct NextHop {
     pub on_link: bool,
     /// `realms`: from and to.
     pub realms: Option<u32>,
+    /// `encap`.
+    pub encapsulation: Option<Encapsulation>,
 }
 
 /// A number of a route (`RTAX_*`).

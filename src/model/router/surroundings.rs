@@ -43,8 +43,7 @@ pub struct RouterSettings {
     pub track_groups: Vec<TrackGroup>,
 }
 
-/// How the router loop is scheduled and kept in memory. All of it is optional; the kernel may refuse each. With neither `nice`
-/// nor `realtime` the loop has the lowest real-time priority as long as it makes little use of it.
+/// How the router loop is scheduled and kept in memory. All of it is optional; the kernel may refuse each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scheduling {
     /// `vrrp_priority`: nice level, -20 to 19.

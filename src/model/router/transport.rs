@@ -138,9 +138,11 @@ impl fmt::Debug for Password {
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// A key.
+    /// A key; zeros at its end are no part of it, since HMAC pads keys with them (RFC 2104 section 2).
     #[must_use]
-    pub const fn new(bytes: Vec<u8>) -> Self {
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        bytes.truncate(used);
         Self(bytes)
     }
 

@@ -1,27 +1,25 @@
-//! The ledger's file: written beside and renamed, so that a reader sees the old one or the new one.
-//!
-//! It is not flushed to the disk. What it tells of, the kernel's table, does not outlive a crash of the host, and the
-//! stamp says to which boot a ledger belongs; what has to survive is a SIGKILL of this process, and what was handed to the
-//! kernel does. A flush would only keep a busy disk between a reload and the kernel.
+//! The ledger's file.
 //!
 //! A thread of its own writes it, which is waited for, but not long: a disk that does not answer is one that cannot be
 //! written to. Checks go on, and the loop answers its supervisor.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
 use crate::balance::{Ledger, Stamp};
+use crate::shell::state_file::StateFile;
+
+const NAME: &str = "ledger";
 
 /// How long a write may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct LedgerFile {
-    folder: PathBuf,
+    file: StateFile,
     stamp: Stamp,
     /// The last write failed: the file knows less than we do.
     behind: bool,
@@ -38,12 +36,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn spawn(folder: PathBuf) -> io::Result<Self> {
+    fn spawn(file: StateFile) -> io::Result<Self> {
         let (texts, inbox) = mpsc::channel::<String>();
         let (tell, outcomes) = mpsc::channel();
         thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             for text in inbox {
-                if tell.send(replace(&folder, &text)).is_err() {
+                if tell.send(file.replace(&text)).is_err() {
                     return;
                 }
             }
@@ -69,49 +67,23 @@ impl Writer {
     }
 }
 
-fn replace(folder: &Path, text: &str) -> io::Result<()> {
-    let new = folder.join("ledger.new");
-    fs::create_dir_all(folder)?;
-    fs::write(&new, text)?;
-    fs::rename(&new, folder.join("ledger"))
-}
-
 impl LedgerFile {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, stamp: Stamp(crate::shell::here()), behind: false, writer: None }
+        Self { file: StateFile::new(folder, NAME), stamp: Stamp(crate::shell::here()), behind: false, writer: None }
     }
 
     /// Reads it. A file that is damaged is set aside; nothing is fatal: the worst is that our own entries look like
     /// somebody else's until the configuration names them. The text says what was amiss.
     pub(super) fn read(&self) -> (Ledger, Option<String>) {
-        let path = self.folder.join("ledger");
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return (Ledger::default(), None),
-            Err(error) => return (Ledger::default(), Some(format!("{} cannot be read: {error}", path.display()))),
-        };
-        match Ledger::from_text(&text) {
-            Ok((stamp, ledger)) if stamp == self.stamp => (ledger, None),
-            // Another boot's, or another namespace's: the table it tells of is not this one.
-            Ok(_) => (Ledger::default(), None),
-            Err(error) => {
-                let aside = self.folder.join("ledger.damaged");
-                let fate = match fs::rename(&path, &aside) {
-                    Ok(()) => format!("it was set aside as {}", aside.display()),
-                    Err(error) => format!("it could not be set aside: {error}"),
-                };
-                let effect = "entries that an earlier configuration put into the kernel's table and this one does not \
-                              name stay there; remove them with ipvsadm if they are not wanted";
-                (
-                    Ledger::default(),
-                    Some(format!("the ledger {} is damaged ({error}); {fate}; {effect}", path.display())),
-                )
-            }
-        }
+        let effect = "entries that an earlier configuration put into the kernel's table and this one does not name stay there; \
+                      remove them with ipvsadm if they are not wanted";
+        let (found, problem) = self.file.read(Ledger::from_text, effect);
+        // Another boot's, or another namespace's: the table it tells of is not this one.
+        let ours = found.filter(|(stamp, _)| *stamp == self.stamp);
+        (ours.map(|(_, ledger)| ledger).unwrap_or_default(), problem)
     }
 
     pub(super) fn write(&mut self, ledger: &Ledger) -> Result<(), String> {
-        let path = self.folder.join("ledger");
         let text = ledger.to_text(&self.stamp);
         let written = self.writer().and_then(|writer| writer.write(text));
         self.behind = written.is_err();
@@ -119,7 +91,7 @@ impl LedgerFile {
             format!(
                 "the ledger {} cannot be written: {error}; the table is kept up all the same, and the ledger is tried again; \
                  until then, entries made now will look foreign after a restart if the configuration no longer names them",
-                path.display()
+                self.file.path().display()
             )
         })
     }
@@ -127,7 +99,7 @@ impl LedgerFile {
     fn writer(&mut self) -> io::Result<&mut Writer> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => Writer::spawn(self.folder.clone())?,
+            None => Writer::spawn(self.file.clone())?,
         };
         Ok(self.writer.insert(writer))
     }
@@ -140,12 +112,15 @@ impl LedgerFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::model::{Config, ServiceConfig, ServiceKey, ServiceSettings};
 
     fn ledger() -> Ledger {
         let key = ServiceKey::Fwmark { family: crate::model::Family::V4, mark: std::num::NonZeroU32::MIN };
-        let service = ServiceConfig { key, settings: ServiceSettings::default(), quorum: 1, servers: Vec::new() };
+        let service =
+            ServiceConfig { key, group: None, settings: ServiceSettings::default(), quorum: 1, servers: Vec::new() };
         Ledger::of(&Config { services: vec![service], ..Config::default() })
     }
 
@@ -157,7 +132,7 @@ mod tests {
         file.write(&ledger()).unwrap();
         assert_eq!(LedgerFile::new(folder.path().join("a/b")).read(), (ledger(), None));
         let later = LedgerFile {
-            folder: folder.path().join("a/b"),
+            file: StateFile::new(folder.path().join("a/b"), NAME),
             stamp: Stamp("boot later netns 1".to_owned()),
             behind: false,
             writer: None,

@@ -55,7 +55,8 @@ pub(super) fn view(
         .services
         .iter()
         .enumerate()
-        .map(|(place, service)| configured(balancer, place, service, found.remove(&service.key), now))
+        .flat_map(|(place, service)| service.keys().map(move |key| (place, service, key)))
+        .map(|(place, service, key)| configured(balancer, (place, service, key), found.remove(&key), now))
         .collect();
     let foreign: Vec<_> = found
         .into_iter()
@@ -149,8 +150,7 @@ fn wished_daemon(role: SyncRole, wish: &SyncSettings) -> SyncDaemonView {
 /// A service of the configuration: as the kernel has it where it has it, else as it would be.
 fn configured(
     balancer: &Balancer,
-    place: usize,
-    service: &ServiceConfig,
+    (place, service, key): (usize, &ServiceConfig, ServiceKey),
     found: Option<Found<'_>>,
     now: Instant,
 ) -> ServiceView {
@@ -162,20 +162,21 @@ fn configured(
         .map(|(row, position)| (translate::server_key(row.id), (position, row)))
         .collect();
     let statuses = balancer.servers(place);
-    let known: HashSet<_> = statuses.iter().map(|status| status.config.key).collect();
-    let mut servers: Vec<_> = statuses
-        .iter()
-        .map(|status| {
-            let problem = balancer.problem(Subject::Server(service.key, status.config.key));
-            server(status, rows.get(&status.config.key).copied(), problem, now)
+    let entries = || statuses.iter().filter_map(|status| Some((service.entry(key, status.config)?, status)));
+    let known: HashSet<_> = entries().map(|(entry, _)| entry).collect();
+    let mut servers: Vec<_> = entries()
+        .map(|(entry, status)| {
+            let problem = balancer.problem(Subject::Server(key, entry));
+            server(status, entry, rows.get(&entry).copied(), problem, now)
         })
         .collect();
     let others = rows.iter().filter(|(key, _)| !known.contains(*key));
     servers.extend(others.map(|(_, (position, row))| kernel_view::server(row, *position)));
-    let shown = found.map_or_else(|| wished(service), |found| kernel_view::service(found.entry, found.position));
+    let shown = found.map_or_else(|| wished(service, key), |found| kernel_view::service(found.entry, found.position));
     ServiceView {
         ours: true,
-        problem: balancer.problem(Subject::Service(service.key)).map(str::to_owned),
+        group: service.group_name().map(str::to_owned),
+        problem: balancer.problem(Subject::Service(key)).map(str::to_owned),
         servers,
         ..shown
     }
@@ -188,23 +189,25 @@ fn not_configured(found: Found<'_>, ours: bool) -> ServiceView {
 }
 
 /// A service that the kernel has not, as the configuration has it.
-fn wished(service: &ServiceConfig) -> ServiceView {
-    let (protocol, address, port) = match service.key {
+fn wished(service: &ServiceConfig, key: ServiceKey) -> ServiceView {
+    let (protocol, address, port) = match key {
         ServiceKey::Address { protocol, address, port } => (protocol.to_string(), address.to_string(), port),
         ServiceKey::Fwmark { mark, .. } => ("fwmark".to_owned(), mark.to_string(), 0),
     };
-    let persistence = service.settings.persistence.as_ref();
+    let settings = service.settings_of(key);
+    let persistence = settings.persistence.as_ref();
     ServiceView {
+        group: None,
         protocol,
         address,
         port,
-        ipv6: service.key.family() == crate::model::Family::V6,
+        ipv6: key.family() == crate::model::Family::V6,
         scheduler: service.settings.scheduler.name().to_owned(),
         flags: flags(service.settings.scheduler, service.settings.flags),
         persistence_secs: persistence.map(|persistence| persistence.timeout_secs.get()),
         persistence_prefix: persistence
             .map(|persistence| persistence.prefix_len)
-            .filter(|length| *length != whole(service.key)),
+            .filter(|length| *length != key.family().bits()),
         persistence_mask: None,
         persistence_engine: persistence.and_then(|persistence| persistence.engine.clone()),
         ours: true,
@@ -216,31 +219,9 @@ fn wished(service: &ServiceConfig) -> ServiceView {
     }
 }
 
-fn whole(service: ServiceKey) -> u8 {
-    match service.family() {
-        crate::model::Family::V4 => 32,
-        crate::model::Family::V6 => 128,
-    }
-}
-
-/// As ipvsadm writes them: the scheduler's own bits have names with `sh` and `mh`, and numbers with others.
+/// As ipvsadm writes them.
 fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {
-    let [first, second, third] = match scheduler {
-        Scheduler::SourceHash => ["sh-fallback", "sh-port", "flag-3"],
-        Scheduler::MaglevHash => ["mh-fallback", "mh-port", "flag-3"],
-        Scheduler::RoundRobin
-        | Scheduler::WeightedRoundRobin
-        | Scheduler::LeastConnection
-        | Scheduler::WeightedLeastConnection
-        | Scheduler::LocalityBased
-        | Scheduler::LocalityBasedReplicated
-        | Scheduler::DestinationHash
-        | Scheduler::ShortestExpectedDelay
-        | Scheduler::NeverQueue
-        | Scheduler::Failover
-        | Scheduler::Overflow
-        | Scheduler::PowerOfTwo => ["flag-1", "flag-2", "flag-3"],
-    };
+    let [first, second, third] = scheduler.flag_names();
     let SchedulerFlags { one_packet, flag_1, flag_2, flag_3 } = flags;
     [(flag_1, first), (flag_2, second), (flag_3, third), (one_packet, "ops")]
         .into_iter()
@@ -251,11 +232,12 @@ fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {
 
 fn server(
     status: &ServerStatus<'_>,
+    entry: ServerKey,
     row: Option<(u32, &DestinationEntry)>,
     problem: Option<&str>,
     now: Instant,
 ) -> ServerView {
-    let shown = row.map_or_else(|| absent(status), |(position, row)| kernel_view::server(row, position));
+    let shown = row.map_or_else(|| absent(status, entry), |(position, row)| kernel_view::server(row, position));
     ServerView {
         health: match status.health {
             Health::Up => ServerHealth::Up,
@@ -272,12 +254,12 @@ fn server(
 }
 
 /// A server that the kernel has not, as it would be.
-fn absent(status: &ServerStatus<'_>) -> ServerView {
+fn absent(status: &ServerStatus<'_>, entry: ServerKey) -> ServerView {
     let config = status.config;
     let inhibited = status.health == Health::Down && config.inhibit_on_failure;
     ServerView {
-        address: config.key.address.to_string(),
-        port: config.key.port,
+        address: entry.address.to_string(),
+        port: entry.port,
         forwarding: forwarding(config.settings.forwarding).to_owned(),
         weight: if inhibited { 0 } else { config.settings.weight.value() },
         present: false,

@@ -24,6 +24,7 @@ const MACVLAN_MODE_PRIVATE: u32 = 1;
 const IFLA_IPVLAN_MODE: u16 = 1;
 const IFLA_IPVLAN_FLAGS: u16 = 2;
 const IPVLAN_MODE_L2: u16 = 0;
+const IFLA_VRF_TABLE: u16 = 1;
 const IPVLAN_F_PRIVATE: u16 = 1;
 const IPVLAN_F_VEPA: u16 = 2;
 /// `NLA_TYPE_MASK` of include/uapi/linux/netlink.h: the rest of an attribute's type are flags.
@@ -64,6 +65,14 @@ pub(super) fn upon(attributes: &[u8]) -> Option<Upon> {
 pub(super) fn marked(attributes: &[u8]) -> bool {
     let alias = find(attributes, IFLA_IFALIAS).unwrap_or_default();
     alias.strip_suffix(b"\0").unwrap_or(alias) == MARK.as_bytes()
+}
+
+/// The table of a VRF; `None` where a link is none.
+pub(super) fn table(attributes: &[u8]) -> Option<u32> {
+    let info = find(attributes, IFLA_LINKINFO)?;
+    let is_vrf = matches!(find(info, IFLA_INFO_KIND)?, b"vrf\0" | b"vrf");
+    let table = find(find(info, IFLA_INFO_DATA).filter(|_| is_vrf)?, IFLA_VRF_TABLE)?;
+    table.try_into().ok().map(u32::from_ne_bytes)
 }
 
 /// The value of the first attribute of a type.

@@ -5,13 +5,14 @@
 //!   rtnetlink -----+--> epoll --> Router::handle --> poll_output ---+---> rtnetlink (addresses)
 //!   timerfd ------'        ^                                         +--> packet sockets (gratuitous ARP)
 //!   inbox + eventfd ------'                                          +--> hands' thread (links, settings, packet filter, sockets that hear claims)
-//!     ^-- trackers' threads, balancer loop                           `--> scripts' thread
+//!     ^-- trackers' threads, balancer loop                           +--> scripts' thread
+//!                                                                      `--> record's thread (which routes and rules are ours)
 //! ```
 //!
 //! The thread never waits for a file, a child process, a lookup of a user, a client of the API or whoever reads the log:
 //! scripts are started and reaped by a thread of their own (`scripts`), processes, files and checks are watched by others
-//! ([`trackers`](crate::shell::trackers)), what the kernel takes its time over is done by another (`hands`), log lines are
-//! written by another still, and everything else comes through the inbox.
+//! ([`trackers`](crate::shell::trackers)), what the kernel takes its time over is done by another (`hands`), which routes
+//! and rules are ours is written down by another (`record`), log lines by another still, and everything else comes through the inbox.
 //!
 //! What it waits for beside epoll is the kernel's lock on the network's configuration (RTNL), and nothing else: when it adds,
 //! changes or removes an address, a route or a rule, and when it reads all links and addresses after news were lost. Each is
@@ -29,7 +30,6 @@
 //! What the sockets hold is read before deadlines are looked at. A process that was stopped for ten seconds then hears the
 //! adverts that came meanwhile before it concludes that there were none.
 
-mod allowance;
 mod claims;
 mod fifos;
 mod forwarding;
@@ -39,6 +39,7 @@ mod links;
 mod netlink;
 mod nftables;
 mod program;
+mod record;
 pub mod script_files;
 mod scripts;
 mod sockets;
@@ -112,6 +113,7 @@ enum Message {
     ScriptDone { run: u64, outcome: ScriptOutcome },
     ScriptsSeen(Vec<(ScriptLook, Result<(), String>)>),
     Done(hands::Done),
+    Recorded(u64),
 }
 
 /// The inbox's entrance: a message, then a knock.
@@ -233,10 +235,16 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
     };
     options.services.attach(Arc::clone(&knock));
     let events = options.events.clone();
+    let mailbox_of_recorder = mailbox.clone();
+    let recorder = state_dir.map(|folder| {
+        record::Recorder::spawn(folder, move |number| mailbox_of_recorder.post(Message::Recorded(number)))
+    });
+    let (recorder, left) = recorder.transpose()?.unzip();
+    let memory = record::Memory { recorder, left: left.unwrap_or_default() };
     let (settings, changes) = LinkSettings::new(state_dir);
     changes.iter().for_each(Change::log);
     let hands = hands::Hands::spawn(settings, move |done| mailbox_of_hands.post(Message::Done(done)))?;
-    let mut turn = turn::Loop::new(options, inbox, knock, runner, hands, turn::Eyes { trackers, facts })?;
+    let mut turn = turn::Loop::new(options, inbox, knock, runner, hands, turn::Eyes { trackers, facts }, memory)?;
     let gauge = turn.gauge();
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));

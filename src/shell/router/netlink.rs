@@ -8,6 +8,7 @@
 //! that we need and look at nothing else.
 
 mod attributes;
+mod encapsulation;
 mod route;
 mod rule;
 mod steering;
@@ -505,6 +506,7 @@ fn link(payload: &[u8]) -> Option<Link> {
         upon: super::links::upon(payload.get(IFINFO_LEN..)?),
         marked: super::links::marked(payload.get(IFINFO_LEN..)?),
         mtu,
+        table: super::links::table(payload.get(IFINFO_LEN..)?),
     })
 }
 

@@ -1,6 +1,8 @@
 //! The loop itself.
 
 mod news;
+mod reading;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,13 +20,13 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
-use super::allowance::Allowance;
 use super::claims::{Next, Posts};
 use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
 use super::lateness::{Additions, Gauge, Watch};
 use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
+use super::record::Memory;
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
@@ -44,11 +46,6 @@ const FORWARDING: u64 = 3;
 /// Tokens from here on are sockets: this and the socket's number.
 const SOCKETS: u64 = 1 << 32;
 
-/// Packets read from one socket in one turn, so that a flood on one interface does not keep deadlines waiting.
-const PACKETS_A_TURN: usize = 64;
-/// Packets read from one socket before a deadline is believed: more than its buffer holds, so that an advert is found
-/// behind any flood.
-const PACKETS_BEFORE_A_DEADLINE: usize = 512;
 /// Facts taken from the trackers in one turn.
 const FACTS_A_TURN: usize = 64;
 /// Messages taken from the inbox in one turn.
@@ -88,8 +85,8 @@ pub(super) struct Loop {
     lateness: Watch,
     additions: Option<Additions>,
     scheduling: Scheduling,
-    allowance: Allowance,
     eyes: Eyes,
+    memory: Memory,
     services: Arc<ServiceBoard>,
     /// All of them are to be read, not only what has changed.
     all_services: bool,
@@ -117,6 +114,7 @@ impl Loop {
         runner: Runner,
         hands: Hands,
         eyes: Eyes,
+        memory: Memory,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
@@ -153,8 +151,8 @@ impl Loop {
             lateness: Watch::new(),
             additions: None,
             scheduling: Scheduling::default(),
-            allowance: Allowance::default(),
             eyes,
+            memory,
             services: options.services,
             all_services: true,
             events: options.events,
@@ -177,6 +175,7 @@ impl Loop {
         self.read_forwarding();
         self.tell_uptime();
         self.tell_left();
+        self.tell_left_steering();
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
@@ -199,6 +198,9 @@ impl Loop {
         }
         self.fifos.stop();
         self.hands.finish();
+        if let Some(recorder) = &self.memory.recorder {
+            recorder.finish();
+        }
         self.runner.stop(std::mem::take(&mut self.stopping));
     }
 
@@ -214,8 +216,8 @@ impl Loop {
             self.read_forwarding();
         }
         for token in tokens {
-            if let Some(ear) = token.checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
-                self.read_packets(ear, PACKETS_A_TURN);
+            if let Some(ear) = reading::ear(*token) {
+                self.read_packets(ear);
             }
         }
         // After adverts: who takes over by right says so before it announces.
@@ -232,7 +234,7 @@ impl Loop {
                 warn!("{warning}");
             }
             self.additions = Some(Additions::after(lateness, now));
-            self.catch_up();
+            self.catch_up(now);
         }
         if self.is_due(now) {
             self.router.handle(Input::Deadline, now);
@@ -241,7 +243,6 @@ impl Loop {
         if let Some(additions) = self.additions.take() {
             additions.tell();
         }
-        self.allowance.look(now);
         self.posts.wake(&self.epoll, now);
         self.sockets.wake(&self.epoll, SOCKETS, now);
         if self.listen_again_at.is_some_and(|at| at <= now) {
@@ -260,23 +261,6 @@ impl Loop {
 
     fn is_due(&self, now: Instant) -> bool {
         self.router.poll_timeout().is_some_and(|at| at <= now)
-    }
-
-    /// Reads what came in before a deadline is believed. We may have been stopped between any two instructions, or the wait
-    /// may have been interrupted by that (epoll_wait(2) fails with EINTR after SIGCONT): that nothing was heard is true only
-    /// of what was listened to.
-    fn catch_up(&mut self) {
-        let mut ready = [EpollEvent::empty(); 64];
-        let count = self.epoll.wait(&mut ready, EpollTimeout::ZERO).unwrap_or(0);
-        for event in ready.iter().take(count) {
-            if let Some(ear) = event.data().checked_sub(SOCKETS).and_then(|ear| u32::try_from(ear).ok()) {
-                self.read_packets(ear, PACKETS_BEFORE_A_DEADLINE);
-            }
-        }
-        // Those tell once only.
-        for event in ready.iter().take(count) {
-            self.posts.hear(event.data(), &mut self.router, &mut self.buffer);
-        }
     }
 
     /// Reads the timer, so that it is not ready any more. It may not be: a new setting clears it.
@@ -317,6 +301,7 @@ impl Loop {
                     self.hands.give(Job::Answer(reply));
                 }
                 Ok(Message::Snapshot(reply)) => {
+                    self.count_unread();
                     let _ = reply.send(view::instances(&self.router, Instant::now()));
                 }
                 Ok(Message::Ping(reply)) => {
@@ -331,6 +316,9 @@ impl Loop {
                 }
                 Ok(Message::ScriptsSeen(seen)) => self.router.handle(Input::ScriptsSeen(seen), Instant::now()),
                 Ok(Message::Done(done)) => self.handed_back(done),
+                Ok(Message::Recorded(number)) => {
+                    self.router.handle(Input::SteeringRecorded { number }, Instant::now());
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
                     self.read_facts();
                     self.read_services();
@@ -371,15 +359,8 @@ impl Loop {
         // Before the engine: what it asks to be watched is watched by then.
         self.eyes.trackers.configure(&config);
         self.lateness.configure(&config, &self.gauge);
-        let left_to_us = Allowance::is_for(&config);
-        if !left_to_us {
-            self.allowance.end();
-        }
         for problem in scheduling::apply(&config.router.scheduling, &self.scheduling) {
             warn!("the router loop: {problem}");
-        }
-        if left_to_us {
-            self.allowance.begin();
         }
         self.scheduling = config.router.scheduling.clone();
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
@@ -445,14 +426,9 @@ impl Loop {
                     }
                 }
                 Output::WatchSteering(watch) => self.watch_steering(&watch),
-                Output::AddSteering { id, what, links } => {
-                    let outcome = self.requests.add_steering(&what, &links);
-                    self.router.handle(Input::Steered { id, outcome }, Instant::now());
-                }
-                Output::RemoveSteering { what, links } => match self.requests.remove_steering(&what, &links) {
-                    Ok(()) | Err(Refused::Absent) => {}
-                    Err(error) => warn!("cannot remove {what}: {error}"),
-                },
+                Output::AddSteering { id, what, links } => self.add_steering(id, &what, &links),
+                Output::RemoveSteering { what, links, left } => self.remove_steering(&what, &links, left),
+                Output::RecordSteering { number, entries } => self.record_steering(number, entries),
                 Output::Fifo(line) => self.fifos.tell(&line),
                 Output::AddLink(link) => self.hands.give(Job::AddLink(link)),
                 Output::RaiseLink { index, name, settings, group } => {
@@ -520,12 +496,14 @@ impl Loop {
     }
 
     fn log(&self, event: Event) {
-        if event.is_warning() {
+        if !event.is_told() {
+            // What follows from it is not left out.
+        } else if event.is_warning() {
             warn!("{event}");
         } else {
             info!("{event}");
         }
-        if let Event::StateChanged { instance, from, to, reason, more: _ } = event {
+        if let Event::StateChanged { instance, from, to, reason, more: _, told: _ } = event {
             self.tell(RouterEvent::StateChanged {
                 instance: instance.to_string(),
                 from,
@@ -578,20 +556,6 @@ impl Loop {
         retired.extend(self.posts.take_retired());
         if !retired.is_empty() {
             self.hands.give(Job::Close(retired));
-        }
-    }
-
-    fn read_packets(&mut self, ear: u32, most: usize) {
-        for _ in 0..self.sockets.share(ear, most, Instant::now()) {
-            match self.sockets.receive(ear, &mut self.buffer) {
-                Ok(Some((index, Ok(received)))) => {
-                    self.router.handle(Input::Packet { index, received }, Instant::now());
-                }
-                // No advert: of another protocol behind an authentication header, say.
-                Ok(Some((_, Err(_)))) => {}
-                // Empty; or an error of the link (it went down), which rtnetlink tells too.
-                Ok(None) | Err(_) => return,
-            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::api::{
     AddressView, DeadlineView, GroupView, InstanceView, PeerView, RivalView, SteeringView, TrackView, TransitionView,
+    UnreadView,
 };
 use crate::vrrp::Router;
 use crate::vrrp::engine::{DeadlineKind, InstanceStatus, TrackStatus};
@@ -69,6 +70,7 @@ fn view(status: InstanceStatus) -> InstanceView {
             .map(|steering| SteeringView { text: steering.text, present: steering.present, problem: steering.problem })
             .collect(),
         adverts_dropped: status.dropped.into_iter().map(|(drop, count)| (drop.to_string(), count)).collect(),
+        unread: UnreadView { adverts: status.unread.adverts, rest: status.unread.rest },
         rivals: status
             .rivals
             .into_iter()

@@ -49,7 +49,7 @@ impl Router {
                 if !added.is_empty() {
                     let repeat =
                         self.instances.get(at).map_or(0, |entry| entry.machine.settings().announcements.master.repeat);
-                    self.announce(at, repeat, Some(&added));
+                    self.announce(at, repeat, Some(&added), now);
                 }
             } else {
                 self.remove_present(at);

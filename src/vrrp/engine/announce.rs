@@ -67,7 +67,7 @@ struct Waiting {
 
 impl Router {
     /// Announces a router's addresses, or only some.
-    pub(super) fn announce(&mut self, at: usize, repeat: u32, only: Option<&[HostAddress]>) {
+    pub(super) fn announce(&mut self, at: usize, repeat: u32, only: Option<&[HostAddress]>, now: Instant) {
         let Some(entry) = self.instances.get(at) else { return };
         let repeat = repeat.min(MOST_REPEATS);
         let mut at_once = Vec::new();
@@ -88,16 +88,15 @@ impl Router {
         } else {
             later.append(&mut at_once);
         }
-        // At once, where nobody has left the lane a moment ago: a machine's state is older than now.
-        let due = entry.machine.since();
         let router = entry.serial;
         later.retain(|(_, waiting)| waiting.left > 0);
-        self.enqueue(router, later, due);
+        // At once, where nobody has left the lane a moment ago.
+        self.enqueue(router, later, now);
     }
 
     /// One announcement on each interface that holds addresses of the router and that it does not advertise on: switches
     /// there forget where they are. Only on its own virtual link, unless told otherwise (`garp_extra_if all`).
-    pub(super) fn announce_extra(&mut self, at: usize) {
+    pub(super) fn announce_extra(&mut self, at: usize, now: Instant) {
         let Some(entry) = self.instances.get(at) else { return };
         let all = entry.machine.settings().announcements.extra_all;
         let number = |link: Option<&Link>| link.map(|link| link.index);
@@ -110,7 +109,7 @@ impl Router {
                 chosen.push(place);
             }
         }
-        self.announce(at, 1, Some(&chosen));
+        self.announce(at, 1, Some(&chosen), now);
     }
 
     /// A router that is known to its peers by its own address, and was cut off, tells where that address is.
@@ -182,6 +181,7 @@ impl Router {
             | Output::WatchSteering(_)
             | Output::AddSteering { .. }
             | Output::RemoveSteering { .. }
+            | Output::RecordSteering { .. }
             | Output::UpdateAddress { .. } => true,
         });
     }

@@ -27,6 +27,20 @@ pub enum Event {
         reason: Reason,
         /// Faults that there are beside the one that is the reason.
         more: Vec<Fault>,
+        /// Changes before this one that were not told, because there were so many; `None`: nor is this one. Changes to and
+        /// from the addresses always are.
+        told: Option<u64>,
+    },
+    /// The state that a virtual router has by now, which was not told because there were so many changes.
+    StateSettled {
+        /// Its name.
+        instance: Arc<str>,
+        /// The state.
+        role: Role,
+        /// Why.
+        reason: Reason,
+        /// Changes before the one to this state that were not told.
+        untold: u64,
     },
     /// A sync group changed its state.
     GroupChanged {
@@ -34,6 +48,8 @@ pub enum Event {
         group: String,
         /// To.
         to: Role,
+        /// Changes before this one that were not told, because there were so many.
+        untold: u64,
     },
     /// Weights changed a priority.
     PriorityChanged {
@@ -203,6 +219,20 @@ pub enum Event {
         /// How many there were.
         count: u64,
     },
+    /// More adverts came in than were read. Told each time that there are ten times as many.
+    AdvertsUnread {
+        /// Interface; empty for sockets that are bound to none.
+        interface: String,
+        /// How many were lost.
+        count: u64,
+    },
+    /// More packets came in that nobody here can believe than were looked at. Told each time that there are ten times as many.
+    RestUnread {
+        /// Interface; empty for sockets that are bound to none.
+        interface: String,
+        /// How many were lost.
+        count: u64,
+    },
     /// A link of a router's own was made.
     LinkMade {
         /// Virtual router.
@@ -297,11 +327,19 @@ pub enum Event {
 }
 
 impl Event {
+    /// It belongs into the log: not one change of many that something that flaps makes.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        !matches!(self, Self::StateChanged { told: None, .. })
+    }
+
     /// Somebody should look at it, sooner or later.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
-            Self::StateChanged { to, .. } | Self::GroupChanged { to, .. } => matches!(to, Role::Fault),
+            Self::StateChanged { to: role, .. }
+            | Self::GroupChanged { to: role, .. }
+            | Self::StateSettled { role, .. } => matches!(role, Role::Fault),
             Self::ScriptChanged { ok, .. } => !*ok,
             Self::PriorityChanged { .. }
             | Self::AddressInherited { .. }
@@ -322,6 +360,8 @@ impl Event {
             | Self::RemoveFailed { .. }
             | Self::SendFailed { .. }
             | Self::Dropped { .. }
+            | Self::AdvertsUnread { .. }
+            | Self::RestUnread { .. }
             | Self::AddressesDiffer { .. }
             | Self::AddressesCut { .. }
             | Self::Faults { .. }
@@ -339,11 +379,19 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StateChanged { instance, from, to, reason, more } => {
+            Self::StateChanged { instance, from, to, reason, more, told } => {
                 write!(f, "{instance}: {from} -> {to}: {reason}")?;
-                more.iter().try_for_each(|fault| write!(f, "; {fault}"))
+                more.iter().try_for_each(|fault| write!(f, "; {fault}"))?;
+                left_out(f, told.unwrap_or_default())
             }
-            Self::GroupChanged { group, to } => write!(f, "sync group {group} is {to}"),
+            Self::StateSettled { instance, role, reason, untold } => {
+                write!(f, "{instance}: {role}: {reason}")?;
+                left_out(f, *untold)
+            }
+            Self::GroupChanged { group, to, untold } => {
+                write!(f, "sync group {group} is {to}")?;
+                left_out(f, *untold)
+            }
             Self::PriorityChanged { instance, from, to, because, untold } => {
                 write!(f, "{instance}: effective priority {from} -> {to}")?;
                 if !because.is_empty() {
@@ -434,6 +482,18 @@ impl fmt::Display for Event {
                 "{instance}: this process was held up for {:.2} s; listening for a master anew before taking over",
                 late.as_secs_f64()
             ),
+            Self::AdvertsUnread { interface, count } => write!(
+                f,
+                "more adverts come in on {} than can be read: {count} are lost so far; find out who sends them, or give \
+                 more room (`receive-buffer` in TOML, `kernel_rx_buf_size` in keepalived.conf)",
+                place(interface)
+            ),
+            Self::RestUnread { interface, count } => write!(
+                f,
+                "more packets that no virtual router here can believe come in on {} than are looked at: {count} were not \
+                 read so far; find out who sends them",
+                place(interface)
+            ),
             Self::UnknownVrid { interface, vrid, packet, count } => write!(
                 f,
                 "{interface}: an advert of virtual router {vrid}, which is not configured here ({packet}); {count} so far"
@@ -487,6 +547,10 @@ impl fmt::Display for Event {
 }
 
 /// That lines like this one were left out, if any were.
+fn place(interface: &str) -> &str {
+    if interface.is_empty() { "any interface" } else { interface }
+}
+
 fn left_out(f: &mut fmt::Formatter<'_>, untold: u64) -> fmt::Result {
     if untold > 0 { write!(f, " (and {untold} changes before that were not logged)") } else { Ok(()) }
 }

@@ -11,6 +11,7 @@ use super::{Event, Output, Router};
 use crate::model::{Notify, SyncGroup};
 use crate::vrrp::machine::{Input, Role, State};
 use crate::vrrp::reason::Reason;
+use crate::vrrp::track::Pace;
 
 /// A sync group.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Group {
     pub(super) left: Option<String>,
     /// What was told last.
     pub(super) role: Role,
+    /// Of changes that begin and end without the addresses.
+    pub(super) pace: Pace<Role>,
 }
 
 /// What a group's members are to do.
@@ -40,7 +43,14 @@ enum Step {
 
 impl Group {
     pub(super) fn new(config: &SyncGroup, members: Vec<usize>, role: Role) -> Self {
-        Self { name: config.name.clone(), members, notify: config.notify.clone(), left: None, role }
+        Self {
+            name: config.name.clone(),
+            members,
+            notify: config.notify.clone(),
+            left: None,
+            role,
+            pace: Pace::default(),
+        }
     }
 }
 
@@ -49,7 +59,7 @@ impl Router {
     pub(super) fn coordinate(&mut self, now: Instant) {
         for at in 0..self.groups.len() {
             self.move_together(at, now);
-            self.tell_group(at);
+            self.tell_group(at, now);
         }
     }
 
@@ -116,7 +126,7 @@ impl Router {
     }
 
     /// Tells a change of the group's state, once all members have it.
-    fn tell_group(&mut self, at: usize) {
+    fn tell_group(&mut self, at: usize, now: Instant) {
         let members = self.running_members(at);
         let mut roles =
             members.iter().filter_map(|member| self.instances.get(*member)).map(|entry| entry.machine.role());
@@ -128,9 +138,16 @@ impl Router {
         if group.role == first {
             return;
         }
+        let told = if Role::Active == first || Role::Active == group.role {
+            Some(group.pace.insist(first))
+        } else {
+            group.pace.tell(first, now)
+        };
         group.role = first;
         let name = group.name.clone();
-        self.outputs.push_back(Output::Event(Event::GroupChanged { group: name, to: first }));
+        if let Some(untold) = told {
+            self.outputs.push_back(Output::Event(Event::GroupChanged { group: name, to: first, untold }));
+        }
         self.notify_group(at, first);
     }
 

@@ -63,6 +63,14 @@ impl FaultNews {
         self.pending = None;
     }
 
+    /// These came with a change of state that was not told. They are told if they last; where there are none, nothing is.
+    pub(super) fn withhold(&mut self, faults: &[Fault], now: Instant) {
+        self.pending = None;
+        if !faults.is_empty() {
+            self.change(faults, now);
+        }
+    }
+
     /// These are the faults from now on.
     fn change(&mut self, faults: &[Fault], now: Instant) {
         let since = self.pending.map_or(now, |(since, _)| since);

@@ -72,6 +72,8 @@ pub(super) struct Entry {
     /// What all that it watches did when health was worked out last.
     pub(super) effects: Vec<(Tracked, Effect)>,
     pub(super) priority_pace: Pace<u8>,
+    /// Of changes of state that begin and end without the addresses.
+    pub(super) state_pace: Pace<Role>,
     pub(super) fault_news: FaultNews,
     /// The last changes of state, the oldest first.
     pub(super) history: VecDeque<Transition>,
@@ -131,6 +133,7 @@ impl Entry {
             health: None,
             effects: Vec::new(),
             priority_pace: Pace::default(),
+            state_pace: Pace::default(),
             fault_news: FaultNews::default(),
             history: VecDeque::new(),
             advertised: Vec::new(),
@@ -270,8 +273,6 @@ impl Router {
             entry.inherits = false;
         }
         let faults = if to == Role::Fault { entry.faults().to_vec() } else { Vec::new() };
-        entry.fault_news.tell(&faults);
-        let more = faults.into_iter().skip(1).collect();
         let instance = Arc::clone(&entry.name);
         let group = entry.group;
         if from == Role::Fault {
@@ -283,7 +284,22 @@ impl Router {
         {
             group.left = Some(instance.to_string());
         }
-        self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason, more }));
+        let Some(entry) = self.instances.get_mut(at) else { return };
+        // To get or to lose the addresses is always told. A tracker that flaps moves a router between fault and backup as
+        // often as it likes.
+        let told = match (from, to) {
+            (Role::Active, _) | (_, Role::Active) => Some(entry.state_pace.insist(to)),
+            (Role::Initialize | Role::Backup | Role::Fault, Role::Initialize | Role::Backup | Role::Fault) => {
+                entry.state_pace.tell(to, now)
+            }
+        };
+        if told.is_some() {
+            entry.fault_news.tell(&faults);
+        } else {
+            entry.fault_news.withhold(&faults, now);
+        }
+        let more = faults.into_iter().skip(1).collect();
+        self.outputs.push_back(Output::Event(Event::StateChanged { instance, from, to, reason, more, told }));
         self.notify_state(at, to);
     }
 }

@@ -87,7 +87,7 @@ impl Router {
     }
 
     /// The channel that adverts of others come in on.
-    fn ear_channel(&self, entry: &Entry) -> Option<u32> {
+    pub(super) fn ear_channel(&self, entry: &Entry) -> Option<u32> {
         match &entry.config.id.interface {
             Some(_) => self.ear(entry).map(|link| link.index),
             None => self.channel(entry).map(|(index, _)| index),

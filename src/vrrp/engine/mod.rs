@@ -47,6 +47,7 @@ mod status;
 mod steering;
 mod sysctls;
 mod tracking;
+mod unread;
 mod virtual_links;
 mod words;
 
@@ -68,7 +69,8 @@ pub use output::{Listener, Notice, Output, ScriptLook, ScriptRun};
 pub use rivals::{RivalStatus, Watch};
 pub use scripts::ScriptOutcome;
 pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, TrackStatus, TransitionStatus};
-pub use steering::{OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
+pub use steering::{Kept, OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
+pub use unread::Unread;
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
 
 use announce::Lanes;
@@ -103,6 +105,8 @@ pub struct Link {
     pub marked: bool,
     /// Bytes that a packet on it may have, IP header included; `None` where the kernel did not say.
     pub mtu: Option<u32>,
+    /// It is a VRF: its table.
+    pub table: Option<u32>,
 }
 
 /// An address on an interface.
@@ -142,6 +146,15 @@ pub enum Input<'a> {
         index: u32,
         /// The packet.
         received: Received<'a>,
+    },
+    /// So many more packets were lost for want of room in a socket.
+    Unread {
+        /// Interface of the [`Listener`].
+        index: u32,
+        /// Family of the [`Listener`].
+        family: Family,
+        /// How many.
+        unread: Unread,
     },
     /// A run that [`Output::RunScript`] asked for is over.
     ScriptDone {
@@ -218,6 +231,13 @@ pub enum Input<'a> {
     /// Addresses on the host that a predecessor of ours put on; told before the first configuration, after
     /// [`Input::Addresses`].
     Left(Vec<HostAddress>),
+    /// Routes and rules that a predecessor of ours put on; told before the first configuration.
+    SteeringLeft(Vec<Kept>),
+    /// What [`Output::RecordSteering`] asked for is written, or cannot be.
+    SteeringRecorded {
+        /// The number that it was asked with.
+        number: u64,
+    },
     /// Somebody says that it has an address of a [`Watch`].
     Claim {
         /// Interface that it was said on.
@@ -274,6 +294,8 @@ pub struct Router {
     virtual_ones: BTreeSet<IpAddr>,
     /// Adverts that were nobody's.
     unknown_vrids: BTreeMap<(u32, Family, u8), u64>,
+    /// Packets that were never read, by interface.
+    unread: BTreeMap<(u32, Family), Unread>,
     virtual_links: VirtualLinks,
     settings: Settings,
     firewall: Firewall,
@@ -287,6 +309,7 @@ pub struct Router {
     steering_gone: Vec<steering::Held>,
     steering_ids: u64,
     steering_watch: SteeringWatch,
+    record: steering::Record,
     /// The end has come: what stays on the host otherwise goes too.
     leaving: bool,
     outputs: VecDeque<Output>,
@@ -302,7 +325,7 @@ impl Router {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front();
+        let output = self.outputs.pop_front().or_else(|| self.due_record());
         if output.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
             // Two hundred routers that come up at once need room that they do not need again.
             self.outputs = VecDeque::new();
@@ -344,7 +367,7 @@ impl Router {
                 }
                 self.forget_asked_links();
                 self.settle(now);
-                self.announce_on(&risen);
+                self.announce_on(&risen, now);
             }
             Input::Link(link) => {
                 if self.links.get(&link.index) != Some(&link) {
@@ -353,7 +376,7 @@ impl Router {
                     self.insert_link(link);
                     self.steering_link(index, now);
                     self.settle(now);
-                    self.announce_on(risen.as_slice());
+                    self.announce_on(risen.as_slice(), now);
                 }
             }
             Input::LinkGone { index } => {
@@ -371,6 +394,7 @@ impl Router {
                     self.statics_link_gone(index);
                     self.forwarding.remove(&index);
                     self.unknown_vrids.retain(|(at, _, _), _| *at != index);
+                    self.unread.retain(|(at, _), _| *at != index);
                     self.settle(now);
                 }
             }
@@ -393,6 +417,7 @@ impl Router {
             }
             Input::AddressGone(address) => self.address_gone(address, now),
             Input::Packet { index, received } => self.packet(index, &received, now),
+            Input::Unread { index, family, unread } => self.unread(index, family, unread),
             Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
             Input::Sent { instance } => self.sent(&instance),
             Input::SendFailed { instance, error } => self.send_failed(&instance, error),
@@ -412,6 +437,8 @@ impl Router {
             Input::Steered { id, outcome } => self.steered(id, outcome, now),
             Input::SteeringNews(news) => self.steering_news(&news, now),
             Input::SteeringNewsLost => self.steering_unknown(now),
+            Input::SteeringLeft(left) => self.steering_left(left),
+            Input::SteeringRecorded { number } => self.steering_recorded(number, now),
             Input::Left(left) => self.left.extend(left),
             Input::Claim { index, claim } => self.claimed(index, claim, now),
             Input::ScriptsSeen(seen) => self.scripts_seen(seen, now),
@@ -489,28 +516,33 @@ impl Router {
     }
 
     fn drain_one(&mut self, at: usize, now: Instant) {
+        // Routes come on when all that must learn of the addresses has been told.
+        let mut promoted = false;
         while let Some(output) = self.instances.get_mut(at).and_then(|entry| entry.machine.poll_output()) {
             match output {
                 machine::Output::Send { priority } => self.advertise(at, priority),
                 machine::Output::AddAddresses => {
                     self.add_missing(at, now);
-                    self.steer(Some(at), now);
+                    promoted = true;
                 }
                 machine::Output::RemoveAddresses => {
                     self.steer(Some(at), now);
                     self.remove_present(at);
                 }
-                machine::Output::Announce { repeat } => self.announce(at, repeat, None),
+                machine::Output::Announce { repeat } => self.announce(at, repeat, None, now),
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
                 machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
-                machine::Output::AnnounceExtra => self.announce_extra(at),
+                machine::Output::AnnounceExtra => self.announce_extra(at, now),
                 machine::Output::OwnerConflict(heard) => {
                     self.tell(at, |instance| Event::OwnerConflict { instance, heard })
                 }
                 machine::Output::Overslept { late } => self.tell(at, |instance| Event::Overslept { instance, late }),
                 machine::Output::StateChanged { from, to, reason } => self.state_changed(at, from, to, reason, now),
             }
+        }
+        if promoted {
+            self.steer(Some(at), now);
         }
     }
 
@@ -534,10 +566,13 @@ impl Router {
         self.notify_groups_stopped();
         self.leaving = true;
         self.steer(None, now);
+        self.discard_steering();
         self.leave_statics();
         self.drop_firewall();
         self.remove_virtual_links();
         self.restore_sysctls();
+        let record = self.due_record();
+        self.outputs.extend(record);
         self.outputs.push_back(Output::Stopped);
         self.stopped = true;
     }

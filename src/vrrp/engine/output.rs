@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Event, Firewall, HostAddress, NewLink, Steering, SteeringWatch, Watch};
+use super::{Event, Firewall, HostAddress, Kept, NewLink, Steering, SteeringWatch, Watch};
 use crate::model::{Command, Family, RunAs, VirtualAddress, VrrpVersion};
 
 /// A socket that is needed.
@@ -23,7 +23,7 @@ pub struct Listener {
     pub routers: BTreeSet<(u8, VrrpVersion)>,
     /// Groups to join on it.
     pub groups: BTreeSet<IpAddr>,
-    /// Bytes that its receive buffer is to have; `None`: what the system gives.
+    /// Bytes that its receive buffer is to have; `None`: nobody has said.
     pub receive_buffer: Option<u32>,
 }
 
@@ -164,6 +164,17 @@ pub enum Output {
         what: Arc<Steering>,
         /// Numbers of its hops' links, as it was added.
         links: Vec<u32>,
+        /// A predecessor left it, and the configuration does not name it.
+        left: bool,
+    },
+    /// Write down that exactly these routes and rules are ours, or may become so. Answered by
+    /// [`Input::SteeringRecorded`](super::Input::SteeringRecorded), whatever comes of it: what a configuration newly names
+    /// waits for that. The last one replaces all before it, which need not be answered any more.
+    RecordSteering {
+        /// Number to answer with.
+        number: u64,
+        /// What is ours.
+        entries: Vec<Kept>,
     },
     /// Give an IPv6 address that is on the host other settings, in place.
     UpdateAddress {

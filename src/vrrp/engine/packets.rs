@@ -8,7 +8,8 @@ use super::instance::Entry;
 use super::listeners::UNBOUND;
 use super::{Event, Output, Router};
 use crate::model::{Authentication, Transport, VrrpVersion};
-use crate::vrrp::machine::{Heard, Input};
+use crate::vrrp::machine::{Heard, Input, Role};
+use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::{self, Expectation, Received};
 use crate::wire::{Malformed, ah, ipv4, ipv6, vrrp};
 
@@ -146,10 +147,14 @@ impl Router {
     pub(super) fn lower_priority(&mut self, at: usize, heard: Heard) {
         let Some(entry) = self.instances.get_mut(at) else { return };
         entry.lower += 1;
-        let count = entry.lower;
+        // The master that we have just outbid may not have heard of it before its last advert, or says so by one more.
+        let farewell = entry.history.back().is_some_and(|last| {
+            matches!(last.reason, Reason::Outranks { master, .. } if last.to == Role::Active && master == heard.source)
+        });
+        let count = entry.lower - u64::from(farewell);
         self.notify_lower_priority(at);
         let Some(entry) = self.instances.get(at) else { return };
-        if is_power_of_ten(count) {
+        if count > 0 && is_power_of_ten(count) {
             let instance = Arc::clone(&entry.name);
             self.outputs.push_back(Output::Event(Event::LowerPriority { instance, heard, count }));
         }

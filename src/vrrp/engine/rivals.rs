@@ -169,7 +169,7 @@ impl Router {
             self.tell_rival(at, place, now);
         }
         if !answers.is_empty() {
-            self.announce(at, 1, Some(&answers));
+            self.announce(at, 1, Some(&answers), now);
         }
     }
 
@@ -179,7 +179,7 @@ impl Router {
     }
 
     /// Announces what was on these links before they came up.
-    pub(super) fn announce_on(&mut self, links: &[(u32, BTreeSet<IpAddr>)]) {
+    pub(super) fn announce_on(&mut self, links: &[(u32, BTreeSet<IpAddr>)], now: Instant) {
         for at in 0..self.instances.len() {
             let Some(entry) = self.instances.get(at).filter(|entry| entry.is_active()) else { continue };
             let mut places = self.places(entry);
@@ -188,7 +188,7 @@ impl Router {
             });
             let repeat = entry.machine.settings().announcements.master.repeat;
             if !places.is_empty() {
-                self.announce(at, repeat, Some(&places));
+                self.announce(at, repeat, Some(&places), now);
             }
         }
     }

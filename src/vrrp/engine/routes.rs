@@ -42,7 +42,7 @@ const fn forwards(kind: RouteKind) -> bool {
 /// net/ipv6); IPv4 compares scope, kind, source, protocol and ways (`fib_table_delete` of net/ipv4/fib_trie.c).
 pub(super) fn collide(one: &Route, two: &Route) -> bool {
     let metric = |route: &Route| route.metric.unwrap_or_else(|| default_metric(route.family));
-    let slot = |route: &Route| (route.table, route.to, route.from, route.tos, metric(route));
+    let slot = |route: &Route| (route.table, route.vrf.clone(), route.to, route.from, route.tos, metric(route));
     if slot(one) != slot(two) || one.family != two.family {
         return false;
     }
@@ -54,7 +54,7 @@ pub(super) fn collide(one: &Route, two: &Route) -> bool {
         Family::V4 => {
             let ways = |route: &Route| {
                 let hops = route.hops.iter();
-                hops.map(|hop| (hop.via, hop.interface.clone(), hop.weight)).collect::<Vec<_>>()
+                hops.map(|hop| NextHop { on_link: false, realms: None, ..hop.clone() }).collect::<Vec<_>>()
             };
             let compared = |route: &Route| (route.kind, route.scope, route.source, route.protocol);
             compared(one) == compared(two) && ways(one) == ways(two)
@@ -106,8 +106,13 @@ pub(super) fn write(route: &Route, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if hop.on_link {
             f.write_str(" onlink")?;
         }
+        if let Some(encapsulation) = &hop.encapsulation {
+            write!(f, " encap {encapsulation}")?;
+        }
     }
-    if route.table != 254 {
+    if let Some(vrf) = &route.vrf {
+        write!(f, " vrf {vrf}")?;
+    } else if route.table != 254 {
         write!(f, " table {}", route.table)?;
     }
     if route.tos != 0 {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::health::Health;
 use super::instance::Entry;
 use super::tracking::Watch;
-use super::{RivalStatus, Router, SteeringStatus};
+use super::{RivalStatus, Router, SteeringStatus, Unread};
 use crate::model::{Instance, Tracked, Watched};
 use crate::vrrp::machine::{Heard, Role, State};
 use crate::vrrp::receive::Drop;
@@ -61,6 +61,8 @@ pub struct InstanceStatus {
     pub received: u64,
     /// Adverts dropped, by reason.
     pub dropped: Vec<(Drop, u64)>,
+    /// Packets that were lost before they were read, on the interface where it listens; they may have been anybody's.
+    pub unread: Unread,
     /// Routes and rules that move with it.
     pub steering: Vec<SteeringStatus>,
     /// Adverts accepted although they carry other addresses than ours.
@@ -212,6 +214,7 @@ impl Router {
             sent: entry.sent,
             received: entry.received,
             dropped: entry.dropped.iter().map(|(drop, count)| (*drop, *count)).collect(),
+            unread: self.unread_of(entry),
             steering,
             differing: entry.differing,
             rivals: self.rival_status(entry, now),

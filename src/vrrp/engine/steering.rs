@@ -6,17 +6,28 @@
 //! means, the protocol included. So for each of ours we keep what we know ([`Presence`]), and where we lose sight of it (a
 //! link that went down takes routes along without a word), we ask for it again.
 //!
-//! What was there before us is not ours to take off, with one exception: a predecessor that was killed left behind what
-//! carries our own protocol number.
+//! What was there before us is not ours to take off: a protocol number tells whose kind made it, and keepalived's is ours too.
+//! So what is ours is written down before it is put on ([`record`]), and what a predecessor that was killed has written down is ours from
+//! the start: taken over where it is still wished, and taken off where it is not.
+
+mod held;
+mod record;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::instance::{Entry, Serial};
+use super::instance::Entry;
 use super::{Event, Output, Router};
 use crate::model::{Family, Route, Rule};
+
+pub use record::Kept;
+
+pub(super) use held::{Held, Owner};
+pub(super) use record::Record;
+
+use held::{Claim, Presence};
 
 /// The kernel's number for routes and rules that keepalived, and we in its place, have made (`RTPROT_KEEPALIVED` of
 /// include/uapi/linux/rtnetlink.h).
@@ -92,49 +103,6 @@ pub struct SteeringStatus {
     pub problem: Option<String>,
 }
 
-/// What is known of one of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Presence {
-    /// Nothing (any more).
-    #[default]
-    Unknown,
-    /// It is on.
-    Yes,
-    /// It is not.
-    No,
-}
-
-/// Who wishes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// The host: `static_routes`, `static_rules`.
-    Host,
-    /// A router, by its place in the list.
-    Router(usize),
-}
-
-/// A route or a rule of the configuration.
-#[derive(Debug)]
-pub(super) struct Held {
-    id: u64,
-    what: Arc<Steering>,
-    /// The router whose own link it goes through, where the route names none but needs one.
-    homed: Option<Serial>,
-    owners: Vec<Owner>,
-    /// Links of its hops, as it was put on; 0 for the kernel's choice.
-    links: Vec<u32>,
-    presence: Presence,
-    /// We put it on, or a predecessor did.
-    ours: bool,
-    /// Somebody took it off.
-    lost: bool,
-    problem: Option<String>,
-    tried_at: Option<Instant>,
-    retry_at: Option<Instant>,
-    backoff: Duration,
-    put_back_at: Option<Instant>,
-}
-
 impl Steering {
     /// Who made it, as the kernel keeps it.
     #[must_use]
@@ -178,45 +146,12 @@ impl fmt::Display for Steering {
     }
 }
 
-impl Held {
-    const fn new(id: u64, what: Arc<Steering>, homed: Option<Serial>) -> Self {
-        Self {
-            id,
-            what,
-            homed,
-            owners: Vec::new(),
-            links: Vec::new(),
-            presence: Presence::Unknown,
-            ours: false,
-            lost: false,
-            problem: None,
-            tried_at: None,
-            retry_at: None,
-            backoff: FIRST_RETRY,
-            put_back_at: None,
-        }
-    }
-
-    /// Not known to be on or off any more: it is asked for again.
-    fn doubt(&mut self) {
-        if self.presence == Presence::Yes {
-            self.presence = Presence::Unknown;
-        }
-    }
-
-    /// Something happened that may have put an end to what stood in its way.
-    fn kick(&mut self, now: Instant) {
-        if self.problem.is_some() && self.presence != Presence::Yes {
-            let soon = self.tried_at.map_or(now, |at| at + SHORTEST_RETRY);
-            self.retry_at = (soon > now).then_some(soon);
-        }
-    }
-}
-
 impl Router {
     /// Takes the routes and rules of a new configuration; those that stay keep what is known of them.
     pub(super) fn configure_steering(&mut self) {
         let mut before = std::mem::take(&mut self.steering);
+        before.append(&mut self.steering_gone);
+        before.append(&mut self.adopt_kept());
         let mut wished: Vec<Held> = Vec::new();
         let config = Arc::clone(&self.config);
         let statics = &config.router.statics;
@@ -235,13 +170,19 @@ impl Router {
                 }
                 (Steering::Route(_) | Steering::Rule(_), Owner::Host | Owner::Router(_)) => None,
             };
-            let same = |held: &Held| *held.what == what && held.homed == homed;
+            let same = |held: &Held| match held.left {
+                false => *held.what == what && held.homed == homed,
+                true => what.is_kept_as(&held.what),
+            };
             if let Some(held) = wished.iter_mut().find(|held| same(held)) {
                 held.owners.push(owner);
                 continue;
             }
             let mut held = match before.iter().position(same) {
-                Some(at) => before.swap_remove(at),
+                Some(at) => {
+                    let held = before.swap_remove(at);
+                    if held.left { held.taken_over(what, homed) } else { held }
+                }
                 None => {
                     self.steering_ids += 1;
                     Held::new(self.steering_ids, Arc::new(what), homed)
@@ -255,10 +196,17 @@ impl Router {
         for held in &mut before {
             held.owners.clear();
         }
-        let (first, last) =
+        let (first, last): (Vec<_>, Vec<_>) =
             before.into_iter().partition(|old| self.steering.iter().any(|new| new.what.collides(&old.what)));
+        // Whoever removes what is written down of the old one removes the new one: there is no gap while a disk is waited for.
+        for new in self.steering.iter_mut().filter(|new| new.claim == Claim::Asked) {
+            if first.iter().any(|old: &Held| old.claim == Claim::Made && new.what.collides(&old.what)) {
+                new.claim = Claim::Made;
+            }
+        }
         self.discard(first);
         self.steering_gone = last;
+        self.record.changed();
         let mut watch = SteeringWatch::default();
         for held in &self.steering {
             match &*held.what {
@@ -277,23 +225,27 @@ impl Router {
 
     /// Takes off what the new configuration does not name, once what it names is on.
     pub(super) fn discard_steering(&mut self) {
+        if !self.leaving && self.steering.iter().any(|held| held.claim == Claim::Asked) {
+            return;
+        }
         let gone = std::mem::take(&mut self.steering_gone);
         self.discard(gone);
+        self.record.changed();
     }
 
     fn discard(&mut self, gone: Vec<Held>) {
         for held in gone.into_iter().rev() {
             if held.ours && held.presence != Presence::No {
-                self.outputs.push_back(Output::RemoveSteering { what: held.what, links: held.links });
+                let Held { placed: what, links, left, .. } = held;
+                self.outputs.push_back(Output::RemoveSteering { what, links, left });
             }
         }
     }
 
     /// Makes routes and rules follow from the machines' states: those of one router, or all.
     pub(super) fn steer(&mut self, only: Option<usize>, now: Instant) {
-        if self.steering.is_empty() {
-            return;
-        }
+        // What has waited for the disk for too long goes on.
+        let overdue = self.overdue_record(now);
         let concerned = |held: &Held| only.is_none_or(|at| held.owners.contains(&Owner::Router(at)));
         // Off in the reverse of the order in which they came on: what leads to a route goes before it.
         for at in (0..self.steering.len()).rev() {
@@ -306,7 +258,15 @@ impl Router {
             let Some(held) = self.steering.get(at).filter(|held| concerned(held)) else { continue };
             if self.is_steering_wished(held) {
                 self.put_on(at, now);
+            } else if !held.ours {
+                self.foresee(at);
             }
+        }
+        if self.steering.iter().any(|held| held.claim == Claim::Asked) {
+            self.record.wait_until(now);
+        }
+        if overdue {
+            self.discard_steering();
         }
     }
 
@@ -328,9 +288,7 @@ impl Router {
 
     fn take_off(&mut self, at: usize) {
         let Some(held) = self.steering.get(at) else { return };
-        let left_behind = held.presence == Presence::Unknown && held.what.protocol() == OWN_PROTOCOL;
-        let remove = (held.ours && held.presence != Presence::No) || left_behind;
-        let links = if held.ours { Ok(held.links.clone()) } else { self.resolve(held) };
+        let remove = held.ours && held.presence != Presence::No;
         let Some(held) = self.steering.get_mut(at) else { return };
         held.presence = Presence::No;
         held.ours = false;
@@ -338,9 +296,13 @@ impl Router {
         held.problem = None;
         held.retry_at = None;
         held.backoff = FIRST_RETRY;
-        if let (true, Ok(links)) = (remove, links) {
-            let what = Arc::clone(&held.what);
-            self.outputs.push_back(Output::RemoveSteering { what, links });
+        if held.placed.protocol() != OWN_PROTOCOL {
+            held.claim = Claim::None;
+            self.record.changed();
+        }
+        if remove {
+            let (what, links) = (Arc::clone(&held.placed), held.links.clone());
+            self.outputs.push_back(Output::RemoveSteering { what, links, left: false });
         }
     }
 
@@ -349,37 +311,57 @@ impl Router {
         if held.retry_at.is_some() {
             return;
         }
-        let resolved = self.resolve(held).and_then(|links| self.all_on(links));
-        let moved = held.ours && held.presence != Presence::No && resolved.as_ref().is_ok_and(|new| *new != held.links);
+        let placed = self.placed(held);
+        let resolved = placed.and_then(|placed| Ok((placed, self.resolve(held).and_then(|links| self.all_on(links))?)));
+        let other = |(placed, links): &(Arc<Steering>, Vec<u32>)| *links != held.links || *placed != held.placed;
+        let moved = held.ours && held.presence != Presence::No && resolved.as_ref().is_ok_and(other);
         if held.presence == Presence::Yes && !moved {
             return;
         }
         let owner = self.steering_owner(held);
         let Some(held) = self.steering.get_mut(at) else { return };
-        let what = Arc::clone(&held.what);
-        let links = match resolved {
-            Ok(links) => links,
-            Err(name) => {
+        let (what, links) = match resolved {
+            Ok(resolved) => resolved,
+            Err(problem) => {
                 // Tried again when links change; a link that is not there, or is switched off, has no routes.
                 held.presence = Presence::No;
                 held.tried_at = None;
-                let problem = format!("interface {name} does not exist or is switched off; waiting for it");
                 self.steering_problem(at, &owner, problem);
                 return;
             }
         };
         if moved {
-            let links = std::mem::take(&mut held.links);
-            self.outputs.push_back(Output::RemoveSteering { what: Arc::clone(&what), links });
+            let (what, links) = (Arc::clone(&held.placed), std::mem::take(&mut held.links));
+            held.presence = Presence::No;
+            self.outputs.push_back(Output::RemoveSteering { what, links, left: false });
         }
-        held.links.clone_from(&links);
+        if (&held.placed, &held.links) != (&what, &links) {
+            held.placed = Arc::clone(&what);
+            held.links.clone_from(&links);
+            self.record.changed();
+        }
+        if held.claim == Claim::Asked {
+            return;
+        }
         held.tried_at = Some(now);
         // Until the answer is here, which is before anything else: there is no second question.
         held.presence = Presence::Yes;
         self.outputs.push_back(Output::AddSteering { id: held.id, what, links });
     }
 
-    /// Numbers of the links that it names; the name of one that is not there.
+    /// What it would be if it were put on now, so that a promotion finds it written down.
+    fn foresee(&mut self, at: usize) {
+        let Some(held) = self.steering.get(at) else { return };
+        let (Ok(what), Ok(links)) = (self.placed(held), self.resolve(held)) else { return };
+        let Some(held) = self.steering.get_mut(at) else { return };
+        if (&held.placed, &held.links) != (&what, &links) {
+            held.placed = what;
+            held.links = links;
+            self.record.changed();
+        }
+    }
+
+    /// Numbers of the links that it names; else what stands in its way.
     fn resolve(&self, held: &Held) -> Result<Vec<u32>, String> {
         match &*held.what {
             Steering::Rule(_) => Ok(Vec::new()),
@@ -389,14 +371,14 @@ impl Router {
                     Some((entry, self.home(entry)))
                 });
                 if let Some((entry, None)) = home {
-                    return Err(entry.interface().to_owned());
+                    return Err(absent(entry.interface()));
                 }
                 let home = home.and_then(|(_, link)| link).map_or(0, |link| link.index);
                 if route.hops.is_empty() {
                     return Ok(if home == 0 { Vec::new() } else { vec![home] });
                 }
                 let hop = |hop: &crate::model::NextHop| match &hop.interface {
-                    Some(name) => self.link(name).map(|link| link.index).ok_or_else(|| name.clone()),
+                    Some(name) => self.link(name).map(|link| link.index).ok_or_else(|| absent(name)),
                     None if super::routes::hop_needs_home(route, hop) => Ok(home),
                     None => Ok(0),
                 };
@@ -405,10 +387,22 @@ impl Router {
         }
     }
 
-    /// The same numbers, if all those links are switched on; else the name of one that is not.
+    /// What is put on: a route of a VRF in that one's table.
+    fn placed(&self, held: &Held) -> Result<Arc<Steering>, String> {
+        let Steering::Route(route) = &*held.what else { return Ok(Arc::clone(&held.what)) };
+        let Some(name) = &route.vrf else { return Ok(Arc::clone(&held.what)) };
+        let link = self.link(name).ok_or_else(|| absent(name))?;
+        let table = link.table.ok_or_else(|| format!("interface {name} is no VRF, and so has no table for it"))?;
+        match &*held.placed {
+            Steering::Route(placed) if placed.table == table => Ok(Arc::clone(&held.placed)),
+            Steering::Route(_) | Steering::Rule(_) => Ok(Arc::new(Steering::Route(Route { table, ..route.clone() }))),
+        }
+    }
+
+    /// The same numbers, if all those links are switched on; else what stands in its way.
     fn all_on(&self, links: Vec<u32>) -> Result<Vec<u32>, String> {
         let off = links.iter().filter_map(|index| self.links.get(index)).find(|link| !link.enabled);
-        off.map_or(Ok(links.clone()), |link| Err(link.name.clone()))
+        off.map_or(Ok(links.clone()), |link| Err(absent(&link.name)))
     }
 
     fn steering_owner(&self, held: &Held) -> Arc<str> {
@@ -454,8 +448,17 @@ impl Router {
                     self.outputs.push_back(Output::Event(Event::SteeringOn { owner, what }));
                 }
                 held.ours = true;
+                if held.claim == Claim::None {
+                    held.claim = Claim::Made;
+                    self.record.changed();
+                }
             }
-            Steered::Exists => held.ours |= held.what.protocol() == OWN_PROTOCOL,
+            // Somebody else's, unless it was ours before.
+            Steered::Exists if !held.ours && held.claim != Claim::None => {
+                held.claim = Claim::None;
+                self.record.changed();
+            }
+            Steered::Exists => {}
         }
         held.presence = Presence::Yes;
         held.lost = false;
@@ -467,7 +470,7 @@ impl Router {
     pub(super) fn steering_news(&mut self, news: &SteeringNews, now: Instant) {
         let mut doubted = false;
         for held in &mut self.steering {
-            if held.presence == Presence::Yes && held.what.is_meant(news) {
+            if held.presence == Presence::Yes && held.placed.is_meant(news) {
                 held.doubt();
                 held.lost = true;
                 doubted = true;
@@ -504,6 +507,7 @@ impl Router {
             held.retry_at = None;
             if held.links.iter().all(|link| *link == index) {
                 held.presence = Presence::No;
+                held.ours = false;
             } else {
                 held.doubt();
             }
@@ -529,7 +533,8 @@ impl Router {
                 Family::V4 => held.doubt(),
                 Family::V6 if held.ours => {
                     held.presence = Presence::No;
-                    stripped.push(Output::RemoveSteering { what: Arc::clone(&held.what), links: held.links.clone() });
+                    let (what, links) = (Arc::clone(&held.placed), held.links.clone());
+                    stripped.push(Output::RemoveSteering { what, links, left: false });
                 }
                 Family::V6 => {}
             }
@@ -539,12 +544,12 @@ impl Router {
 
     /// When the next one is to be tried again.
     pub(super) fn steering_timeout(&self) -> Option<Instant> {
-        self.steering.iter().filter_map(|held| held.retry_at).min()
+        self.steering.iter().filter_map(|held| held.retry_at).chain(self.record.overdue_at()).min()
     }
 
     /// Tries what is due.
     pub(super) fn steering_deadline(&mut self, now: Instant) {
-        let mut due = false;
+        let mut due = self.record.overdue_at().is_some_and(|at| at <= now);
         for held in self.steering.iter_mut().filter(|held| held.retry_at.is_some_and(|at| at <= now)) {
             held.retry_at = None;
             due = true;
@@ -567,4 +572,8 @@ impl Router {
         };
         self.steering.iter().filter(|held| held.owners.iter().any(own)).map(status).collect()
     }
+}
+
+fn absent(name: &str) -> String {
+    format!("interface {name} does not exist or is switched off; waiting for it")
 }

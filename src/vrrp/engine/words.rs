@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::{Event, Output, Router, ScriptOutcome};
 use crate::model::Watched;
+use crate::vrrp::machine::Role;
 use crate::vrrp::track::{Released, Standing};
 
 /// How something that is watched stands, in the words of a line.
@@ -56,7 +57,10 @@ impl Router {
     /// When there is room for a word that was left out.
     pub(super) fn words_timeout(&self) -> Option<Instant> {
         let words = self.paces.values().filter_map(|pace| pace.held_until());
-        words.chain(self.instances.iter().filter_map(|entry| entry.priority_pace.held_until())).min()
+        let priorities = self.instances.iter().filter_map(|entry| entry.priority_pace.held_until());
+        let states = self.instances.iter().filter_map(|entry| entry.state_pace.held_until());
+        let groups = self.groups.iter().filter_map(|group| group.pace.held_until());
+        words.chain(priorities).chain(states).chain(groups).min()
     }
 
     /// Tells how things stand of which more was left out than told.
@@ -69,6 +73,21 @@ impl Router {
         for (what, Released { what: word, before: _, untold }) in late {
             if self.is_watched(&what) {
                 self.outputs.push_back(Output::Event(word.event(what, untold)));
+            }
+        }
+        for entry in &mut self.instances {
+            if let Some(Released { what: role, before: _, untold }) = entry.state_pace.release(now) {
+                let (instance, reason) = (Arc::clone(&entry.name), entry.machine.reason().clone());
+                if role != Role::Fault {
+                    entry.fault_news.tell(&[]);
+                }
+                self.outputs.push_back(Output::Event(Event::StateSettled { instance, role, reason, untold }));
+            }
+        }
+        for group in &mut self.groups {
+            if let Some(Released { what: to, before: _, untold }) = group.pace.release(now) {
+                let group = group.name.clone();
+                self.outputs.push_back(Output::Event(Event::GroupChanged { group, to, untold }));
             }
         }
         for at in 0..self.instances.len() {

@@ -101,6 +101,7 @@ impl Host {
             upon: None,
             marked: false,
             mtu: None,
+            table: None,
         }
     }
 
@@ -303,7 +304,7 @@ impl Host {
                     left.push(Left::Announcement(address));
                 }
                 Output::RunScript(run) => left.push(Left::Script(run.run)),
-                Output::Event(Event::StateChanged { instance, from, to, reason, more: _ }) => {
+                Output::Event(Event::StateChanged { instance, from, to, reason, more: _, told: _ }) => {
                     self.news.push(format!("  host {}: {instance} is {to}: {reason}", self.number));
                     law::yielding(self.number, &reason)?;
                     let before = self.roles.insert(instance.to_string(), to);
@@ -338,6 +339,7 @@ impl Host {
                 | Output::WatchSteering(_)
                 | Output::AddSteering { .. }
                 | Output::RemoveSteering { .. }
+                | Output::RecordSteering { .. }
                 | Output::UpdateAddress { .. } => {}
             }
         }

@@ -37,7 +37,7 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
         "notify_priority_changes" => instance.priority_changes = walk.flag(statement),
         "kernel_rx_buf_size" => {
             let Some(value) = statement.word(1) else { return true };
-            instance.receive_buffer = walk.fits(value, 1..=i64::from(i32::MAX), "a number of bytes", IGNORED);
+            instance.receive_buffer = walk.whole(value, IGNORED);
         }
         "auth_hmac" => instance.signed = Some(span),
         "track_src_ip" => instance.track_source = Some(span),
@@ -74,18 +74,16 @@ fn value(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement
                 Field::from(walk.interface(value, Instead("without an interface the router cannot run")), span);
         }
         "virtual_router_id" => {
-            let number: Option<u8> =
-                walk.fits(value, 1..=255, "a virtual router id", Instead("without one the router cannot run"));
+            let number: Option<u8> = walk.whole(value, Instead("without one the router cannot run"));
             instance.vrid = Field::from(number.and_then(|number| Vrid::new(number).ok()), span);
         }
         "priority" => {
-            let number: Option<u8> = walk.fits(value, 1..=255, "a priority", Instead("taken as 100, as in keepalived"));
+            let number: Option<u8> = walk.whole(value, Instead("taken as 100, as in keepalived"));
             instance.priority = Field::from(number.and_then(|number| Priority::new(number).ok()), span);
         }
         "advert_int" => {
             let instead = Instead("taken as 1 second, as in keepalived");
-            instance.advert_interval =
-                Field::from(walk.seconds(value, 0.01..=255.0, "the time between adverts", instead), span);
+            instance.advert_interval = Field::from(walk.time(value, instead), span);
         }
         "version" => instance.version = Field::from(global::version(walk, statement), span),
         _ => return false,

@@ -6,6 +6,9 @@ use crate::model::{Command, Notify};
 
 /// One of the words that begin with `notify`.
 pub(super) fn word(walk: &mut Walk<'_>, notify: &mut Notify, statement: Statement<'_>) -> bool {
+    if statement.name() == "notify_deleted" {
+        notify.tell_deleted = true;
+    }
     let slot = match statement.name() {
         "notify_master" => &mut notify.master,
         "notify_backup" => &mut notify.backup,

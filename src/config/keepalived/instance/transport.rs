@@ -35,8 +35,7 @@ pub(super) fn word(walk: &mut Walk<'_>, transport: &mut TransportDraft, statemen
         }
         "unicast_ttl" => {
             transport.unicast.get_or_insert(span);
-            transport.ttl =
-                value.and_then(|value| walk.fits(value, 0..=255, "a time to live", Instead("taken as 255")));
+            transport.ttl = value.and_then(|value| walk.whole(value, Instead("taken as 255")));
         }
         "v3_checksum_as_v2" => transport.without_pseudo_header = walk.flag(statement),
         "unicast_src_ip" => {
@@ -75,14 +74,14 @@ pub(in crate::config::keepalived) fn election(
         "preempt" => election.no_preempt = None,
         "preempt_delay" => {
             let delay = value.and_then(|value| {
-                let delay = walk.seconds(value, 0.0..=1_000.0, "a delay", Instead("it takes over at once"))?;
+                let delay = walk.time(value, Instead("it takes over at once"))?;
                 Some(Spanned::new(delay, value.span))
             });
             election.preempt_delay = delay;
         }
         "down_timer_adverts" => {
             let adverts = value.and_then(|value| {
-                let adverts = walk.fits(value, 1..=100, "a number of adverts", Instead("taken as 3"))?;
+                let adverts = walk.whole(value, Instead("taken as 3"))?;
                 Some(Spanned::new(adverts, value.span))
             });
             election.down_timer_adverts = adverts;
@@ -99,7 +98,7 @@ pub(in crate::config::keepalived) fn election(
             // Without a number: as if the others had the highest priority that there can be.
             election.timer_expired_backup = match value {
                 None => Some(254),
-                Some(value) => walk.fits(value, 1..=254, "a priority", IGNORED),
+                Some(value) => walk.whole(value, IGNORED),
             };
         }
         _ => return false,

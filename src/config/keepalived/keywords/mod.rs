@@ -1,166 +1,26 @@
-//! The language, as a table: which words there are, where they stand, what they take, and what becomes of them here.
+//! The language, as a table: which words there are, where they stand, what they take, what they mean, and what becomes of
+//! them here.
 //!
-//! The walk through a file is driven by it, and so are all remarks about words: unknown, misplaced, not yet done, without
-//! effect, dropped by keepalived. A word is added to the language by adding its row.
+//! The walk through a file is driven by it, and so are ranges of values, all remarks about words (unknown, misplaced, not
+//! yet done, without effect, dropped by keepalived), `ipvsctl explain`, completion, and the page of all words. A word is
+//! added to the language by adding its row.
 
+mod check;
+mod foreign;
 mod global;
+mod instance;
+mod kind;
+mod line;
+mod place;
 mod root;
+mod server;
 mod service;
-mod vrrp;
+mod sync_group;
+mod tracker;
 
 use super::super::suggest;
-
-/// Where a word may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::config) enum Place {
-    Root,
-    Global,
-    Script,
-    TrackFile,
-    TrackProcess,
-    TrackService,
-    TrackCheck,
-    SyncGroup,
-    GarpGroup,
-    TrackGroup,
-    Bfd,
-    Ssl,
-    Instance,
-    Authentication,
-    AuthHmac,
-    Service,
-    Server,
-    TcpCheck,
-    HttpCheck,
-    Url,
-    SmtpCheck,
-    DnsCheck,
-    MiscCheck,
-    PingCheck,
-    UdpCheck,
-    FileCheck,
-    BfdCheck,
-}
-
-impl Place {
-    /// Every place.
-    pub(in crate::config) const ALL: [Self; 27] = [
-        Self::Root,
-        Self::Global,
-        Self::Script,
-        Self::TrackFile,
-        Self::TrackProcess,
-        Self::TrackService,
-        Self::TrackCheck,
-        Self::SyncGroup,
-        Self::GarpGroup,
-        Self::TrackGroup,
-        Self::Bfd,
-        Self::Ssl,
-        Self::Instance,
-        Self::Authentication,
-        Self::AuthHmac,
-        Self::Service,
-        Self::Server,
-        Self::TcpCheck,
-        Self::HttpCheck,
-        Self::Url,
-        Self::SmtpCheck,
-        Self::DnsCheck,
-        Self::MiscCheck,
-        Self::PingCheck,
-        Self::UdpCheck,
-        Self::FileCheck,
-        Self::BfdCheck,
-    ];
-
-    /// As one says it: "in ...".
-    pub(in crate::config) const fn name(self) -> &'static str {
-        match self {
-            Self::Root => "outside all blocks",
-            Self::Global => "in `global_defs`",
-            Self::Script => "in `vrrp_script`",
-            Self::TrackFile => "in `track_file`",
-            Self::TrackProcess => "in `vrrp_track_process`",
-            Self::TrackService => "in `vrrp_track_service`",
-            Self::TrackCheck => "in `vrrp_track_check`",
-            Self::SyncGroup => "in `vrrp_sync_group`",
-            Self::GarpGroup => "in `garp_group`",
-            Self::TrackGroup => "in `track_group`",
-            Self::Bfd => "in `bfd_instance`",
-            Self::Ssl => "in `SSL`",
-            Self::Instance => "in `vrrp_instance`",
-            Self::Authentication => "in `authentication`",
-            Self::AuthHmac => "in `auth_hmac`",
-            Self::Service => "in `virtual_server`",
-            Self::Server => "in `real_server`",
-            Self::TcpCheck => "in `TCP_CHECK`",
-            Self::HttpCheck => "in `HTTP_GET` and `SSL_GET`",
-            Self::Url => "in `url`",
-            Self::SmtpCheck => "in `SMTP_CHECK`",
-            Self::DnsCheck => "in `DNS_CHECK`",
-            Self::MiscCheck => "in `MISC_CHECK`",
-            Self::PingCheck => "in `PING_CHECK`",
-            Self::UdpCheck => "in `UDP_CHECK`",
-            Self::FileCheck => "in `FILE_CHECK`",
-            Self::BfdCheck => "in `BFD_CHECK`",
-        }
-    }
-
-    /// The words that may stand there.
-    pub(in crate::config) const fn words(self) -> &'static [Keyword] {
-        match self {
-            Self::Root => root::ROOT,
-            Self::Global => global::GLOBAL,
-            Self::Script => vrrp::SCRIPT,
-            Self::TrackFile => vrrp::TRACK_FILE,
-            Self::TrackProcess => vrrp::TRACK_PROCESS,
-            Self::TrackService => vrrp::TRACK_SERVICE,
-            Self::TrackCheck => vrrp::TRACK_CHECK,
-            Self::SyncGroup => vrrp::SYNC_GROUP,
-            Self::GarpGroup => root::GARP_GROUP,
-            Self::TrackGroup => root::TRACK_GROUP,
-            Self::Bfd => root::BFD,
-            Self::Ssl => root::SSL,
-            Self::Instance => vrrp::INSTANCE,
-            Self::Authentication => vrrp::AUTHENTICATION,
-            Self::AuthHmac => vrrp::AUTH_HMAC,
-            Self::Service => service::SERVICE,
-            Self::Server => service::SERVER,
-            Self::TcpCheck => service::TCP_CHECK,
-            Self::HttpCheck => service::HTTP_CHECK,
-            Self::Url => service::URL,
-            Self::SmtpCheck => service::SMTP_CHECK,
-            Self::DnsCheck => service::DNS_CHECK,
-            Self::MiscCheck => service::MISC_CHECK,
-            Self::PingCheck => service::PING_CHECK,
-            Self::UdpCheck => service::UDP_CHECK,
-            Self::FileCheck => service::FILE_CHECK,
-            Self::BfdCheck => service::BFD_CHECK,
-        }
-    }
-}
-
-/// What a word takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config) enum Takes {
-    /// Nothing.
-    Nothing,
-    /// One value: what it is.
-    One(&'static str),
-    /// One value, or none.
-    Optional,
-    /// Any number of values, at least one: what they are.
-    Some(&'static str),
-    /// Any number of values.
-    Any,
-    /// A block.
-    Block,
-    /// A block, or values: what they are.
-    Either(&'static str),
-    /// Values and a block: what the values are.
-    Named(&'static str),
-}
+pub(in crate::config) use kind::{Kind, Takes};
+pub(in crate::config) use place::Place;
 
 /// What becomes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,47 +29,187 @@ pub(in crate::config) enum Status {
     Honoured,
     /// It is accepted and needs nothing done: why.
     WithoutEffect(&'static str),
+    /// What it asks for is not run, and the daemon does not start without saying so: why.
+    Refused(&'static str),
     /// It is not done yet: what that means.
     NotYet(&'static str),
-    /// keepalived has dropped it: what to do.
+    /// keepalived has dropped it, or never had it: what to do.
     Removed(&'static str),
 }
 
-/// One word of the language at one place.
+/// What holds where a word is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Absent {
+    /// Nothing that needs saying.
+    Nothing,
+    /// The same as if this were written.
+    Written(&'static str),
+    /// In words.
+    Described(&'static str),
+}
+
+/// One word of the language at one place.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::config) struct Keyword {
     /// The word.
     pub(in crate::config) name: &'static str,
+    /// Others that mean the same.
+    pub(in crate::config) aliases: &'static [&'static str],
+    /// Others that mean the same, which keepalived calls deprecated.
+    pub(in crate::config) old_aliases: &'static [&'static str],
     /// What it takes.
     pub(in crate::config) takes: Takes,
+    /// How that is written, where it is more than [`Takes`] tells.
+    pub(in crate::config) form: Option<&'static str>,
+    /// What holds where it is not written.
+    pub(in crate::config) absent: Absent,
+    /// What it means, in one sentence.
+    pub(in crate::config) meaning: &'static str,
+    /// Which words its block holds, or may follow it.
+    pub(in crate::config) opens: Option<Place>,
+    /// Since when or for what keepalived calls it deprecated.
+    pub(in crate::config) deprecated: Option<&'static str>,
+    /// The key of our own language that means the same.
+    pub(in crate::config) toml: Option<&'static str>,
+    /// keepalived does not know it: it is our own, or that of another program or version.
+    pub(in crate::config) stranger: Option<&'static str>,
     /// What becomes of it.
     pub(in crate::config) status: Status,
 }
 
+const fn row(name: &'static str, takes: Takes, status: Status) -> Keyword {
+    Keyword {
+        name,
+        aliases: &[],
+        old_aliases: &[],
+        takes,
+        form: None,
+        absent: Absent::Nothing,
+        meaning: "",
+        opens: None,
+        deprecated: None,
+        toml: None,
+        stranger: None,
+        status,
+    }
+}
+
 const fn yes(name: &'static str, takes: Takes) -> Keyword {
-    Keyword { name, takes, status: Status::Honoured }
+    row(name, takes, Status::Honoured)
+}
+
+/// Our own: keepalived says that it does not know the word, and goes on.
+const fn ours(name: &'static str, takes: Takes) -> Keyword {
+    let mut keyword = row(name, takes, Status::Honoured);
+    keyword.stranger = Some("ipvsd");
+    keyword
 }
 
 const fn idle(name: &'static str, takes: Takes, why: &'static str) -> Keyword {
-    Keyword { name, takes, status: Status::WithoutEffect(why) }
+    row(name, takes, Status::WithoutEffect(why))
 }
 
 const fn soon(name: &'static str, takes: Takes, means: &'static str) -> Keyword {
-    Keyword { name, takes, status: Status::NotYet(means) }
+    row(name, takes, Status::NotYet(means))
+}
+
+const fn refused(name: &'static str, takes: Takes, why: &'static str) -> Keyword {
+    row(name, takes, Status::Refused(why))
 }
 
 const fn gone(name: &'static str, takes: Takes, instead: &'static str) -> Keyword {
-    Keyword { name, takes, status: Status::Removed(instead) }
+    row(name, takes, Status::Removed(instead))
 }
+
+impl Keyword {
+    const fn means(mut self, sentence: &'static str) -> Self {
+        self.meaning = sentence;
+        self
+    }
+
+    /// What may be written to the same effect as not writing the word.
+    const fn default(mut self, value: &'static str) -> Self {
+        self.absent = Absent::Written(value);
+        self
+    }
+
+    const fn otherwise(mut self, words: &'static str) -> Self {
+        self.absent = Absent::Described(words);
+        self
+    }
+
+    const fn form(mut self, form: &'static str) -> Self {
+        self.form = Some(form);
+        self
+    }
+
+    const fn also(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn formerly(mut self, aliases: &'static [&'static str]) -> Self {
+        self.old_aliases = aliases;
+        self
+    }
+
+    const fn opens(mut self, place: Place) -> Self {
+        self.opens = Some(place);
+        self
+    }
+
+    const fn deprecated(mut self, why: &'static str) -> Self {
+        self.deprecated = Some(why);
+        self
+    }
+
+    const fn toml(mut self, key: &'static str) -> Self {
+        self.toml = Some(key);
+        self
+    }
+
+    /// Whether it goes by this name.
+    pub(in crate::config) fn is(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name) || self.old_aliases.contains(&name)
+    }
+
+    /// All its names, the usual one first.
+    pub(in crate::config) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied()).chain(self.old_aliases.iter().copied())
+    }
+
+    /// How it is written: the word with what follows it.
+    pub(in crate::config) fn line(&self) -> String {
+        let rest = self.form.map_or_else(|| self.takes.form(), str::to_owned);
+        if rest.is_empty() { self.name.to_owned() } else { format!("{} {rest}", self.name) }
+    }
+}
+
+/// Where no word is being read.
+pub(in crate::config) static NONE: Keyword = row("", Takes::Nothing, Status::Honoured);
 
 /// The row of a word at a place.
 pub(in crate::config) fn find(place: Place, word: &str) -> Option<&'static Keyword> {
-    place.words().iter().find(|keyword| keyword.name == word)
+    place.words().find(|keyword| keyword.is(word))
+}
+
+/// The row of a word of another version or program.
+pub(in crate::config) fn foreign(word: &str) -> Option<&'static Keyword> {
+    find(Place::Foreign, word)
+}
+
+/// What to do about a value that another version or program has.
+pub(in crate::config) fn foreign_value(value: &str) -> Option<String> {
+    foreign(value).and_then(|keyword| match (keyword.stranger, keyword.status) {
+        (Some(from), Status::Removed(instead)) => Some(format!("it is of {from}: {instead}")),
+        (None, _) | (_, Status::Honoured | Status::WithoutEffect(_) | Status::Refused(_) | Status::NotYet(_)) => None,
+    })
 }
 
 /// Whether the word exists anywhere.
 pub(in crate::config) fn is_known(word: &str) -> bool {
-    Place::ALL.into_iter().any(|place| find(place, word).is_some())
+    let known = |place: &Place| place.is_block() || *place == Place::Foreign;
+    Place::ALL.iter().filter(|place| known(place)).any(|place| find(*place, word).is_some())
 }
 
 /// Whether the word begins a block that can only stand outside all others.
@@ -228,17 +228,24 @@ pub(in crate::config) fn is_only_at_root(word: &str) -> bool {
     )
 }
 
-/// The places where a word may stand.
-pub(in crate::config) fn places(word: &str) -> impl Iterator<Item = Place> {
-    Place::ALL.into_iter().filter(move |place| find(*place, word).is_some())
+/// The places where a word may stand: blocks, or lines if there is no such block.
+pub(in crate::config) fn places(word: &str) -> Vec<Place> {
+    let found = || Place::ALL.iter().copied().filter(|place| *place != Place::Foreign && find(*place, word).is_some());
+    let blocks: Vec<_> = found().filter(|place| place.is_block()).collect();
+    if blocks.is_empty() { found().collect() } else { blocks }
 }
 
 /// What may have been meant by an unknown word at a place.
 pub(in crate::config) fn meant(place: Place, word: &str) -> Option<String> {
-    let here = || place.words().iter().map(|keyword| keyword.name);
+    let here = || place.words().flat_map(Keyword::names);
     // Words of global_defs stand in blocks with the same name less `vrrp_`, and people mix them up.
     if let Some(short) = word.strip_prefix("vrrp_").and_then(|short| here().find(|name| *name == short)) {
         return Some(short.to_owned());
+    }
+    // `lb_kind` is `lvs_method` where only the latter stands.
+    let elsewhere = || Place::ALL.iter().flat_map(|place| place.words()).filter(|keyword| keyword.is(word));
+    if let Some(main) = elsewhere().find(|keyword| here().any(|name| name == keyword.name)) {
+        return Some(main.name.to_owned());
     }
     suggest::nearest(word, here()).map(str::to_owned)
 }

@@ -1,85 +1,175 @@
 //! Words outside all blocks, and those of the small blocks that stand there.
 
-use super::Takes::{Any, Block, Named, Nothing, One, Optional, Some};
-use super::{Keyword, idle, soon, yes};
+use super::Takes::{Any, Block, Named, Nothing, One, Optional, Several};
+use super::kind::{FILE, INTERFACE, IP, NAME, WEIGHT, measured, seconds, text, whole};
+use super::{Keyword, Place, idle, ours, soon, yes};
 
-const UNHEARD: &str = "the block is left out";
+const UNHEARD: &str = "no BFD session is kept";
+const NO_CERTIFICATE: &str = "checks offer no client certificate";
+const LINKS: &str = "link states come from netlink at once";
 
 pub(super) const ROOT: &[Keyword] = &[
-    yes("global_defs", Block),
-    yes("vrrp_script", Named("a name")),
-    yes("vrrp_sync_group", Named("a name")),
-    yes("vrrp_instance", Named("a name")),
-    yes("virtual_server", Named("an address and port, or `fwmark` and a number")),
-    soon(
-        "virtual_server_group",
-        Named("a name"),
-        "its services are not made; name each with a `virtual_server` of its own",
-    ),
-    yes("static_ipaddress", Block),
-    yes("static_routes", Block),
-    yes("static_rules", Block),
-    yes("garp_group", Block),
-    yes("vrrp_track_process", Named("a name")),
-    yes("track_file", Named("a name")),
-    yes("vrrp_track_file", Named("a name")),
-    // Our own, in the manner of the others.
-    yes("vrrp_track_service", Named("a name")),
-    yes("vrrp_track_check", Named("a name")),
-    yes("track_group", Named("a name")),
-    soon("bfd_instance", Named("a name"), "no BFD session is kept"),
-    soon("SSL", Block, "checks offer no client certificate"),
+    yes("global_defs", Block)
+        .means("What concerns the whole daemon, and defaults for all routers.")
+        .opens(Place::Global),
+    yes("vrrp_script", Named(NAME))
+        .means("A command that routers can watch: well while it exits with 0.")
+        .opens(Place::Script)
+        .toml("script"),
+    yes("vrrp_sync_group", Named(NAME))
+        .means("Routers that are master or backup together, and fail together.")
+        .opens(Place::SyncGroup)
+        .toml("sync-group"),
+    yes("vrrp_instance", Named(NAME))
+        .means("A virtual router: addresses that one of several hosts holds.")
+        .opens(Place::Instance)
+        .toml("instance"),
+    yes("virtual_server", Named(text("IP [PORT]", "an address and port, or `fwmark` and a number")))
+        .form("IP [PORT] | fwmark NUMBER | group NAME { ... }")
+        .means("A service of IPVS: what clients reach, with the servers behind it.")
+        .opens(Place::Service)
+        .toml("service"),
+    yes("virtual_server_group", Named(NAME))
+        .means("Addresses and marks that one `virtual_server group` makes services of, all alike.")
+        .opens(Place::ServiceGroup),
+    yes("static_ipaddress", Block)
+        .means("Addresses that this host has whatever its routers do, one on each line.")
+        .opens(Place::Address)
+        .toml("static.addresses"),
+    yes("static_routes", Block)
+        .means("Routes that this host has whatever its routers do, one on each line.")
+        .opens(Place::Route)
+        .toml("static.routes"),
+    yes("static_rules", Block)
+        .means("Routing rules that this host has whatever its routers do, one on each line.")
+        .opens(Place::Rule)
+        .toml("static.rules"),
+    yes("garp_group", Block)
+        .means("Interfaces on which announcements are spaced out together.")
+        .opens(Place::GarpGroup)
+        .toml("router.announce-groups"),
+    yes("vrrp_track_process", Named(NAME))
+        .means("Processes that routers can watch: well while enough of them run.")
+        .opens(Place::TrackProcess)
+        .toml("track-process"),
+    yes("track_file", Named(NAME))
+        .formerly(&["vrrp_track_file"])
+        .means("A file with a number that changes the priority of routers.")
+        .opens(Place::TrackFile)
+        .toml("track-file"),
+    ours("vrrp_track_service", Named(NAME))
+        .means("A service of this host's that routers can watch: well while enough of its servers are up.")
+        .opens(Place::TrackService)
+        .toml("track-service"),
+    ours("vrrp_track_check", Named(NAME))
+        .means("A TCP, HTTP or HTTPS check that routers can watch, without a script.")
+        .opens(Place::TrackCheck)
+        .toml("track-check"),
+    yes("track_group", Named(NAME))
+        .means("Routers that fail when a static address, route or rule that names the group is lost.")
+        .opens(Place::TrackGroup)
+        .toml("track-group"),
+    soon("bfd_instance", Named(NAME), UNHEARD)
+        .means("A BFD session with a neighbour that routers and checks can watch; its name has 31 bytes at most.")
+        .opens(Place::Bfd),
+    soon("SSL", Block, NO_CERTIFICATE).means("The certificate that `SSL_GET` checks show.").opens(Place::Ssl),
     soon(
         "net_namespace",
-        One("a name"),
+        One(NAME),
         "the daemon runs in the namespace that it is started in (`ip netns exec NAME ipvsd ...`)",
-    ),
-    soon("net_namespace_ipvs", Optional, "IPVS is programmed in the namespace that the daemon is started in"),
-    idle("namespace_with_ipsets", Nothing, "no ipsets are used"),
-    idle("instance", One("a name"), "there are no pid and data files to name"),
-    idle("use_pid_dir", Nothing, "there are no pid files"),
-    idle("linkbeat_use_polling", Nothing, "link states come from netlink at once"),
-    idle("linkbeat_interfaces", Block, "link states come from netlink at once"),
-    idle("child_wait_time", One("seconds"), "there are no child daemons to wait for"),
-    yes("interface_up_down_delays", Block),
-    yes("include", Some("a file")),
-    yes("includer", Some("a file")),
-    yes("includem", Some("a file")),
-    yes("includew", Some("a file")),
-    yes("includeb", Some("a file")),
-    yes("includea", Some("a file")),
+    )
+    .otherwise("the namespace that the daemon is started in")
+    .means("The network namespace that all of the daemon runs in."),
+    soon("net_namespace_ipvs", Optional(NAME), "IPVS is programmed in the namespace that the daemon is started in")
+        .otherwise("that of `net_namespace`")
+        .means("Another network namespace whose IPVS table is programmed."),
+    idle("namespace_with_ipsets", Nothing, "no ipsets are used")
+        .means("Use ipsets in a namespace even with kernels before 3.13."),
+    idle("instance", One(NAME), "there are no pid and data files to name")
+        .means("A name that becomes part of the names of pid and data files."),
+    idle("use_pid_dir", Nothing, "there are no pid files").means("Keep pid files in a folder of their own."),
+    idle("linkbeat_use_polling", Nothing, LINKS).means("Ask drivers for link states again and again."),
+    idle("linkbeat_interfaces", Block, LINKS)
+        .means("Interfaces whose link state is asked for again and again, one on each line.")
+        .opens(Place::Linkbeat),
+    idle("child_wait_time", One(seconds("a time", 0.0, 86_400.0)), "there are no child daemons to wait for")
+        .default("5")
+        .means("How long a stop waits for keepalived's child processes before it kills them."),
+    yes("interface_up_down_delays", Block)
+        .form("{ INTERFACE DOWN_SECONDS [UP_SECONDS] }")
+        .otherwise("changes count at once")
+        .means("Changes of a link count only after they have lasted this long: up to 255 seconds.")
+        .toml("router.interface-delays"),
+    yes("include", Several(FILE)).means("Reads other files here; a pattern that matches none is no mistake."),
+    yes("includer", Several(FILE)).means("As `include`, and each file must be readable."),
+    yes("includem", Several(FILE)).means("As `include`, and a name without wildcards must exist."),
+    yes("includew", Several(FILE)).means("As `include`, and each pattern must match something."),
+    yes("includeb", Several(FILE)).means("As `include`, and each part of a `{a,b}` must match something."),
+    yes("includea", Several(FILE)).means("As `include`, with all of the stricter demands."),
 ];
 
 pub(super) const GARP_GROUP: &[Keyword] = &[
-    yes("garp_interval", One("seconds")),
-    yes("gna_interval", One("seconds")),
-    yes("interface", One("an interface")),
-    yes("interfaces", Block),
+    yes("garp_interval", One(seconds("a time between announcements", 0.0, 1.0)))
+        .default("0")
+        .means("Least time between two gratuitous ARPs on the group's interfaces.")
+        .toml("router.announce-groups.arp-interval"),
+    yes("gna_interval", One(seconds("a time between announcements", 0.0, 1.0)))
+        .default("0")
+        .means("Least time between two unsolicited neighbour advertisements on the group's interfaces.")
+        .toml("router.announce-groups.na-interval"),
+    yes("interface", One(INTERFACE)).means("An interface of the group.").toml("router.announce-groups.interfaces"),
+    yes("interfaces", Block)
+        .form("{ INTERFACE ... }")
+        .means("Interfaces of the group, which share its pace.")
+        .toml("router.announce-groups.interfaces"),
 ];
 
-pub(super) const TRACK_GROUP: &[Keyword] = &[yes("group", Block)];
+pub(super) const TRACK_GROUP: &[Keyword] = &[yes("group", Block)
+    .form("{ ROUTER ... }")
+    .means("Names of the routers that fail together with static things.")
+    .toml("track-group.members")];
 
 pub(super) const BFD: &[Keyword] = &[
-    soon("neighbor_ip", One("an address"), UNHEARD),
-    soon("neighbour_ip", One("an address"), UNHEARD),
-    soon("source_ip", One("an address"), UNHEARD),
-    soon("min_rx", One("milliseconds"), UNHEARD),
-    soon("min_tx", One("milliseconds"), UNHEARD),
-    soon("idle_tx", One("milliseconds"), UNHEARD),
-    soon("multiplier", One("a number"), UNHEARD),
-    soon("passive", Nothing, UNHEARD),
-    soon("ttl", One("a number"), UNHEARD),
-    soon("hoplimit", One("a number"), UNHEARD),
-    soon("max_hops", One("a number"), UNHEARD),
-    soon("multihop", Optional, UNHEARD),
-    soon("weight", Some("a number"), UNHEARD),
-    soon("vrrp", Nothing, UNHEARD),
-    soon("checker", Nothing, UNHEARD),
+    soon("neighbor_ip", One(IP), UNHEARD).also(&["neighbour_ip"]).means("The address of the neighbour; required."),
+    soon("source_ip", One(IP), UNHEARD)
+        .otherwise("the kernel chooses")
+        .means("The address that the session is sent from."),
+    soon("min_rx", One(measured("a time", 1, 1_000, "milliseconds")), UNHEARD)
+        .default("10")
+        .means("Least time between packets that this side is ready to receive."),
+    soon("min_tx", One(measured("a time", 1, 1_000, "milliseconds")), UNHEARD)
+        .default("10")
+        .means("Least time between packets that this side would send."),
+    soon("idle_tx", One(measured("a time", 1_000, 10_000, "milliseconds")), UNHEARD)
+        .default("1000")
+        .means("Time between packets while the session is down."),
+    soon("multiplier", One(whole("a number of packets", 1, 255)), UNHEARD)
+        .default("5")
+        .means("So many packets in a row must be missed before the session is down."),
+    soon("passive", Nothing, UNHEARD).means("Wait for the neighbour to begin."),
+    soon("ttl", One(whole("a time to live", 1, 255)), UNHEARD)
+        .default("255")
+        .means("Time to live of packets over IPv4."),
+    soon("hoplimit", One(whole("a number of hops", 1, 255)), UNHEARD)
+        .default("64")
+        .means("Hop limit of packets over IPv6."),
+    soon("max_hops", One(whole("a number of hops", -1, 255)), UNHEARD)
+        .default("0")
+        .means("Packets that took more hops than this are dropped; -1 takes all."),
+    soon("multihop", Optional(super::Kind::Flag), UNHEARD)
+        .default("off")
+        .means("The neighbour is not on the same wire."),
+    soon("weight", Several(WEIGHT), UNHEARD)
+        .form("NUMBER [reverse]")
+        .default("0")
+        .means("What the session's state does to the priority of routers that watch it."),
+    soon("vrrp", Nothing, UNHEARD).means("Tell routers of this session, and checks only if `checker` says so."),
+    soon("checker", Nothing, UNHEARD).means("Tell checks of this session, and routers only if `vrrp` says so."),
 ];
 
 pub(super) const SSL: &[Keyword] = &[
-    soon("password", Any, UNHEARD),
-    soon("ca", Any, UNHEARD),
-    soon("certificate", Any, UNHEARD),
-    soon("key", Any, UNHEARD),
+    soon("password", Any(text("PASSWORD", "a password")), NO_CERTIFICATE).means("Password of the key."),
+    soon("ca", Any(FILE), NO_CERTIFICATE).means("Who may have signed the servers' certificates."),
+    soon("certificate", Any(FILE), NO_CERTIFICATE).means("The certificate that checks show."),
+    soon("key", Any(FILE), NO_CERTIFICATE).means("The key of that certificate."),
 ];

@@ -1,190 +1,111 @@
-//! Words of virtual services, their servers and the servers' checks.
+//! Words of `virtual_server`.
 
-use super::Takes::{Any, Block, Named, Nothing, One, Optional, Some};
-use super::{Keyword, gone, idle, soon, yes};
+use super::Kind::Flag;
+use super::Takes::{Any, Named, Nothing, One, Optional, Several};
+use super::kind::{COMMAND, ENDPOINT, HOST, I32, MASK, NAME, measured, whole};
+use super::{Keyword, Kind, Place, Takes, check, gone, idle, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent";
 const NO_NAME: &str = "there is no SNMP agent to show it";
-const ALPHA: &str =
+pub(super) const ALPHA: &str =
     "it is so with every check: a server enters the table after its first success, or stays if it is in it already";
-const NO_HOOK: &str = "it is not called; `ipvsctl show` and the log tell of every change";
+pub(super) const NO_HOOK: &str = "it is not called; `ipvsctl show` and the log tell of every change";
 const NO_SORRY: &str = "with all servers down, connections are refused";
 const NO_QUORUM: &str = "a service counts as up while one server is";
-const UNCHECKED: &str = "it is not made: a server without another check counts as always up";
 const HOSTLESS: &str = "the checks that use it are not done yet";
-const PART: &str = "the check is not made";
-const LOGGED: &str = "every change of a check's outcome is logged with its reason";
+pub(super) const METHOD: Takes = Several(Kind::Choice(&["NAT", "DR", "TUN"]));
+pub(super) const METHOD_FORM: &str = "NAT|DR|TUN [type ipip|gue|gre] [port NUMBER] [nocsum|csum|remcsum]";
 
-pub(super) const SERVICE: &[Keyword] = &[
-    yes("delay_loop", One("seconds")),
-    yes("lvs_sched", One("a scheduler")),
-    yes("lb_algo", One("a scheduler")),
-    yes("lvs_method", Some("NAT, DR or TUN")),
-    yes("lb_kind", Some("NAT, DR or TUN")),
-    yes("protocol", One("TCP, UDP or SCTP")),
-    yes("persistence_timeout", Optional),
-    yes("persistence_granularity", One("a netmask")),
-    yes("persistence_engine", One("a name")),
-    yes("flag-1", Nothing),
-    yes("flag-2", Nothing),
-    yes("flag-3", Nothing),
-    yes("sh-port", Nothing),
-    yes("sh-fallback", Nothing),
-    yes("mh-port", Nothing),
-    yes("mh-fallback", Nothing),
-    yes("ops", Nothing),
-    soon("hashed", Nothing, "the kernel sets it by itself"),
+pub(super) const SERVICE: &[&[Keyword]] = &[SETTINGS, QUORUM, check::INHERITED];
+
+const SETTINGS: &[Keyword] = &[
+    yes("lvs_sched", One(SCHEDULER))
+        .also(&["lb_algo"])
+        .default("wlc")
+        .means("How the kernel chooses a server for a new connection.")
+        .toml("service.scheduler"),
+    yes("lvs_method", METHOD)
+        .also(&["lb_kind"])
+        .form(METHOD_FORM)
+        .otherwise("NAT, and a remark")
+        .means("How packets reach the servers: with changed addresses, with their MAC address, or in a tunnel.")
+        .opens(Place::Tunnel)
+        .toml("service.forward"),
+    yes("protocol", One(Kind::Choice(&["TCP", "UDP", "SCTP"])))
+        .otherwise("UDP, and a remark")
+        .means("The protocol of the service, in either case of letters.")
+        .toml("service.protocol"),
+    yes("persistence_timeout", Optional(measured("a time in seconds", 1, 31 * 86_400, "seconds")))
+        .otherwise("no persistence; without a number 360, and so without a port")
+        .means("For this long a client comes back to the same server.")
+        .toml("service.persistence.timeout"),
+    yes("persistence_granularity", One(MASK))
+        .otherwise("each client for itself")
+        .means("Clients of one network of this mask (IPv6: prefix length) count as one.")
+        .toml("service.persistence.prefix"),
+    yes("persistence_engine", One(NAME))
+        .otherwise("by the client's address")
+        .means("What clients are told apart by: `sip` takes the call's number.")
+        .toml("service.persistence.engine"),
+    yes("flag-1", Nothing).means("The first flag of the scheduler.").toml("service.flags"),
+    yes("flag-2", Nothing).means("The second flag of the scheduler.").toml("service.flags"),
+    yes("flag-3", Nothing).means("The third flag of the scheduler.").toml("service.flags"),
+    yes("sh-port", Nothing).means("`sh` counts the client's port too.").toml("service.flags"),
+    yes("sh-fallback", Nothing).means("`sh` chooses another server if the one is unavailable.").toml("service.flags"),
+    yes("mh-port", Nothing).means("`mh` counts the client's port too.").toml("service.flags"),
+    yes("mh-fallback", Nothing).means("`mh` chooses another server if the one is unavailable.").toml("service.flags"),
+    yes("ops", Nothing).means("Each UDP packet is a connection of its own.").toml("service.flags"),
+    soon("hashed", Nothing, "the kernel sets it by itself").means("The service stands in the kernel's hash table."),
+    yes("ip_family", One(Kind::Choice(&["inet", "inet6"])))
+        .otherwise("that of the first server")
+        .means("The family of a firewall mark's packets.")
+        .toml("service.family"),
+    yes("weight", One(whole("a weight", 0, I32)))
+        .default("1")
+        .means("The weight of servers that have none of their own."),
+    yes("inhibit_on_failure", Optional(Flag))
+        .default("off")
+        .means("A failed server stays in the table with weight 0, and keeps its connections.")
+        .toml("service.inhibit-on-failure"),
+    soon("virtualhost", Several(HOST), HOSTLESS).means("The host that HTTP checks ask for."),
+    soon("snmp_name", Several(NAME), NO_NAME).means("The service's name for SNMP."),
+    soon("smtp_alert", Optional(Flag), NO_MAIL).default("off").means("Send mail when the quorum is won or lost."),
+    soon("ha_suspend", Nothing, "checks go on while the virtual address is elsewhere")
+        .means("Check the servers only while this host has the service's address."),
+    yes("real_server", Named(ENDPOINT))
+        .means("A server behind the service; without a port it has the service's.")
+        .opens(Place::Server)
+        .toml("service.server"),
     gone(
         "nat_mask",
-        Any,
+        Any(MASK),
         "keepalived has dropped it, since no kernel after 2.2 has such a mask; remove the line, nothing else changes",
-    ),
-    soon("virtualhost", Some("a name"), HOSTLESS),
-    soon("snmp_name", Some("a name"), NO_NAME),
-    soon("smtp_alert", Optional, NO_MAIL),
-    soon("ha_suspend", Nothing, "checks go on while the virtual address is elsewhere"),
-    idle("alpha", Optional, ALPHA),
-    soon("omega", Optional, "no notification is sent at a stop"),
-    yes("ip_family", One("inet or inet6")),
-    yes("weight", One("a number")),
-    yes("quorum", One("a number")),
-    soon("hysteresis", One("a number"), NO_QUORUM),
-    soon("quorum_up", Some("a command"), NO_HOOK),
-    soon("quorum_down", Some("a command"), NO_HOOK),
-    soon("sorry_server", Some("an address and port"), NO_SORRY),
-    soon("sorry_server_inhibit", Nothing, NO_SORRY),
-    soon("sorry_server_lvs_method", Some("a method"), NO_SORRY),
-    yes("connect_timeout", One("seconds")),
-    yes("retry", One("a number")),
-    yes("delay_before_retry", One("seconds")),
-    yes("warmup", One("seconds")),
-    yes("inhibit_on_failure", Optional),
-    yes("real_server", Named("an address and port")),
+    )
+    .means("The mask of NAT, with kernels 2.2."),
 ];
 
-pub(super) const SERVER: &[Keyword] = &[
-    yes("weight", One("a number")),
-    yes("lvs_method", Some("NAT, DR or TUN")),
-    yes("uthreshold", One("a number")),
-    yes("lthreshold", One("a number")),
-    yes("inhibit_on_failure", Optional),
-    soon("notify_up", Some("a command"), NO_HOOK),
-    soon("notify_down", Some("a command"), NO_HOOK),
-    idle("alpha", Optional, ALPHA),
-    yes("retry", One("a number")),
-    yes("delay_before_retry", One("seconds")),
-    yes("warmup", One("seconds")),
-    yes("connect_timeout", One("seconds")),
-    yes("delay_loop", One("seconds")),
-    soon("smtp_alert", Optional, NO_MAIL),
-    soon("virtualhost", Some("a name"), HOSTLESS),
-    soon("snmp_name", Some("a name"), NO_NAME),
-    yes("TCP_CHECK", Block),
-    soon("HTTP_GET", Block, UNCHECKED),
-    soon("SSL_GET", Block, UNCHECKED),
-    soon("SMTP_CHECK", Block, UNCHECKED),
-    soon("DNS_CHECK", Block, UNCHECKED),
-    soon("MISC_CHECK", Block, UNCHECKED),
-    soon("PING_CHECK", Block, UNCHECKED),
-    soon("UDP_CHECK", Block, UNCHECKED),
-    soon("FILE_CHECK", Block, UNCHECKED),
-    soon("BFD_CHECK", Block, UNCHECKED),
+const SCHEDULER: Kind =
+    Kind::Choice(&["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "fo", "ovf", "twos"]);
+
+const QUORUM: &[Keyword] = &[
+    yes("quorum", One(whole("a sum of weights", 1, I32)))
+        .default("1")
+        .means("What the weights of the servers that are up must add up to for the service to be up.")
+        .toml("service.quorum"),
+    soon("hysteresis", One(whole("a sum of weights", 0, I32)), NO_QUORUM)
+        .default("0")
+        .means("The quorum is lost only this much below it, and won only this much above."),
+    soon("quorum_up", Several(COMMAND), NO_HOOK).means("Run when the quorum is won."),
+    soon("quorum_down", Several(COMMAND), NO_HOOK).means("Run when the quorum is lost."),
+    soon("sorry_server", Several(ENDPOINT), NO_SORRY).means("Takes all connections while the quorum is lost."),
+    soon("sorry_server_inhibit", Nothing, NO_SORRY)
+        .means("With the quorum won, the sorry server stays in the table with weight 0."),
+    soon("sorry_server_lvs_method", METHOD, NO_SORRY)
+        .form(METHOD_FORM)
+        .otherwise("as `lvs_method`")
+        .means("How packets reach the sorry server."),
+    idle("alpha", Optional(Flag), ALPHA).default("off").means("At start servers count as down until a check succeeds."),
+    soon("omega", Optional(Flag), "no notification is sent at a stop")
+        .default("off")
+        .means("At a stop the scripts for lost servers and quorums are run."),
 ];
-
-pub(super) const TCP_CHECK: &[Keyword] = &[
-    yes("connect_ip", One("an address")),
-    yes("connect_port", One("a port")),
-    yes("bindto", One("an address")),
-    yes("bind_port", One("a port")),
-    yes("bind_if", One("an interface")),
-    yes("connect_timeout", One("seconds")),
-    yes("fwmark", One("a number")),
-    yes("retry", One("a number")),
-    yes("delay_before_retry", One("seconds")),
-    yes("warmup", One("seconds")),
-    yes("delay_loop", One("seconds")),
-    idle("alpha", Optional, ALPHA),
-    soon("log_all_failures", Optional, LOGGED),
-];
-
-macro_rules! connection_check {
-    ($($own:expr),* $(,)?) => {
-        &[
-            soon("connect_ip", One("an address"), PART),
-            soon("connect_port", One("a port"), PART),
-            soon("bindto", One("an address"), PART),
-            soon("bind_port", One("a port"), PART),
-            soon("bind_if", One("an interface"), PART),
-            soon("connect_timeout", One("seconds"), PART),
-            soon("fwmark", One("a number"), PART),
-            soon("alpha", Optional, PART),
-            soon("retry", One("a number"), PART),
-            soon("delay_before_retry", One("seconds"), PART),
-            soon("warmup", One("seconds"), PART),
-            soon("delay_loop", One("seconds"), PART),
-            soon("log_all_failures", Optional, PART),
-            $($own,)*
-        ]
-    };
-}
-
-pub(super) const HTTP_CHECK: &[Keyword] = connection_check![
-    soon("http_protocol", One("a version"), PART),
-    soon("virtualhost", Some("a name"), PART),
-    soon("fast_recovery", Optional, PART),
-    soon("nb_get_retry", One("a number"), PART),
-    soon("enable_sni", Nothing, PART),
-    soon("sni_name", One("a name"), PART),
-    soon("tls_compliant", Optional, PART),
-    soon("url", Block, PART),
-];
-
-pub(super) const URL: &[Keyword] = &[
-    soon("path", Some("a path"), PART),
-    soon("digest", One("an MD5 sum"), PART),
-    soon("status_code", Some("numbers"), PART),
-    soon("virtualhost", Some("a name"), PART),
-    soon("regex", Some("an expression"), PART),
-    soon("regex_no_match", Nothing, PART),
-    soon("regex_options", Some("words"), PART),
-    soon("regex_stack", Some("numbers"), PART),
-    soon("regex_min_offset", One("a number"), PART),
-    soon("regex_max_offset", One("a number"), PART),
-    soon("tls_compliant", Optional, PART),
-];
-
-pub(super) const SMTP_CHECK: &[Keyword] =
-    connection_check![soon("helo_name", Some("a name"), PART), soon("host", Block, PART)];
-
-pub(super) const DNS_CHECK: &[Keyword] = connection_check![
-    soon("type", One("a record type"), PART),
-    soon("name", One("a name"), PART),
-    soon("UDP", Nothing, PART)
-];
-
-pub(super) const PING_CHECK: &[Keyword] = connection_check![];
-
-pub(super) const UDP_CHECK: &[Keyword] = connection_check![
-    soon("payload", Some("hexadecimal digits"), PART),
-    soon("require_reply", Any, PART),
-    soon("min_reply_length", One("a number"), PART),
-    soon("max_reply_length", One("a number"), PART),
-];
-
-pub(super) const MISC_CHECK: &[Keyword] = &[
-    soon("misc_path", Some("a command"), PART),
-    soon("misc_timeout", One("seconds"), PART),
-    soon("misc_dynamic", Nothing, PART),
-    soon("user", Some("a user"), PART),
-    soon("alpha", Optional, PART),
-    soon("retry", One("a number"), PART),
-    soon("delay_before_retry", One("seconds"), PART),
-    soon("warmup", One("seconds"), PART),
-    soon("delay_loop", One("seconds"), PART),
-    soon("log_all_failures", Optional, PART),
-];
-
-pub(super) const FILE_CHECK: &[Keyword] =
-    &[soon("track_file", One("a name"), PART), soon("weight", Some("a number"), PART), soon("alpha", Optional, PART)];
-
-pub(super) const BFD_CHECK: &[Keyword] = &[soon("name", One("a name"), PART), soon("alpha", Optional, PART)];

@@ -1,6 +1,5 @@
 //! `vrrp_track_check`, which keepalived does not have: a health check in place of a script.
 
-use super::LONGEST;
 use crate::config::draft::{Definition, Field, ProbeDraft, ProbeTarget, TlsDraft, TrackKind};
 use crate::config::keepalived::tree::{Statement, Value};
 use crate::config::keepalived::values::{IGNORED, Instead};
@@ -42,10 +41,10 @@ pub(in crate::config::keepalived) fn word(
             let authorities = statement.word(3).filter(|_| verify).map(|file| file.text.to_owned());
             draft.target = Field::from(http(walk, value, Some(TlsDraft { verify, authorities })), at);
         }
-        "interval" => draft.interval = walk.seconds(value, 0.001..=LONGEST, "an interval", IGNORED),
-        "timeout" => draft.timeout = walk.seconds(value, 0.001..=LONGEST, "a timeout", IGNORED),
-        "rise" => draft.rise = walk.fits(value, 1..=i64::from(i32::MAX), "a count", IGNORED),
-        "fall" => draft.fall = walk.fits(value, 1..=i64::from(i32::MAX), "a count", IGNORED),
+        "interval" => draft.interval = walk.time(value, IGNORED),
+        "timeout" => draft.timeout = walk.time(value, IGNORED),
+        "rise" => draft.rise = walk.whole(value, IGNORED),
+        "fall" => draft.fall = walk.whole(value, IGNORED),
         "weight" => check.weight = super::weight(walk, statement, 1, TrackKind::Check).unwrap_or_default(),
         _ => return false,
     }

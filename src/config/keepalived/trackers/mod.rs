@@ -19,9 +19,6 @@ pub(super) use process::word as process;
 pub(super) use script::word as script;
 pub(super) use service::word as service;
 
-/// Timers may run a millisecond to eleven days.
-const LONGEST: f64 = 1_000_000.0;
-
 /// `N [reverse|noreverse]`, the number at an index among the words.
 pub(super) fn weight(walk: &mut Walk<'_>, statement: Statement<'_>, at: usize, kind: TrackKind) -> Option<WeightDraft> {
     let value = statement.word(at)?;

@@ -6,9 +6,6 @@ use crate::config::keepalived::values::{IGNORED, Instead};
 use crate::config::keepalived::walk::Walk;
 use crate::config::source::Spanned;
 
-/// Delays may be this long, in seconds.
-const LONGEST_DELAY: f64 = 3_600.0;
-
 /// One word of a `vrrp_track_process`.
 pub(in crate::config::keepalived) fn word(
     walk: &mut Walk<'_>,
@@ -41,15 +38,15 @@ pub(in crate::config::keepalived) fn word(
             draft.matching = walk.choice(value, &CHOICES, IGNORED).or(draft.matching);
         }
         "weight" => process.weight = super::weight(walk, statement, 1, TrackKind::Process).unwrap_or_default(),
-        "quorum" => draft.quorum = walk.fits(value, 1..=65_535, "a number of processes", IGNORED),
+        "quorum" => draft.quorum = walk.whole(value, IGNORED),
         "quorum_max" => {
-            let most = walk.fits(value, 0..=65_535, "a number of processes", IGNORED);
+            let most = walk.whole(value, IGNORED);
             draft.quorum_max = most.map(|most| Spanned::new(most, value.span));
         }
-        "fork_delay" => draft.fork_delay = walk.seconds(value, 0.0..=LONGEST_DELAY, "a delay", IGNORED),
-        "terminate_delay" => draft.terminate_delay = walk.seconds(value, 0.0..=LONGEST_DELAY, "a delay", IGNORED),
+        "fork_delay" => draft.fork_delay = walk.time(value, IGNORED),
+        "terminate_delay" => draft.terminate_delay = walk.time(value, IGNORED),
         "delay" => {
-            let delay = walk.seconds(value, 0.0..=LONGEST_DELAY, "a delay", IGNORED);
+            let delay = walk.time(value, IGNORED);
             draft.fork_delay = delay;
             draft.terminate_delay = delay;
         }

@@ -1,6 +1,5 @@
 //! `vrrp_script`.
 
-use super::LONGEST;
 use crate::config::draft::{Definition, Field, ScriptDraft, TrackKind};
 use crate::config::keepalived::tree::Statement;
 use crate::config::keepalived::values::{IGNORED, Instead};
@@ -32,11 +31,11 @@ pub(in crate::config::keepalived) fn word(
             };
             draft.user = user.or(draft.user.take());
         }
-        "interval" => draft.interval = walk.seconds(value, 0.001..=LONGEST, "an interval", IGNORED),
-        "timeout" => draft.timeout = walk.seconds(value, 0.001..=LONGEST, "a timeout", IGNORED),
+        "interval" => draft.interval = walk.time(value, IGNORED),
+        "timeout" => draft.timeout = walk.time(value, IGNORED),
         "weight" => script.weight = super::weight(walk, statement, 1, TrackKind::Script).unwrap_or_default(),
-        "rise" => draft.rise = walk.fits(value, 1..=i64::from(i32::MAX), "a count", IGNORED),
-        "fall" => draft.fall = walk.fits(value, 1..=i64::from(i32::MAX), "a count", IGNORED),
+        "rise" => draft.rise = walk.whole(value, IGNORED),
+        "fall" => draft.fall = walk.whole(value, IGNORED),
         "user" => draft.user = walk.run_as(statement),
         _ => return false,
     }

@@ -23,7 +23,7 @@ pub(in crate::config::keepalived) fn word(
             service.what.service = Field::from(key, statement.line().unwrap_or(value.span));
         }
         "fwmark" => {
-            let mark: Option<u32> = walk.fits(value, 1..=i64::from(u32::MAX), "a firewall mark", UNWATCHED);
+            let mark: Option<u32> = walk.whole(value, UNWATCHED);
             let family = statement.word(2).map_or(Some(Family::V4), |word| {
                 walk.choice(word, &[("inet", Family::V4), ("inet6", Family::V6)], UNWATCHED)
             });

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::toml::de::DeValue;
 
 use super::super::read::{Entry, Reader};
+use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::ip::SCOPES;
 use crate::config::source::Spanned;
 use crate::model::{Preferred, VirtualAddress};
@@ -52,7 +53,12 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
                 Some(_) | None => reader.bad(entry, "a label of 1 to 15 bytes, for an IPv4 address"),
             },
             "broadcast" => address.broadcast = broadcast(reader, entry, &address),
-            "scope" => address.scope = reader.choice(entry, &SCOPES).unwrap_or(0),
+            "scope" if address.address.is_ipv6() => reader.say(Diagnostic::error(
+                Code::Combination,
+                entry.span,
+                "an IPv6 address has the scope that is in it, and the kernel gives it no other; leave `scope` out",
+            )),
+            "scope" => address.scope = scope(reader, entry),
             "peer" => peer(reader, entry, &mut address),
             "preferred" => address.preferred = preferred(reader, entry),
             "home" => address.options.home = v6(reader, entry, &address),
@@ -66,6 +72,20 @@ fn address(reader: &mut Reader<'_>, element: Entry<'_>) -> Option<VirtualAddress
         }
     }
     Some(address)
+}
+
+/// A name, or a number as the kernel has it.
+fn scope(reader: &mut Reader<'_>, entry: Entry<'_>) -> u8 {
+    let scope = match entry.value {
+        DeValue::Integer(_) => reader.number(entry, 0..=255, "a scope"),
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => reader.choice(entry, &SCOPES),
+    };
+    scope.unwrap_or(0)
 }
 
 /// A flag that IPv6 alone has.

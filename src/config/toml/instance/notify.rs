@@ -19,7 +19,13 @@ pub(in crate::config::toml) fn notify(reader: &mut Reader<'_>, entry: Entry<'_>)
             "backup" => notify.backup = command(reader, entry),
             "fault" => notify.fault = command(reader, entry),
             "stop" => notify.stop = command(reader, entry),
-            "deleted" => notify.deleted = command(reader, entry),
+            // Whoever listens is told, with a script of its own or without.
+            "deleted" => {
+                notify.tell_deleted = entry.value.as_bool() != Some(false);
+                if entry.value.as_bool().is_none() {
+                    notify.deleted = command(reader, entry);
+                }
+            }
             "lower-priority" => notify.lower_priority = command(reader, entry),
             "any" => notify.any = command(reader, entry),
             _ => changes = reader.flag(entry),

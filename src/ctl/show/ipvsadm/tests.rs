@@ -5,6 +5,7 @@ use crate::api::{KernelView, ServerHealth};
 
 fn service(protocol: &str, address: &str, port: u16, scheduler: &str) -> ServiceView {
     ServiceView {
+        group: None,
         protocol: protocol.to_owned(),
         address: address.to_owned(),
         port,

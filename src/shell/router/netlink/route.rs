@@ -2,6 +2,7 @@
 //! nearly every byte when it removes, so we say what each is.
 
 use super::attributes::{Writer, family, octets};
+use super::encapsulation;
 use crate::model::{Family, NextHop, Route, RouteKind, RouteMetric, RouterPreference};
 
 // include/uapi/linux/rtnetlink.h
@@ -132,6 +133,9 @@ fn way(writer: &mut Writer, route: Family, hop: &NextHop) {
     }
     if let Some(realms) = hop.realms {
         writer.put_u32(RTA_FLOW, realms);
+    }
+    if let Some(encapsulation) = &hop.encapsulation {
+        encapsulation::put(writer, encapsulation);
     }
 }
 

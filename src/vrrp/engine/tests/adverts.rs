@@ -360,3 +360,33 @@ proptest::proptest! {
         proptest::prop_assert_eq!((status.role, status.received), (Role::Backup, 1));
     }
 }
+
+#[test]
+fn what_was_not_read_is_counted_for_the_interface_and_told_ten_times_as_seldom() {
+    let mut bench = Bench::new(vec![instance("a", 51), instance("b", 52)]);
+    let mut lose = |adverts, rest| {
+        let unread = Unread { adverts, rest };
+        bench.input(Input::Unread { index: 2, family: Family::V4, unread })
+    };
+    assert_eq!(
+        lose(0, 3),
+        [
+            "! more packets that no virtual router here can believe come in on eth0 than are looked at: 3 were not read so \
+          far; find out who sends them"
+        ]
+    );
+    assert_eq!(lose(0, 6), [""; 0]);
+    assert_eq!(lose(0, 1).len(), 1);
+    assert_eq!(lose(0, 12_345).len(), 1);
+    assert_eq!(
+        lose(7, 0),
+        [
+            "! more adverts come in on eth0 than can be read: 7 are lost so far; find out who sends them, or give more room \
+          (`receive-buffer` in TOML, `kernel_rx_buf_size` in keepalived.conf)"
+        ]
+    );
+    let both = bench.router.status(bench.now).into_iter().map(|status| status.unread).collect::<Vec<_>>();
+    assert_eq!(both, [Unread { adverts: 7, rest: 12_355 }; 2]);
+    bench.input(Input::LinkGone { index: 2 });
+    assert_eq!(bench.router.status(bench.now)[0].unread, Unread::default());
+}

@@ -76,6 +76,15 @@ fn an_address_waits_once_however_often_it_is_to_be_announced() {
 }
 
 #[test]
+fn what_has_only_begun_to_wait_is_not_late() {
+    let mut bench = Bench::new(vec![spaced("a", 51, &[51, 52], millis(100))]);
+    bench.pass(millis(10_000));
+    let before = bench.router.poll_timeout();
+    bench.hear(51, 50);
+    assert_eq!(bench.router.poll_timeout(), Some(bench.now), "{before:?} before");
+}
+
+#[test]
 fn what_waits_is_dropped_with_the_mastership() {
     let mut bench = Bench::new(vec![spaced("a", 51, &[51, 52, 53], millis(100))]);
     assert_eq!(timed(&mut bench, millis(3650)).len(), 1);

@@ -71,6 +71,7 @@ fn link(index: u32, name: &str, up: bool) -> Link {
         upon: None,
         marked: false,
         mtu: None,
+        table: None,
     }
 }
 
@@ -107,6 +108,12 @@ struct Bench {
     watches: Vec<Watch>,
     /// Scripts whose files are to be looked at.
     looks: Vec<ScriptLook>,
+    /// Which routes and rules are written down to be ours.
+    record: Vec<Kept>,
+    /// How often that was handed out.
+    records: usize,
+    /// What is to be written is written at once; else never.
+    disk_answers: bool,
 }
 
 impl Bench {
@@ -129,6 +136,9 @@ impl Bench {
             steering: VecDeque::new(),
             watches: Vec::new(),
             looks: Vec::new(),
+            record: Vec::new(),
+            records: 0,
+            disk_answers: true,
         }
     }
 
@@ -185,6 +195,7 @@ impl Bench {
                     "notify {}",
                     notice.commands.iter().map(|command| command.words.join(" ")).collect::<Vec<_>>().join(" ")
                 ),
+                Output::Event(event) if !event.is_told() => continue,
                 Output::Event(event) => format!("! {event}"),
                 Output::Stopped => "stopped".to_owned(),
                 Output::Fifo(line) => format!("fifo {}", line.trim_end()),
@@ -202,7 +213,17 @@ impl Bench {
                     self.router.handle(Input::Steered { id, outcome }, self.now);
                     format!("add {what} {links:?}")
                 }
-                Output::RemoveSteering { what, links } => format!("remove {what} {links:?}"),
+                Output::RemoveSteering { what, links, left } => {
+                    format!("remove {}{what} {links:?}", if left { "left " } else { "" })
+                }
+                Output::RecordSteering { number, entries } => {
+                    self.record = entries;
+                    self.records += 1;
+                    if self.disk_answers {
+                        self.router.handle(Input::SteeringRecorded { number }, self.now);
+                    }
+                    continue;
+                }
                 Output::UpdateAddress { address, .. } => format!("update {}", address.address),
                 Output::LookAtScripts(looks) => {
                     let names: Vec<_> = looks.iter().map(|look| look.name.clone()).collect();

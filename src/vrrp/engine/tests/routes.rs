@@ -48,10 +48,10 @@ fn routes_and_rules_come_after_the_addresses_and_go_before_them() {
         [
             "send 51 prio 100",
             "add 10.0.0.51",
+            "arp 10.0.0.51",
+            "arp 10.0.0.51",
             "add route 10.9.1.0/24 via 10.0.0.2 [0]",
             "add rule 100: from 10.9.1.0/24 lookup 100 []",
-            "arp 10.0.0.51",
-            "arp 10.0.0.51",
         ]
     );
     let words = without_events(bench.input(Input::Stop));
@@ -70,17 +70,189 @@ fn routes_and_rules_come_after_the_addresses_and_go_before_them() {
 #[test]
 fn a_killed_predecessors_routes_go_when_another_master_is_heard_and_are_taken_over_otherwise() {
     let config = || vec![routed(vec![route(1), Route { protocol: 4, ..route(2) }], vec![])];
-    let mut bench = Bench::new(config());
-    // Only what carries our number can be a predecessor's.
+    let mut bench = Bench::after(vec![kept(route(1))], config());
+    // The other carries any number, and may be somebody else's.
     assert_eq!(steering(bench.hear(51, 200)), ["remove route 10.9.1.0/24 via 10.0.0.2 [0]"]);
     assert_eq!(steering(bench.hear(51, 200)), Vec::<String>::new());
+    let configured = Kept { what: Arc::new(Steering::Route(route(1))), links: vec![0] };
+    assert_eq!(bench.record, [configured]);
 
-    let mut bench = Bench::new(config());
+    let mut bench = Bench::after(vec![kept(route(1))], config());
     bench.steering = [Steered::Exists, Steered::Exists].into();
-    bench.pass(LONG);
+    let words = bench.pass(LONG);
+    assert!(!words.iter().any(|word| word.starts_with("remove")), "{words:?}");
     let words = steering(bench.input(Input::Stop));
     assert_eq!(words.iter().filter(|word| word.starts_with("remove")).count(), 1, "{words:?}");
     assert!(words.contains(&"remove route 10.9.1.0/24 via 10.0.0.2 [0]".to_owned()), "{words:?}");
+}
+
+fn kept(route: Route) -> Kept {
+    Kept { what: Arc::new(Steering::Route(Route { track: true, ..route })), links: vec![0] }
+}
+
+impl Bench {
+    /// On a host where a killed predecessor wrote down what is its own.
+    fn after(left: Vec<Kept>, instances: Vec<Instance>) -> Self {
+        let mut bench = Self::bare();
+        bench.input(Input::Links(vec![link(1, "lo", true), link(2, "eth0", true)]));
+        bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+        bench.input(Input::SteeringLeft(left));
+        bench.configure(instances, Vec::new(), Vec::new());
+        bench
+    }
+}
+
+#[test]
+fn what_a_killed_predecessor_left_and_nobody_names_goes_and_nothing_else_does() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+    bench.input(Input::SteeringLeft(vec![kept(route(1)), kept(route(2))]));
+    let words = steering(bench.configure(vec![routed(vec![route(2)], vec![])], vec![], vec![]));
+    let words: Vec<_> = words.iter().filter(|word| !word.starts_with('!')).collect();
+    assert_eq!(words, ["remove left route 10.9.1.0/24 via 10.0.0.2 [0]"]);
+    assert_eq!(bench.record, [Kept { what: Arc::new(Steering::Route(route(2))), links: vec![0] }]);
+    // What nobody wrote down is somebody else's, whatever number it carries.
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![rule(7)])]);
+    bench.steering = [Steered::Exists, Steered::Exists].into();
+    bench.pass(LONG);
+    assert_eq!(bench.record, []);
+    let words = bench.input(Input::Stop);
+    assert!(!words.iter().any(|word| word.contains("remove route") || word.contains("remove rule")), "{words:?}");
+}
+
+#[test]
+fn all_that_may_become_ours_is_written_down_beforehand_and_a_promotion_waits_for_no_disk() {
+    let other = Route { protocol: 4, ..route(2) };
+    let mut bench = Bench::new(vec![routed(vec![route(1), dev(3, "eth1"), other], vec![rule(7)])]);
+    let links = |bench: &Bench| bench.record.iter().map(|kept| kept.links.clone()).collect::<Vec<_>>();
+    assert_eq!(links(&bench), [vec![0], vec![], vec![]], "what has another's number is not claimed");
+    bench.disk_answers = false;
+    // Each link's number is written down beforehand, too, once there is one.
+    bench.input(Input::Link(link(5, "eth1", true)));
+    assert_eq!(links(&bench), [vec![0], vec![5], vec![]]);
+    let mut words = Vec::new();
+    while bench.roles() != [Role::Active] {
+        words.extend(without_events(bench.pass(Duration::from_millis(10))));
+    }
+    let on = [
+        "add route 10.9.1.0/24 via 10.0.0.2 [0]",
+        "add route 10.9.3.0/24 dev eth1 [5]",
+        "add route 10.9.2.0/24 via 10.0.0.2 [0]",
+        "add rule 7: from 10.9.1.0/24 lookup 100 []",
+    ];
+    assert!(words.ends_with(&on.map(str::to_owned)), "{words:?}");
+    assert_eq!(links(&bench), [vec![0], vec![5], vec![0], vec![]], "by now it is ours");
+    bench.hear(51, 200);
+    assert_eq!(links(&bench), [vec![0], vec![5], vec![]]);
+    bench.input(Input::Stop);
+    assert_eq!(bench.record, []);
+}
+
+#[test]
+fn what_was_found_to_be_somebody_else_s_is_ours_once_we_have_put_it_on() {
+    let mut bench = Bench::new(vec![routed(vec![route(1)], vec![])]);
+    bench.steering = [Steered::Exists].into();
+    bench.pass(LONG);
+    assert_eq!(bench.record, []);
+    assert_eq!(steering(bench.input(gone(1, 0))).len(), 2);
+    assert_eq!(bench.record.len(), 1);
+}
+
+#[test]
+fn many_that_become_ours_at_once_are_one_record() {
+    let many = |protocol: u8| -> Vec<Route> {
+        let to = |n: u16| (IpAddr::from([10, 20 + n.to_be_bytes()[0], n.to_be_bytes()[1], 0]), 24);
+        (0..2000).map(|n| Route { to: to(n), protocol, ..route(1) }).collect()
+    };
+    // Theirs become ours one by one as they come on, ours cease to be as each is found to be somebody else's.
+    for (protocol, outcome, before, after) in [(99, Steered::Added, 0, 2000), (18, Steered::Exists, 2000, 0)] {
+        let mut bench = Bench::new(vec![routed(many(protocol), vec![])]);
+        assert_eq!(bench.record.len(), before);
+        bench.steering = vec![outcome; 2000].into();
+        bench.records = 0;
+        let words = bench.pass(LONG);
+        assert_eq!(words.iter().filter(|word| word.starts_with("add route")).count(), 2000);
+        assert_eq!((bench.record.len(), bench.records), (after, 1));
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_record_lets_nothing_on_that_came_later() {
+    let statics = |routes: Vec<Route>| {
+        let statics = StaticState { routes, ..StaticState::default() };
+        Input::Configure(Arc::new(Config {
+            router: RouterSettings { statics, ..RouterSettings::default() },
+            ..Config::default()
+        }))
+    };
+    let mut bench = Bench::new(Vec::new());
+    bench.disk_answers = false;
+    assert_eq!(steering(bench.input(statics(vec![route(1)]))), Vec::<String>::new());
+    // The answer comes before what is new has been handed out.
+    bench.router.handle(statics(vec![route(1), route(2)]), bench.now);
+    bench.router.handle(Input::SteeringRecorded { number: 1 }, bench.now);
+    assert_eq!(steering(bench.drain()), Vec::<String>::new());
+    assert_eq!((bench.record.len(), bench.records), (2, 2));
+    // The answer to the last one covers the first.
+    let words = steering(bench.input(Input::SteeringRecorded { number: 2 }));
+    assert_eq!(words, ["add route 10.9.1.0/24 via 10.0.0.2 [0]", "add route 10.9.2.0/24 via 10.0.0.2 [0]"]);
+}
+
+#[test]
+fn what_goes_at_a_reload_goes_after_its_successor_is_on_however_long_the_disk_takes() {
+    let statics = |routes: Vec<Route>| {
+        let statics = StaticState { routes, ..StaticState::default() };
+        Input::Configure(Arc::new(Config {
+            router: RouterSettings { statics, ..RouterSettings::default() },
+            ..Config::default()
+        }))
+    };
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![link(2, "eth0", true)]));
+    bench.input(statics(vec![route(1)]));
+    bench.disk_answers = false;
+    assert_eq!(steering(bench.input(statics(vec![route(2)]))), Vec::<String>::new());
+    assert_eq!(bench.record.len(), 2, "both are ours until one is off");
+    // One in the place of another is no matter of the disk.
+    let mtu = Route { metrics: vec![(crate::model::RouteMetric::Mtu, 1400, false)], ..route(1) };
+    assert_eq!(
+        steering(bench.input(statics(vec![mtu, route(2)]))),
+        ["remove route 10.9.1.0/24 via 10.0.0.2 [0]", "add route 10.9.1.0/24 via 10.0.0.2 [0]"]
+    );
+    // Another one before the disk has answered.
+    assert_eq!(steering(bench.input(statics(vec![route(3)]))), Vec::<String>::new());
+    let words = steering(bench.pass(Duration::from_millis(100)));
+    assert_eq!(words, ["add route 10.9.3.0/24 via 10.0.0.2 [0]", "remove route 10.9.1.0/24 via 10.0.0.2 [0]"]);
+    assert_eq!(bench.record.len(), 1);
+}
+
+#[test]
+fn a_route_of_a_vrf_is_in_its_table_and_follows_it() {
+    let blue = |index, table| Link { table, ..link(index, "blue", true) };
+    let vrf = Route { vrf: Some("blue".to_owned()), ..route(1) };
+    let mut bench = Bench::new(vec![routed(vec![vrf], vec![])]);
+    let words = steering(bench.pass(LONG));
+    assert!(words.iter().any(|word| word.contains("interface blue does not exist")), "{words:?}");
+    let words = steering(bench.input(Input::Link(blue(7, None))));
+    assert!(words.iter().any(|word| word.contains("interface blue is no VRF")), "{words:?}");
+    let table = |record: &[Kept]| match &*record[0].what {
+        Steering::Route(route) => route.table,
+        Steering::Rule(_) => 0,
+    };
+    bench.pass(LONG);
+    let words = steering(bench.input(Input::Link(blue(7, Some(1001)))));
+    assert!(words.contains(&"add route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]".to_owned()), "{words:?}");
+    assert_eq!(table(&bench.record), 1001);
+    let news = SteeringNews::Route { table: 1001, to: net(1), metric: 0 };
+    assert_eq!(steering(bench.input(Input::SteeringNews(news))).len(), 2, "it is put back");
+    bench.pass(LONG);
+    let words = steering(bench.input(Input::Link(blue(7, Some(1002)))));
+    assert_eq!(
+        words,
+        ["remove route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]", "add route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]"]
+    );
+    assert_eq!(table(&bench.record), 1002);
 }
 
 #[test]
@@ -181,8 +353,8 @@ fn a_reload_adds_before_it_removes_unless_the_kernel_has_only_one() {
         words,
         [
             "remove route 10.9.2.0/24 via 10.0.0.2 [0]",
-            "add route 10.9.1.0/24 via 10.0.0.1 [0]",
             "add route 10.9.2.0/24 via 10.0.0.2 [0]",
+            "add route 10.9.1.0/24 via 10.0.0.1 [0]",
             "remove route 10.9.1.0/24 via 10.0.0.2 [0]",
         ]
     );

@@ -619,6 +619,22 @@ fn faults_that_never_settle_are_told() {
     assert!((1..=3).contains(&told.len()), "{told:#?}");
 }
 
+/// Where a change of state is one too many for the log, the faults that it came with are not known to anybody yet.
+#[test]
+fn faults_of_a_change_that_was_not_told_are_told_if_they_last() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    let changed = |bench: &mut Bench, up: bool| without_work(bench.input(Input::Link(link(2, "eth0", up)))).len();
+    for _ in 0..4 {
+        assert_eq!((changed(&mut bench, false), changed(&mut bench, true)), (1, 1));
+    }
+    // The last for which there is room.
+    assert_eq!((changed(&mut bench, false), changed(&mut bench, true)), (1, 0));
+    assert_eq!(without_work(bench.input(Input::LinkGone { index: 2 })), Vec::<String>::new());
+    assert_eq!(bench.roles(), [Role::Fault]);
+    let gone = "! a: still cannot run: interface eth0 does not exist; waiting for it to appear";
+    assert_eq!(without_work(bench.pass(SECOND * 120)), [gone]);
+}
+
 fn without_work(words: Vec<String>) -> Vec<String> {
     words.into_iter().filter(|word| word.starts_with('!')).collect()
 }
@@ -1075,4 +1091,26 @@ fn a_script_that_cannot_be_run_counts_for_nothing_until_a_reload_finds_it() {
     bench.configure(vec![tracked], scripts, vec![]);
     see(&mut bench, &["none"]);
     assert_eq!(bench.roles(), [Role::Backup]);
+}
+
+#[test]
+fn a_fault_that_flaps_is_told_now_and_then_and_what_becomes_of_the_addresses_always() {
+    let what = Watched::Process("x".to_owned());
+    let mut bench = Bench::with(watching(definitions(), vec![tracked(&what, 0, false)]));
+    let states = |words: Vec<String>| words.into_iter().filter(|word| word.contains("a: ")).collect::<Vec<_>>();
+    bench.runs_of("x", 0);
+    let told: Vec<_> = (1..=1000).flat_map(|n| states(bench.runs_of("x", n % 2))).collect();
+    assert!(told.len() <= 11, "{told:?}");
+    assert_eq!(told.last().map(|word| word.contains("a: FAULT -> BACKUP")), Some(true), "{told:?}");
+    // It fails in the end.
+    let late = states(bench.pass(SECOND * 61)).join("\n");
+    assert!(late.contains("a: FAULT: "), "{late}");
+    assert!(late.contains("changes before that were not logged"), "{late}");
+    for _ in 0..20 {
+        bench.runs_of("x", 1);
+        let words = states(bench.pass(SECOND * 4)).join("\n");
+        assert!(words.contains("a: BACKUP -> MASTER"), "{words}");
+        let words = states(bench.runs_of("x", 0)).join("\n");
+        assert!(words.contains("a: MASTER -> FAULT"), "{words}");
+    }
 }

@@ -14,8 +14,17 @@ impl Bench {
             return word;
         }
         let upon = Some(Upon { base: new.base, kind: new.kind });
-        let link =
-            Link { index, name: new.name, up: false, mac: new.mac, enabled: false, upon, marked: true, mtu: None };
+        let link = Link {
+            index,
+            name: new.name,
+            up: false,
+            mac: new.mac,
+            enabled: false,
+            upon,
+            marked: true,
+            mtu: None,
+            table: None,
+        };
         self.router.handle(Input::Link(link), self.now);
         word
     }
@@ -119,8 +128,17 @@ fn what_a_killed_predecessor_left_is_used() {
     let mut bench = Bench::bare();
     let upon = Some(Upon { base: 2, kind: LinkKind::Macvlan });
     let mac = Some([0, 0, 0x5e, 0, 1, 51]);
-    let left =
-        Link { index: 7, name: "vrrp.51".to_owned(), up: true, mac, enabled: true, upon, marked: false, mtu: None };
+    let left = Link {
+        index: 7,
+        name: "vrrp.51".to_owned(),
+        up: true,
+        mac,
+        enabled: true,
+        upon,
+        marked: false,
+        mtu: None,
+        table: None,
+    };
     bench.input(Input::Links(vec![link(2, "eth0", true), left]));
     bench.input(Input::Addresses(vec![host(2, OWN, 24), host(7, Ipv4Addr::new(10, 0, 0, 51), 32)]));
     let words = bench.configure(vec![with_vmac(51, Vmac::default())], Vec::new(), Vec::new());
@@ -147,6 +165,7 @@ fn what_a_killed_predecessor_left_and_nobody_names_is_removed() {
         upon: Some(Upon { base: 2, kind: LinkKind::Macvlan }),
         marked,
         mtu: None,
+        table: None,
     };
     let address = host(9, Ipv4Addr::new(10, 0, 0, 53), 32);
     let restart = |instances| {

@@ -1,0 +1,172 @@
+//! Services of several addresses on a real kernel: what the table holds, when servers fail and return, over a reload, and
+//! beside what keepalived makes of the same file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use integration::nat::NatLab;
+use integration::traffic::{Conversations, EchoServer};
+use integration::{Ipvsd, lab_test, peers, wait_until};
+use nix::sys::signal::Signal;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const QUICK_CHECK: &str = "TCP_CHECK { connect_timeout 1\n retry 0\n delay_loop 0.2 }";
+
+/// What `ipvsadm -Ln` shows: services with their servers, in no order, connections left out.
+fn entries(table: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut services = BTreeMap::<_, BTreeSet<_>>::new();
+    let mut current = None;
+    for line in table.lines().skip(3) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match (words.as_slice(), &current) {
+            (["->", server, how, weight, ..], Some(service)) => {
+                let servers: &mut BTreeSet<_> = services.entry(String::clone(service)).or_default();
+                servers.insert(format!("{server} {how} {weight}"));
+            }
+            (service, _) => {
+                let service = service.join(" ");
+                services.insert(service.clone(), BTreeSet::new());
+                current = Some(service);
+            }
+        }
+    }
+    services
+}
+
+/// These services, each with these servers.
+fn each(services: &[&str], servers: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let servers: BTreeSet<_> = servers.iter().map(|server| (*server).to_owned()).collect();
+    services.iter().map(|service| ((*service).to_owned(), servers.clone())).collect()
+}
+
+fn conf(lines: &str, port: u16, server: &str) -> String {
+    format!(
+        "virtual_server_group web {{\n{lines}\n}}\nvirtual_server group web {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n\
+         real_server 10.0.0.11 {port} {{\n{server}\n}}\nreal_server 10.0.0.12 {port} {{\n{server}\n}}\n}}\n"
+    )
+}
+
+const LINES: &str = "198.51.100.1 80\n198.51.100.20-22 80\n198.51.100.32/31 81\nfwmark 5";
+const SERVICES: [&str; 7] = [
+    "TCP 198.51.100.1:80 rr",
+    "TCP 198.51.100.20:80 rr",
+    "TCP 198.51.100.21:80 rr",
+    "TCP 198.51.100.22:80 rr",
+    "TCP 198.51.100.32:81 rr",
+    "TCP 198.51.100.33:81 rr",
+    "FWM 5 rr",
+];
+
+lab_test! {
+    /// One server and one check, however many addresses: it leaves all of them, and returns to all.
+    fn servers_fail_and_return_at_every_address() {
+        let mut net = NatLab::new("group", 2);
+        net.director.sh("ip address add 198.51.100.22/32 dev eth0 && ip address add 198.51.100.33/32 dev eth0");
+        let ipvsd = Ipvsd::start(&net.director, &conf(LINES, 80, QUICK_CHECK));
+        let (one, two) = ("10.0.0.11:80 Masq 1", "10.0.0.12:80 Masq 1");
+        ipvsd.wait_table("both at each", |table| entries(table) == each(&SERVICES, &[one, two]));
+        for address in ["198.51.100.1:80", "198.51.100.22:80", "198.51.100.33:81"] {
+            let tally = net.asker().tally(address.parse().unwrap(), 4);
+            assert_eq!(tally.values().copied().collect::<Vec<_>>(), [2, 2], "{address} {tally:?}");
+        }
+        let snapshot = ipvsd.show();
+        let services = snapshot["balancer"]["services"].as_array().unwrap();
+        assert_eq!(services.len(), 7);
+        for service in services {
+            assert_eq!(service["group"], "web");
+            let runs = |server: usize| &service["servers"][server]["checks"][0]["runs"];
+            assert_eq!((runs(0), runs(1)), (
+                &services[0]["servers"][0]["checks"][0]["runs"], &services[0]["servers"][1]["checks"][0]["runs"]
+            ), "the checks are shared");
+        }
+        let page = ipvsd.ctl(&["show"]).ok();
+        assert!(page.contains("tcp 198.51.100.21:80") && page.contains("group web"), "{page}");
+
+        net.servers[0].close();
+        ipvsd.wait_table("one left at each", |table| entries(table) == each(&SERVICES, &[two]));
+        assert_eq!(ipvsd.daemon().log().matches("10.0.0.11:80 of group web is down").count(), 1);
+        let tally = net.asker().tally("198.51.100.33:81".parse().unwrap(), 4);
+        assert_eq!(tally.get("s2"), Some(&4), "{tally:?}");
+        net.servers[0].open();
+        ipvsd.wait_table("both again", |table| entries(table) == each(&SERVICES, &[one, two]));
+        ipvsd.stop();
+        assert_eq!(entries(&net.director.ipvs_table()), BTreeMap::new());
+    }
+
+    /// An address that comes is three steps, one that goes is one; connections at the others notice nothing.
+    fn a_reload_edits_only_the_address_that_changed() {
+        let net = NatLab::new("group-reload", 2);
+        let _echo: Vec<_> =
+            (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        let lines = "198.51.100.1 7\n198.51.100.20-21 7\nfwmark 5";
+        let before = ["TCP 198.51.100.1:7 rr", "TCP 198.51.100.20:7 rr", "TCP 198.51.100.21:7 rr", "FWM 5 rr"];
+        let more = [before[0], before[1], before[2], before[3], "TCP 198.51.100.40:7 rr"];
+        let both = ["10.0.0.11:7 Masq 1", "10.0.0.12:7 Masq 1"];
+        let ipvsd = Ipvsd::start(&net.director, &conf(lines, 7, QUICK_CHECK));
+        ipvsd.wait_table("both at each", |table| entries(table) == each(&before, &both));
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 8, Duration::from_millis(20));
+        talk.wait_all_alive(PATIENCE, 2);
+        let steps = || ipvsd.show()["balancer"]["steps_applied"].as_u64().unwrap();
+        let at_first = steps();
+        assert!(ipvsd.reload(&conf(lines, 7, QUICK_CHECK)).success());
+        assert_eq!(steps(), at_first, "an unchanged group wrote something");
+        let larger = format!("198.51.100.40 7\n{lines}");
+        assert!(ipvsd.reload(&conf(&larger, 7, QUICK_CHECK)).success());
+        ipvsd.wait_table("the new one too", |table| entries(table) == each(&more, &both));
+        assert_eq!(steps(), at_first + 3);
+        talk.wait_all_alive(PATIENCE, 2);
+        assert!(ipvsd.reload(&conf(lines, 7, QUICK_CHECK)).success());
+        ipvsd.wait_table("as before", |table| entries(table) == each(&before, &both));
+        assert_eq!(steps(), at_first + 4);
+        // More addresses than may be: the daemon keeps what it has.
+        assert!(!ipvsd.reload(&conf("10.0.0.0/8 7", 7, QUICK_CHECK)).success());
+        assert_eq!(entries(&net.director.ipvs_table()), each(&before, &both));
+        talk.wait_all_alive(PATIENCE, 2);
+        assert_eq!(talk.finish().broken, Vec::<String>::new());
+    }
+
+    /// Without a port, a server has that of the packet.
+    fn a_server_without_a_port_answers_at_that_of_the_packet() {
+        let net = NatLab::new("group-port", 1);
+        net.director.sh("ip address add 198.51.100.20/32 dev eth0");
+        let text = "virtual_server_group web {\n198.51.100.20 80\n}\nvirtual_server group web {\nlvs_sched rr\nlvs_method NAT\n\
+                    protocol TCP\nreal_server 10.0.0.11 {\n}\n}\n";
+        let ipvsd = Ipvsd::start(&net.director, text);
+        ipvsd.wait_table("it", |table| entries(table) == each(&["TCP 198.51.100.20:80 rr"], &["10.0.0.11:0 Masq 1"]));
+        let tally = net.asker().tally("198.51.100.20:80".parse().unwrap(), 2);
+        assert_eq!(tally.get("s1"), Some(&2), "{tally:?}");
+    }
+
+    /// keepalived and ipvsd make the same of the same file.
+    fn the_table_is_keepalived_s() {
+        let net = NatLab::new("group-like", 1);
+        for (what, lines, words, servers) in [
+            ("NAT", LINES, "lvs_method NAT", &["10.0.0.11 8080", "10.0.0.12 80"][..]),
+            ("NAT without a port", LINES, "lvs_method NAT", &["10.0.0.11", "10.0.0.12"]),
+            ("DR", LINES, "lvs_method DR", &["10.0.0.11 80", "10.0.0.12"]),
+            ("TUN", "198.51.100.1-3 80\nfwmark 5 inet", "lvs_method TUN", &["10.0.0.11 80"]),
+            ("IPv6", "2001:db8::5-11 80\n2001:db8::20/126 81\nfwmark 5 inet6", "lvs_method NAT", &["2001:db8::99 80"]),
+            ("every port", "198.51.100.1\n198.51.100.2 80", "lvs_method DR", &["10.0.0.11 80"]),
+            ("persistence", LINES, "lvs_method DR\npersistence_timeout 50", &["10.0.0.11 80"]),
+        ] {
+            let servers: String = servers.iter().map(|server| format!("real_server {server} {{\nweight 3\n}}\n")).collect();
+            let text = format!(
+                "virtual_server_group web {{\n{lines}\n}}\nvirtual_server group web {{\nlvs_sched wlc\nprotocol TCP\n{words}\n{servers}}}\n"
+            );
+            let ipvsd = Ipvsd::start(&net.director, &text);
+            let ours = entries(&net.director.ipvs_table());
+            ipvsd.stop();
+            assert_eq!(entries(&net.director.ipvs_table()), BTreeMap::new(), "{what}");
+            assert!(ours.len() > 1 && ours.values().all(|servers| !servers.is_empty()), "{what}: {ours:#?}");
+            let keepalived = peers::keepalived(&net.director, &text);
+            let theirs = || entries(&net.director.ipvs_table());
+            wait_until(PATIENCE, "keepalived's table to stand", || theirs().len() >= ours.len() && theirs().values().all(|servers| !servers.is_empty()));
+            wait_until(PATIENCE, &format!("the same table ({what})\nours {ours:#?}\ntheirs {:#?}", theirs()), || theirs() == ours);
+            keepalived.signal(Signal::SIGTERM);
+            wait_until(PATIENCE, "an empty table", || theirs().is_empty());
+            keepalived.wait(PATIENCE);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Words and braces to statements, and when to stop.
+
+use std::ops::Range;
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::source::Span;
+use super::keywords::{self, Place};
+use super::lexer::{self, Kind, Lexer};
+use super::read::Reading;
+
+/// A text with this many unknown words outside all blocks is no keepalived.conf.
+const MOST_STRANGERS: usize = 500;
+/// Statements that are kept: a hundred times the largest file that is known to be in use.
+const MOST_STATEMENTS: usize = 4_000_000;
+
+impl Reading<'_> {
+    /// The words and braces of one line. `place` tells of a stretch where it stands, and whether it says there what it says
+    /// here.
+    pub(super) fn tokens(&mut self, line: &str, indent: usize, place: &dyn Fn(&Range<usize>) -> (Span, bool)) {
+        let mut lexer = Lexer::new(line);
+        for token in lexer.by_ref() {
+            let (span, verbatim) = place(&token.range);
+            let text = || line.get(token.range.clone()).unwrap_or("");
+            match token.kind {
+                Kind::Word { quoted, escaped } => {
+                    let owned = match (escaped, verbatim) {
+                        (true, _) => Some(lexer::unescaped(text())),
+                        (false, false) => Some(text().to_owned()),
+                        (false, true) => None,
+                    };
+                    self.word(span, owned, quoted, indent, text());
+                }
+                Kind::Unquoted => {
+                    self.report.add(
+                        Diagnostic::warning(Code::Quote, span, "this quote is never closed")
+                            .mark("taken to the end of the line")
+                            .help("put a `\"` where the value ends"),
+                    );
+                    self.word(span, (!verbatim).then(|| text().to_owned()), true, indent, text());
+                }
+                Kind::Open => self.open(span, indent),
+                Kind::Close => self.close(span, indent),
+            }
+            if self.stopped {
+                return;
+            }
+        }
+        if let (Some(at), None) = (lexer.odd_blank, self.mixed_blanks) {
+            let (span, _) =
+                place(&(at..at + line.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)));
+            self.mixed_blanks = Some(span);
+            self.report.add(
+                Diagnostic::warning(Code::Lookalike, span, "this blank is not a space")
+                    .mark("a no-break space or its like, as web pages have")
+                    .help("taken as a space here; keepalived takes it as part of the word. Replace it, and any others"),
+            );
+        }
+    }
+
+    fn word(&mut self, span: Span, owned: Option<String>, quoted: bool, indent: usize, text: &str) {
+        if self.statement.is_none() {
+            if self.tree.len() >= MOST_STATEMENTS {
+                self.give_up(span, "there are more statements than any configuration has");
+                return;
+            }
+            if self.open.is_empty() && keywords::find(Place::Root, text).is_none() {
+                self.strangers += 1;
+                if self.strangers > MOST_STRANGERS {
+                    self.give_up(span, "this is not a keepalived.conf");
+                    return;
+                }
+            }
+            if !self.open.is_empty() && keywords::is_only_at_root(text) {
+                self.missing_brace(span, text, indent);
+            }
+            self.statement = Some(self.tree.begin());
+            self.pending = self.statement;
+        }
+        self.tree.word(span, owned, quoted);
+    }
+
+    /// Says why nothing more is read.
+    pub(super) fn give_up(&mut self, span: Span, why: &str) {
+        self.stopped = true;
+        self.report.add(
+            Diagnostic::error(Code::Hopeless, span, why)
+                .mark("reading stops here")
+                .help("check that the right file was named; a TOML file must end in `.toml`"),
+        );
+    }
+}
