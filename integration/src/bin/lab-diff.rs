@@ -26,6 +26,7 @@ fn main() -> ExitCode {
             continue;
         }
         match configurations(Path::new(&word)) {
+            Ok(found) if found.is_empty() => println!("SKIP: {word}: no file of it ends in .conf"),
             Ok(found) => files.extend(found),
             // A folder that is not there is no reason to fail: not everybody has it.
             Err(error) => println!("SKIP: {word}: {error}"),
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let all_explained = AtomicBool::new(true);
     compare_all(&files, jobs, Patience::default(), |comparison| {
         println!("{comparison}");
-        if comparison.unexplained().next().is_some() {
+        if !comparison.is_as_meant() {
             all_explained.store(false, Ordering::Relaxed);
         }
         if let Some(path) = &details {

@@ -26,7 +26,7 @@ use crate::contender::Program;
 use crate::topology::Topology;
 use crate::web::WebServer;
 use dump::Dump;
-use expected::Moment;
+use expected::{Expected, Moment};
 use run::{Run, Verdict};
 use scene::Scene;
 
@@ -141,9 +141,8 @@ impl Comparison {
     /// Why the two tests of the file differ, where that is known; `None` where they do not.
     #[must_use]
     pub fn disagreement(&self) -> Option<&'static str> {
-        let stem = self.name.strip_suffix(".conf").unwrap_or(&self.name);
         (self.theirs.accepts() != self.ours.accepts())
-            .then(|| expected::verdict(stem, self.theirs.accepts()).unwrap_or("UNEXPLAINED"))
+            .then(|| expected::verdict(self.stem(), self.theirs.accepts()).unwrap_or("UNEXPLAINED"))
     }
 
     /// Why it was refused, in whichever world.
@@ -154,6 +153,42 @@ impl Comparison {
             Outcome::Equal(_) | Outcome::Different(_) => &[],
         });
         refusals.map(String::as_str).collect()
+    }
+
+    /// Why one program alone went on with it, if that is meant.
+    #[must_use]
+    pub fn refusal_reason(&self) -> Option<&'static str> {
+        if self.refusals().is_empty() {
+            return None;
+        }
+        let agree = |outcome: &Outcome| matches!(outcome, Outcome::Refused(reasons) if reasons.len() == 2);
+        if self.outcomes.iter().all(|(_, outcome)| agree(outcome)) {
+            return Some("both refuse it");
+        }
+        expected::refusal(self.stem())
+    }
+
+    /// Whether each difference between the programs has its reason, and each refusal.
+    #[must_use]
+    pub fn is_as_meant(&self) -> bool {
+        self.unexplained().next().is_none() && (self.refusals().is_empty() || self.refusal_reason().is_some())
+    }
+
+    /// The rows of this file that explain no difference: what they speak of is mended.
+    pub fn idle_rows(&self) -> impl Iterator<Item = &'static Expected> {
+        let explains = |row: &Expected, found: &Difference| {
+            row.moment == found.moment && row.program == found.program && found.line.contains(row.part)
+        };
+        expected::rows(self.stem()).filter(move |row| {
+            !self.outcomes.iter().any(|(_, outcome)| match outcome {
+                Outcome::Different(all) => all.iter().any(|found| explains(row, found)),
+                Outcome::Equal(_) | Outcome::Refused(_) => false,
+            })
+        })
+    }
+
+    fn stem(&self) -> &str {
+        self.name.strip_suffix(".conf").unwrap_or(&self.name)
     }
 
     /// Everything about it, for the file of details.
@@ -217,7 +252,7 @@ impl fmt::Display for Comparison {
                 write!(f, "; and {} more", unexplained.len() - 1)?;
             }
         }
-        for reason in explained {
+        for reason in explained.into_iter().chain(self.refusal_reason()) {
             write!(f, " ({reason})")?;
         }
         Ok(())
@@ -300,7 +335,7 @@ fn compare_in(
     }
     let said = (Run::verdict(Program::Keepalived, &theirs, file), Run::verdict(Program::Ipvsd, &ours, file));
     let runs = (Run::start(Program::Keepalived, &theirs, file), Run::start(Program::Ipvsd, &ours, file));
-    let (left, right) = settle(&runs.0, &runs.1, patience);
+    let (left, right) = settle(&runs.0, &runs.1, stem, patience);
     let refusals: Vec<_> = [runs.0.refusal(), runs.1.refusal()].into_iter().flatten().collect();
     if !refusals.is_empty() {
         return (Outcome::Refused(refusals), said);
@@ -312,8 +347,9 @@ fn compare_in(
     (outcome, said)
 }
 
-/// Waits until both have arrived and agree, or have arrived and stay as they are, or time is up, or one has ended.
-fn settle(theirs: &Run, ours: &Run, patience: Patience) -> (Dump, Dump) {
+/// Waits until both have arrived and agree, or have arrived and stay as they are, or time is up, or one has ended. Where they
+/// differ as is meant, half the patience does.
+fn settle(theirs: &Run, ours: &Run, stem: &str, patience: Patience) -> (Dump, Dump) {
     let started = Instant::now();
     let mut last = (theirs.changes(), ours.changes());
     let mut changed = Instant::now();
@@ -329,7 +365,8 @@ fn settle(theirs: &Run, ours: &Run, patience: Patience) -> (Dump, Dump) {
         last = now;
         let ended = theirs.refusal().is_some() || ours.refusal().is_some();
         let arrived = same >= LOOKS && theirs.has_arrived() && ours.has_arrived();
-        let quiet = changed.elapsed() >= patience.quiet;
+        let meant = || differences(Moment::Running, stem, &last.0, &last.1).iter().all(|found| found.reason.is_some());
+        let quiet = changed.elapsed() >= patience.quiet || changed.elapsed() >= patience.quiet / 2 && meant();
         if ended || arrived && (last.0 == last.1 || quiet) || started.elapsed() >= patience.limit {
             return last;
         }
