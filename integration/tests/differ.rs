@@ -34,60 +34,74 @@ fn all_differ_only_as_is_meant(files: &[PathBuf], quiet: Duration) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// One of two halves of a folder of ours: a guest has a time limit.
-fn half(folder: &Path, first: bool) -> Vec<PathBuf> {
+/// A part of a folder: a guest has a time limit.
+fn part(folder: &Path, number: usize, of: usize) -> Vec<PathBuf> {
     let files = configurations(folder).unwrap();
-    assert!(files.len() >= 2, "{}: {files:?}", folder.display());
-    files.into_iter().enumerate().filter(|(index, _)| index.is_multiple_of(2) == first).map(|(_, file)| file).collect()
+    assert!(!files.is_empty(), "{} holds no configuration", folder.display());
+    files.into_iter().skip(number).step_by(of).collect()
+}
+
+/// Every word of `virtual_server` and more, each in a file of ours.
+fn ours(number: usize) {
+    let folder = repository().join("integration/differ");
+    all_differ_only_as_is_meant(&part(&folder, number, 4), Duration::from_secs(15));
 }
 
 lab_test! {
-    /// Every word of `virtual_server` and more, each in a file of ours.
-    fn our_configurations_differ_only_as_is_meant() {
-        all_differ_only_as_is_meant(&half(&repository().join("integration/differ"), true), Duration::from_secs(15));
+    fn our_configurations_first_part() {
+        ours(0);
     }
 
-    /// The other half.
-    fn our_other_configurations_differ_only_as_is_meant() {
-        all_differ_only_as_is_meant(&half(&repository().join("integration/differ"), false), Duration::from_secs(15));
+    fn our_configurations_second_part() {
+        ours(1);
+    }
+
+    fn our_configurations_third_part() {
+        ours(2);
+    }
+
+    fn our_configurations_fourth_part() {
+        ours(3);
     }
 
     /// Configurations that people have published.
     fn published_configurations_differ_only_as_is_meant() {
-        let files = configurations(&repository().join("examples/seeds")).unwrap();
-        assert!(!files.is_empty());
-        all_differ_only_as_is_meant(&files, Duration::from_secs(25));
+        all_differ_only_as_is_meant(&part(&repository().join("examples/seeds"), 0, 1), Duration::from_secs(25));
     }
 }
 
 /// Configurations from the wild, a part of them; nothing where the collection is not there.
-fn a_part_of_the_corpus(test: &str, part: usize) {
-    const PARTS: usize = 3;
+fn the_corpus(test: &str, number: usize) {
     let folder = repository().join("../shared/corpus");
     if !folder.is_dir() {
         println!("SKIP: {} is not there", folder.display());
         return;
     }
     let path = format!("{}::{test}", module_path!());
-    kernel::run(Need::Ipvs, &path, || {
-        let files = configurations(&folder).unwrap();
-        assert!(!files.is_empty(), "the folder is there and holds nothing");
-        let part: Vec<_> = files.into_iter().skip(part).step_by(PARTS).collect();
-        all_differ_only_as_is_meant(&part, Duration::from_secs(25));
-    });
+    kernel::run(Need::Ipvs, &path, || all_differ_only_as_is_meant(&part(&folder, number, 5), Duration::from_secs(25)));
 }
 
 #[test]
 fn the_corpus_first_part() {
-    a_part_of_the_corpus("the_corpus_first_part", 0);
+    the_corpus("the_corpus_first_part", 0);
 }
 
 #[test]
 fn the_corpus_second_part() {
-    a_part_of_the_corpus("the_corpus_second_part", 1);
+    the_corpus("the_corpus_second_part", 1);
 }
 
 #[test]
 fn the_corpus_third_part() {
-    a_part_of_the_corpus("the_corpus_third_part", 2);
+    the_corpus("the_corpus_third_part", 2);
+}
+
+#[test]
+fn the_corpus_fourth_part() {
+    the_corpus("the_corpus_fourth_part", 3);
+}
+
+#[test]
+fn the_corpus_fifth_part() {
+    the_corpus("the_corpus_fifth_part", 4);
 }

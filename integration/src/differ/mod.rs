@@ -17,6 +17,7 @@ pub mod scene;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
@@ -292,9 +293,19 @@ pub fn compare(file: &Path, patience: Patience) -> Comparison {
     if !scene.servers.is_empty() {
         worlds.push(World::Present);
     }
+    // Both programs wait most of the time, in one world as in the other.
+    let tried: Vec<_> = thread::scope(|scope| {
+        let (stem, bytes, scene) = (&stem, &bytes, &scene);
+        let start = |world| (world, scope.spawn(move || compare_in(world, stem, bytes, scene, patience)));
+        let running: Vec<_> = worlds.into_iter().map(start).collect();
+        let ended = running.into_iter().map(|(world, running)| match running.join() {
+            Ok(tried) => (world, tried),
+            Err(panic) => resume_unwind(panic),
+        });
+        ended.collect()
+    });
     let mut verdicts = None;
-    let outcomes = worlds.into_iter().map(|world| {
-        let (outcome, said) = compare_in(world, &stem, &bytes, &scene, patience);
+    let outcomes = tried.into_iter().map(|(world, (outcome, said))| {
         verdicts = verdicts.take().or(Some(said));
         (world, outcome)
     });
