@@ -196,10 +196,10 @@ fn drain(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// What a pipe brought. The writer has ended; a moment is granted for the rest.
+/// What a pipe brought. The writer has ended; time is granted for the rest, on a machine that is busy with other things.
 fn collect(chunks: &mpsc::Receiver<Vec<u8>>) -> String {
     let mut all = Vec::new();
-    while let Ok(chunk) = chunks.recv_timeout(Duration::from_secs(1)) {
+    while let Ok(chunk) = chunks.recv_timeout(Duration::from_secs(5)) {
         all.extend(chunk);
     }
     String::from_utf8_lossy(&all).into_owned()

@@ -37,6 +37,7 @@
 //! - [`contender`] runs a virtual router by either program, for those that compare them;
 //!   [`tap`] has what was on the wire and when, [`sight`] reads it, [`watch`] times
 //!   addresses as they come and go, [`inject`] puts frames on the wire that nobody should send.
+//! - [`differ`] runs keepalived and ipvsd on the same files, and compares what they make of the kernel.
 //! - [`waiting`] is how a test waits: on a condition, never for a while.
 //!
 //! The network namespaces are entered by threads of the test itself, so that a socket
@@ -56,6 +57,7 @@ pub mod command;
 pub mod contender;
 pub mod daemon;
 pub mod demo;
+pub mod differ;
 pub mod inject;
 pub mod kernel;
 pub mod nat;

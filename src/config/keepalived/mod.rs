@@ -51,7 +51,8 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
     let tree = read::read(path, id, sources, context, report);
     // Where reading was given up, that is said already.
     let given_up = report.diagnostics().iter().any(|said| said.code == Code::Hopeless);
-    if !given_up && tree.root().all(|statement| keywords::find(Place::Root, statement.name()).is_none()) {
+    let known = |statement: Statement<'_>| keywords::find(Place::Root, statement.name()).is_some();
+    if !given_up && !tree.root().any(|statement| known(statement) || walk::holds_blocks(Place::Root, statement)) {
         let shown = path.display();
         let message = match tree.root().next() {
             None => format!("{shown} holds nothing but comments"),

@@ -2,7 +2,7 @@
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::source::Span;
-use super::keywords;
+use super::keywords::{self, Place};
 use super::read::Reading;
 use super::tree::Statement;
 
@@ -16,6 +16,8 @@ pub(super) struct Open {
     /// Column of the first word of its line.
     indent: usize,
     brace: Span,
+    /// Its `{` is missing.
+    unbraced: bool,
 }
 
 impl Reading<'_> {
@@ -62,14 +64,66 @@ impl Reading<'_> {
             Some(word) if !self.same_line(word, span) => self.report.files().position(word).column - 1,
             Some(_) | None => indent,
         };
-        self.open.push(Open { statement, indent, brace: span });
+        self.push(Open { statement, indent, brace: span, unbraced: false });
+    }
+
+    fn push(&mut self, open: Open) {
+        self.open.push(open);
         if self.open.len() > DEEPEST_BLOCK {
             self.stopped = true;
             self.report.add(
-                Diagnostic::error(Code::Nesting, span, format!("blocks lie {DEEPEST_BLOCK} deep inside each other"))
-                    .help("no block of the language is deeper than five; nothing after this is read"),
+                Diagnostic::error(
+                    Code::Nesting,
+                    open.brace,
+                    format!("blocks lie {DEEPEST_BLOCK} deep inside each other"),
+                )
+                .help("no block of the language is deeper than five; nothing after this is read"),
             );
         }
+    }
+
+    /// A line begins with `text`, and the one before it has said nothing but the head of a block.
+    pub(super) fn missing_opener(&mut self, span: Span, text: &str) {
+        let Some(pending) = self.pending else { return };
+        let Some(head) = self.tree.statement(pending).filter(|head| self.lacks_its_block(*head, text)) else { return };
+        let Some(line) = head.line() else { return };
+        self.report.add(
+            Diagnostic::warning(Code::Block, line, format!("`{}` has no `{{`", head.name()))
+                .mark("expected `{` after this")
+                .help("what follows is read as its block, as in keepalived"),
+        );
+        let indent = self.report.files().position(line).column - 1;
+        self.tree.open(pending, span);
+        self.pending = None;
+        self.push(Open { statement: pending, indent, brace: span, unbraced: true });
+    }
+
+    /// Whether what follows a statement without a block can only be what its block should hold.
+    fn lacks_its_block(&self, head: Statement<'_>, next: &str) -> bool {
+        let Some(place) = self.place() else { return false };
+        let Some(keyword) = keywords::find(place, head.name()) else { return false };
+        if !keyword.takes.wants_block(head.arity()) || keywords::is_only_at_root(next) {
+            return false;
+        }
+        if keyword.opens.is_some_and(|inner| inner.is_block() && keywords::find(inner, next).is_some()) {
+            return true;
+        }
+        let is_address = next.starts_with(|first: char| first.is_ascii_digit()) || next.contains(':');
+        // Outside all blocks stands prose as well.
+        keywords::find(place, next).is_none() && (place != Place::Root || is_address || keywords::is_known(next))
+    }
+
+    /// Where a statement stands that begins now; `None` within blocks of free lines.
+    fn place(&self) -> Option<Place> {
+        self.open.iter().try_fold(Place::Root, |place, open| {
+            let head = self.tree.statement(open.statement)?;
+            match (keywords::find(place, head.name()), place) {
+                (Some(keyword), _) => keyword.opens.filter(|place| place.is_block()),
+                // keepalived takes no notice of a block that it does not know.
+                (None, Place::Root) => Some(Place::Root),
+                (None, _) => None,
+            }
+        })
     }
 
     fn same_line(&self, a: Span, b: Span) -> bool {
@@ -94,6 +148,13 @@ impl Reading<'_> {
             return;
         };
         self.tree.close(open.statement, Some(span));
+        // The `}` belongs to the block around the one without `{`, where keepalived sees none: both end here.
+        if open.unbraced
+            && self.place() == Some(Place::Root)
+            && let Some(outer) = self.open.pop()
+        {
+            self.tree.close(outer.statement, Some(span));
+        }
         let column = self.report.files().lines_of(span).start;
         let leads = self
             .report

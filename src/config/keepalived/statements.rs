@@ -59,6 +59,7 @@ impl Reading<'_> {
 
     fn word(&mut self, span: Span, owned: Option<String>, quoted: bool, indent: usize, text: &str) {
         if self.statement.is_none() {
+            self.missing_opener(span, text);
             if self.tree.len() >= MOST_STATEMENTS {
                 self.give_up(span, "there are more statements than any configuration has");
                 return;

@@ -277,9 +277,14 @@ mod tests {
 
     fn statements() -> impl Strategy<Value = Vec<Said>> {
         let words = || collection::vec(word(), 1..5);
-        let leaf = collection::vec(words().prop_map(|words| Said { words, block: None }), 0..5);
+        // Where a word that begins a block has none, what follows is taken for it.
+        let said = |words: Vec<String>, block: Option<Vec<Said>>| {
+            let begins = words.first().is_some_and(|word| word == "vrrp_instance");
+            Said { words, block: block.or_else(|| begins.then(Vec::new)) }
+        };
+        let leaf = collection::vec(words().prop_map(move |words| said(words, None)), 0..5);
         leaf.prop_recursive(4, 60, 5, move |inner| {
-            let one = (words(), option::of(inner)).prop_map(|(words, block)| Said { words, block });
+            let one = (words(), option::of(inner)).prop_map(move |(words, block)| said(words, block));
             collection::vec(one, 0..5)
         })
     }

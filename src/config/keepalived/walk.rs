@@ -40,10 +40,17 @@ impl<'o> Walk<'o> {
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
         // Unknown lines that stand one after another outside all blocks.
         let mut run: Vec<Statement<'_>> = Vec::new();
-        for statement in children {
+        // Blocks within unknown blocks are read in their place; a list, since garbage may nest without end.
+        let mut open = vec![children];
+        while let Some(rest) = open.last_mut() {
             if self.report.is_full() {
                 return;
             }
+            let Some(statement) = rest.next() else {
+                self.strangers(place, &mut run);
+                open.pop();
+                continue;
+            };
             let Some(span) = statement.span() else { continue };
             let name = statement.name();
             let Some(keyword) = keywords::find(place, name) else {
@@ -52,6 +59,9 @@ impl<'o> Walk<'o> {
                 } else {
                     self.strangers(place, &mut run);
                     self.stranger(place, statement, span);
+                    if holds_blocks(place, statement) {
+                        open.push(statement.children());
+                    }
                 }
                 continue;
             };
@@ -103,7 +113,6 @@ impl<'o> Walk<'o> {
             self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
         }
-        self.strangers(place, &mut run);
     }
 
     /// Whether a word has the values and the block that it needs.
@@ -193,7 +202,9 @@ impl<'o> Walk<'o> {
             );
             return;
         }
-        let ignored = if statement.block().is_some() {
+        let ignored = if holds_blocks(place, statement) {
+            "the word is ignored, and what its block holds is read as if it stood outside, as in keepalived"
+        } else if statement.block().is_some() {
             "the block is ignored with all that it holds; what follows is read as usual"
         } else {
             "the line is ignored, as in keepalived"
@@ -230,6 +241,12 @@ impl<'o> Walk<'o> {
                 .help(ignored),
         );
     }
+}
+
+/// Whether an unknown word's block holds words that belong outside all blocks. keepalived steps over a line that it does not
+/// know and goes on with the next, so that they are at work there.
+pub(super) fn holds_blocks(place: Place, statement: Statement<'_>) -> bool {
+    place == Place::Root && statement.children().any(|child| keywords::find(Place::Root, child.name()).is_some())
 }
 
 fn count(most: usize) -> &'static str {

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Resolver;
 use super::instance::{Basics, Unable};
+use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::InstanceDraft;
+use crate::config::draft::{InstanceDraft, LinkKind};
 use crate::config::source::{Span, Spanned};
 use crate::model::{Family, Transport, VirtualAddress, VrrpVersion};
 
@@ -19,8 +20,14 @@ type Addresses = (Vec<VirtualAddress>, Vec<VirtualAddress>);
 
 impl Resolver<'_> {
     /// The addresses of a router; none when all that were asked for are unusable.
-    pub(super) fn addresses(&mut self, draft: &mut InstanceDraft, basics: Basics) -> Result<Addresses, Unable> {
+    pub(super) fn addresses(
+        &mut self,
+        draft: &mut InstanceDraft,
+        interface: Option<&str>,
+        basics: Basics,
+    ) -> Result<Addresses, Unable> {
         let name = draft.name.clone();
+        let onto = self.macvlan_base(draft, interface);
         let mut addresses: Vec<VirtualAddress> = Vec::new();
         let mut places: Vec<Span> = Vec::new();
         let mut doubled = Vec::new();
@@ -31,7 +38,7 @@ impl Resolver<'_> {
             }
             self.nobodys(&value, span);
             self.only_static(value.track_group.as_ref(), span);
-            let value = VirtualAddress { track_group: None, ..value };
+            let value = self.onto_macvlan(VirtualAddress { track_group: None, ..value }, onto, span);
             let before =
                 addresses.iter().position(|other| other.address == value.address && other.interface == value.interface);
             match before.and_then(|index| places.get(index)) {
@@ -58,9 +65,26 @@ impl Resolver<'_> {
         self.too_many(draft.addresses_at, &addresses, &excluded, basics.family);
         for Spanned { value, span } in std::mem::take(&mut draft.excluded) {
             self.nobodys(&value, span);
-            excluded.push(value);
+            excluded.push(self.onto_macvlan(value, onto, span));
         }
         Ok((addresses, excluded))
+    }
+
+    /// The interface below a router's macvlan, where its name after an address means the macvlan.
+    fn macvlan_base<'i>(&self, draft: &InstanceDraft, interface: Option<&'i str>) -> Option<&'i str> {
+        let is_vmac = draft.link.as_ref().is_some_and(|link| matches!(link.kind, LinkKind::Vmac(_)));
+        interface.filter(|_| self.language == Language::Keepalived && is_vmac)
+    }
+
+    /// keepalived takes the interface's name for whatever the router has on it.
+    fn onto_macvlan(&mut self, address: VirtualAddress, base: Option<&str>, span: Span) -> VirtualAddress {
+        if base.is_none() || address.interface.as_deref() != base {
+            return address;
+        }
+        let message = format!("`dev` names the interface below the router's own, where {} will be", address.address);
+        let help = format!("it is put on the router's own interface{}; leave out `dev`", self.words.there);
+        self.say(Diagnostic::note(Code::Combination, span, message).help(help));
+        VirtualAddress { interface: None, on_virtual_link: false, ..address }
     }
 
     /// More addresses than an advert names, or than it is likely to.

@@ -58,7 +58,8 @@ impl Resolver<'_> {
             never_old_unicast: draft.transport.never_old_unicast,
         };
         let vrf = self.vrf(&mut draft, id.as_ref());
-        let addresses = self.addresses(&mut draft, basics);
+        let interface = id.as_ref().and_then(|id| id.interface.as_deref());
+        let addresses = self.addresses(&mut draft, interface, basics);
         if matches!(addresses, Err(Unable)) {
             unusable.push(self.words.addresses);
         }

@@ -261,16 +261,29 @@ impl Resolver<'_> {
                 ));
                 PERSISTENCE
             }
-            (None, false) => {
-                let idle = draft.prefix_len.map(|prefix| prefix.span).or(draft.engine.map(|engine| engine.span));
-                if let Some(span) = idle {
+            (None, false) => match (draft.prefix_len, self.language) {
+                // keepalived takes whoever names a granularity at his word.
+                (Some(prefix), Language::Keepalived) => {
                     self.say(
-                        Diagnostic::warning(Code::Idle, span, "this does nothing without persistence")
-                            .help(format!("ignored; write `{}` too", self.words.persistence)),
+                        Diagnostic::note(Code::Defaulted, prefix.span, "a granularity makes this service persistent")
+                            .help(format!(
+                                "for 360 seconds{}; say how long with `{}`",
+                                self.words.there, self.words.persistence
+                            )),
                     );
+                    PERSISTENCE
                 }
-                return None;
-            }
+                (prefix, Language::Keepalived | Language::Toml) => {
+                    let idle = prefix.map(|prefix| prefix.span).or(draft.engine.map(|engine| engine.span));
+                    if let Some(span) = idle {
+                        self.say(
+                            Diagnostic::warning(Code::Idle, span, "this does nothing without persistence")
+                                .help(format!("ignored; write `{}` too", self.words.persistence)),
+                        );
+                    }
+                    return None;
+                }
+            },
         };
         let prefix_len = match draft.prefix_len {
             Some(prefix) if prefix.value > longest => {

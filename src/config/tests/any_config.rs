@@ -379,7 +379,8 @@ fn check(server: ServerKey) -> impl Strategy<Value = Check> {
     let family = Family::of(server.address);
     let target = (option::of(ip(family)), option::of(1..=u16::MAX));
     let from = (option::of(ip(family)), option::of(1..=u16::MAX), option::of(interface()), option::of(any::<u32>()));
-    let timing = (1..=4_294_000_u64, 1..=4_294_000_u64, any::<u32>(), time(4_294_000), option::of(time(4_294_000)));
+    let long = 1_000_000_000_000_u64;
+    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)));
     (target, from, timing).prop_map(move |((address, port), (source_address, source_port, interface, mark), timing)| {
         let (interval, timeout, retry, retry_interval, warmup) = timing;
         Check {

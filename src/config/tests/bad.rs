@@ -140,7 +140,7 @@ const SERVICE: &[(&str, &[&str])] = &[
     ("persistence_timeout 0", &["warning C401 4:21"]),
     ("persistence_timeout 2678401", &["warning C401 4:21"]),
     ("persistence_granularity 255.0.255.0", &["warning C401 4:25"]),
-    ("persistence_granularity 255.255.255.0", &["warning C510 4:25"]),
+    ("persistence_granularity 255.255.255.0", &["note C508 4:25"]),
     ("protocol ICMP", &["warning C308 4:1", "warning C401 4:10"]),
     ("lb_kind nat", &["warning C401 4:9"]),
     ("lb_kind TUN type vxlan", &["warning C401 4:18", "note C511 6:1"]),

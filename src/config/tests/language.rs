@@ -86,6 +86,16 @@ fn unknown_words_swallow_nothing() {
 }
 
 #[test]
+fn blocks_within_an_unknown_block_count() {
+    let loaded = keepalived(&format!("cluster {{\nsize 3\n{}}}\n", router("priority 50")));
+    assert_eq!(brief(&loaded), ["warning C301 1:1", "warning C301 2:1"], "{}", loaded.report.render(false));
+    assert_eq!(loaded.config.unwrap().instances[0].priority.value(), 50);
+    // However deep it goes.
+    let deep = format!("{}{}{}", "a {\n".repeat(100_000), router(""), "}\n".repeat(100_000));
+    let _ = keepalived(&deep);
+}
+
+#[test]
 fn a_missing_brace_is_traced() {
     let text = "vrrp_instance A {\n    interface eth0\n    authentication {\n        auth_type PASS\n    virtual_router_id 7\n    \
                 virtual_ipaddress {\n        192.0.2.1\n    }\n}\n\nvrrp_instance B {\n    interface eth0\n    virtual_router_id 8\n    \
@@ -238,4 +248,34 @@ fn a_control_node_in_both_languages() {
     conf.processes[0].name.clone_from(&toml.processes[0].name);
     conf.instances[0].tracks.clone_from(&toml.instances[0].tracks);
     assert_eq!(conf, toml);
+}
+
+/// keepalived reads on as if the `{` were there; the `}` of a block that it does not know is then that of the one it does.
+#[test]
+fn a_missing_opening_brace_is_read_as_if_it_were_there() {
+    let service = "lb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 10.0.0.1 80 {\nweight 7\n}\n";
+    for text in [
+        format!("virtual_server 192.0.2.1 80\n\n# so\n{service}}}\n{}", router("priority 50")),
+        format!("group web {{\n\n  virtual_server 192.0.2.1 80\n{service}}}\n{}", router("priority 50")),
+    ] {
+        let loaded = keepalived(&text);
+        only(&loaded, Code::Block);
+        let unbalanced =
+            loaded.report.diagnostics().iter().any(|said| matches!(said.code, Code::Unopened | Code::Unclosed));
+        assert!(!unbalanced, "{}", loaded.report.render(false));
+        let config = loaded.config.unwrap();
+        assert_eq!(config.instances[0].priority.value(), 50);
+        assert_eq!(config.services[0].servers[0].settings.weight.value(), 7);
+    }
+    let loaded = keepalived(&router("virtual_ipaddress_excluded\n192.0.2.9\n}\npriority 50"));
+    assert_eq!(only(&loaded, Code::Block).severity, Severity::Warning);
+    assert_eq!(brief(&loaded).len(), 1, "{}", loaded.report.render(false));
+    let config = loaded.config.unwrap();
+    assert_eq!(config.instances[0].excluded_addresses.len(), 1);
+    assert_eq!(config.instances[0].priority.value(), 50);
+    // What can stand where it is stays there.
+    for text in ["virtual_ipaddress_excluded\npriority 50", "track_script\npriority 50"] {
+        let loaded = keepalived(&router(text));
+        assert_eq!(loaded.config.unwrap().instances[0].priority.value(), 50);
+    }
 }

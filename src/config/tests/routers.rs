@@ -425,3 +425,21 @@ fn adverts_that_name_no_address() {
         assert_eq!(loaded.config.unwrap().instances.len(), 1);
     }
 }
+
+/// keepalived takes the name of the interface for whatever the router has on it.
+#[test]
+fn an_address_on_the_interface_below_a_macvlan_is_on_the_macvlan() {
+    let on = |more: &str| {
+        let text = format!(
+            "vrrp_instance A {{\n interface eth0\n virtual_router_id 7\n{more}\n virtual_ipaddress {{\n 192.0.2.1 dev eth0\n \
+             192.0.2.2 dev eth1\n }}\n}}\n"
+        );
+        let loaded = keepalived(&text);
+        let said = brief(&loaded);
+        let addresses = loaded.config.unwrap().instances.remove(0).addresses;
+        (addresses.into_iter().map(|address| address.interface).collect::<Vec<_>>(), said)
+    };
+    let name = |name: &str| Some(name.to_owned());
+    assert_eq!(on("use_vmac"), (vec![None, name("eth1")], vec!["note C512 6:2".to_owned()]));
+    assert_eq!(on(""), (vec![name("eth0"), name("eth1")], Vec::new()));
+}

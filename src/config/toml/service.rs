@@ -41,6 +41,8 @@ const TCP: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "
 const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::V4), ("ipv6", Family::V6)];
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
+/// The longest from one check to another: for good, to people.
+const LONGEST: Duration = Duration::from_secs(1_000_000_000);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// What `check = ...` says.
@@ -270,10 +272,10 @@ fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     for entry in reader.entries(table, &CHECK, "in `check`") {
         match entry.key {
             "tcp" => tcp = self::tcp(reader, entry),
-            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=DAY, "a time"),
+            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
             "retry" => timing.retry = reader.number(entry, 0..=i64::from(u32::MAX), "a count"),
-            "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=DAY, "a time"),
-            _ => timing.warmup = reader.duration(entry, Duration::ZERO..=DAY, "a time"),
+            "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
+            _ => timing.warmup = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
         }
     }
     match tcp {

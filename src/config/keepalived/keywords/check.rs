@@ -6,16 +6,18 @@ use super::kind::{COMMAND, COUNT, HOST, I32, INTERFACE, IP, NAME, PORT, U32, USE
 use super::service::ALPHA;
 use super::{Keyword, Kind, Place, Takes, idle, soon, yes};
 
-/// The longest that a timer of a check may run, in seconds.
+/// The longest that a connection may take, in seconds.
 const LONGEST: f64 = 4_294.0;
+/// The longest from one check to another, in seconds: for good, to people.
+const LONGEST_WAIT: f64 = 1_000_000_000.0;
 const PART: &str = "the check is not made";
-const DELAY: Takes = One(seconds("a delay", 0.0, LONGEST));
+const DELAY: Takes = One(seconds("a delay", 0.0, LONGEST_WAIT));
 const HEX: Kind = text("HEX", "hexadecimal digits");
 
 /// In services and servers: the default of all their checks.
 pub(super) const INHERITED: &[Keyword] = &[DELAY_LOOP, CONNECT_TIMEOUT, RETRY, RETRY_DELAY, WARMUP];
 
-const DELAY_LOOP: Keyword = yes("delay_loop", One(seconds("an interval", 0.001, LONGEST)))
+const DELAY_LOOP: Keyword = yes("delay_loop", One(seconds("an interval", 0.001, LONGEST_WAIT)))
     .default("60")
     .means("From one check of a server to the next.")
     .toml("service.check.interval");

@@ -158,6 +158,17 @@ impl Takes {
         }
     }
 
+    /// Whether a block has to follow the word and so many values.
+    pub(in crate::config) const fn wants_block(self, values: usize) -> bool {
+        match self {
+            Self::Block => values == 0,
+            Self::Named(_) => values > 0,
+            Self::Nothing | Self::One(_) | Self::Optional(_) | Self::Several(_) | Self::Any(_) | Self::Either(_) => {
+                false
+            }
+        }
+    }
+
     /// How it is written after the word, unless the word's row says it better.
     pub(in crate::config) fn form(self) -> String {
         match self {
