@@ -248,6 +248,9 @@ impl Loop {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
+        if let Some(warning) = scheduling::overran().and_then(|limit| self.lateness.see_overrun(limit, now)) {
+            warn!("{warning}");
+        }
         if let Some(additions) = self.additions.take() {
             additions.tell();
         }
