@@ -237,7 +237,9 @@ fn bind(processors: &[u16]) -> Result<(), String> {
 fn refused(error: thread_priority::Error) -> String {
     match error {
         thread_priority::Error::OS(errno) => described(Errno::from_raw(errno)),
-        other => format!("{other:?}"),
+        other @ (thread_priority::Error::Priority(_)
+        | thread_priority::Error::PriorityNotInRange(_)
+        | thread_priority::Error::Ffi(_)) => format!("{other:?}"),
     }
 }
 
