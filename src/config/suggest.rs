@@ -7,15 +7,20 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         return None;
     }
     let folded = word.to_ascii_lowercase().replace('-', "_");
+    let length = folded.chars().count();
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         if candidate == word {
             continue;
         }
-        let other = candidate.to_ascii_lowercase().replace('-', "_");
-        let distance = strsim::damerau_levenshtein(&folded, &other);
         // A third of the letters may be wrong; in short words one.
-        let allowed = (folded.chars().count().max(other.chars().count()) / 3).clamp(1, 4);
+        let other = candidate.chars().count();
+        let allowed = (length.max(other) / 3).clamp(1, 4);
+        // Each letter too many is wrong. Most candidates are done with here, which counts where a thousand lines are wrong.
+        if length.abs_diff(other) > allowed {
+            continue;
+        }
+        let distance = strsim::damerau_levenshtein(&folded, &candidate.to_ascii_lowercase().replace('-', "_"));
         if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }

@@ -26,3 +26,15 @@ fn here() -> String {
     let netns = std::fs::metadata("/proc/thread-self/ns/net").map_or(0, |file| file.ino());
     format!("boot {} netns {netns}", boot.trim())
 }
+
+/// Tells that something cannot be tested here, and fails the test unless `IPVSD_ALLOW_SKIP=1`: a test that did not run must
+/// not look like one that passed.
+#[cfg(test)]
+#[track_caller]
+fn skip(reason: &str) {
+    println!("SKIP: {reason}");
+    assert!(
+        std::env::var("IPVSD_ALLOW_SKIP").is_ok_and(|allowed| allowed == "1"),
+        "SKIP: {reason} (IPVSD_ALLOW_SKIP=1 lets such tests pass)"
+    );
+}

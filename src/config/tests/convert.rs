@@ -181,11 +181,23 @@ fn hostile_words_stay_words() {
     }
 }
 
+/// More lines than there are remarks to be had, good ones and bad ones.
+#[test]
+fn lines_that_are_repeated_a_thousand_times() {
+    let good = "vrrp_instance A {\n interface eth0\n virtual_router_id 7\n virtual_ipaddress {\n \
+                ~SEQ(a,0,3) ~SEQ(b,1,250) 10.0.${a}.${b}\n }\n}\n";
+    let bad = good.replace("virtual_ipaddress {", "~SEQx(a,1,1000) priorty ${a}\n virtual_ipaddress {");
+    for text in [good, &bad] {
+        let document = same("keepalived.conf", text.as_bytes()).unwrap();
+        assert!(document.matches("10.0.").count() >= 1000, "{document}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_pieces_of_keepalived(text in keepalived_soup()) {
+    fn any_pieces_of_keepalived(text in keepalived_soup(12)) {
         same("keepalived.conf", &text);
     }
 

@@ -11,6 +11,7 @@
 //! and a name is free before it is taken again.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
@@ -76,16 +77,19 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    /// Starts the thread. `tell` is called with what came of each job of which the loop wants to know.
+    /// Starts the thread, which begins with what an earlier run has left of settings in the state directory. `tell` is called
+    /// with what came of each job of which the loop wants to know.
     ///
     /// # Errors
     /// No socket or no thread could be had.
-    pub(super) fn spawn(settings: LinkSettings, tell: impl Fn(Done) + Send + 'static) -> io::Result<Self> {
+    pub(super) fn spawn(state_dir: Option<&Path>, tell: impl Fn(Done) + Send + 'static) -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
-        let mut work = Work { requests: Requests::open()?, filter: Filter::default(), settings, tell: Box::new(tell) };
+        let (requests, state_dir) = (Requests::open()?, state_dir.map(Path::to_owned));
         let thread = thread::Builder::new().name("hands".to_owned()).spawn(move || {
             scheduling::ordinary();
-            work.run(&inbox);
+            let (settings, changes) = LinkSettings::new(state_dir.as_deref());
+            changes.into_iter().for_each(log);
+            Work { requests, filter: Filter::default(), settings, tell: Box::new(tell) }.run(&inbox);
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }

@@ -73,12 +73,22 @@ pub(super) struct Watch {
     /// Times that it was late since the last warning.
     untold: u64,
     worst_untold: Duration,
+    /// When the limit of real-time computing was last told of, and turns past it since.
+    overrun_told_at: Option<Instant>,
+    untold_overruns: u64,
 }
 
 impl Watch {
     /// A watch that has seen nothing.
     pub(super) const fn new() -> Self {
-        Self { bound: LONGEST_BOUND, told_at: None, untold: 0, worst_untold: Duration::ZERO }
+        Self {
+            bound: LONGEST_BOUND,
+            told_at: None,
+            untold: 0,
+            worst_untold: Duration::ZERO,
+            overrun_told_at: None,
+            untold_overruns: 0,
+        }
     }
 
     /// Takes the bound that a configuration asks for.
@@ -112,6 +122,28 @@ impl Watch {
              moment; real-time priority (`scheduling.realtime` in TOML, `vrrp_rt_priority` in keepalived.conf) helps against the first, longer advert intervals against both",
             worst.as_secs_f64() * 1000.0,
             self.bound.as_secs_f64() * 1000.0,
+        ))
+    }
+}
+
+impl Watch {
+    /// The kernel says that the loop computed for longer than this without a pause. Gives a warning if it is time for one.
+    pub(super) fn see_overrun(&mut self, limit: Duration, now: Instant) -> Option<String> {
+        self.untold_overruns += 1;
+        if self.overrun_told_at.is_some_and(|at| now < at + QUIET) {
+            return None;
+        }
+        self.overrun_told_at = Some(now);
+        let times = match std::mem::take(&mut self.untold_overruns) {
+            1 => String::new(),
+            times => format!(" {times} times since the last such line"),
+        };
+        Some(format!(
+            "the router loop computed at real-time priority for more than {:.1} ms without a pause{times}; it goes on, but \
+             nothing else of that processor ran meanwhile. Where that is so after a large change or reload, raise the limit \
+             (`scheduling.realtime-limit` in TOML, `vrrp_rlimit_rttime` in keepalived.conf); where it is so all the time, the \
+             processor is too slow for this many virtual routers or packets",
+            limit.as_secs_f64() * 1000.0
         ))
     }
 }
@@ -179,6 +211,18 @@ mod tests {
         let view = gauge.view();
         assert_eq!((view.deadlines, view.late), (62, 61));
         assert!((view.worst_secs - 0.209).abs() < 1e-9, "{view:?}");
+    }
+
+    #[test]
+    fn turns_past_the_limit_are_told_once_a_minute() {
+        let (mut watch, start) = (Watch::new(), Instant::now());
+        let first = watch.see_overrun(ms(10), start).unwrap();
+        assert!(first.contains("for more than 10.0 ms without a pause; it goes on"), "{first}");
+        for second in 1..60 {
+            assert_eq!(watch.see_overrun(ms(10), start + Duration::from_secs(second)), None);
+        }
+        let again = watch.see_overrun(ms(10), start + QUIET).unwrap();
+        assert!(again.contains("without a pause 60 times since the last such line"), "{again}");
     }
 
     #[test]

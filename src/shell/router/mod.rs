@@ -51,6 +51,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -60,7 +61,6 @@ use crate::api::{InstanceView, LatenessView};
 use crate::model::Config;
 use crate::shell::outbox::Outbox;
 use crate::shell::service_board::ServiceBoard;
-use crate::shell::sysctl::{Change, LinkSettings};
 use crate::shell::trackers::Trackers;
 use crate::vrrp::engine::{Fact, ScriptLook, ScriptOutcome};
 use crate::vrrp::machine::Role;
@@ -139,6 +139,7 @@ impl Mailbox {
 pub struct RouterHandle {
     mailbox: Mailbox,
     gauge: Arc<lateness::Gauge>,
+    started: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -162,6 +163,13 @@ impl RouterHandle {
     #[must_use]
     pub fn lateness(&self) -> LatenessView {
         self.gauge.view()
+    }
+
+    /// The first configuration is in force. Before that the loop reads what an earlier run has left in the state directory, and
+    /// answers nothing for as long as the disk takes.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
     }
 
     /// A sign of life: the answer comes at the loop's next turn.
@@ -199,8 +207,9 @@ pub fn spawn(options: Options) -> io::Result<RouterHandle> {
     spawn_keeping(options, None)
 }
 
-/// As [`spawn`]; kernel settings of interfaces as they were before us are kept in the state directory, so that a daemon that
-/// was killed and is started again still knows them.
+/// As [`spawn`]; kernel settings of interfaces as they were before us, and which routes and rules are ours, are kept in the state
+/// directory, so that a daemon that was killed and is started again still knows them. The directory is read by the loop's own
+/// threads: whoever starts it waits for no disk.
 ///
 /// # Errors
 /// As [`spawn`].
@@ -240,13 +249,10 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
     let recorder = state_dir.map(|folder| {
         record::Recorder::spawn(folder, move |number| mailbox_of_recorder.post(Message::Recorded(number)))
     });
-    let (recorder, left) = recorder.transpose()?.unzip();
-    let memory = record::Memory { recorder, left: left.unwrap_or_default() };
-    let (settings, changes) = LinkSettings::new(state_dir);
-    changes.iter().for_each(Change::log);
-    let hands = hands::Hands::spawn(settings, move |done| mailbox_of_hands.post(Message::Done(done)))?;
+    let memory = record::Memory { recorder: recorder.transpose()? };
+    let hands = hands::Hands::spawn(state_dir, move |done| mailbox_of_hands.post(Message::Done(done)))?;
     let mut turn = turn::Loop::new(options, inbox, knock, runner, hands, turn::Eyes { trackers, facts }, memory)?;
-    let gauge = turn.gauge();
+    let (gauge, started) = (turn.gauge(), turn.started());
     let thread = thread::Builder::new().name("router".to_owned()).spawn(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| turn.run()));
         drop(turn);
@@ -260,7 +266,7 @@ pub fn spawn_keeping(options: Options, state_dir: Option<&Path>) -> io::Result<R
         };
         events.send(event);
     })?;
-    Ok(RouterHandle { mailbox, gauge, thread: Some(thread) })
+    Ok(RouterHandle { mailbox, gauge, started, thread: Some(thread) })
 }
 
 #[cfg(test)]

@@ -44,38 +44,44 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Memory {
     /// Who writes it down; `None`: there is nowhere to write.
     pub(super) recorder: Option<Recorder>,
-    /// What a predecessor has left.
-    pub(super) left: Vec<Kept>,
 }
 
 /// The writing thread's entrance.
 pub(super) struct Recorder {
+    file: StateFile,
+    stamp: String,
     last: Slot<(u64, Vec<Kept>)>,
     ended: Receiver<()>,
 }
 
 impl Recorder {
-    /// Reads what a predecessor has left in a folder, and starts the thread. `tell` is called with the number of what is
-    /// written, or cannot be, which the log says; not for what another took the place of before it was.
+    /// Starts the thread. `tell` is called with the number of what is written, or cannot be, which the log says; not for what
+    /// another took the place of before it was.
     ///
     /// # Errors
     /// No thread could be had.
-    pub(super) fn spawn(folder: &Path, tell: impl Fn(u64) + Send + 'static) -> io::Result<(Self, Vec<Kept>)> {
+    pub(super) fn spawn(folder: &Path, tell: impl Fn(u64) + Send + 'static) -> io::Result<Self> {
         let stamp = crate::shell::here();
         let file = StateFile::new(folder.to_owned(), NAME);
-        let (left, problem) = read(&file, &stamp);
-        if let Some(problem) = problem {
-            warn!("{problem}");
-        }
         let last = Slot::new();
+        let own = (file.clone(), stamp.clone());
         let jobs = last.clone();
         let (ending, ended) = mpsc::channel();
         thread::Builder::new().name("record".to_owned()).spawn(move || {
             scheduling::ordinary();
-            work(&file, &stamp, &jobs, tell, |change| log(&file, change));
+            work(&own.0, &own.1, &jobs, tell, |change| log(&own.0, change));
             let _ = ending.send(());
         })?;
-        Ok((Self { last, ended }, left))
+        Ok(Self { file, stamp, last, ended })
+    }
+
+    /// Reads what a predecessor has left. To be called before anything is written, by who may wait for a disk.
+    pub(super) fn left(&self) -> Vec<Kept> {
+        let (left, problem) = read(&self.file, &self.stamp);
+        if let Some(problem) = problem {
+            warn!("{problem}");
+        }
+        left
     }
 
     /// Has it written that exactly these are ours, and no longer what was not written yet. Never waits for the disk.

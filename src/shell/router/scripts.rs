@@ -25,6 +25,7 @@ use nix::unistd::{Pid, getgid, getuid};
 use tracing::warn;
 
 use crate::model::RunAs;
+use crate::shell::scheduling;
 use crate::vrrp::engine::{Notice, ScriptLook, ScriptOutcome, ScriptRun};
 
 /// From SIGTERM to SIGKILL, as in keepalived.
@@ -115,6 +116,7 @@ fn spawn_with(tell: impl Fn(Told) + Send + 'static, limits: Limits) -> io::Resul
     let (jobs, inbox) = mpsc::channel();
     let own = jobs.clone();
     thread::Builder::new().name("scripts".to_owned()).spawn(move || {
+        scheduling::ordinary();
         let thread = Scripts {
             jobs: own,
             limits,

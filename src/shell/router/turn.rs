@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
 use super::lateness::{Additions, Gauge, Watch};
 use super::netlink::{Monitor, Refused, Requests, SteeringMonitor};
-use super::record::Memory;
+use super::record::{Memory, Recorder};
 use super::scripts::Runner;
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
@@ -97,7 +98,7 @@ pub(super) struct Loop {
     stopping: Vec<Sender<()>>,
     stopped: bool,
     /// The first configuration is in force.
-    started: bool,
+    started: Arc<AtomicBool>,
 }
 
 /// Those who watch what routers watch, and what they have told.
@@ -160,7 +161,7 @@ impl Loop {
             buffer: vec![0; 64 * 1024],
             stopping: Vec::new(),
             stopped: false,
-            started: false,
+            started: Arc::default(),
         })
     }
 
@@ -169,18 +170,25 @@ impl Loop {
         Arc::clone(&self.gauge)
     }
 
+    /// Whether the first configuration is in force, for whoever must not wait for that.
+    pub(super) fn started(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.started)
+    }
+
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
+        // First of all, so that what comes after it is of one moment: it takes as long as the disk does.
+        let left = self.memory.recorder.as_ref().map(Recorder::left).unwrap_or_default();
         self.resync();
         self.read_forwarding();
         self.tell_uptime();
         self.tell_left();
-        self.tell_left_steering();
+        self.router.handle(Input::SteeringLeft(left), Instant::now());
         if let Some(config) = self.first.take() {
             self.configure(config);
         }
         self.apply();
-        self.started = true;
+        self.started.store(true, Ordering::Release);
         self.tell(RouterEvent::Ready);
         let mut ready = [EpollEvent::empty(); 64];
         while !self.stopped {
@@ -240,6 +248,9 @@ impl Loop {
             self.router.handle(Input::Deadline, now);
         }
         self.apply();
+        if let Some(warning) = scheduling::overran().and_then(|limit| self.lateness.see_overrun(limit, now)) {
+            warn!("{warning}");
+        }
         if let Some(additions) = self.additions.take() {
             additions.tell();
         }
@@ -451,7 +462,7 @@ impl Loop {
                 Output::ReversePathByLink(by_link) => self.hands.give(Job::ReversePathByLink(by_link)),
                 Output::Firewall(firewall) => {
                     self.hands.give(Job::Firewall(firewall));
-                    if !self.started {
+                    if !self.started.load(Ordering::Acquire) {
                         // Links that a predecessor left are switched on already.
                         self.hands.wait();
                     }

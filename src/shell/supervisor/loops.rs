@@ -19,6 +19,8 @@ use crate::vrrp::machine::Role;
 
 /// How long an answer may take. Long for a person, short for a service manager's watchdog.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an answer of a router may take that has not started yet: usually it does so in milliseconds.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a stop may take: a table of a hundred thousand entries goes in about a second.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest pause before a loop that keeps panicking is started again.
@@ -50,6 +52,8 @@ pub(super) struct Loops {
     services: Arc<ServiceBoard>,
     /// What the balancer is told of the routers.
     roles: Arc<RoleBoard>,
+    /// The router reads its files for so long that the log says so.
+    told_reading: bool,
     /// The balancer has told that the kernel has no IPVS, and not yet that it has.
     ipvs_missing: bool,
     /// The balancer did not take the configuration in force: when it is given to it again.
@@ -137,6 +141,7 @@ impl Loops {
             balancer: Keep::new(),
             services,
             roles,
+            told_reading: false,
             ipvs_missing: false,
             hand_again_at: None,
         }
@@ -174,6 +179,24 @@ impl Loops {
         if self.balancer.due(now) {
             self.start_balancer(config, now);
         }
+        self.tell_reading(now);
+    }
+
+    /// A disk that does not answer is told once.
+    fn tell_reading(&mut self, now: Instant) {
+        let starts = self.router_starts();
+        let long = self.router.started_at.is_some_and(|at| now.saturating_duration_since(at) >= PATIENCE);
+        let folder = self.options.state_dir.display();
+        match (starts, self.told_reading) {
+            (true, false) if long => tracing::error!(
+                "the router loop has not started after {} s: it waits for its files in {folder}, so the disk does not answer; it \
+                 goes on once it does",
+                PATIENCE.as_secs()
+            ),
+            (false, true) => tracing::info!("the files in {folder} were read; the router loop goes on"),
+            (true | false, true | false) => return,
+        }
+        self.told_reading = starts;
     }
 
     /// When the next restart is due.
@@ -211,11 +234,22 @@ impl Loops {
         self.router.settled && self.balancer.settled
     }
 
-    /// All loops that run answer. One that failed is known to be down, and is started again by us: to end the whole process
+    /// The router has not started yet: it reads its files, which takes as long as the disk likes.
+    fn router_starts(&self) -> bool {
+        self.router.handle.as_ref().is_some_and(|handle| !handle.has_started())
+    }
+
+    /// How long an answer of the router is waited for.
+    fn patience_with_router(&self) -> Duration {
+        if self.router_starts() { START_PATIENCE } else { PATIENCE }
+    }
+
+    /// All loops that run answer. A router that waits for a disk at its start is not asked: the service manager would end the
+    /// balancer with it, and what is started in its place would wait for the same disk. One that failed is known to be down, and is started again by us: to end the whole process
     /// for it would take the other one along.
     pub(super) fn answer(&self) -> bool {
         let by = Instant::now() + PATIENCE;
-        let router = self.router.handle.as_ref().map(RouterHandle::ping);
+        let router = self.router.handle.as_ref().filter(|handle| handle.has_started()).map(RouterHandle::ping);
         let balancer = self.balancer.handle.as_ref().map(BalancerHandle::ping);
         [router, balancer].into_iter().flatten().all(|reply| answers(&reply, by))
     }
@@ -230,9 +264,13 @@ impl Loops {
         let router = self.router.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let balancer = self.balancer.handle.as_ref().map(|handle| handle.configure(Arc::clone(config)));
         let by = Instant::now() + PATIENCE;
-        match router.map(|reply| wait(&reply, by)) {
+        match router.map(|reply| wait(&reply, Instant::now() + self.patience_with_router())) {
             Some(Some(Ok(()))) | None => {}
             Some(Some(Err(problem))) => complain(format!("the router loop: {problem}")),
+            Some(None) if self.router_starts() => complain(format!(
+                "the router loop waits for its files in {}; it takes the configuration once it has read them",
+                self.options.state_dir.display()
+            )),
             Some(None) => {
                 complain("the router loop did not answer in time; it takes the configuration when it can".to_owned());
             }
@@ -283,6 +321,7 @@ impl Loops {
 
     /// A router that a reload gave another name has not changed its state, and so has not told of it.
     fn tell_roles(&self, config: &Config, by: Instant) {
+        let by = by.min(Instant::now() + self.patience_with_router());
         if config.global.sync_daemon.is_some()
             && let Some(states) = self.router.handle.as_ref().and_then(|handle| wait(&handle.snapshot(), by))
         {
@@ -306,7 +345,9 @@ impl Loops {
         let by = Instant::now() + PATIENCE;
         let router = self.router.handle.as_ref().map(RouterHandle::snapshot);
         let balancer = self.balancer.handle.as_ref().map(BalancerHandle::snapshot);
-        let instances = router.and_then(|reply| wait(&reply, by)).unwrap_or_default();
+        let instances = router
+            .and_then(|reply| wait(&reply, by.min(Instant::now() + self.patience_with_router())))
+            .unwrap_or_default();
         let balancer = balancer.and_then(|reply| wait(&reply, by)).unwrap_or_else(|| BalancerView {
             kernel: KernelView {
                 problem: Some("the balancer loop does not answer".to_owned()),

@@ -546,11 +546,11 @@ impl fmt::Display for Event {
     }
 }
 
-/// That lines like this one were left out, if any were.
 fn place(interface: &str) -> &str {
     if interface.is_empty() { "any interface" } else { interface }
 }
 
+/// That lines like this one were left out, if any were.
 fn left_out(f: &mut fmt::Formatter<'_>, untold: u64) -> fmt::Result {
     if untold > 0 { write!(f, " (and {untold} changes before that were not logged)") } else { Ok(()) }
 }

@@ -1,8 +1,8 @@
 //! How many addresses an advert has room for, which follows from the MTU of the link that it leaves through.
 //!
 //! It is looked at when a configuration comes into force. keepalived does so too, and ignores adverts that name more or fewer
-//! addresses than its own: so a link that can carry more from now on changes nothing until the next reload. On one that can
-//! carry less, adverts that name as many as before could not leave at all, and name fewer at once.
+//! addresses than its own: so a link that can carry more than it did then changes nothing until the next reload. On one that
+//! can carry less, adverts that name as many as before could not leave at all, and name fewer for as long as that lasts.
 
 use std::net::IpAddr;
 
@@ -17,6 +17,8 @@ pub(super) struct Room {
     /// Addresses.
     most: usize,
     mtu: u32,
+    /// The MTU when the configuration came into force: what lies above it is not used.
+    ceiling: u32,
     /// A new configuration is in force, and nobody has looked at the link since.
     stale: bool,
 }
@@ -27,9 +29,10 @@ impl Router {
         for at in 0..self.instances.len() {
             let Some(entry) = self.instances.get(at) else { continue };
             let Some(link) = self.open_voice(entry) else { continue };
-            let room = entry.room_on(link.mtu.unwrap_or(USUAL_MTU));
-            let before = entry.room;
-            if !before.stale && room.most >= before.most {
+            let (before, mtu) = (entry.room, link.mtu.unwrap_or(USUAL_MTU));
+            let ceiling = if before.stale { mtu } else { before.ceiling };
+            let room = entry.room_on(mtu.min(ceiling), ceiling);
+            if !before.stale && room.most == before.most {
                 continue;
             }
             let interface = link.name.clone();
@@ -50,18 +53,19 @@ impl Router {
 
 impl Room {
     /// Nothing is known of the link.
-    pub(super) const UNKNOWN: Self = Self { most: 0, mtu: USUAL_MTU, stale: true };
+    pub(super) const UNKNOWN: Self = Self { most: 0, mtu: USUAL_MTU, ceiling: USUAL_MTU, stale: true };
 }
 
 impl Entry {
-    fn room_on(&self, mtu: u32) -> Room {
+    fn room_on(&self, mtu: u32, ceiling: u32) -> Room {
         let most = most_addresses(self.config.id.family, self.config.version, self.sends_header(), mtu);
-        Room { most, mtu, stale: false }
+        Room { most, mtu, ceiling, stale: false }
     }
 
     /// A new configuration is in force: until the link is looked at, the room is what it was, or what links usually have.
     pub(super) fn measure_anew(&mut self) {
-        self.room = Room { stale: true, ..self.room_on(self.room.mtu) };
+        let Room { mtu, ceiling, .. } = self.room;
+        self.room = Room { stale: true, ..self.room_on(mtu, ceiling) };
         self.name_addresses();
     }
 

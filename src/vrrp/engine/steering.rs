@@ -196,11 +196,14 @@ impl Router {
         for held in &mut before {
             held.owners.clear();
         }
-        let (first, last): (Vec<_>, Vec<_>) =
-            before.into_iter().partition(|old| self.steering.iter().any(|new| new.what.collides(&old.what)));
+        let places: Vec<_> = self.steering.iter().map(|new| self.future_place(new)).collect();
+        let (first, last): (Vec<Held>, Vec<Held>) = before.into_iter().partition(|old| {
+            let old = old.place();
+            places.iter().any(|new| new.collides(&old))
+        });
         // Whoever removes what is written down of the old one removes the new one: there is no gap while a disk is waited for.
-        for new in self.steering.iter_mut().filter(|new| new.claim == Claim::Asked) {
-            if first.iter().any(|old: &Held| old.claim == Claim::Made && new.what.collides(&old.what)) {
+        for (new, place) in self.steering.iter_mut().zip(&places).filter(|(new, _)| new.claim == Claim::Asked) {
+            if first.iter().any(|old| old.claim == Claim::Made && place.collides(&old.place())) {
                 new.claim = Claim::Made;
             }
         }
@@ -397,6 +400,11 @@ impl Router {
             Steering::Route(placed) if placed.table == table => Ok(Arc::clone(&held.placed)),
             Steering::Route(_) | Steering::Rule(_) => Ok(Arc::new(Steering::Route(Route { table, ..route.clone() }))),
         }
+    }
+
+    /// Where it will be, by its table's number, or by its VRF's name while nobody knows that one's table.
+    fn future_place(&self, held: &Held) -> Arc<Steering> {
+        self.placed(held).map_or_else(|_| held.place(), |placed| held::by_number(&placed))
     }
 
     /// The same numbers, if all those links are switched on; else what stands in its way.

@@ -63,8 +63,8 @@ fn the_thread_answers_whether_the_disk_takes_it_or_not_and_tries_again() {
     let state = folder.path().join("state");
     fs::write(&state, "in the way").unwrap();
     let (tell, told) = mpsc::channel();
-    let (recorder, left) = Recorder::spawn(&state, move |number| tell.send(number).unwrap_or_default()).unwrap();
-    assert!(left.is_empty());
+    let recorder = Recorder::spawn(&state, move |number| tell.send(number).unwrap_or_default()).unwrap();
+    assert!(recorder.left().is_empty());
     recorder.write(1, entries());
     assert_eq!(told.recv().unwrap(), 1);
     fs::remove_file(&state).unwrap();
@@ -76,8 +76,7 @@ fn the_thread_answers_whether_the_disk_takes_it_or_not_and_tries_again() {
     assert_eq!(told.recv().unwrap(), 2);
     recorder.write(3, entries());
     recorder.finish();
-    let (_, left) = Recorder::spawn(&state, |_| {}).unwrap();
-    assert_eq!(left, entries());
+    assert_eq!(Recorder::spawn(&state, |_| {}).unwrap().left(), entries());
 }
 
 #[test]
@@ -115,7 +114,7 @@ fn a_disk_that_hangs_gets_the_last_record_alone() {
         tell.send(number).unwrap_or_default();
         let _ = hangs.recv();
     };
-    let (recorder, _) = Recorder::spawn(folder.path(), answer).unwrap();
+    let recorder = Recorder::spawn(folder.path(), answer).unwrap();
     recorder.write(1, entries());
     assert_eq!(told.recv().unwrap(), 1);
     for number in 2..=1000 {

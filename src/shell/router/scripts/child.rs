@@ -13,6 +13,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getgid, getuid};
 
 use crate::model::RunAs;
+use crate::shell::scheduling;
 use crate::vrrp::engine::ScriptOutcome;
 
 /// Where programs are looked for if our environment has no `PATH`.
@@ -55,7 +56,7 @@ pub(in crate::shell::router) fn start(
     if let Some((uid, gid)) = identity.filter(|(uid, gid)| *uid != getuid() || *gid != getgid()) {
         command.uid(uid.as_raw()).gid(gid.as_raw());
     }
-    command.spawn().map_err(|error| {
+    scheduling::starting(|| command.spawn()).map_err(|error| {
         let text = format!("{}: {error}", program.display());
         match error.raw_os_error() {
             // It was there a moment ago.

@@ -10,12 +10,6 @@ use super::Loop;
 use crate::vrrp::engine::{Input, Kept, Steering};
 
 impl Loop {
-    /// Tells what a predecessor has written down.
-    pub(super) fn tell_left_steering(&mut self) {
-        let left = std::mem::take(&mut self.memory.left);
-        self.router.handle(Input::SteeringLeft(left), Instant::now());
-    }
-
     pub(super) fn add_steering(&mut self, id: u64, what: &Arc<Steering>, links: &[u32]) {
         let outcome = self.requests.add_steering(what, links);
         self.router.handle(Input::Steered { id, outcome }, Instant::now());

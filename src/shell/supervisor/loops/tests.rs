@@ -80,6 +80,42 @@ fn a_configuration_that_the_balancer_had_no_room_for_is_given_to_it_again() {
     assert!(loops.configure(&config).problems.is_empty());
 }
 
+/// A router that reads what an earlier one has left from a pipe, and waits until somebody has written it.
+#[test]
+fn a_disk_that_hangs_holds_up_the_router_that_reads_it_and_nobody_else() {
+    const LONG: Duration = Duration::from_secs(30);
+    for name in ["steering", "sysctl-links.json"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(name);
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut loops = down();
+        loops.options.state_dir = folder.path().to_owned();
+        let (started, told) = channel();
+        std::thread::spawn(move || {
+            loops.start_router(&Arc::default(), Instant::now());
+            let _ = started.send(loops);
+        });
+        let mut loops = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: the supervisor waits for the disk"));
+        let asked_at = Instant::now();
+        assert!(loops.answer(), "{name}: no reason to end a balancer that is well");
+        if name == "steering" {
+            let _ = loops.snapshots();
+            let configured = loops.configure(&Arc::default());
+            assert!(configured.problems[0].contains("waits for its files"), "{:?}", configured.problems);
+            assert!(asked_at.elapsed() < PATIENCE, "nobody waits long for an answer that cannot come");
+            loops.tell_reading(asked_at + PATIENCE);
+            assert!(loops.told_reading);
+        }
+        std::fs::write(&file, "").unwrap();
+        let handle = loops.router.handle.as_ref().unwrap();
+        assert_eq!(handle.ping().recv_timeout(LONG), Ok(()), "{name}");
+        assert!(loops.configure(&Arc::default()).problems.iter().all(|problem| !problem.contains("router loop")));
+        loops.tell_reading(asked_at + PATIENCE);
+        assert!(!loops.told_reading);
+        loops.router.handle.take().map(|handle| stops(&handle.stop(), || false)).unwrap().unwrap();
+    }
+}
+
 #[test]
 fn a_second_signal_shortens_the_stop() {
     let (sender, receiver) = channel();

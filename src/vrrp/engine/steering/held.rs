@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{FIRST_RETRY, OWN_PROTOCOL, SHORTEST_RETRY, Steering};
+use crate::model::Route;
 use crate::vrrp::engine::instance::Serial;
 
 /// What is known of one of ours.
@@ -91,6 +92,13 @@ impl Held {
         }
     }
 
+    /// Where it is, by its table's number, or by its VRF's name if it was never put on: a table has both names, and the
+    /// kernel knows one.
+    pub(super) fn place(&self) -> Arc<Steering> {
+        let on = self.ours && self.presence != Presence::No;
+        if on || self.placed != self.what { by_number(&self.placed) } else { Arc::clone(&self.placed) }
+    }
+
     /// Not known to be on or off any more: it is asked for again.
     pub(super) fn doubt(&mut self) {
         if self.presence == Presence::Yes {
@@ -104,5 +112,15 @@ impl Held {
             let soon = self.tried_at.map_or(now, |at| at + SHORTEST_RETRY);
             self.retry_at = (soon > now).then_some(soon);
         }
+    }
+}
+
+/// The same, its table named by its number alone.
+pub(super) fn by_number(placed: &Arc<Steering>) -> Arc<Steering> {
+    match &**placed {
+        Steering::Route(route) if route.vrf.is_some() => {
+            Arc::new(Steering::Route(Route { vrf: None, ..route.clone() }))
+        }
+        Steering::Route(_) | Steering::Rule(_) => Arc::clone(placed),
     }
 }

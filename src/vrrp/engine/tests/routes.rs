@@ -255,6 +255,42 @@ fn a_route_of_a_vrf_is_in_its_table_and_follows_it() {
     assert_eq!(table(&bench.record), 1002);
 }
 
+/// A table by its number and by the VRF whose it is: the kernel has room for one of the two, so the old one goes first.
+#[test]
+fn a_table_has_two_names_and_one_place_for_a_route() {
+    let blue = |table| Link { table: Some(table), ..link(7, "blue", true) };
+    let named = || Route { vrf: Some("blue".to_owned()), ..route(1) };
+    let numbered = |table| Route { table, ..route(1) };
+    let metric = |route: Route| Route { metrics: vec![(crate::model::RouteMetric::Mtu, 1400, false)], ..route };
+    let vrf = "route 10.9.1.0/24 via 10.0.0.2 vrf blue [0]";
+    let number = "route 10.9.1.0/24 via 10.0.0.2 table 1001 [0]";
+    let on = |first: Route| {
+        let mut bench = Bench::new(vec![routed(vec![first], vec![])]);
+        bench.input(Input::Link(blue(1001)));
+        bench.pass(LONG);
+        assert!(bench.router.status(bench.now)[0].steering[0].present);
+        bench
+    };
+    let reload = |bench: &mut Bench, next: Route| {
+        let words = bench.configure(vec![routed(vec![next], vec![])], vec![], vec![]);
+        words.into_iter().filter(|word| word.contains(" route ")).collect::<Vec<_>>()
+    };
+    let words = reload(&mut on(named()), metric(numbered(1001)));
+    assert_eq!(words, [format!("remove {vrf}"), format!("add {number}")]);
+    let words = reload(&mut on(numbered(1001)), metric(named()));
+    assert_eq!(words, [format!("remove {number}"), format!("add {vrf}")]);
+    // Another table is another place, and so is the one that a VRF's route would have without its VRF.
+    let words = reload(&mut on(named()), numbered(1002));
+    assert_eq!(words, [format!("add {}", number.replace("1001", "1002")), format!("remove {vrf}")]);
+    let words = reload(&mut on(named()), route(1));
+    assert_eq!(words, ["add route 10.9.1.0/24 via 10.0.0.2 [0]".to_owned(), format!("remove {vrf}")]);
+    // One that was put on before its VRF was given another table stands in that one's way no more.
+    let mut bench = on(named());
+    bench.input(Input::Link(blue(1002)));
+    let words = reload(&mut bench, numbered(1001));
+    assert_eq!(words, [format!("add {number}"), format!("remove {vrf}")]);
+}
+
 #[test]
 fn a_route_removed_by_hand_is_put_back_and_a_contested_one_waits() {
     let mut bench = Bench::new(vec![routed(vec![route(1)], vec![rule(100)])]);

@@ -194,7 +194,7 @@ fn adverts_name_as_many_addresses_as_the_link_carries() {
     // All of them move.
     bench.pass(LONG);
     assert_eq!(bench.router.status(bench.now)[0].addresses.len(), 100);
-    // More room is used from the next reload on, less at once.
+    // More room than there was is used from the next reload on, less at once.
     bench.input(Input::Link(sized(1500)));
     assert_eq!(named(&mut bench), 62);
     assert_eq!(tells(&bench.configure(crowd(100), vec![], vec![])), 0);
@@ -203,4 +203,27 @@ fn adverts_name_as_many_addresses_as_the_link_carries() {
     assert_eq!(named(&mut bench), 62);
     // A reload that changes nothing has nothing to tell.
     assert_eq!(tells(&bench.configure(crowd(100), vec![], vec![])), 0);
+}
+
+/// What the link lost for a while is named again once it is back: the other routers count on as many as ever.
+#[test]
+fn an_mtu_that_dips_and_comes_back_leaves_no_trace() {
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![sized(1500)]));
+    bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+    bench.configure(crowd(100), vec![], vec![]);
+    assert_eq!(named(&mut bench), 100);
+    for (mtu, most) in [(300, 62), (400, 87), (200, 37), (300, 62), (1500, 100), (300, 62), (9000, 100)] {
+        bench.input(Input::Link(sized(mtu)));
+        assert_eq!(named(&mut bench), most, "with an MTU of {mtu}");
+    }
+    // Not more than what there was room for when the configuration came into force, which is what a keepalived looks at.
+    let mut bench = Bench::bare();
+    bench.input(Input::Links(vec![sized(300)]));
+    bench.input(Input::Addresses(vec![host(2, OWN, 24)]));
+    bench.configure(crowd(100), vec![], vec![]);
+    for (mtu, most) in [(300, 62), (200, 37), (1500, 62)] {
+        bench.input(Input::Link(sized(mtu)));
+        assert_eq!(named(&mut bench), most, "with an MTU of {mtu}");
+    }
 }

@@ -89,7 +89,7 @@ pub(in crate::config::keepalived::keywords) const PROCESS: &[Keyword] = &[
     yes("vrrp_rlimit_rttime", LIMIT)
         .formerly(&["vrrp_rlimit_rtime"])
         .otherwise("10000 with a real-time priority")
-        .means("A real-time thread that runs longer than this without a pause is stopped by the kernel.")
+        .means("Where the real-time thread computes longer than this without a pause, the log says so; it is not killed for that.")
         .toml("router.scheduling.realtime-limit"),
     idle("checker_rlimit_rttime", LIMIT, CHECKS).formerly(&["checker_rlimit_rtime"]).means("The same for checks."),
     idle("bfd_rlimit_rttime", LIMIT, NO_BFD).formerly(&["bfd_rlimit_rtime"]).means("The same for BFD sessions."),
