@@ -50,6 +50,30 @@ lab_test! {
         assert_eq!(talk.finish().broken, Vec::<String>::new());
     }
 
+    /// `lvs_timeouts` are the whole host's: at a clean stop they are as they were found, but for one that somebody else has
+    /// set meanwhile.
+    fn timeouts_are_put_back_at_a_stop() {
+        let net = NatLab::new("timeouts", 1);
+        let ipvsadm = |words: &str| net.director.command("ipvsadm").args(words.split_whitespace()).ok();
+        let timeouts = || ipvsadm("-l --timeout").trim().rsplit_once(": ").map(|(_, numbers)| numbers.to_owned()).unwrap();
+        ipvsadm("--set 800 110 290");
+        let conf = format!(
+            "global_defs {{\n lvs_timeouts tcp 1234 tcpfin 55 udp 66\n}}\n{}",
+            net.conf("rr", "delay_loop 1", QUICK_CHECK)
+        );
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        wait_until(PATIENCE, "timeouts as configured", || timeouts() == "1234 55 66");
+        ipvsd.stop();
+        assert_eq!(timeouts(), "800 110 290");
+
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        wait_until(PATIENCE, "timeouts as configured", || timeouts() == "1234 55 66");
+        // A stop does not wait for the next look at the table, which would take this back.
+        ipvsadm("--set 0 0 77");
+        ipvsd.stop();
+        assert_eq!(timeouts(), "800 110 77");
+    }
+
     /// TCP_CHECK: a server that refuses leaves the table, one that listens again returns; requests go on all the while.
     fn a_server_that_dies_leaves_and_returns() {
         let mut net = NatLab::new("dies", 2);

@@ -28,6 +28,7 @@ use super::plan::{Plan, StepOutcome};
 use super::random::Random;
 use super::roster::{Roster, ServerStatus};
 use super::table::Table;
+use super::timeouts::Originals;
 use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
 use crate::check::{Outcome, Stage};
@@ -183,6 +184,8 @@ pub struct Balancer {
     counts: Counts,
     watched: Watched,
     daemons: daemons::Daemons,
+    /// Connection timeouts that we found.
+    originals: Originals,
 }
 
 impl Balancer {
@@ -217,6 +220,7 @@ impl Balancer {
             counts: Counts::default(),
             watched: Watched::default(),
             daemons: daemons::Daemons::default(),
+            originals: Originals::default(),
         }
     }
 
@@ -316,6 +320,7 @@ impl Balancer {
             || !self.ledger.is_empty()
             || config.global.exclusive
             || config.global.timeouts != Timeouts::default()
+            || !self.originals.is_empty()
             || config.global.sync_daemon.is_some()
     }
 
@@ -328,7 +333,7 @@ impl Balancer {
         self.rounds = 0;
         let keep = match self.roster.config.global.on_stop {
             OnStop::Keep => true,
-            OnStop::Remove => self.ledger.is_empty(),
+            OnStop::Remove => self.ledger.is_empty() && self.originals.is_empty(),
         };
         match self.kernel {
             Kernel::Unneeded | Kernel::Away { missing: true, .. } => self.stopped(),

@@ -20,6 +20,7 @@ mod plan;
 mod random;
 mod roster;
 mod table;
+mod timeouts;
 mod timers;
 mod trouble;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::model::{Family, Watched};
+use crate::model::{Family, VirtualRouterId, Watched};
 
 /// Why a virtual router came into its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,15 @@ pub enum Reason {
     Fault(Fault),
     /// It was told to stop.
     Stopped,
+    /// The configuration has it no longer.
+    Removed,
+    /// Its configuration made another virtual router of it, by number, interface or family of the adverts.
+    Renumbered {
+        /// What it was.
+        from: VirtualRouterId,
+        /// What it is from now on.
+        to: VirtualRouterId,
+    },
     /// All that it needs is there; it was told to start later.
     StartupDelay,
     /// Its advert was so late that another router has taken over meanwhile.
@@ -186,6 +195,8 @@ impl fmt::Display for Reason {
             Self::GroupLeft { group, member } => write!(f, "{member} of sync group {group} is no longer master"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Stopped => f.write_str("stopped"),
+            Self::Removed => f.write_str("the configuration has it no longer"),
+            Self::Renumbered { from, to } => renumbered(f, from, to),
             Self::GroupFollows { group, member } => {
                 write!(f, "{member} of sync group {group} listens to another master")
             }
@@ -204,13 +215,36 @@ impl fmt::Display for Reason {
     }
 }
 
+/// All that differs: `VRID 51 -> 52, interface eth0 -> eth1`.
+fn renumbered(f: &mut fmt::Formatter<'_>, from: &VirtualRouterId, to: &VirtualRouterId) -> fmt::Result {
+    let mut changes = Vec::new();
+    if from.vrid != to.vrid {
+        changes.push(format!("VRID {} -> {}", from.vrid, to.vrid));
+    }
+    if from.interface != to.interface {
+        let name = |id: &VirtualRouterId| id.interface.clone().unwrap_or_else(|| "that of its source".to_owned());
+        changes.push(format!("interface {} -> {}", name(from), name(to)));
+    }
+    if from.family != to.family {
+        changes.push(format!("adverts over {} -> {}", from.family, to.family));
+    }
+    write!(
+        f,
+        "the configuration changed {}: leaving the old virtual router and joining the new one",
+        changes.join(", ")
+    )
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InterfaceMissing(name) => write!(f, "interface {name} does not exist; waiting for it to appear"),
             Self::InterfaceDown(name) => write!(f, "interface {name} is down or has no carrier"),
             Self::NoSourceAddress { interface, family: Family::V4 } => {
-                write!(f, "interface {interface} has no IPv4 address of its own to send adverts from")
+                write!(
+                    f,
+                    "interface {interface} has no IPv4 address of its own to send adverts from (virtual addresses do not count)"
+                )
             }
             Self::NoSourceAddress { interface, family: Family::V6 } => {
                 write!(f, "interface {interface} has no link-local IPv6 address of its own to send adverts from")

@@ -54,6 +54,37 @@ native_test! {
         assert_eq!((became_master(&one), became_master(&two)), (1, 0));
     }
 
+    /// A host's only address is listed as virtual: no router can send adverts from it, keepalived's no more than ours, and
+    /// both take it off. Ours says what it has done and what to do, once; and an owner's address stays its own.
+    fn the_only_address_is_a_virtual_one() {
+        let lan = Lan::new("only", 4);
+        let only = |number: u8, priority: u8| {
+            conf(priority, "").replace("192.0.2.100/24", &format!("192.0.2.{number}/24"))
+        };
+        let has = |number: u8| lan.nodes[usize::from(number) - 1].has_address("eth0", Ipv4Addr::new(192, 0, 2, number).into());
+        let tap = Tap::start(&lan.nodes[3], "eth0");
+        let theirs = Contender::start(Program::Keepalived, &lan.nodes[1], &only(2, 100));
+        let ours = Ipvsd::start(&lan.nodes[0], &only(1, 100));
+        wait_until(PATIENCE, "both addresses off", || !has(1) && !has(2));
+        ours.wait_state("VI_1", "FAULT");
+        let log = ours.daemon().log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("192.0.2.1/24, the only address that eth0 has")).collect();
+        assert!(lines.len() == 1 && lines[0].contains("WARN") && lines[0].contains("it is taken off"), "{log}");
+        assert_eq!(tap.adverts_from(0).len(), 0, "nobody can speak");
+        drop(theirs);
+
+        let owner = Ipvsd::start(&lan.nodes[2], &only(3, 255));
+        owner.wait_state("VI_1", "MASTER");
+        tap.wait(PATIENCE, "an advert of the owner", 0, |frame| frame.advert().filter(|advert| advert.priority == 255));
+        assert!(has(3));
+        owner.stop();
+        assert!(has(3), "it was there before us");
+        // An address of its own is what the router waits for.
+        lan.nodes[0].add_address("eth0", "192.0.2.11/24");
+        ours.wait_state("VI_1", "MASTER");
+        assert!(has(1));
+    }
+
     /// All addresses but the interface's own are flushed, which is what networkd does to addresses that it does not know.
     fn foreign_addresses_are_flushed() {
         let lan = Lan::new("foreign", 2);

@@ -13,7 +13,7 @@ use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
 use crate::balance::roster::Roster;
 use crate::balance::table::Table;
 use crate::balance::trouble::Subject;
-use crate::model::{Config, ServiceKey};
+use crate::model::{Config, ServiceKey, Timeouts};
 
 /// IPVS that is missing is asked for again this often: somebody may load the module.
 const MISSING_INTERVAL: Duration = Duration::from_secs(3);
@@ -238,6 +238,9 @@ impl Balancer {
             self.counts.steps += 1;
             match outcome {
                 StepOutcome::Done => {
+                    if let Step::SetTimeouts(set) = step {
+                        self.originals.note(self.observed.timeouts, set);
+                    }
                     step.apply_to(&mut self.observed);
                     if let Some(role) = step.daemon() {
                         self.daemon_changed(role);
@@ -315,6 +318,8 @@ impl Balancer {
             planner.leftover(*key, service);
         }
         planner.daemons(self.observed.daemons.as_ref(), Some(&SyncDaemons::default()));
+        let back = self.originals.with(&Timeouts::default(), self.observed.timeouts);
+        planner.timeouts(self.observed.timeouts, &back);
         let plan = planner.finish();
         let left = |(key, service): &(&ServiceKey, &crate::balance::Service)| {
             self.ledger.has_service(**key)
@@ -344,7 +349,9 @@ impl Balancer {
     }
 
     fn whole_plan(&self, table: &Table) -> Plan {
-        self.without_troubles(whole_plan(&self.roster, table, &self.ledger, self.wished_daemons().as_ref()), table)
+        let timeouts = self.originals.with(&self.roster.config.global.timeouts, table.timeouts);
+        let plan = whole_plan(&self.roster, table, &timeouts, &self.ledger, self.wished_daemons().as_ref());
+        self.without_troubles(plan, table)
     }
 
     fn without_troubles(&self, mut plan: Plan, table: &Table) -> Plan {
@@ -358,7 +365,8 @@ impl Balancer {
         let mut ledger = self.ledger.clone();
         ledger.absorb(&Ledger::of(config));
         let roster = Roster::new(Arc::clone(config), Some(&self.roster), &mut self.random.clone(), self.now);
-        whole_plan(&roster, table, &ledger, self.previewed_daemons(config).as_ref())
+        let timeouts = self.originals.with(&config.global.timeouts, table.timeouts);
+        whole_plan(&roster, table, &timeouts, &ledger, self.previewed_daemons(config).as_ref())
     }
 }
 
@@ -371,10 +379,16 @@ fn compare(planner: &mut Planner<'_>, roster: &Roster, place: u32, table: &Table
     }
 }
 
-fn whole_plan(roster: &Roster, table: &Table, ledger: &Ledger, daemons: Option<&SyncDaemons>) -> Plan {
+fn whole_plan(
+    roster: &Roster,
+    table: &Table,
+    timeouts: &Timeouts,
+    ledger: &Ledger,
+    daemons: Option<&SyncDaemons>,
+) -> Plan {
     let global = &roster.config.global;
     let mut planner = Planner::new(ledger, global.exclusive);
-    planner.timeouts(table.timeouts, &global.timeouts);
+    planner.timeouts(table.timeouts, timeouts);
     for (place, _) in (0..).zip(&roster.config.services) {
         compare(&mut planner, roster, place, table);
     }

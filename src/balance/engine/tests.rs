@@ -767,6 +767,24 @@ fn timeouts_are_set_where_they_differ() {
     assert_eq!(world.take_steps(), ["set timeouts: tcpfin 60 s"]);
     world.pass(20 * S);
     assert!(world.steps.is_empty());
+
+    // What the configuration no longer names is as it was before, and so is all after a clean stop.
+    let timeouts = Timeouts { udp_secs: secs(33), ..Timeouts::default() };
+    configure(&mut world, Config { global: Global { timeouts, ..Global::default() }, ..Config::default() });
+    assert_eq!(world.take_steps(), ["set timeouts: tcpfin 120 s, udp 33 s"]);
+    world.tell(Input::Stop);
+    assert_eq!(world.take_steps(), ["set timeouts: udp 300 s"]);
+}
+
+#[test]
+fn timeouts_stay_where_all_stays_at_a_stop() {
+    let mut world = World::new(empty());
+    let timeouts = Timeouts { udp_secs: std::num::NonZeroU32::new(33), ..Timeouts::default() };
+    let global = Global { timeouts, on_stop: OnStop::Keep, ..Global::default() };
+    configure(&mut world, Config { global, ..Config::default() });
+    assert_eq!(world.take_steps(), ["set timeouts: udp 33 s"]);
+    world.tell(Input::Stop);
+    assert!(world.steps.is_empty());
 }
 
 #[test]

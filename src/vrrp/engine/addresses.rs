@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::instance::Entry;
 use super::{ADDRESS_RETRY, Event, HostAddress, Output, Router};
-use crate::model::VirtualAddress;
+use crate::model::{Family, VirtualAddress};
+use crate::vrrp::reason::Fault;
 
 impl Router {
     pub(super) fn insert_address(&mut self, address: HostAddress) {
@@ -120,6 +121,7 @@ impl Router {
             .filter(|place| !entry.is_owner() || entry.added.contains(place))
             .filter(|place| !self.is_wished(place, at))
             .collect();
+        self.tell_only_address(at, &places);
         if let Some(entry) = self.instances.get_mut(at) {
             entry.added.clear();
         }
@@ -127,6 +129,23 @@ impl Router {
             if self.is_present(&place) {
                 self.remove(place);
             }
+        }
+    }
+
+    /// Tells of a router that takes an interface's only address off for its own: it stands in its own way, and whoever
+    /// reads that there is no address should know where it went.
+    fn tell_only_address(&mut self, at: usize, places: &[HostAddress]) {
+        let Some(entry) = self.instances.get(at) else { return };
+        // One that has been master may have put it on itself.
+        let lacks_source = entry.became_master == 0
+            && entry.faults().iter().any(|fault| matches!(fault, Fault::NoSourceAddress { .. }));
+        let Some(link) = self.base(entry).filter(|_| lacks_source) else { return };
+        let (interface, family) = (link.name.clone(), entry.config.id.family);
+        let of_link = |place: &&HostAddress| place.index == link.index && Family::of(place.address) == family;
+        let Some(address) = places.iter().find(of_link).copied() else { return };
+        let Some(entry) = self.instances.get_mut(at) else { return };
+        if entry.told.insert(format!("the only address {}", address.address)) {
+            self.tell(at, |instance| Event::OnlyAddress { instance, interface, address });
         }
     }
 

@@ -12,6 +12,7 @@ use super::instance::{Entry, Serial, Wanted};
 use super::{HostAddress, Router};
 use crate::model::{Config, Instance, VirtualRouterId};
 use crate::vrrp::machine::Input;
+use crate::vrrp::reason::Reason;
 
 impl Router {
     pub(super) fn configure(&mut self, config: Arc<Config>, now: Instant) {
@@ -20,7 +21,7 @@ impl Router {
         held.extend(self.instances.iter().filter(|entry| entry.inherits).flat_map(|entry| self.places(entry)));
         let others = self.forms();
         let followed = self.followed(&config);
-        self.leave_those_gone(&followed, now);
+        self.leave_those_gone(&config, &followed, now);
         self.config = Arc::clone(&config);
         if !self.configured {
             self.delay_start(now);
@@ -132,13 +133,20 @@ impl Router {
     }
 
     /// Leaves the virtual routers that the new configuration does not have.
-    fn leave_those_gone(&mut self, followed: &[Option<usize>], now: Instant) {
+    fn leave_those_gone(&mut self, config: &Config, followed: &[Option<usize>], now: Instant) {
+        let new = config.instances.iter().zip(followed).filter(|(_, follows)| follows.is_none());
+        let new: BTreeMap<&str, &VirtualRouterId> = new.map(|(new, _)| (new.name.as_str(), &new.id)).collect();
+        let followed: BTreeSet<usize> = followed.iter().flatten().copied().collect();
         for at in 0..self.instances.len() {
             let Some(entry) = self.instances.get_mut(at) else { continue };
-            if followed.contains(&Some(at)) || entry.duplicate_of.is_some() {
+            if followed.contains(&at) || entry.duplicate_of.is_some() {
                 continue;
             }
-            entry.machine.handle(Input::Shutdown, now);
+            let why = match new.get(&*entry.name) {
+                Some(to) => Reason::Renumbered { from: entry.config.id.clone(), to: (*to).clone() },
+                None => Reason::Removed,
+            };
+            entry.machine.handle(Input::Shutdown(why), now);
             self.drain_one(at, now);
             self.disinherit(at, now);
             self.notify_deleted(at);

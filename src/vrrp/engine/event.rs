@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{HostAddress, Loss, ScriptOutcome};
+use super::{HostAddress, Loss, ScriptOutcome, Waiting};
 use crate::model::Watched;
 use crate::vrrp::machine::{Heard, Role};
 use crate::vrrp::reason::{Fault, Reason};
@@ -319,6 +319,17 @@ pub enum Event {
         /// Why, as part of a sentence.
         why: String,
     },
+    /// Something is waited for that takes its time. Told once.
+    Waiting(Waiting),
+    /// The only address of a link is a virtual one of a router that is not master there.
+    OnlyAddress {
+        /// Virtual router.
+        instance: Arc<str>,
+        /// The link.
+        interface: String,
+        /// The address.
+        address: HostAddress,
+    },
     /// A script that was disabled can be run.
     ScriptEnabled {
         /// Its name.
@@ -350,6 +361,7 @@ impl Event {
             | Self::LinkMade { .. }
             | Self::LinkFound { .. }
             | Self::RivalSilent { .. }
+            | Self::Waiting(_)
             | Self::ScriptEnabled { .. } => false,
             Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
             Self::LowerPriority { .. }
@@ -369,6 +381,7 @@ impl Event {
             | Self::Overslept { .. }
             | Self::LinkPutBack { .. }
             | Self::LinkFailed { .. }
+            | Self::OnlyAddress { .. }
             | Self::FirewallFailed { .. }
             | Self::RivalClaims { .. }
             | Self::ScriptDisabled { .. } => true,
@@ -531,6 +544,13 @@ impl fmt::Display for Event {
                 "script {script} is disabled: {why}. Routers that track it run on as if it were not there, as with \
                  keepalived; put that right and reload, or take the script out of the configuration"
             ),
+            Self::OnlyAddress { instance, interface, address: HostAddress { address, prefix_len, .. } } => write!(
+                f,
+                "{instance}: {address}/{prefix_len}, the only address that {interface} has to send adverts from, is a \
+                 virtual address, which a master alone has: it is taken off; give {interface} an address of its own, or, \
+                 if {address} is this host's own, the virtual router priority 255"
+            ),
+            Self::Waiting(waiting) => waiting.fmt(f),
             Self::ScriptEnabled { script } => {
                 write!(f, "script {script} can be run now: it counts from its first run on")
             }

@@ -37,6 +37,14 @@ impl Health {
         }
     }
 
+    /// What must answer first, if anything must.
+    pub(super) fn awaited(&self) -> Option<&[Watched]> {
+        match self {
+            Self::Wait(awaited) => Some(awaited),
+            Self::Ready | Self::Fail(_) => None,
+        }
+    }
+
     /// Why it cannot run, if it cannot.
     pub(super) fn faults(&self) -> &[Fault] {
         match self {
@@ -129,6 +137,7 @@ impl Router {
                 }
             }
             self.take_health(at, health, now);
+            self.note_wait(at, now);
             if changed {
                 self.notify_priority(at);
             }

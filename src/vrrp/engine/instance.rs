@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::health::{FaultNews, Health};
 use super::rivals::Defence;
 use super::room::Room;
+use super::waiting::WaitNews;
 use super::{Event, HostAddress, Output, Router};
 use crate::model::{Config, Instance, Priority, StartAs, Tracked, Transport, VirtualAddress};
 use crate::vrrp::machine::{Heard, Machine, Role, Settings};
@@ -75,6 +76,7 @@ pub(super) struct Entry {
     /// Of changes of state that begin and end without the addresses.
     pub(super) state_pace: Pace<Role>,
     pub(super) fault_news: FaultNews,
+    pub(super) wait_news: WaitNews,
     /// The last changes of state, the oldest first.
     pub(super) history: VecDeque<Transition>,
     /// Addresses that adverts carry: those of its family, as many as fit.
@@ -137,6 +139,7 @@ impl Entry {
             priority_pace: Pace::default(),
             state_pace: Pace::default(),
             fault_news: FaultNews::default(),
+            wait_news: WaitNews::default(),
             history: VecDeque::new(),
             advertised: Vec::new(),
             room: Room::UNKNOWN,

@@ -50,6 +50,7 @@ mod sysctls;
 mod tracking;
 mod unread;
 mod virtual_links;
+mod waiting;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -58,6 +59,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::machine;
+use super::reason::Reason;
 use super::receive::Received;
 use super::track::{Lasting, Pace};
 use crate::model::{Config, Family, Watched};
@@ -74,6 +76,7 @@ pub use status::{AddressStatus, DeadlineKind, GroupStatus, InstanceStatus, Track
 pub use steering::{Kept, OWN_PROTOCOL, Steered, Steering, SteeringNews, SteeringStatus, SteeringWatch};
 pub use unread::Unread;
 pub use virtual_links::{LinkKind, Loss, NewLink, Upon};
+pub use waiting::Waiting;
 
 use announce::Lanes;
 use facts::Reports;
@@ -350,7 +353,8 @@ impl Router {
         let links = self.believed.values().filter_map(Lasting::change_at).chain(self.words_timeout());
         let announcement = self.next_announcement().into_iter().chain(self.next_defence());
         let links = links.chain(self.link_retries()).chain(self.steering_timeout()).chain(self.statics_timeout());
-        let faults = self.instances.iter().filter_map(|entry| entry.fault_news.due());
+        let news = |entry: &Entry| entry.fault_news.due().into_iter().chain(entry.wait_news.due());
+        let faults = self.instances.iter().flat_map(news);
         machines.chain(retries).chain(faults).chain(scripts).chain(reports).chain(links).chain(announcement).min()
     }
 
@@ -508,6 +512,7 @@ impl Router {
         self.statics_deadline(now);
         self.steering_deadline(now);
         self.tell_faults(now);
+        self.tell_waits(now);
         self.defend(now);
         self.send_announcements(now);
     }
@@ -560,7 +565,7 @@ impl Router {
 
     fn stop(&mut self, now: Instant) {
         for entry in &mut self.instances {
-            entry.machine.handle(machine::Input::Shutdown, now);
+            entry.machine.handle(machine::Input::Shutdown(Reason::Stopped), now);
         }
         self.drain(now);
         for at in 0..self.instances.len() {

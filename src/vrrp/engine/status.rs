@@ -155,6 +155,9 @@ impl Router {
 
     fn instance_status(&self, entry: &Entry, now: Instant) -> InstanceStatus {
         let mut reason = entry.machine.reason().to_string();
+        if let State::Initialize { starts_at: Some(at) } = entry.machine.state() {
+            reason = format!("{reason}, in {:.1} s", at.saturating_duration_since(now).as_secs_f64());
+        }
         let open_door = self.firewall_problem.as_ref().filter(|_| Self::refuses(&entry.config));
         for problem in entry.address_problem.iter().chain(&entry.send_problem).chain(open_door) {
             reason = format!("{reason}; {problem}");

@@ -66,8 +66,8 @@ pub enum Input {
     Demote(Reason),
     /// Settings have changed.
     Configure(Settings),
-    /// The end.
-    Shutdown,
+    /// The end, and why.
+    Shutdown(Reason),
 }
 
 /// What is to be done, in this order.
@@ -195,7 +195,7 @@ impl Machine {
             // Not running: adverts and time mean nothing (section 6.4.1 knows only the startup event).
             (State::Initialize { .. }, Input::Advert(_) | Input::Deadline | Input::Promote(_) | Input::Demote(_)) => {}
             (State::Initialize { .. }, Input::Configure(settings)) => self.take(settings),
-            (State::Initialize { .. }, Input::Shutdown) => self.initialize(None, Reason::Stopped, now),
+            (State::Initialize { .. }, Input::Shutdown(reason)) => self.initialize(None, reason, now),
 
             (State::Backup(_), Input::Ready | Input::Wait | Input::Demote(_)) => {}
             (State::Backup(_), Input::Fail(fault)) => self.fail(fault, now),
@@ -206,7 +206,7 @@ impl Machine {
             (State::Backup(_), Input::Promote(reason)) => self.become_active(reason, now),
             (State::Backup(backup), Input::Configure(settings)) => self.configure_backup(backup, settings),
             // Section 6.4.2, (350).
-            (State::Backup(_), Input::Shutdown) => self.initialize(None, Reason::Stopped, now),
+            (State::Backup(_), Input::Shutdown(reason)) => self.initialize(None, reason, now),
 
             (State::Active(_), Input::Ready | Input::Wait | Input::Promote(_)) => {}
             (State::Active(_), Input::Fail(fault)) => {
@@ -223,9 +223,9 @@ impl Machine {
             }
             (State::Active(active), Input::Configure(settings)) => self.configure_active(active, settings, now),
             // Section 6.4.3, (655).
-            (State::Active(_), Input::Shutdown) => {
+            (State::Active(_), Input::Shutdown(reason)) => {
                 self.resign();
-                self.initialize(None, Reason::Stopped, now);
+                self.initialize(None, reason, now);
             }
 
             (State::Fault, Input::Ready) => self.start(Reason::Recovered, now),
@@ -233,7 +233,7 @@ impl Machine {
             (State::Fault, Input::Fail(fault)) => self.reason = Reason::Fault(fault),
             (State::Fault, Input::Advert(_) | Input::Deadline | Input::Promote(_) | Input::Demote(_)) => {}
             (State::Fault, Input::Configure(settings)) => self.take(settings),
-            (State::Fault, Input::Shutdown) => self.initialize(None, Reason::Stopped, now),
+            (State::Fault, Input::Shutdown(reason)) => self.initialize(None, reason, now),
         }
     }
 

@@ -107,7 +107,7 @@ fn alone_it_takes_over_after_three_intervals_and_skew_and_announces_twice() {
             (7609, None, "send 100"),
             (8609, None, "send 100, announce 5"),
             (9609, None, "send 100"),
-            (9700, Some(Input::Shutdown), "send 0, remove, MASTER>INIT"),
+            (9700, Some(Input::Shutdown(Reason::Stopped)), "send 0, remove, MASTER>INIT"),
         ],
     );
 }
@@ -351,7 +351,7 @@ fn three_routers_elect_the_best_and_hand_over() {
 
         // A clean stop: the next best within its skew.
         let stopped = network.now.duration_since(network.start);
-        network.tell(1, Input::Shutdown);
+        network.tell(1, Input::Shutdown(Reason::Stopped));
         network.run(Duration::from_secs(3));
         assert_eq!(network.masters(), [2]);
         assert_eq!((network.when(2, Role::Active) - stopped).as_millis(), 531); // 136/256 s
@@ -413,7 +413,7 @@ proptest! {
                 1 => network.tell(who, Input::Ready),
                 2 => network.nodes[who].1 ^= 1,
                 3 => network.nodes[who].2 = !network.nodes[who].2,
-                _ => network.tell(who, Input::Shutdown),
+                _ => network.tell(who, Input::Shutdown(Reason::Stopped)),
             }
             network.run(millis(wait));
         }

@@ -63,7 +63,7 @@ const fn names_of_input(input: &Input) -> &'static [Told] {
         Input::Promote(_) => &[Told::Promote],
         Input::Demote(_) => &[Told::Demote],
         Input::Configure(_) => &[Told::Configure],
-        Input::Shutdown => &[Told::Shutdown],
+        Input::Shutdown(_) => &[Told::Shutdown],
     }
 }
 
@@ -226,7 +226,7 @@ fn input(told: Told, machine: &Machine) -> Input {
             let priority = if ours == 255 { 255 } else { 120 };
             Input::Configure(Settings { priority: Priority::new(priority).unwrap(), ..machine.settings().clone() })
         }
-        Told::Shutdown => Input::Shutdown,
+        Told::Shutdown => Input::Shutdown(Reason::Stopped),
     }
 }
 
