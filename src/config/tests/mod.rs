@@ -3,12 +3,14 @@
 mod any_config;
 mod bad;
 mod bounds;
+mod braces;
 mod convert;
 mod expansion;
 mod files;
 mod fuzz;
 mod groups;
 mod language;
+mod meaning;
 mod routers;
 mod schema;
 mod seeds;

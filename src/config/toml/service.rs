@@ -270,7 +270,7 @@ fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     for entry in reader.entries(table, &CHECK, "in `check`") {
         match entry.key {
             "tcp" => tcp = self::tcp(reader, entry),
-            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=DAY, "a time"),
+            "interval" => timing.interval = time(reader, entry),
             "retry" => timing.retry = reader.number(entry, 0..=i64::from(u32::MAX), "a count"),
             "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=DAY, "a time"),
             _ => timing.warmup = reader.duration(entry, Duration::ZERO..=DAY, "a time"),
@@ -306,6 +306,10 @@ fn several(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     if whole.is_empty() { Checks::None } else { Checks::Whole(whole) }
 }
 
+fn time(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Spanned<Duration>> {
+    reader.duration(entry, MILLISECOND..=DAY, "a time").map(|time| Spanned::new(time, entry.span))
+}
+
 fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
     let table = reader.table(entry)?;
     let mut check = CheckDraft::default();
@@ -313,7 +317,7 @@ fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
         match entry.key {
             "address" => check.address = reader.address(entry),
             "port" => check.port = reader.port(entry),
-            "timeout" => check.timing.timeout = reader.duration(entry, MILLISECOND..=DAY, "a time"),
+            "timeout" => check.timing.timeout = time(reader, entry),
             "source" => {
                 let source = reader.endpoint(entry);
                 check.source_address = source.map(|(address, _)| address);
