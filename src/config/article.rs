@@ -355,6 +355,46 @@ impl Code {
                 ),
                 "List it in one of them, or put both into one `vrrp_sync_group`.",
             ),
+            Self::UnownedAddress => (
+                "A service has an address that no router of this file moves, while the addresses of other services move.",
+                "A service is no address: whoever calls it needs a host that has it. It is well where this host has the address \
+                 by other means; mostly a line of `virtual_ipaddress` is missing, or there is a slip in one of the two.",
+                Keepalived(
+                    "vrrp_instance a {\n  interface eth0\n  virtual_router_id 1\n  virtual_ipaddress { 192.0.2.1 }\n}\n\
+                     virtual_server 192.0.2.1 80 {\n  protocol TCP\n  lb_kind NAT\n  real_server 10.0.0.1 80 {\n  }\n}\n\
+                     virtual_server 192.0.2.2 80 {\n  protocol TCP\n  lb_kind NAT\n  real_server 10.0.0.1 80 {\n  }\n}\n",
+                ),
+                "List the address in a router, or correct the service's.",
+            ),
+            Self::OwnServer => (
+                "A server has the address and port of its own service.",
+                "The kernel hands its connections to this host itself, where the host has the address. A check of it calls the \
+                 service, and any other server may answer: it says nothing of this one.",
+                Keepalived(
+                    "virtual_server 192.0.2.1 80 {\n  protocol TCP\n  lb_kind NAT\n  real_server 192.0.2.1 80 {\n  }\n}\n",
+                ),
+                "Write the server's own address; 127.0.0.1 where this host itself is meant.",
+            ),
+            Self::OutOfReach => (
+                "Packets do not get to a server, as the routes of this very file tell.",
+                "With direct routing a packet keeps the address of the service, so only a server on a link of this host gets it: \
+                 a gateway would send it back. What a route discards nobody gets.",
+                Keepalived(
+                    "static_routes {\n  10.9.0.0/24 via 192.0.2.254\n}\nvirtual_server 192.0.2.1 80 {\n  protocol TCP\n  \
+                     lb_kind DR\n  real_server 10.9.0.1 80 {\n  }\n}\n",
+                ),
+                "Use a tunnel, or NAT; or change the route.",
+            ),
+            Self::Timers => (
+                "A check waits for its answer longer than the time from one check to the next.",
+                "The next check waits for the end of the last, so the shorter time does not hold when it matters: when a server \
+                 is silent.",
+                Keepalived(
+                    "virtual_server 192.0.2.1 80 {\n  delay_loop 6\n  protocol TCP\n  lb_kind NAT\n  real_server 10.0.0.1 80 {\n    \
+                     TCP_CHECK {\n      connect_timeout 10\n    }\n  }\n}\n",
+                ),
+                "Write a timeout that an answer of a healthy server needs, mostly 1 to 3 seconds.",
+            ),
             Self::BeyondIpvs => (
                 "A line of an haproxy.cfg asks for something that IPVS cannot do.",
                 "haproxy ends a connection and opens another; IPVS forwards packets and looks into none. Connections still \

@@ -15,6 +15,18 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// What a daemon does with what a remark of this severity is about: one of three words, for programs.
+    #[must_use]
+    pub const fn effect(self) -> &'static str {
+        match self {
+            Self::Note => "as-written",
+            Self::Warning => "otherwise",
+            Self::Error => "refused",
+        }
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -133,6 +145,14 @@ codes! {
     UnusableScript = "C514",
     /// An address that two routers move, each by itself.
     SharedAddress = "C515",
+    /// A service on an address that no router moves, while others' addresses are moved.
+    UnownedAddress = "C516",
+    /// A server that is its own service.
+    OwnServer = "C517",
+    /// A server that packets do not get to.
+    OutOfReach = "C518",
+    /// Times that do not go together.
+    Timers = "C519",
     /// What haproxy does with connections, and IPVS cannot.
     BeyondIpvs = "C601",
     /// What becomes another thing, which is near.
@@ -147,6 +167,17 @@ impl fmt::Display for Code {
     }
 }
 
+/// What a place has to do with a remark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It is what the remark is about, or has to do with it.
+    Subject,
+    /// The text came through a variable: its definition, or its use.
+    Variable,
+    /// The text came by an `include`: this one.
+    Include,
+}
+
 /// A remark at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
@@ -154,6 +185,15 @@ pub struct Label {
     pub span: Span,
     /// The remark; may be empty.
     pub text: String,
+    /// What the place has to do with it.
+    pub part: Part,
+}
+
+impl Label {
+    /// About a thing that the remark speaks of.
+    fn subject(span: Span, text: impl Into<String>) -> Self {
+        Self { span, text: text.into(), part: Part::Subject }
+    }
 }
 
 /// One thing to say.
@@ -176,7 +216,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Something to say about a place.
     pub(super) fn new(severity: Severity, code: Code, span: Span, message: impl Into<String>) -> Self {
-        let primary = Some(Label { span, text: String::new() });
+        let primary = Some(Label::subject(span, ""));
         Self { severity, code, message: message.into(), primary, secondary: Vec::new(), help: Vec::new() }
     }
 
@@ -210,7 +250,7 @@ impl Diagnostic {
 
     /// Shows another place with a remark.
     pub(super) fn and(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label::subject(span, text));
         self
     }
 

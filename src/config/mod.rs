@@ -29,6 +29,7 @@ pub mod explain;
 mod haproxy;
 mod ip;
 mod keepalived;
+mod listing;
 mod origin;
 mod range;
 mod report;
@@ -45,8 +46,9 @@ use crate::model::{Config, ServiceKey};
 
 pub use article::{Article, Example};
 pub use convert::{Converted, convert, convert_haproxy};
-pub use diagnostic::{Code, Diagnostic, Label, Severity};
+pub use diagnostic::{Code, Diagnostic, Label, Part, Severity};
 pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
+pub use listing::{Listed, Listing, Place};
 pub use report::Report;
 pub use source::{FileId, Files, Position, SourceError, Sources, Span, Spanned};
 

@@ -4,7 +4,7 @@
 //! variable's use. The use may lie in another definition and have an origin of its own, and so on up to a line that was
 //! written as it is. A remark is shown at one place of this chain, and the others are shown with it.
 
-use super::diagnostic::{Diagnostic, Label};
+use super::diagnostic::{Diagnostic, Label, Part};
 use super::source::{Files, Span};
 
 /// A chain of definitions or includes is shown as far as this.
@@ -67,7 +67,10 @@ impl Files {
             }
         }
         let labels = labels.into_iter().take(MOST_SHOWN);
-        (Self::plain(at), labels.map(|(span, text)| Label { span: Self::plain(span), text }).collect())
+        (
+            Self::plain(at),
+            labels.map(|(span, text)| Label { span: Self::plain(span), text, part: Part::Variable }).collect(),
+        )
     }
 
     /// A remark as it is shown: at places that were written, with the way that the text took from there.
@@ -83,7 +86,8 @@ impl Files {
         for _ in 0..MOST_SHOWN {
             let Some(by) = self.included(file) else { break };
             let by = self.traced(by).0;
-            diagnostic.secondary.push(Label { span: by, text: "included from here".to_owned() });
+            let text = "included from here".to_owned();
+            diagnostic.secondary.push(Label { span: by, text, part: Part::Include });
             file = by.file;
         }
         diagnostic

@@ -7,8 +7,12 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use super::diagnostic::{Code, Diagnostic, Label, Severity};
 use super::source::{FileId, Files, Span};
 
-/// No more than this many are kept of one run; past it, a text is beyond help anyway.
+/// No more than this many are kept of one run, and as many errors beside them; the rest is counted.
 const MOST_KEPT: usize = 1_000;
+/// A text with more remarks than this is not read to its end, and so not run: two for each of fifty thousand servers.
+const MOST_COUNTED: usize = 100_000;
+/// A longer message is cut: somebody's text is in it.
+const LONGEST_MESSAGE: usize = 600;
 /// A longer line is not shown whole.
 const LONGEST_LINE: usize = 400;
 
@@ -18,6 +22,8 @@ pub struct Report {
     files: Files,
     diagnostics: Vec<Diagnostic>,
     dropped: usize,
+    /// The worst of what is only counted.
+    worst_dropped: Option<Severity>,
 }
 
 impl Report {
@@ -36,13 +42,19 @@ impl Report {
     /// The worst of it; `None`: nothing to say.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
-        self.diagnostics.iter().map(|diagnostic| diagnostic.severity).max()
+        self.diagnostics.iter().map(|diagnostic| diagnostic.severity).max().max(self.worst_dropped)
     }
 
     /// How many of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// How many there were beside those that are kept.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.dropped
     }
 
     /// One line: `2 errors, 1 warning`, or `no remarks`.
@@ -174,16 +186,35 @@ impl Report {
         &mut self.files
     }
 
-    /// Whether more would only be counted.
-    pub(super) fn is_full(&self) -> bool {
-        self.dropped > 0
+    /// Whether more would only be counted: nobody reads it, so it need not be put well.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.diagnostics.len() >= MOST_KEPT
     }
 
-    pub(super) fn add(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < MOST_KEPT {
+    /// Whether there is so much that nothing more is read. Then an error has said so.
+    pub(super) fn is_full(&self) -> bool {
+        self.dropped > MOST_COUNTED
+    }
+
+    pub(super) fn add(&mut self, mut diagnostic: Diagnostic) {
+        let error = diagnostic.severity == Severity::Error;
+        let room = if error { MOST_KEPT * 2 } else { MOST_KEPT };
+        if self.diagnostics.len() < room {
+            cut(&mut diagnostic.message);
             self.diagnostics.push(self.files.shown_at(diagnostic));
-        } else {
-            self.dropped += 1;
+            return;
+        }
+        self.count_only(diagnostic.severity);
+    }
+
+    /// Counts a remark that nobody will read.
+    pub(super) fn count_only(&mut self, severity: Severity) {
+        self.dropped += 1;
+        self.worst_dropped = self.worst_dropped.max(Some(severity));
+        if self.dropped == MOST_COUNTED + 1 {
+            let message = format!("there are more than {MOST_COUNTED} remarks: reading stops");
+            let hopeless = Diagnostic::placeless(Severity::Error, Code::Hopeless, message);
+            self.diagnostics.push(hopeless.help("a file that was not read to its end is not run"));
         }
     }
 
@@ -193,7 +224,15 @@ impl Report {
     }
 }
 
+/// Shortens a text that is out of all proportion.
+fn cut(text: &mut String) {
+    if text.len() > LONGEST_MESSAGE {
+        text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));
+        text.push('…');
+    }
+}
+
 /// Terminal escapes and other control characters of a hostile text never reach the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

@@ -286,6 +286,12 @@ impl Files {
         Position { line, column: column + 1 }
     }
 
+    /// Line and column one past a stretch's last character.
+    #[must_use]
+    pub fn end_position(&self, span: Span) -> Position {
+        self.position(Span { start: span.end.max(span.start), ..span })
+    }
+
     /// Whether a stretch lies within one line.
     pub(super) fn is_one_line(&self, span: Span) -> bool {
         self.file(span.file).is_some_and(|file| {

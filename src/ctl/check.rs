@@ -1,22 +1,30 @@
 //! `ipvsctl check FILE`.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::render::{clean, count};
-use super::{Failure, Status, colours, complain, print};
-use crate::config::{self, Context, Language, Severity};
+use super::{Failure, Status, colours, complain, print, show};
+use crate::config::{self, Context, Language, Listing, Severity};
 use crate::model::Config;
 use crate::shell::files::{HostFiles, short_host_name};
 use crate::shell::router::script_files::{self, UnusableScript};
 
 /// Check a configuration: every mistake at once, with file, line and column
 ///
-/// The daemon is not asked, and nothing is changed. Scripts that this host could not run are warned of. The exit status is 0 where a daemon would start with the file, also with
-/// warnings (unless --strict), and 1 where it would not.
+/// The daemon is not asked, and nothing is changed. Scripts that this host could not run are warned of. The exit status is 0 where
+/// a daemon would start with the file, also with warnings (unless --strict), and 1 where it would not.
+///
+/// With `-o json` all goes to standard output as one object with `file`, `accepted`, `strict`, the counts `errors`, `warnings`,
+/// `notes` and `not_shown`, `contents` (`virtual_routers`, `services`, `servers`; null where nothing can run), and the list
+/// `remarks`. Each remark has `code` (which `ipvsctl explain` tells about), `severity`, `effect` (what a daemon does: "refused",
+/// "otherwise" or "as-written"), `message`, `place` (`file`, `line`, `column`, `end_line`, `end_column`, `text`; null where there
+/// is none; lines and columns count from 1, columns in characters), `related` (other places), `path` (the way through variables and
+/// includes: places with `by`) and `help`. All fields are always there, and the exit status is the same.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The file
@@ -30,6 +38,10 @@ pub(super) struct Check {
     #[arg(long)]
     strict: bool,
 
+    /// How to show it
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+
     /// What `@id` lines of keepalived.conf are compared with [default: this host's name up to the first dot]
     #[arg(long, value_name = "ID")]
     config_id: Option<String>,
@@ -41,6 +53,54 @@ enum Tongue {
     Toml,
     /// keepalived.conf
     Keepalived,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Each remark with its lines of text, marked
+    Text,
+    /// Everything, for programs
+    Json,
+}
+
+/// What `-o json` prints.
+#[derive(Debug, Serialize)]
+struct Json<'f> {
+    file: &'f str,
+    accepted: bool,
+    strict: bool,
+    contents: Option<Contents>,
+    #[serde(flatten)]
+    listing: Listing,
+}
+
+/// What is in a file, so that one sees whether all of it was meant.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Contents {
+    virtual_routers: usize,
+    services: usize,
+    servers: usize,
+}
+
+impl Contents {
+    fn of(config: &Config) -> Self {
+        Self {
+            virtual_routers: config.instances.len(),
+            services: config.services.len(),
+            servers: config.services.iter().map(|service| service.servers.len()).sum(),
+        }
+    }
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (routers, services) = (several(self.virtual_routers, "virtual router"), several(self.services, "service"));
+        write!(f, " ({routers}, {services} with {})", several(self.servers, "server"))
+    }
+}
+
+fn several(number: usize, what: &str) -> String {
+    count(number.try_into().unwrap_or(u64::MAX), what)
 }
 
 impl From<Tongue> for Language {
@@ -62,44 +122,38 @@ impl Check {
             }
         }
         let report = &loaded.report;
+        let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
+        let accepted = loaded.is_runnable() && !(self.strict && warnings > 0);
+        let status = if accepted { Status::Ok } else { Status::BadNews };
+        let contents = loaded.config.as_ref().map(Contents::of);
+        let file = self.file.display().to_string();
+        if self.output == Format::Json {
+            let listing = Listing::of(report);
+            print(&show::json(&Json { file: &file, accepted, strict: self.strict, contents, listing })?)?;
+            return Ok(status);
+        }
         let diagnostics = report.render(colours(&io::stderr()));
         if !diagnostics.is_empty() {
             complain(&diagnostics);
         }
-        let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
-        let accepted = loaded.is_runnable() && !(self.strict && warnings > 0);
-        let mut verdict = clean(&self.file.display().to_string());
+        let mut verdict = clean(&file);
         verdict.push_str(if accepted { ": fine" } else { ": refused" });
-        let count = |number: usize, what| count(number.try_into().unwrap_or(u64::MAX), what);
         // Writing to a string does not fail.
         match (errors, warnings) {
             (0, 0) => {}
-            (0, _) => drop(write!(verdict, ", {}", count(warnings, "warning"))),
-            (_, 0) => drop(write!(verdict, ", {}", count(errors, "error"))),
-            (_, _) => drop(write!(verdict, ", {} and {}", count(errors, "error"), count(warnings, "warning"))),
+            (0, _) => drop(write!(verdict, ", {}", several(warnings, "warning"))),
+            (_, 0) => drop(write!(verdict, ", {}", several(errors, "error"))),
+            (_, _) => drop(write!(verdict, ", {} and {}", several(errors, "error"), several(warnings, "warning"))),
         }
-        if accepted && let Some(config) = &loaded.config {
-            verdict.push_str(&contents(config));
+        if let (true, Some(contents)) = (accepted, contents) {
+            verdict.push_str(&contents.to_string());
         }
         verdict.push('\n');
         if accepted {
             print(&verdict)?;
-            Ok(Status::Ok)
         } else {
             complain(&verdict);
-            Ok(Status::BadNews)
         }
+        Ok(status)
     }
-}
-
-/// `: 2 virtual routers, 3 services with 6 servers`: so that one sees whether all of the file was meant.
-fn contents(config: &Config) -> String {
-    let servers: usize = config.services.iter().map(|service| service.servers.len()).sum();
-    let count = |number: usize, what| count(number.try_into().unwrap_or(u64::MAX), what);
-    format!(
-        " ({}, {} with {})",
-        count(config.instances.len(), "virtual router"),
-        count(config.services.len(), "service"),
-        count(servers, "server")
-    )
 }

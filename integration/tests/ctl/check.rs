@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::{Run, ipvsctl};
 
 const GOOD: &str = "vrrp_instance VI_1 {
@@ -120,4 +122,100 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
     let run = Run::of(ipvsctl(&["check", "ipvsd.toml"]).current_dir(folder.path()));
     assert_eq!(run.status, Some(0), "{run:?}");
     assert!(run.err.contains("every run of it will fail"), "{}", run.err);
+}
+
+/// What `-o json` prints, with the exit status; nothing goes to standard error.
+fn json(folder: &Path, name: &str, arguments: &[&str]) -> (Option<i32>, Value) {
+    let arguments = [&["check", "-o", "json", name], arguments].concat();
+    let run = Run::of(ipvsctl(&arguments).current_dir(folder));
+    assert_eq!(run.err, "", "{run:?}");
+    (run.status, serde_json::from_str(&run.out).unwrap())
+}
+
+#[test]
+fn json_has_every_field_of_every_remark() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "$WHERE=eth\u{fc}/0\ninclude inner.conf\nvrrp_sync_group G {{\n  group {{\n    VI_1\n    VI_1\n  }}\n}}\n{}",
+        GOOD.replace("interface eth0", "interface $WHERE")
+    );
+    fs::write(folder.path().join("inner.conf"), "\u{a0}global_defs {\n  ruoter_id lb1\n}\n").unwrap();
+    fs::write(folder.path().join("keepalived.conf"), text).unwrap();
+    let (status, object) = json(folder.path(), "keepalived.conf", &[]);
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&object), "accepted contents errors file not_shown notes remarks strict warnings");
+    assert_eq!((&object["file"], &object["strict"]), (&"keepalived.conf".into(), &false.into()));
+    assert_eq!((status, &object["accepted"]), (Some(1), &false.into()), "{object:#}");
+    for remark in object["remarks"].as_array().unwrap() {
+        assert_eq!(keys(remark), "code effect help message path place related severity", "{remark}");
+        let effect = match remark["severity"].as_str().unwrap() {
+            "error" => "refused",
+            "warning" => "otherwise",
+            "note" => "as-written",
+            severity => panic!("{severity}"),
+        };
+        assert_eq!(remark["effect"], effect, "{remark}");
+        assert!(remark["message"].as_str().is_some_and(|text| !text.is_empty()), "{remark}");
+        for place in remark["related"].as_array().unwrap().iter().chain([&remark["place"]]) {
+            assert_eq!(keys(place), "column end_column end_line file line text", "{remark}");
+        }
+        for step in remark["path"].as_array().unwrap() {
+            assert_eq!(keys(step), "by column end_column end_line file line text", "{remark}");
+        }
+    }
+    let of = |code: &str| {
+        let mut found = object["remarks"].as_array().unwrap().iter().filter(|remark| remark["code"] == code);
+        found.next().unwrap_or_else(|| panic!("{code}: {object:#}"))
+    };
+    let at = |place: &Value| {
+        let number = |key: &str| place[key].as_u64().unwrap();
+        let file = place["file"].as_str().unwrap().to_owned();
+        (file, number("line"), number("column"), number("end_line"), number("end_column"))
+    };
+    // In an include, and after a character of two bytes.
+    assert_eq!(at(&of("C301")["place"]), ("inner.conf".to_owned(), 2, 3, 2, 12));
+    assert_eq!(of("C301")["path"][0]["by"], "include");
+    assert_eq!(at(&of("C301")["path"][0]), ("keepalived.conf".to_owned(), 2, 9, 2, 19));
+    assert_eq!(of("C301")["help"][0], "did you mean `router_id`?");
+    // Through a variable: where it is used, and its definition as the way.
+    assert_eq!(of("C401")["path"][0]["by"], "variable");
+    assert_eq!(at(&of("C401")["path"][0]), ("keepalived.conf".to_owned(), 1, 8, 1, 14));
+    // Another place.
+    assert_eq!(at(&of("C501")["place"]), ("keepalived.conf".to_owned(), 6, 5, 6, 9));
+    assert_eq!(at(&of("C501")["related"][0]), ("keepalived.conf".to_owned(), 5, 5, 5, 9));
+}
+
+#[test]
+fn json_and_text_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, service) = GOOD.split_once("virtual_server").unwrap();
+    let noted = format!("{GOOD}virtual_server{}", service.replace("10.100", "10.101"));
+    for (name, text) in [
+        ("good.conf", GOOD.to_owned()),
+        ("warning.conf", format!("flurb on\n{GOOD}")),
+        ("error.conf", GOOD.replace("virtual_router_id 51", "virtual_router_id 300")),
+        ("note.conf", noted),
+        ("empty.conf", String::new()),
+        ("many.conf", "vrrp_instance A {\n  flurb\n}\n".repeat(3_000)),
+        ("bad.toml", "[[instance]]\nname = 5\n[[service]]\n".to_owned()),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+        for arguments in [&[][..], &["--strict"]] {
+            let run = Run::of(ipvsctl(&[&["check", name], arguments].concat()).current_dir(folder.path()));
+            let (status, object) = json(folder.path(), name, arguments);
+            assert_eq!(status, run.status, "{name} {arguments:?}");
+            assert_eq!(object["accepted"], status == Some(0), "{name} {arguments:?}");
+            assert_eq!(object["strict"], !arguments.is_empty());
+            let remarks = object["remarks"].as_array().unwrap();
+            for (severity, count) in [("error", "errors"), ("warning", "warnings"), ("note", "notes")] {
+                let listed = remarks.iter().filter(|remark| remark["severity"] == severity).count();
+                let told = run.err.lines().filter(|line| line.starts_with(&format!("{severity}[C"))).count();
+                assert_eq!((Some(listed as u64), listed), (object[count].as_u64(), told), "{name} {severity}");
+            }
+            assert_eq!(object["not_shown"] != 0, run.err.contains(" more that are not shown"), "{name}");
+        }
+    }
+    let missing = json(folder.path(), "missing.conf", &[]);
+    assert_eq!((missing.0, &missing.1["remarks"][0]["place"]), (Some(1), &Value::Null), "a remark about no place");
+    assert_eq!(json(folder.path(), "good.conf", &[]).1["contents"]["servers"], 1);
 }

@@ -15,7 +15,7 @@ pub(super) use router::{
     AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
     RouterDefaults, RuleDraft, SurroundingsDraft, TransportDraft,
 };
-pub(super) use service::{CheckDraft, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
+pub(super) use service::{CheckDraft, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, SlowCheck, Timing};
 pub(super) use track::{
     Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
     TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,

@@ -13,8 +13,8 @@ use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Serv
 /// What a service, a server and a check each may say of a check's timing; the innermost counts.
 #[derive(Debug, Default, Clone, Copy)]
 pub(in crate::config) struct Timing {
-    pub(in crate::config) interval: Option<Duration>,
-    pub(in crate::config) timeout: Option<Duration>,
+    pub(in crate::config) interval: Option<Spanned<Duration>>,
+    pub(in crate::config) timeout: Option<Spanned<Duration>>,
     pub(in crate::config) retry: Option<u32>,
     pub(in crate::config) retry_interval: Option<Duration>,
     pub(in crate::config) warmup: Option<Duration>,
@@ -131,6 +131,17 @@ pub(in crate::config) struct CheckDraft {
     pub(in crate::config) mark: Option<u32>,
 }
 
+/// A check that waits for its answer longer than from one check to the next, both as written.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::config) struct SlowCheck {
+    pub(in crate::config) timeout: Spanned<Duration>,
+    pub(in crate::config) interval: Spanned<Duration>,
+    /// From a server's silence to the end of its last try, at most.
+    pub(in crate::config) noticed: Duration,
+    /// How many checks are so.
+    pub(in crate::config) checks: usize,
+}
+
 /// The services so far.
 #[derive(Debug, Default)]
 pub(in crate::config) struct ServiceTable {
@@ -141,4 +152,6 @@ pub(in crate::config) struct ServiceTable {
     pub(in crate::config) groups: GroupTable,
     /// Services of groups that were not defined yet when they were read, with the groups' names.
     pub(in crate::config) waiting: Vec<(Spanned<String>, ServiceDraft)>,
+    /// The first check that waits too long, which stands for all: most files say so in one place, or everywhere.
+    pub(in crate::config) slow_check: Option<SlowCheck>,
 }

@@ -11,6 +11,7 @@ use super::service::Making;
 use super::values::{self, Host};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{CheckDraft, ServerDraft, Timing};
+use crate::config::source::Spanned;
 use crate::model::{Scheduler, SchedulerFlags};
 
 /// `inter`, unless written.
@@ -193,6 +194,7 @@ impl<'m> Making<'m> {
             );
             return None;
         }
+        let at = server.address.span;
         let inter = options.inter.unwrap_or(INTER);
         let settings = &proxy.settings;
         let day = Duration::from_secs(86_400);
@@ -203,8 +205,8 @@ impl<'m> Making<'m> {
         };
         Some(CheckDraft {
             timing: Timing {
-                interval: Some(inter),
-                timeout: Some(timeout.clamp(Duration::from_millis(1), day)),
+                interval: Some(Spanned::new(inter, at)),
+                timeout: Some(Spanned::new(timeout.clamp(Duration::from_millis(1), day), at)),
                 retry: Some(options.fall.unwrap_or(FALL) - 1),
                 retry_interval: Some(options.fast_inter.unwrap_or(inter)),
                 warmup: None,

@@ -2,7 +2,8 @@
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::source::Span;
-use super::keywords::{self, Place};
+use super::keywords::{self, Keyword, Place, Takes};
+use super::lexer::{Kind, Lexer};
 use super::read::Reading;
 use super::tree::Statement;
 
@@ -18,6 +19,32 @@ pub(super) struct Open {
     brace: Span,
     /// Its `{` is missing.
     unbraced: bool,
+    /// Its word, where the language has it there.
+    keyword: Option<&'static Keyword>,
+}
+
+impl Open {
+    /// Whether a word begins statements of this block.
+    fn takes(self, text: &str) -> bool {
+        let place = self.keyword.and_then(|keyword| keyword.opens).filter(|place| place.is_block());
+        place.is_some_and(|place| keywords::find(place, text).is_some())
+    }
+}
+
+/// A guess at a brace looks through the rest of its file. More than this many in one run are no slip of the pen.
+const MOST_GUESSES: u8 = 16;
+
+/// What the braces of a stretch come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// All blocks are closed.
+    Closed,
+    /// Some are still open.
+    Open,
+    /// More are closed than were open.
+    Overshot,
+    /// Nobody looked.
+    Unknown,
 }
 
 impl Reading<'_> {
@@ -45,6 +72,129 @@ impl Reading<'_> {
         self.close_all();
     }
 
+    /// A word at the start of a line that its block does not take and an outer one does, indented as it would be there: the
+    /// blocks in between lack their `}`. Only where the braces up to the next block do not add up either.
+    pub(super) fn missing_inner_brace(&mut self, span: Span, text: &str, indent: usize) {
+        let Some(innermost) = self.open.last().copied() else { return };
+        if indent > innermost.indent || innermost.keyword.is_none() || innermost.takes(text) || !self.leads(span) {
+            return;
+        }
+        // Columns of different files tell nothing of each other.
+        let here = |open: &Open| open.brace.file.index() == span.file.index();
+        let Some(outer) = self.open.iter().rposition(|open| here(open) && open.indent < indent) else { return };
+        if !here(&innermost)
+            || !self.open.get(outer).is_some_and(|open| open.takes(text))
+            || self.rest(span, self.open.len()) != Rest::Open
+        {
+            return;
+        }
+        let Some(lacking) = self.open.get(outer + 1).copied() else { return };
+        let name = self.tree.statement(lacking.statement).map_or("", Statement::name);
+        self.report.add(
+            Diagnostic::error(Code::Unclosed, span, format!("the block `{name}` is not closed before `{text}`"))
+                .mark("belongs to the block around it")
+                .and(self.opener(lacking), "this block lacks its `}`, as the indentation tells")
+                .help("read as if it ended before this line; the daemon does not start on a guess"),
+        );
+        for open in self.open.split_off(outer + 1).into_iter().rev() {
+            self.tree.close(open.statement, None);
+        }
+        self.pending = None;
+    }
+
+    /// A word under one that needs a block, indented further, and no `{` between them.
+    pub(super) fn missing_opening(&mut self, span: Span, indent: usize) {
+        let Some((statement, outer)) = self.pending.filter(|(_, outer)| indent > *outer) else { return };
+        let Some(opener) = self.tree.statement(statement) else { return };
+        let (name, line) = (opener.name().to_owned(), opener.line());
+        let here = line.is_some_and(|line| line.file == span.file);
+        let needs = |keyword: &Keyword| matches!(keyword.takes, Takes::Block | Takes::Named(_));
+        let Some(keyword) = self.keyword(&name).filter(|keyword| needs(keyword)) else { return };
+        if !here || !self.leads(span) || self.rest(span, self.open.len()) != Rest::Overshot {
+            return;
+        }
+        let at = line.unwrap_or(span);
+        self.report.add(
+            Diagnostic::error(Code::Block, at, format!("the block `{name}` has no `{{`"))
+                .mark("expected `{` after this")
+                .and(span, "this belongs to it, as the indentation tells")
+                .help("read as if it were there; the daemon does not start on a guess"),
+        );
+        self.pending = None;
+        let brace = Span::new(at.file, at.range().end..at.range().end);
+        self.tree.open(statement, brace);
+        self.open.push(Open { statement, indent: outer, brace, unbraced: false, keyword: Some(keyword) });
+    }
+
+    /// Whether a `}` is one too many: it stands further in than the block that it would close, and without it the braces up to
+    /// the next block add up.
+    fn one_too_many(&mut self, span: Span, indent: usize) -> bool {
+        let Some(innermost) = self.open.last().copied() else { return false };
+        if indent <= innermost.indent || innermost.brace.file.index() != span.file.index() || !self.leads(span) {
+            return false;
+        }
+        let after = Span { start: span.end, ..span };
+        if self.rest(after, self.open.len() - 1) != Rest::Overshot || self.rest(after, self.open.len()) != Rest::Closed
+        {
+            return false;
+        }
+        self.report.add(
+            Diagnostic::error(Code::Unopened, span, "this `}` is one too many, as the indentation tells")
+                .and(self.opener(innermost), "it would close this block")
+                .help("read as if it were not there; the daemon does not start on a guess"),
+        );
+        true
+    }
+
+    /// The row of a word in the innermost open block.
+    fn keyword(&self, name: &str) -> Option<&'static Keyword> {
+        let place = match self.open.last() {
+            None => Place::Root,
+            Some(open) => open.keyword?.opens.filter(|place| place.is_block())?,
+        };
+        keywords::find(place, name)
+    }
+
+    /// Whether a stretch stands at the start of its line, as it is written.
+    fn leads(&self, span: Span) -> bool {
+        let files = self.report.files();
+        let start = files.lines_of(span).start;
+        let before = files.text(span.file).get(start..span.range().start);
+        span.file.origin() == 0 && before.is_some_and(|before| before.chars().all(char::is_whitespace))
+    }
+
+    /// What the braces from here on come to, up to the next block that stands outside all others, or the end of the file.
+    fn rest(&mut self, from: Span, mut depth: usize) -> Rest {
+        if self.guesses >= MOST_GUESSES {
+            return Rest::Unknown;
+        }
+        self.guesses += 1;
+        let text = self.report.files().shared(from.file);
+        let outermost = self.open.first().map_or(0, |open| open.indent);
+        // What an including file has open stays open.
+        let least = self.open.iter().filter(|open| open.brace.file.index() != from.file.index()).count();
+        let come_to = |depth: usize| if depth == least { Rest::Closed } else { Rest::Open };
+        for (number, line) in text.get(from.range().start..).unwrap_or("").lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let mut first = number > 0;
+            for token in Lexer::new(line) {
+                match token.kind {
+                    Kind::Open => depth += 1,
+                    Kind::Close if depth <= least => return Rest::Overshot,
+                    Kind::Close => depth -= 1,
+                    Kind::Word { .. } | Kind::Unquoted => {
+                        let word = line.get(token.range).unwrap_or("");
+                        if first && indent <= outermost && keywords::is_only_at_root(word) {
+                            return come_to(depth);
+                        }
+                    }
+                }
+                first = false;
+            }
+        }
+        come_to(depth)
+    }
+
     fn blame(&self, diagnostic: Diagnostic, open: Open, close: Span) -> Diagnostic {
         diagnostic
             .and(self.opener(open), "this block lacks its `}`, as the indentation tells")
@@ -56,7 +206,8 @@ impl Reading<'_> {
     }
 
     pub(super) fn open(&mut self, span: Span, indent: usize) {
-        let statement = self.pending.take().unwrap_or_else(|| self.tree.begin());
+        let statement = self.pending.take().map_or_else(|| self.tree.begin(), |(statement, _)| statement);
+        let keyword = self.tree.statement(statement).and_then(|statement| self.keyword(statement.name()));
         self.tree.open(statement, span);
         self.statement = None;
         let indent = match self.tree.statement(statement).and_then(Statement::span) {
@@ -64,7 +215,7 @@ impl Reading<'_> {
             Some(word) if !self.same_line(word, span) => self.report.files().position(word).column - 1,
             Some(_) | None => indent,
         };
-        self.push(Open { statement, indent, brace: span, unbraced: false });
+        self.push(Open { statement, indent, brace: span, unbraced: false, keyword });
     }
 
     fn push(&mut self, open: Open) {
@@ -84,18 +235,18 @@ impl Reading<'_> {
 
     /// A line begins with `text`, and the one before it has said nothing but the head of a block.
     pub(super) fn missing_opener(&mut self, span: Span, text: &str) {
-        let Some(pending) = self.pending else { return };
+        let Some((pending, indent)) = self.pending else { return };
         let Some(head) = self.tree.statement(pending).filter(|head| self.lacks_its_block(*head, text)) else { return };
         let Some(line) = head.line() else { return };
+        let keyword = self.keyword(head.name());
         self.report.add(
             Diagnostic::warning(Code::Block, line, format!("`{}` has no `{{`", head.name()))
                 .mark("expected `{` after this")
                 .help("what follows is read as its block, as in keepalived"),
         );
-        let indent = self.report.files().position(line).column - 1;
         self.tree.open(pending, span);
         self.pending = None;
-        self.push(Open { statement: pending, indent, brace: span, unbraced: true });
+        self.push(Open { statement: pending, indent, brace: span, unbraced: true, keyword });
     }
 
     /// Whether what follows a statement without a block can only be what its block should hold.
@@ -139,6 +290,9 @@ impl Reading<'_> {
     pub(super) fn close(&mut self, span: Span, indent: usize) {
         self.pending = None;
         self.statement = None;
+        if self.one_too_many(span, indent) {
+            return;
+        }
         let Some(open) = self.open.pop() else {
             self.report.add(
                 Diagnostic::warning(Code::Unopened, span, "this `}` closes nothing")
@@ -155,14 +309,7 @@ impl Reading<'_> {
         {
             self.tree.close(outer.statement, Some(span));
         }
-        let column = self.report.files().lines_of(span).start;
-        let leads = self
-            .report
-            .files()
-            .text(span.file)
-            .get(column..span.range().start)
-            .is_some_and(|before| before.chars().all(char::is_whitespace));
-        if leads && indent < open.indent && self.suspect.is_none() {
+        if indent < open.indent && self.suspect.is_none() && self.leads(span) {
             self.suspect = Some((open, span));
         }
         if self.open.is_empty() {

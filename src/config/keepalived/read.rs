@@ -36,12 +36,14 @@ pub(super) struct Reading<'w> {
     /// Bytes that variables and repetitions have made.
     made: usize,
     pub(super) open: Vec<Open>,
-    /// A statement that a `{` would belong to.
-    pub(super) pending: Option<usize>,
+    /// A statement that a `{` would belong to, and the column of the first word of its line.
+    pub(super) pending: Option<(usize, usize)>,
     /// The statement that the next word of this line belongs to.
     pub(super) statement: Option<usize>,
     /// The first block whose closing brace stood under another column than its opening line.
     pub(super) suspect: Option<(Open, Span)>,
+    /// How often a missing brace was looked for.
+    pub(super) guesses: u8,
     pub(super) files: Vec<PathBuf>,
     pub(super) strangers: usize,
     pub(super) stopped: bool,
@@ -62,6 +64,7 @@ pub(super) fn read(path: &Path, id: FileId, sources: &dyn Sources, context: &Con
         pending: None,
         statement: None,
         suspect: None,
+        guesses: 0,
         files: Vec::new(),
         strangers: 0,
         stopped: false,

@@ -302,10 +302,10 @@ fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) ->
     let Some(value) = statement.word(1) else { return false };
     match statement.name() {
         "delay_loop" => {
-            timing.interval = walk.time(value, IGNORED).or(timing.interval);
+            timing.interval = walk.time(value, IGNORED).map(|time| Spanned::new(time, value.span)).or(timing.interval);
         }
         "connect_timeout" => {
-            timing.timeout = walk.time(value, IGNORED).or(timing.timeout);
+            timing.timeout = walk.time(value, IGNORED).map(|time| Spanned::new(time, value.span)).or(timing.timeout);
         }
         "retry" => timing.retry = walk.whole(value, IGNORED).or(timing.retry),
         "delay_before_retry" => {

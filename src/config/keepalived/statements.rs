@@ -73,9 +73,13 @@ impl Reading<'_> {
             }
             if !self.open.is_empty() && keywords::is_only_at_root(text) {
                 self.missing_brace(span, text, indent);
+            } else if !quoted {
+                self.missing_opening(span, indent);
+                self.missing_inner_brace(span, text, indent);
             }
-            self.statement = Some(self.tree.begin());
-            self.pending = self.statement;
+            let statement = self.tree.begin();
+            self.statement = Some(statement);
+            self.pending = Some((statement, indent));
         }
         self.tree.word(span, owned, quoted);
     }

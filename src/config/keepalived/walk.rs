@@ -1,7 +1,7 @@
 //! A walk through the tree, led by the keyword table: everything that can be said of a word without knowing its meaning is
 //! said here; what it means is left to one function per block.
 
-use super::super::diagnostic::{Code, Diagnostic};
+use super::super::diagnostic::{Code, Diagnostic, Severity};
 use super::super::draft::Draft;
 use super::super::report::Report;
 use super::super::source::{Sources, Span};
@@ -38,7 +38,7 @@ impl<'o> Walk<'o> {
     pub(super) fn block<T>(&mut self, children: Children<'_>, place: Place, into: &mut T, handle: Handler<T>) {
         // Blocks are short and their words few, so a list does for "seen before".
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
-        // Unknown lines that stand one after another outside all blocks.
+        // What does not belong here and stands one after another: unknown lines outside all blocks, words of other blocks.
         let mut run: Vec<Statement<'_>> = Vec::new();
         // Blocks within unknown blocks are read in their place; a list, since garbage may nest without end.
         let mut open = vec![children];
@@ -54,12 +54,18 @@ impl<'o> Walk<'o> {
             let Some(span) = statement.span() else { continue };
             let name = statement.name();
             let Some(keyword) = keywords::find(place, name) else {
-                if place == Place::Root && statement.block().is_none() && statement.word(0).is_some() {
+                if self.report.is_crowded() {
+                    self.report.count_only(Severity::Warning);
+                    continue;
+                }
+                let prose = place == Place::Root && statement.block().is_none() && statement.word(0).is_some();
+                let holds_blocks = holds_blocks(place, statement);
+                if prose || (is_misplaced(name) && !holds_blocks) {
                     run.push(statement);
                 } else {
                     self.strangers(place, &mut run);
                     self.stranger(place, statement, span);
-                    if holds_blocks(place, statement) {
+                    if holds_blocks {
                         open.push(statement.children());
                     }
                 }
@@ -181,6 +187,20 @@ impl<'o> Walk<'o> {
                 .and(last, "to here")
                 .help("the lines are ignored, as in keepalived; put `#` before them if they are a comment"),
             ),
+            Some((first, last)) if run.len() >= SHORTEST_PROSE && run.iter().all(|it| is_misplaced(it.name())) => {
+                let name = run.first().map_or("", |first| first.name());
+                let elsewhere: Vec<_> = keywords::places(name).into_iter().map(Place::name).collect();
+                self.say(
+                    Diagnostic::warning(
+                        Code::Misplaced,
+                        first,
+                        format!("`{name}` and the {} statements after it have no meaning {}", run.len() - 1, place.name()),
+                    )
+                    .mark(format!("belongs {}", elsewhere.join(" or ")))
+                    .and(last, "to here")
+                    .help("they are ignored with all that their blocks hold; mostly a brace above is missing, or one too many"),
+                );
+            }
             Some(_) | None => {
                 for statement in run.iter() {
                     if let Some(span) = statement.span() {
@@ -214,7 +234,7 @@ impl<'o> Walk<'o> {
             self.foreigner(foreign, name, span, ignored);
             return;
         }
-        let meant = keywords::meant(place, name);
+        let meant = if self.report.is_crowded() { None } else { keywords::meant(place, name) };
         let shown: String = name.chars().take(60).collect();
         let diagnostic = if elsewhere.is_empty() {
             Diagnostic::warning(Code::UnknownWord, span, format!("unknown word `{shown}`"))
@@ -247,6 +267,11 @@ impl<'o> Walk<'o> {
 /// know and goes on with the next, so that they are at work there.
 pub(super) fn holds_blocks(place: Place, statement: Statement<'_>) -> bool {
     place == Place::Root && statement.children().any(|child| keywords::find(Place::Root, child.name()).is_some())
+}
+
+/// Whether a word of this language stands where it does not belong.
+fn is_misplaced(name: &str) -> bool {
+    keywords::is_known(name) && keywords::foreign(name).is_none()
 }
 
 fn count(most: usize) -> &'static str {

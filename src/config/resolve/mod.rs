@@ -11,6 +11,7 @@ mod identity;
 mod instance;
 mod link;
 mod listeners;
+mod meaning;
 mod service;
 mod shared;
 mod surroundings;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 
 use super::Language;
 use super::diagnostic::{Code, Diagnostic};
-use super::draft::{Draft, GroupDraft, InstanceDraft, TrackKind};
+use super::draft::{Draft, GroupDraft, InstanceDraft, SlowCheck, TrackKind};
 use super::report::Report;
 use super::source::Span;
 use crate::model::{Config, Instance, RouterSettings, ServiceKey, SyncGroup, VirtualRouterId};
@@ -130,6 +131,8 @@ struct Resolver<'r> {
     report: &'r mut Report,
     /// How many rules had no priority so far.
     rules_placed: u32,
+    /// The first check that waits too long for its answer.
+    slow_check: Option<SlowCheck>,
 }
 
 impl Resolver<'_> {
@@ -175,7 +178,9 @@ impl Resolver<'_> {
 /// The whole configuration, and where its services stand.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (Config, HashMap<ServiceKey, Span>) {
     let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls } = draft;
-    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
+    let mut resolver =
+        Resolver { words: Words::of(language), language, report, rules_placed: 0, slow_check: services.slow_check };
+    let ground = meaning::Ground::of(&instances, &surroundings);
     let trackers = resolver.trackers(trackers, &services);
     let grouped: HashMap<String, Span> = groups
         .iter()
@@ -200,6 +205,7 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (
         ..router
     };
     global.sync_daemon = sync_daemon;
+    resolver.meaning(&ground, &services, &instances, &sync_groups);
     let config = Config {
         global,
         router,

@@ -1,12 +1,13 @@
 //! One virtual service with its servers and checks.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::listeners::Listeners;
+use super::meaning::{endpoint, unreachable};
 use super::{Resolver, Words};
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic, Severity};
@@ -34,11 +35,14 @@ const PERSISTENCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(359);
 
 /// What a server takes from its service.
 struct Outer {
+    /// The service's own addresses with their ports.
+    own: HashSet<(IpAddr, u16)>,
     listeners: Listeners,
     forwarding: Forwarding,
     timing: Timing,
     inhibit_on_failure: bool,
     weight: u32,
+    header: Span,
 }
 
 /// Adds a service to the table, or says why not.
@@ -48,9 +52,12 @@ pub(in crate::config) fn service(
     table: &mut ServiceTable,
     report: &mut Report,
 ) {
-    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0 };
-    let Some((config, span)) = resolver.service(draft, &mut table.groups) else { return };
-    resolver.enter(config, span, table);
+    let mut resolver =
+        Resolver { words: Words::of(language), language, report, rules_placed: 0, slow_check: table.slow_check };
+    if let Some((config, span)) = resolver.service(draft, &mut table.groups) {
+        resolver.enter(config, span, table);
+    }
+    table.slow_check = resolver.slow_check;
 }
 
 /// Adds a service of a `virtual_server_group`, at once if the group is known by now.
@@ -154,12 +161,15 @@ impl Resolver<'_> {
         let (key, group, listeners) = self.listeners(&mut draft, groups)?;
         let forwarding = self.forwarding(&mut draft);
         let persistence = self.persistence(std::mem::take(&mut draft.persistence), key.family(), listeners, header);
+        let keys = std::iter::once(key).chain(group.iter().flat_map(|group| group.others.iter().copied()));
         let outer = Outer {
+            own: keys.filter_map(endpoint).collect(),
             listeners,
             forwarding,
             timing: draft.timing,
             inhibit_on_failure: draft.inhibit_on_failure,
             weight: draft.default_weight.unwrap_or(1),
+            header,
         };
         let servers = self.servers(std::mem::take(&mut draft.servers), &outer);
         if servers.is_empty() {
@@ -168,6 +178,12 @@ impl Resolver<'_> {
                     .help(format!("left out{}", self.words.there)),
             );
             return None;
+        }
+        if servers.iter().all(|server| server.settings.weight.value() == 0) {
+            self.say(
+                Diagnostic::note(Code::Idle, header, "all servers of this service have the weight 0")
+                    .help("new connections are refused until one gets a higher weight; those that are there go on"),
+            );
         }
         let flags = self.flags(draft.flags, key, header);
         let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
@@ -324,6 +340,12 @@ impl Resolver<'_> {
     }
 
     fn server(&mut self, mut draft: ServerDraft, outer: &Outer) -> Option<ServerConfig> {
+        if let Some(what) = unreachable(draft.address) {
+            let message = format!("{} cannot be a server: {what}", draft.address);
+            let left_out = "left out: the kernel refuses it";
+            self.say(self.slip(Code::BadValue, draft.span, message).mark(left_out));
+            return None;
+        }
         let forwarding = std::mem::take(&mut draft.forwarding).value().unwrap_or(outer.forwarding);
         let tunnelled = matches!(forwarding, Forwarding::Tunnel(_));
         let listeners = outer.listeners;
@@ -355,6 +377,9 @@ impl Resolver<'_> {
             None if listeners.group => 0,
             None => listeners.port,
         };
+        if outer.own.contains(&(draft.address, if port == 0 { listeners.port } else { port })) {
+            self.own_server(draft.span, outer.header, draft.address);
+        }
         let called = draft.port.filter(|port| *port != 0).unwrap_or(listeners.port);
         if draft.lower_threshold > draft.upper_threshold {
             let message = match draft.upper_threshold {
@@ -420,6 +445,9 @@ impl Resolver<'_> {
             );
             draft.source_address = None;
         }
+        let retry = timing.retry.unwrap_or(RETRY);
+        let retry_interval = timing.retry_interval.unwrap_or(RETRY_INTERVAL);
+        self.slow_check(timing, retry, retry_interval);
         Check {
             kind: CheckKind::Tcp(Connect {
                 target,
@@ -427,11 +455,11 @@ impl Resolver<'_> {
                 source_port: draft.source_port,
                 interface: draft.interface,
                 mark: draft.mark,
-                timeout: timing.timeout.unwrap_or(TIMEOUT),
+                timeout: timing.timeout.map_or(TIMEOUT, |timeout| timeout.value),
             }),
-            interval: timing.interval.unwrap_or(INTERVAL),
-            retry: timing.retry.unwrap_or(RETRY),
-            retry_interval: timing.retry_interval.unwrap_or(RETRY_INTERVAL),
+            interval: timing.interval.map_or(INTERVAL, |interval| interval.value),
+            retry,
+            retry_interval,
             warmup: timing.warmup,
         }
     }

@@ -103,7 +103,7 @@ fn a_missing_brace_is_traced() {
     let loaded = keepalived(text);
     insta::assert_snapshot!("missing-brace", loaded.report.render(false));
     let names: Vec<_> = loaded.config.unwrap().instances.into_iter().map(|router| router.name).collect();
-    assert_eq!(names, ["B"]);
+    assert_eq!(names, ["A", "B"]);
     let (first, _) = text.split_once("vrrp_instance B").unwrap();
     assert_eq!(only(&keepalived(first), Code::Unclosed).severity, Severity::Error);
     let whole = router("");
@@ -111,6 +111,28 @@ fn a_missing_brace_is_traced() {
     assert_eq!(brief(&loaded), ["warning C202 1:1"]);
     assert_eq!(loaded.config, keepalived(&whole).config, "as keepalived reads it");
     assert_eq!(brief(&keepalived(&format!("{whole}}}\n"))), ["warning C203 9:1"]);
+}
+
+/// A file with more remarks than are shown is read to its end all the same, and an error behind them is one.
+#[test]
+fn nothing_is_lost_behind_many_remarks() {
+    let service = |at: usize| {
+        format!(
+            "virtual_server 10.0.{}.{} 80 {{\nprotocol TCP\nlb_kind NAT\nflurb\nreal_server 10.1.0.1 80 {{\n}}\n}}\n",
+            at / 250,
+            at % 250 + 1
+        )
+    };
+    let text: String = (0..1_500).map(service).collect();
+    let loaded = keepalived(&text);
+    assert!(loaded.is_runnable());
+    assert_eq!((loaded.report.count(Severity::Warning), loaded.report.dropped()), (1_000, 500));
+    assert_eq!(loaded.config.unwrap().services.len(), 1_500);
+    let loaded = keepalived(&format!("{text}vrrp_instance A {{\npriority\n}}\n"));
+    assert!(!loaded.is_runnable());
+    assert!(loaded.report.count(Severity::Error) > 0, "{}", loaded.report.summary());
+    let garbage = keepalived(&format!("vrrp_instance A {{\n{}}}\n", "}\nglobal_defs {\n".repeat(110_000)));
+    assert!(!garbage.is_runnable(), "{}", garbage.report.summary());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod any_config;
 mod bad;
 mod bounds;
+mod braces;
 mod convert;
 mod expansion;
 mod files;
@@ -10,6 +11,7 @@ mod fuzz;
 mod groups;
 mod haproxy;
 mod language;
+mod meaning;
 mod routers;
 mod schema;
 mod seeds;

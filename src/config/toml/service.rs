@@ -40,7 +40,6 @@ const CHECK: [&str; 5] = ["tcp", "interval", "retry", "retry-interval", "warmup"
 const TCP: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "interface", "mark"];
 const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::V4), ("ipv6", Family::V6)];
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
-const DAY: Duration = Duration::from_secs(86_400);
 /// The longest from one check to another: for good, to people.
 const LONGEST: Duration = Duration::from_secs(1_000_000_000);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -272,7 +271,7 @@ fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     for entry in reader.entries(table, &CHECK, "in `check`") {
         match entry.key {
             "tcp" => tcp = self::tcp(reader, entry),
-            "interval" => timing.interval = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
+            "interval" => timing.interval = time(reader, entry),
             "retry" => timing.retry = reader.number(entry, 0..=i64::from(u32::MAX), "a count"),
             "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
             _ => timing.warmup = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
@@ -308,6 +307,10 @@ fn several(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
     if whole.is_empty() { Checks::None } else { Checks::Whole(whole) }
 }
 
+fn time(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Spanned<Duration>> {
+    reader.duration(entry, MILLISECOND..=LONGEST, "a time").map(|time| Spanned::new(time, entry.span))
+}
+
 fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
     let table = reader.table(entry)?;
     let mut check = CheckDraft::default();
@@ -315,7 +318,7 @@ fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
         match entry.key {
             "address" => check.address = reader.address(entry),
             "port" => check.port = reader.port(entry),
-            "timeout" => check.timing.timeout = reader.duration(entry, MILLISECOND..=DAY, "a time"),
+            "timeout" => check.timing.timeout = time(reader, entry),
             "source" => {
                 let source = reader.endpoint(entry);
                 check.source_address = source.map(|(address, _)| address);
