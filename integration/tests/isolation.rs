@@ -10,6 +10,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Duration;
 
 use integration::subject::instances;
@@ -278,6 +279,40 @@ native_test! {
         master.daemon().signal(Signal::SIGTERM);
         assert!(master.daemon().wait(PATIENCE).success());
         hanging.answers();
+    }
+
+    /// The processor of the master's threads goes to somebody else for longer than the backup waits. When the master is back,
+    /// the adverts of the new one are there already; that it was late is measured and told all the same.
+    fn a_processor_that_somebody_else_takes() {
+        let pair = Pair::new("deaf-processor");
+        let master = Ipvsd::start(&pair.master, &router(150, ""));
+        let backup = pair.watched_by_a_backup(&master);
+        let pid = master.daemon().pid().to_string();
+        // Nodes have processes of their own; scheduling is everybody's.
+        let host = |words: &[&str]| Command::new(words[0]).args(&words[1..]).output().unwrap();
+        let allowed = String::from_utf8(host(&["taskset", "-cp", &pid]).stdout).unwrap();
+        let processor = allowed.trim().rsplit([' ', ',', '-']).next().unwrap().to_owned();
+        assert!(host(&["taskset", "-acp", &processor, &pid]).status.success(), "{allowed}");
+        // Real time has 95 % of each second (sched(7)); whoever has it ends by itself.
+        let spin = "end=$((${EPOCHREALTIME/./}+900000)); while ((${EPOCHREALTIME/./} < end)); do :; done";
+        let became_master = || instances(&backup.show())[0]["became_master"].as_u64().unwrap();
+        for _ in 0..20 {
+            let taken = host(&["taskset", "-c", &processor, "chrt", "-f", "50", "bash", "-c", spin]);
+            if !taken.status.success() {
+                return integration::skip(&String::from_utf8_lossy(&taken.stderr));
+            }
+            if became_master() > 0 {
+                break;
+            }
+        }
+        assert!(became_master() > 0, "the master was never away for long enough");
+        master.wait_state("VI_1", "MASTER");
+        let lateness = master.show()["daemon"]["router"]["lateness"].clone();
+        assert!(lateness["worst_secs"].as_f64().unwrap() > 0.4, "{lateness}");
+        assert!(lateness["late"].as_u64().unwrap() > 0, "{lateness}");
+        assert!(master.daemon().log().contains("the router loop was "), "{}", master.daemon().log());
+        backup.stop();
+        master.stop();
     }
 
     /// A script that is told of the change and never ends, and a named pipe that nobody reads.

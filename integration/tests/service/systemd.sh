@@ -37,6 +37,8 @@ configure() { # $1: weight of the first server; the rest: more real servers
   cat <<END
 global_defs {
     router_id lab
+    vrrp_rt_priority 3
+    vrrp_no_swap
 }
 vrrp_script as_root {
     script "pidof python3"
@@ -136,9 +138,18 @@ same "ip_forward while it runs" 1 "$(</proc/sys/net/ipv4/ip_forward)"
 
 step "capabilities: those of the unit and no others"
 pid=$(property MainPID)
-# KILL 5, SETGID 6, SETUID 7, NET_BIND_SERVICE 10, NET_ADMIN 12, NET_RAW 13 (linux/capability.h)
-same "capabilities" "00000000000034e0 00000000000034e0 00000000000034e0" \
+# KILL 5, SETGID 6, SETUID 7, NET_BIND_SERVICE 10, NET_ADMIN 12, NET_RAW 13, IPC_LOCK 14, SYS_NICE 23 (linux/capability.h)
+same "capabilities" "00000000008074e0 00000000008074e0 00000000008074e0" \
   "$(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):\t//p' "/proc/$pid/status" | xargs)"
+
+step "real time for the routers' thread and for no other, and locked memory, as the file asks"
+same "real-time priorities" 3 "$(python3 - "$pid" <<'END'
+import os, sys
+threads = [int(thread) for thread in os.listdir(f"/proc/{sys.argv[1]}/task")]
+print(*[os.sched_getparam(thread).sched_priority for thread in threads if os.sched_getscheduler(thread) != os.SCHED_OTHER])
+END
+)"
+[[ $(sed -n 's/^VmLck:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status") -gt 0 ]] || fail "no memory is locked"
 
 step "the journal has the daemon's own lines, with fields"
 journalctl --unit ipvsd --output json SYSLOG_IDENTIFIER=ipvsd >/run/journal

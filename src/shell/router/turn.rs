@@ -213,6 +213,9 @@ impl Loop {
     }
 
     fn turn(&mut self, tokens: &[u64]) {
+        // Before anything is read: an advert that came in meanwhile moves the deadline that was missed, and a loop that has
+        // just lost its place to another router would seem to have been in time.
+        let overdue = self.overdue(Instant::now());
         // Links before packets: a packet on an interface that has just gone is nobody's.
         if tokens.contains(&MONITOR) {
             self.read_monitor();
@@ -237,10 +240,13 @@ impl Loop {
             self.drain_timer();
         }
         let now = Instant::now();
-        if let Some(lateness) = self.router.poll_timeout().and_then(|at| now.checked_duration_since(at)) {
-            if let Some(warning) = self.lateness.see(lateness, &self.gauge, now) {
-                warn!("{warning}");
-            }
+        let still_overdue = self.overdue(now);
+        if let Some(warning) =
+            still_overdue.max(overdue).and_then(|lateness| self.lateness.see(lateness, &self.gauge, now))
+        {
+            warn!("{warning}");
+        }
+        if let Some(lateness) = still_overdue {
             self.additions = Some(Additions::after(lateness, now));
             self.catch_up(now);
         }
@@ -281,8 +287,13 @@ impl Loop {
         }
     }
 
+    /// By how much the next deadline has been missed.
+    fn overdue(&self, now: Instant) -> Option<Duration> {
+        self.router.poll_timeout().and_then(|at| now.checked_duration_since(at))
+    }
+
     fn is_due(&self, now: Instant) -> bool {
-        self.router.poll_timeout().is_some_and(|at| at <= now)
+        self.overdue(now).is_some()
     }
 
     /// Reads the timer, so that it is not ready any more. It may not be: a new setting clears it.
