@@ -145,6 +145,16 @@ impl Resolver<'_> {
         if let Some(group) = &mut config.group {
             group.others = left.collect();
         }
+        // What is left may be of one family, and what only served the other has nothing to do any more.
+        let family = config.key.family();
+        if config.keys().all(|key| key.family() == family) {
+            config.servers.retain(|server| {
+                Family::of(server.key.address) == family || matches!(server.settings.forwarding, Forwarding::Tunnel(_))
+            });
+        }
+        if config.servers.is_empty() {
+            return;
+        }
         table.places.extend(config.keys().map(|key| (key, span)));
         table.services.push(config);
     }

@@ -228,6 +228,22 @@ fn an_address_belongs_to_one_service() {
     assert_eq!(keys(&loaded.config.unwrap().services[0]), ["tcp 192.0.2.1:80"]);
 }
 
+/// Where the addresses of one family belong to another service, servers of that family have nothing to do any more.
+#[test]
+fn servers_of_a_family_go_with_its_last_address() {
+    let sixth = "real_server 2001:db8::1 8080 {\nTCP_CHECK {\n}\n}";
+    let first = format!("virtual_server 192.0.2.1 80 {{\nlvs_method NAT\nprotocol TCP\n{SERVER}\n}}\n");
+    let lines = group("192.0.2.1 80\n2001:db8::9 80");
+    let loaded = keepalived(&(first.clone() + &lines + &service("web", &format!("{SERVER}\n{sixth}"))));
+    only(&loaded, Code::Duplicate);
+    let config = loaded.config.unwrap();
+    assert_eq!(keys(&config.services[1]), ["tcp [2001:db8::9]:80"]);
+    let servers: Vec<_> = config.services[1].servers.iter().map(|server| server.key.to_string()).collect();
+    assert_eq!(servers, ["[2001:db8::1]:8080"]);
+    let loaded = keepalived(&(first + &lines + &service("web", SERVER)));
+    assert_eq!(loaded.config.unwrap().services.len(), 1);
+}
+
 #[test]
 fn both_languages_say_it() {
     let conf = with("192.0.2.1 80\n192.0.2.5-6 81\n192.0.2.16/31 80\n192.0.2.9\n2001:db8::1-2 80\nfwmark 3 inet6");

@@ -329,6 +329,11 @@ fn slips() {
         ("track_file f {\nfile /x\nweight 255\n}", "", &["warning C401 3:8"]),
         ("vrrp_track_check c {\ntcp 127.0.0.1\n}", "", &["error C404 1:18", "warning C401 2:5"]),
         ("vrrp_track_check c {\nhttp_get https://127.0.0.1/\n}", "", &["error C404 1:18", "warning C401 2:10"]),
+        (
+            "vrrp_track_check c {\nhttps_get https://127.0.0.1/ verify ca.pem\n}",
+            "",
+            &["error C404 1:18", "warning C401 2:37"],
+        ),
         ("vrrp_track_service s {\nservice x 80\n}", "", &["error C404 1:20", "warning C401 2:9"]),
         ("vrrp_track_service s {\nfwmark 0\n}", "", &["error C404 1:20", "warning C401 2:8"]),
         ("vrrp_track_service s {\nfwmark 5\ncondition most\n}", "", &["warning C502 2:1", "warning C401 3:11"]),

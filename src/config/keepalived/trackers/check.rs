@@ -38,8 +38,14 @@ pub(in crate::config::keepalived) fn word(
                 Some(word) => walk.choice(word, &[("verify", true), ("noverify", false)], IGNORED).unwrap_or(false),
                 None => false,
             };
-            let authorities = statement.word(3).filter(|_| verify).map(|file| file.text.to_owned());
+            let file = statement.word(3).filter(|_| verify);
+            let authorities = file.map(|file| file.text.to_owned());
             draft.target = Field::from(http(walk, value, Some(TlsDraft { verify, authorities })), at);
+            // With other authorities than those that were meant, the check would say something else.
+            if let Some(file) = file.filter(|file| !file.text.starts_with('/')) {
+                walk.bad(file, "a file's whole path, from `/` on", UNWATCHED);
+                draft.target = Field::Bad;
+            }
         }
         "interval" => draft.interval = walk.time(value, IGNORED),
         "timeout" => draft.timeout = walk.time(value, IGNORED),
