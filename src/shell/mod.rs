@@ -13,6 +13,7 @@ pub mod role_board;
 pub mod router;
 pub mod scheduling;
 pub mod service_board;
+mod slot;
 mod state_file;
 pub mod supervisor;
 pub mod sysctl;

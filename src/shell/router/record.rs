@@ -14,8 +14,6 @@
 //! What may become ours with this configuration is in it too. A thread of its own writes it, so that the loop never waits for
 //! a disk. Only the last record waits for that thread: it says it all, and a disk that hangs lets nothing pile up.
 
-mod slot;
-
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
@@ -31,7 +29,7 @@ use crate::shell::scheduling;
 use crate::shell::state_file::StateFile;
 use crate::vrrp::engine::{Kept, Steering};
 
-use slot::{Found, Slot};
+use crate::shell::slot::{Found, Slot};
 
 const HEAD: &str = "ipvsd steering 1";
 const NAME: &str = "steering";

@@ -2,6 +2,7 @@
 
 mod news;
 mod reading;
+mod slice;
 mod steering;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ use crate::shell::service_board::ServiceBoard;
 use crate::shell::trackers::Trackers;
 use crate::vrrp::Router;
 use crate::vrrp::engine::{Event, Fact, HostAddress, Input, Listener, Output};
+
+use slice::Slice;
 
 const KNOCK: u64 = 0;
 const TIMER: u64 = 1;
@@ -403,9 +406,11 @@ impl Loop {
         self.read_services();
     }
 
-    /// Does what the router wants done, in its order.
+    /// Does what the router wants done, in its order; of many routes and rules no more than there is time for, so that no
+    /// deadline waits for them.
     fn apply(&mut self) {
-        while let Some(output) = self.router.poll_output() {
+        let mut slice = Slice::begin();
+        while let Some(output) = slice.next(&mut self.router) {
             match output {
                 Output::Listen(listeners) => {
                     self.listeners = listeners;
@@ -483,6 +488,9 @@ impl Loop {
                     self.watch();
                 }
             }
+        }
+        if slice.is_cut_short() {
+            let _ = self.knock.write(1);
         }
     }
 

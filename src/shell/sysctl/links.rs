@@ -7,11 +7,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use super::originals::Originals;
 use super::{Change, file, read, same, write};
+use crate::shell::slot::{Found, Slot};
 
 /// Interfaces for which `rp_filter` is not moved: they are none.
 const NO_INTERFACE: [&str; 2] = ["all", "lo"];
@@ -26,7 +26,14 @@ pub struct LinkSettings {
     /// Kept in a file at all.
     kept: bool,
     /// From the first change on.
-    keeper: Option<(Sender<Originals>, thread::JoinHandle<()>)>,
+    keeper: Option<Keeper>,
+}
+
+/// A thread that writes originals: those that it was given last, so that a disk that hangs makes no queue grow.
+#[derive(Debug)]
+struct Keeper {
+    slot: Slot<Originals>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl LinkSettings {
@@ -136,8 +143,7 @@ impl LinkSettings {
         let mut changes = self.join_reverse_path();
         let names: Vec<_> = self.originals.names().cloned().collect();
         changes.extend(names.iter().filter_map(|name| self.restore(name)));
-        if let Some((sender, thread)) = self.keeper.take() {
-            drop(sender);
+        if let Some(thread) = self.keeper.take().and_then(|mut keeper| keeper.thread.take()) {
             // It writes what it was given, and has no panic to tell of.
             let _ = thread.join();
         }
@@ -162,29 +168,34 @@ impl LinkSettings {
             return;
         }
         if self.keeper.is_none() {
-            self.keeper = keeper().ok();
+            self.keeper = Keeper::spawn().ok();
         }
         match &self.keeper {
-            // The thread ends when we do.
-            Some((sender, _)) => drop(sender.send(self.originals.clone())),
+            Some(keeper) => keeper.slot.put(self.originals.clone()),
             // No thread can be had: then this one waits for the disk.
             None => keep_on_disk(&mut self.originals.clone()),
         }
     }
 }
 
-/// Writes what it is given; of several at once the last.
-fn keeper() -> io::Result<(Sender<Originals>, thread::JoinHandle<()>)> {
-    let (sender, receiver) = mpsc::channel::<Originals>();
-    let thread = thread::Builder::new().name("originals".to_owned()).spawn(move || {
-        while let Ok(mut originals) = receiver.recv() {
-            while let Ok(later) = receiver.try_recv() {
-                originals = later;
+impl Keeper {
+    fn spawn() -> io::Result<Self> {
+        let slot = Slot::<Originals>::new();
+        let given = slot.clone();
+        let thread = thread::Builder::new().name("originals".to_owned()).spawn(move || {
+            while let Found::Thing(mut originals) = given.fetch(None) {
+                keep_on_disk(&mut originals);
             }
-            keep_on_disk(&mut originals);
-        }
-    })?;
-    Ok((sender, thread))
+        })?;
+        Ok(Self { slot, thread: Some(thread) })
+    }
+}
+
+impl Drop for Keeper {
+    /// The thread ends once it has written what it was given.
+    fn drop(&mut self) {
+        self.slot.close();
+    }
 }
 
 fn keep_on_disk(originals: &mut Originals) {

@@ -88,8 +88,6 @@ use virtual_links::VirtualLinks;
 
 /// After a failed or contested addition of an address, the time until it is tried again.
 const ADDRESS_RETRY: Duration = Duration::from_secs(1);
-/// Room for outputs that is kept between two turns.
-const OUTPUTS_KEPT: usize = 256;
 
 /// A network interface, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,6 +313,10 @@ pub struct Router {
     /// Those that the configuration no longer has, until what it has is on.
     steering_gone: Vec<steering::Held>,
     steering_ids: u64,
+    steering_index: steering::Index,
+    /// No route or rule is to be tried again before.
+    steering_retry: Option<Instant>,
+    queue: steering::Queue,
     steering_watch: SteeringWatch,
     record: steering::Record,
     /// The end has come: what stays on the host otherwise goes too.
@@ -328,16 +330,6 @@ impl Router {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The next thing to do.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front().or_else(|| self.due_record());
-        if output.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
-            // Two hundred routers that come up at once need room that they do not need again.
-            self.outputs = VecDeque::new();
-        }
-        output
     }
 
     /// When [`Input::Deadline`] is due.
@@ -576,6 +568,7 @@ impl Router {
         self.leaving = true;
         self.steer(None, now);
         self.discard_steering();
+        self.empty_queue();
         self.leave_statics();
         self.drop_firewall();
         self.remove_virtual_links();

@@ -10,7 +10,11 @@
 //! So what is ours is written down before it is put on ([`record`]), and what a predecessor that was killed has written down is ours from
 //! the start: taken over where it is still wished, and taken off where it is not.
 
+mod alike;
 mod held;
+mod index;
+mod news;
+mod queue;
 mod record;
 
 use std::fmt;
@@ -25,8 +29,11 @@ use crate::model::{Family, Route, Rule};
 pub use record::Kept;
 
 pub(super) use held::{Held, Owner};
+pub(super) use index::Index;
+pub(super) use queue::Queue;
 pub(super) use record::Record;
 
+use alike::Alike;
 use held::{Claim, Presence};
 
 /// The kernel's number for routes and rules that keepalived, and we in its place, have made (`RTPROT_KEEPALIVED` of
@@ -152,7 +159,10 @@ impl Router {
         let mut before = std::mem::take(&mut self.steering);
         before.append(&mut self.steering_gone);
         before.append(&mut self.adopt_kept());
+        let before_alike = Alike::of(before.iter().map(|held| &*held.what));
+        let mut before: Vec<Option<Held>> = before.into_iter().map(Some).collect();
         let mut wished: Vec<Held> = Vec::new();
+        let mut wished_alike = Alike::default();
         let config = Arc::clone(&self.config);
         let statics = &config.router.statics;
         let mut claims: Vec<(Owner, Steering)> = Vec::new();
@@ -174,15 +184,17 @@ impl Router {
                 false => *held.what == what && held.homed == homed,
                 true => what.is_kept_as(&held.what),
             };
-            if let Some(held) = wished.iter_mut().find(|held| same(held)) {
+            let twin = wished_alike.places(&what).find(|at| wished.get(*at).is_some_and(same));
+            if let Some(held) = twin.and_then(|at| wished.get_mut(at)) {
                 held.owners.push(owner);
                 continue;
             }
-            let mut held = match before.iter().position(same) {
-                Some(at) => {
-                    let held = before.swap_remove(at);
-                    if held.left { held.taken_over(what, homed) } else { held }
-                }
+            wished_alike.add(&what, wished.len());
+            let known = |at: &usize| before.get(*at).is_some_and(|held| held.as_ref().is_some_and(same));
+            let known = before_alike.places(&what).find(known);
+            let mut held = match known.and_then(|at| before.get_mut(at)).and_then(Option::take) {
+                Some(held) if held.left => held.taken_over(what, homed),
+                Some(held) => held,
                 None => {
                     self.steering_ids += 1;
                     Held::new(self.steering_ids, Arc::new(what), homed)
@@ -192,21 +204,14 @@ impl Router {
             wished.push(held);
         }
         self.steering = wished;
+        self.steering_index = Index::of(&self.steering);
+        let mut before: Vec<Held> = before.into_iter().flatten().collect();
         // What is gone goes after its successor is on, unless the two cannot be on at the same time.
         for held in &mut before {
             held.owners.clear();
+            held.queued = false;
         }
-        let places: Vec<_> = self.steering.iter().map(|new| self.future_place(new)).collect();
-        let (first, last): (Vec<Held>, Vec<Held>) = before.into_iter().partition(|old| {
-            let old = old.place();
-            places.iter().any(|new| new.collides(&old))
-        });
-        // Whoever removes what is written down of the old one removes the new one: there is no gap while a disk is waited for.
-        for (new, place) in self.steering.iter_mut().zip(&places).filter(|(new, _)| new.claim == Claim::Asked) {
-            if first.iter().any(|old| old.claim == Claim::Made && place.collides(&old.place())) {
-                new.claim = Claim::Made;
-            }
-        }
+        let (first, last) = self.without_gap(before);
         self.discard(first);
         self.steering_gone = last;
         self.record.changed();
@@ -226,6 +231,28 @@ impl Router {
         }
     }
 
+    /// Those that must go before their successors are on, and the others.
+    fn without_gap(&mut self, gone: Vec<Held>) -> (Vec<Held>, Vec<Held>) {
+        if gone.is_empty() {
+            return (gone, Vec::new());
+        }
+        let places: Vec<_> = self.steering.iter().map(|new| self.future_place(new)).collect();
+        let alike = Alike::of(places.iter().map(|place| &**place));
+        let (first, last): (Vec<Held>, Vec<Held>) = gone.into_iter().partition(|old| {
+            let old = old.place();
+            alike.places(&old).filter_map(|at| places.get(at)).any(|new| new.collides(&old))
+        });
+        // Whoever removes what is written down of the old one removes the new one: there is no gap while a disk is waited for.
+        for old in first.iter().filter(|old| old.claim == Claim::Made).map(Held::place) {
+            for at in alike.places(&old).filter(|at| places.get(*at).is_some_and(|new| new.collides(&old))) {
+                if let Some(new) = self.steering.get_mut(at).filter(|new| new.claim == Claim::Asked) {
+                    new.claim = Claim::Made;
+                }
+            }
+        }
+        (first, last)
+    }
+
     /// Takes off what the new configuration does not name, once what it names is on.
     pub(super) fn discard_steering(&mut self) {
         if !self.leaving && self.steering.iter().any(|held| held.claim == Claim::Asked) {
@@ -240,36 +267,47 @@ impl Router {
         for held in gone.into_iter().rev() {
             if held.ours && held.presence != Presence::No {
                 let Held { placed: what, links, left, .. } = held;
-                self.outputs.push_back(Output::RemoveSteering { what, links, left });
+                self.remove_steering(what, links, left);
             }
         }
     }
 
     /// Makes routes and rules follow from the machines' states: those of one router, or all.
     pub(super) fn steer(&mut self, only: Option<usize>, now: Instant) {
-        // What has waited for the disk for too long goes on.
+        // What has waited for the disk for too long goes on, whosever it is.
         let overdue = self.overdue_record(now);
-        let concerned = |held: &Held| only.is_none_or(|at| held.owners.contains(&Owner::Router(at)));
+        match only.filter(|_| !overdue) {
+            Some(router) => {
+                let places = self.steering_index.of_router(router).to_vec();
+                self.steer_each(places.into_iter(), now);
+            }
+            None => self.steer_each(0..self.steering.len(), now),
+        }
+        if overdue {
+            self.discard_steering();
+        }
+    }
+
+    /// The same of those at these places, which are in the list's order.
+    fn steer_each(&mut self, places: impl DoubleEndedIterator<Item = usize> + Clone, now: Instant) {
         // Off in the reverse of the order in which they came on: what leads to a route goes before it.
-        for at in (0..self.steering.len()).rev() {
-            let Some(held) = self.steering.get(at).filter(|held| concerned(held)) else { continue };
-            if !self.is_steering_kept(held) {
+        for at in places.clone().rev() {
+            if self.steering.get(at).is_some_and(|held| !self.is_steering_kept(held)) {
                 self.take_off(at);
             }
         }
-        for at in 0..self.steering.len() {
-            let Some(held) = self.steering.get(at).filter(|held| concerned(held)) else { continue };
+        let mut waits = false;
+        for at in places {
+            let Some(held) = self.steering.get(at) else { continue };
             if self.is_steering_wished(held) {
                 self.put_on(at, now);
             } else if !held.ours {
                 self.foresee(at);
             }
+            waits |= self.steering.get(at).is_some_and(|held| held.claim == Claim::Asked);
         }
-        if self.steering.iter().any(|held| held.claim == Claim::Asked) {
+        if waits {
             self.record.wait_until(now);
-        }
-        if overdue {
-            self.discard_steering();
         }
     }
 
@@ -294,6 +332,7 @@ impl Router {
         let remove = held.ours && held.presence != Presence::No;
         let Some(held) = self.steering.get_mut(at) else { return };
         held.presence = Presence::No;
+        held.queued = false;
         held.ours = false;
         held.lost = false;
         held.problem = None;
@@ -305,7 +344,7 @@ impl Router {
         }
         if remove {
             let (what, links) = (Arc::clone(&held.placed), held.links.clone());
-            self.outputs.push_back(Output::RemoveSteering { what, links, left: false });
+            self.remove_steering(what, links, false);
         }
     }
 
@@ -328,6 +367,7 @@ impl Router {
             Err(problem) => {
                 // Tried again when links change; a link that is not there, or is switched off, has no routes.
                 held.presence = Presence::No;
+                held.queued = false;
                 held.tried_at = None;
                 self.steering_problem(at, &owner, problem);
                 return;
@@ -336,20 +376,19 @@ impl Router {
         if moved {
             let (what, links) = (Arc::clone(&held.placed), std::mem::take(&mut held.links));
             held.presence = Presence::No;
-            self.outputs.push_back(Output::RemoveSteering { what, links, left: false });
+            self.remove_steering(what, links, false);
         }
+        let Some(held) = self.steering.get_mut(at) else { return };
         if (&held.placed, &held.links) != (&what, &links) {
-            held.placed = Arc::clone(&what);
-            held.links.clone_from(&links);
+            held.placed = what;
+            held.links = links;
             self.record.changed();
         }
         if held.claim == Claim::Asked {
             return;
         }
         held.tried_at = Some(now);
-        // Until the answer is here, which is before anything else: there is no second question.
-        held.presence = Presence::Yes;
-        self.outputs.push_back(Output::AddSteering { id: held.id, what, links });
+        self.ask_for(at);
     }
 
     /// What it would be if it were put on now, so that a promotion finds it written down.
@@ -370,7 +409,11 @@ impl Router {
             Steering::Rule(_) => Ok(Vec::new()),
             Steering::Route(route) => {
                 let home = held.homed.and_then(|serial| {
-                    let entry = self.instances.iter().find(|entry| entry.serial == serial)?;
+                    let mut owners = held.owners.iter().filter_map(|owner| match owner {
+                        Owner::Host => None,
+                        Owner::Router(at) => self.instances.get(*at),
+                    });
+                    let entry = owners.find(|entry| entry.serial == serial)?;
                     Some((entry, self.home(entry)))
                 });
                 if let Some((entry, None)) = home {
@@ -436,23 +479,26 @@ impl Router {
 
     /// The kernel's answer.
     pub(super) fn steered(&mut self, id: u64, outcome: Steered, now: Instant) {
-        let Some(at) = self.steering.iter().position(|held| held.id == id) else { return };
+        let Some(at) = self.steering_index.by_id(id) else { return };
         let Some(owner) = self.steering.get(at).map(|held| self.steering_owner(held)) else { return };
         let Some(held) = self.steering.get_mut(at) else { return };
         match outcome {
             Steered::Refused(error) => {
                 held.presence = Presence::No;
-                held.retry_at = Some(now + held.backoff);
+                let retry_at = now + held.backoff;
+                held.retry_at = Some(retry_at);
                 held.backoff = (held.backoff * 2).min(LONGEST_RETRY);
+                self.retry_by(retry_at);
                 self.steering_problem(at, &owner, error);
                 return;
             }
             Steered::Added => {
-                let what = held.what.to_string();
                 if held.lost {
                     held.put_back_at = Some(now);
+                    let what = held.what.to_string();
                     self.outputs.push_back(Output::Event(Event::SteeringPutBack { owner, what }));
                 } else if held.problem.is_some() {
+                    let what = held.what.to_string();
                     self.outputs.push_back(Output::Event(Event::SteeringOn { owner, what }));
                 }
                 held.ours = true;
@@ -474,111 +520,16 @@ impl Router {
         held.backoff = FIRST_RETRY;
     }
 
-    /// Something of ours may be gone.
-    pub(super) fn steering_news(&mut self, news: &SteeringNews, now: Instant) {
-        let mut doubted = false;
-        for held in &mut self.steering {
-            if held.presence == Presence::Yes && held.placed.is_meant(news) {
-                held.doubt();
-                held.lost = true;
-                doubted = true;
-                // Two programs that undo each other must not do so at full speed.
-                if held.put_back_at.is_some_and(|last| now < last + FIRST_RETRY) {
-                    held.retry_at = Some(now + FIRST_RETRY);
-                }
-            }
-        }
-        if doubted {
-            self.steer(None, now);
-        }
-    }
-
-    /// News were lost: all of it is asked for again.
-    pub(super) fn steering_unknown(&mut self, now: Instant) {
-        self.steering.iter_mut().for_each(Held::doubt);
-        self.steer(None, now);
-    }
-
-    /// A link went up or down: the kernel drops routes with it, and says so only of IPv6's.
-    pub(super) fn steering_link(&mut self, index: u32, now: Instant) {
-        for held in &mut self.steering {
-            if held.links.contains(&index) || held.links.contains(&0) {
-                held.doubt();
-            }
-            held.kick(now);
-        }
-    }
-
-    /// A link is gone, and with it every route that went through it alone.
-    pub(super) fn steering_link_gone(&mut self, index: u32) {
-        for held in self.steering.iter_mut().filter(|held| held.links.contains(&index)) {
-            held.retry_at = None;
-            if held.links.iter().all(|link| *link == index) {
-                held.presence = Presence::No;
-                held.ours = false;
-            } else {
-                held.doubt();
-            }
-        }
-    }
-
-    /// An address is there: a gateway may be reachable now, or a source usable.
-    pub(super) fn steering_address(&mut self, now: Instant) {
-        for held in &mut self.steering {
-            held.kick(now);
-        }
-    }
-
-    /// An address is gone, and with it (IPv4) or without the source that it was (IPv6) each route that named it.
-    pub(super) fn steering_address_gone(&mut self, address: IpAddr) {
-        let mut stripped = Vec::new();
-        for held in self.steering.iter_mut().filter(|held| held.presence == Presence::Yes) {
-            let Steering::Route(route) = &*held.what else { continue };
-            if route.source != Some(address) {
-                continue;
-            }
-            match route.family {
-                Family::V4 => held.doubt(),
-                Family::V6 if held.ours => {
-                    held.presence = Presence::No;
-                    let (what, links) = (Arc::clone(&held.placed), held.links.clone());
-                    stripped.push(Output::RemoveSteering { what, links, left: false });
-                }
-                Family::V6 => {}
-            }
-        }
-        self.outputs.extend(stripped);
-    }
-
-    /// When the next one is to be tried again.
-    pub(super) fn steering_timeout(&self) -> Option<Instant> {
-        self.steering.iter().filter_map(|held| held.retry_at).chain(self.record.overdue_at()).min()
-    }
-
-    /// Tries what is due.
-    pub(super) fn steering_deadline(&mut self, now: Instant) {
-        let mut due = self.record.overdue_at().is_some_and(|at| at <= now);
-        for held in self.steering.iter_mut().filter(|held| held.retry_at.is_some_and(|at| at <= now)) {
-            held.retry_at = None;
-            due = true;
-        }
-        if due {
-            self.steer(None, now);
-        }
-    }
-
     /// How a router's own stand, in the configuration's order.
     pub(super) fn steering_status(&self, entry: &Entry) -> Vec<SteeringStatus> {
-        let own = |owner: &Owner| match owner {
-            Owner::Host => false,
-            Owner::Router(at) => self.instances.get(*at).is_some_and(|other| other.name == entry.name),
-        };
         let status = |held: &Held| SteeringStatus {
             text: held.what.to_string(),
             present: held.presence == Presence::Yes,
             problem: held.problem.clone(),
         };
-        self.steering.iter().filter(|held| held.owners.iter().any(own)).map(status).collect()
+        let router = self.by_name.get(&entry.name);
+        let places = router.map(|at| self.steering_index.of_router(*at)).unwrap_or_default();
+        places.iter().filter_map(|at| self.steering.get(*at)).map(status).collect()
     }
 }
 

@@ -67,8 +67,10 @@ impl Loop {
         }
     }
 
+    /// Reads news of routes and rules; what is left is there in the next turn.
     pub(super) fn read_steering(&mut self) {
-        while let Some(monitor) = &self.steering {
+        for _ in 0..NEWS_A_TURN {
+            let Some(monitor) = &self.steering else { return };
             let input = match monitor.read(&mut self.buffer) {
                 Ok(None) => return,
                 Ok(Some(news)) => {

@@ -45,8 +45,9 @@ fn the_original_outlives_a_killed_daemon() {
     let host = host(&[("all", "1"), ("eth0", "0")]);
     let mut first = open(&host);
     first.split_reverse_path();
-    let (sender, thread) = first.keeper.take().unwrap();
-    drop(sender);
+    let mut keeper = first.keeper.take().unwrap();
+    let thread = keeper.thread.take().unwrap();
+    drop(keeper);
     thread.join().unwrap();
     let mut second = open(&host);
     assert_eq!(second.split_reverse_path(), []);

@@ -57,6 +57,8 @@ pub(in super::super) struct Held {
     /// A predecessor left it.
     pub(super) left: bool,
     pub(super) presence: Presence,
+    /// It waits for its turn to be put on.
+    pub(super) queued: bool,
     /// We put it on, or a predecessor did.
     pub(super) ours: bool,
     /// Somebody took it off.
@@ -82,6 +84,7 @@ impl Held {
             claim,
             left: false,
             presence: Presence::Unknown,
+            queued: false,
             ours: false,
             lost: false,
             problem: None,

@@ -116,6 +116,11 @@ impl Router {
         Some(Output::RecordSteering { number: self.record.number, entries })
     }
 
+    /// What is new waits for the record, and so must not wait behind what is on its way.
+    pub(super) fn record_waits(&self) -> bool {
+        !self.queue.is_empty() && self.record.overdue_at.is_some()
+    }
+
     /// What is ours, or will be, where that is not what was handed out last.
     fn unrecorded(&mut self) -> Option<Vec<Kept>> {
         if !self.record.stale {

@@ -19,6 +19,7 @@ mod adverts;
 mod announce;
 mod election;
 mod groups;
+mod many_routes;
 mod masters;
 mod readiness;
 mod rivals;
@@ -274,6 +275,12 @@ impl Bench {
     }
 
     fn hear(&mut self, vrid: u8, priority: u8) -> Vec<String> {
+        self.heard(vrid, priority);
+        self.drain()
+    }
+
+    /// The same, and what comes of it is left where it is.
+    fn heard(&mut self, vrid: u8, priority: u8) {
         let advert = Advert {
             vrid: Vrid::new(vrid).unwrap(),
             priority,
@@ -282,7 +289,7 @@ impl Bench {
         };
         let header = ipv4::Header { source: PEER, destination: GROUP, id: 1, protocol: 112, ttl: 255 };
         let packet = header.emit(&advert.emit(PEER, GROUP)).unwrap();
-        self.input(Input::Packet { index: 2, received: Received::ipv4(&packet).unwrap() })
+        self.router.handle(Input::Packet { index: 2, received: Received::ipv4(&packet).unwrap() }, self.now);
     }
 }
 

@@ -6,13 +6,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The place, as both sides have it.
+#[derive(Debug)]
 pub(super) struct Slot<T>(Arc<Shared<T>>);
 
+#[derive(Debug)]
 struct Shared<T> {
     inside: Mutex<Inside<T>>,
     news: Condvar,
 }
 
+#[derive(Debug)]
 struct Inside<T> {
     thing: Option<T>,
     closed: bool,
