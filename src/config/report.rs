@@ -13,6 +13,9 @@ const MOST_KEPT: usize = 1_000;
 const MOST_COUNTED: usize = 100_000;
 /// A longer message is cut: somebody's text is in it.
 const LONGEST_MESSAGE: usize = 600;
+/// With more bytes than this between them, the places of a remark are shown apart: to go through ten megabytes between the
+/// first and the last of a thousand servers, for each of a thousand remarks, takes minutes.
+const MOST_BETWEEN: usize = 16 << 10;
 /// A longer line is not shown whole.
 const LONGEST_LINE: usize = 400;
 
@@ -24,6 +27,8 @@ pub struct Report {
     dropped: usize,
     /// The worst of what is only counted.
     worst_dropped: Option<Severity>,
+    /// Nothing more is read.
+    full: bool,
 }
 
 impl Report {
@@ -114,7 +119,9 @@ impl Report {
                 }
             }
             for file in files {
-                group = group.element(self.snippet(file, primary, &diagnostic.secondary));
+                for labels in self.stretches(file, primary, &diagnostic.secondary) {
+                    group = group.element(self.snippet(file, &labels));
+                }
             }
         }
         for help in &diagnostic.help {
@@ -123,14 +130,39 @@ impl Report {
         group
     }
 
-    /// The lines of one file that labels touch, and everything between them (which the renderer folds).
-    fn snippet<'a>(&self, file: FileId, primary: &'a Label, others: &'a [Label]) -> Snippet<'a, Annotation<'a>> {
-        let here = |label: &&Label| label.span.file == file;
-        let touched: Vec<_> = std::iter::once(primary)
-            .chain(others)
-            .filter(here)
-            .map(|label| (self.files.lines_of(label.span), label.span))
+    /// The labels in one file, those with few lines between them together, the primary's first.
+    fn stretches<'a>(
+        &self,
+        file: FileId,
+        primary: &'a Label,
+        others: &'a [Label],
+    ) -> Vec<Vec<(&'a Label, AnnotationKind)>> {
+        let mut labels: Vec<_> = std::iter::once((primary, AnnotationKind::Primary))
+            .chain(others.iter().map(|label| (label, AnnotationKind::Context)))
+            .filter(|(label, _)| label.span.file == file)
+            .enumerate()
             .collect();
+        labels.sort_by_key(|(_, (label, _))| label.span);
+        let mut stretches: Vec<Vec<_>> = Vec::new();
+        let mut reached = 0;
+        for label in labels {
+            let lines = self.files.lines_of(label.1.0.span);
+            match stretches.last_mut() {
+                Some(stretch) if lines.start.saturating_sub(reached) <= MOST_BETWEEN => stretch.push(label),
+                Some(_) | None => stretches.push(vec![label]),
+            }
+            reached = reached.max(lines.end);
+        }
+        for stretch in &mut stretches {
+            stretch.sort_by_key(|(order, _)| *order);
+        }
+        stretches.sort_by_key(|stretch| stretch.first().map(|(order, _)| *order));
+        stretches.into_iter().map(|stretch| stretch.into_iter().map(|(_, label)| label).collect()).collect()
+    }
+
+    /// The lines of one file that labels touch, and everything between them (which the renderer folds).
+    fn snippet<'a>(&self, file: FileId, labels: &[(&'a Label, AnnotationKind)]) -> Snippet<'a, Annotation<'a>> {
+        let touched: Vec<_> = labels.iter().map(|(label, _)| (self.files.lines_of(label.span), label.span)).collect();
         let shown = touched
             .iter()
             .map(|(lines, _)| lines.clone())
@@ -138,14 +170,12 @@ impl Report {
             .unwrap_or(0..0);
         let first = Span::new(file, shown.start..shown.start);
         let single = touched.iter().all(|(lines, span)| *lines == shown && self.files.is_one_line(*span));
-        let window = if single { self.window(file, &shown, primary.span.range()) } else { shown };
+        let place = labels.first().map_or(0..0, |(label, _)| label.span.range());
+        let window = if single { self.window(file, &shown, place) } else { shown };
         let mut snippet = Snippet::source(self.files.shown(file, window.clone()))
             .line_start(self.files.position(first).line)
             .path(plain(&self.files.path(file).display().to_string()));
-        for (label, kind) in std::iter::once((primary, AnnotationKind::Primary))
-            .chain(others.iter().map(|label| (label, AnnotationKind::Context)))
-            .filter(|(label, _)| label.span.file == file)
-        {
+        for (label, kind) in labels {
             let end = window.len();
             let start = label.span.range().start.saturating_sub(window.start).min(end);
             let stop = label.span.range().end.saturating_sub(window.start).clamp(start, end);
@@ -193,7 +223,14 @@ impl Report {
 
     /// Whether there is so much that nothing more is read. Then an error has said so.
     pub(super) fn is_full(&self) -> bool {
-        self.dropped > MOST_COUNTED
+        self.full
+    }
+
+    /// Says why nothing more is read. Only the first reason counts.
+    pub(super) fn stop(&mut self, why: Diagnostic) {
+        if !std::mem::replace(&mut self.full, true) {
+            self.diagnostics.push(self.files.shown_at(why.help("a file that was not read to its end is not run")));
+        }
     }
 
     pub(super) fn add(&mut self, mut diagnostic: Diagnostic) {
@@ -213,8 +250,7 @@ impl Report {
         self.worst_dropped = self.worst_dropped.max(Some(severity));
         if self.dropped == MOST_COUNTED + 1 {
             let message = format!("there are more than {MOST_COUNTED} remarks: reading stops");
-            let hopeless = Diagnostic::placeless(Severity::Error, Code::Hopeless, message);
-            self.diagnostics.push(hopeless.help("a file that was not read to its end is not run"));
+            self.stop(Diagnostic::placeless(Severity::Error, Code::Hopeless, message));
         }
     }
 

@@ -1,5 +1,8 @@
 //! "Did you mean".
 
+/// No more candidates than this are looked at: a file may define a hundred thousand names and ask for as many others.
+const MOST_CANDIDATES: usize = 500;
+
 /// The candidate nearest to a word, if it is near enough to have been meant.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A long word is garbage, and comparing it with all others costs quadratic time.
@@ -9,7 +12,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let folded = word.to_ascii_lowercase().replace('-', "_");
     let length = folded.chars().count();
     let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
+    for candidate in candidates.into_iter().take(MOST_CANDIDATES) {
         if candidate == word {
             continue;
         }

@@ -21,6 +21,8 @@ pub(super) use track::{
     TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,
 };
 
+use super::diagnostic::{Code, Diagnostic};
+use super::report::Report;
 use super::source::{Span, Spanned};
 
 /// A value that may have been written.
@@ -58,6 +60,10 @@ impl<T> Field<T> {
     }
 }
 
+/// Numbers for both families on 32 interfaces. A draft is large, and one is begun in twenty
+/// bytes of text.
+const MOST_ROUTERS: usize = 16_384;
+
 /// All that a front end understood. Services are resolved one by one as they are read, so that a large table never lies in
 /// memory twice.
 #[derive(Debug, Default)]
@@ -70,4 +76,16 @@ pub(super) struct Draft {
     pub(super) groups: Vec<GroupDraft>,
     pub(super) services: ServiceTable,
     pub(super) sysctls: Vec<Sysctl>,
+}
+
+impl Draft {
+    /// Keeps a virtual router. With more of them than any host runs, reading stops.
+    pub(super) fn add_router(&mut self, router: InstanceDraft, report: &mut Report) {
+        if self.instances.len() < MOST_ROUTERS {
+            self.instances.push(router);
+            return;
+        }
+        let message = format!("there are more than {MOST_ROUTERS} virtual routers: reading stops");
+        report.stop(Diagnostic::error(Code::Hopeless, router.name.span, message));
+    }
 }

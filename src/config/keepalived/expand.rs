@@ -19,6 +19,8 @@ const LONGEST: usize = 1 << 14;
 const MOST_USES: usize = 4_000_000;
 /// ... and one line this often: `$A=$B$B`, `$B=$C$C` and so on doubles the work without growing the text.
 const MOST_USES_OF_A_LINE: usize = 10_000;
+/// So many names may be defined.
+const MOST_DEFINED: usize = 100_000;
 /// `${` is closed within this many bytes or not at all.
 const LONGEST_NAME: usize = 256;
 /// `${_RANDOM}` goes from 0 to this.
@@ -94,9 +96,9 @@ impl Variables {
         self.random = Some(seed);
     }
 
-    /// Whether the bound on uses of all files is reached.
+    /// Whether the bound on names or on uses of all files is reached.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.uses > MOST_USES
+        self.uses > MOST_USES || self.defined.len() > MOST_DEFINED
     }
 
     /// Whether a line may hold something to fill in. A line longer than any real one is left as it is.

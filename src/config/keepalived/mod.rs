@@ -118,7 +118,7 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
         ("vrrp_instance", Some(name)) => {
             let mut instance = InstanceDraft::new(name);
             walk.block(children, Place::Instance, &mut instance, instance::word);
-            walk.draft.instances.push(instance);
+            walk.draft.add_router(instance, walk.report);
         }
         ("vrrp_sync_group", Some(name)) => {
             let mut group = GroupDraft::new(name);

@@ -206,6 +206,9 @@ impl Reading<'_> {
     }
 
     pub(super) fn open(&mut self, span: Span, indent: usize) {
+        if self.pending.is_none() && self.open.is_empty() && self.is_one_too_strange(span) {
+            return;
+        }
         let statement = self.pending.take().map_or_else(|| self.tree.begin(), |(statement, _)| statement);
         let keyword = self.tree.statement(statement).and_then(|statement| self.keyword(statement.name()));
         self.tree.open(statement, span);

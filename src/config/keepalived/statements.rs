@@ -8,7 +8,7 @@ use super::keywords::{self, Place};
 use super::lexer::{self, Kind, Lexer};
 use super::read::Reading;
 
-/// A text with this many unknown words outside all blocks is no keepalived.conf.
+/// A text with this many unknown words, or blocks that belong to nothing, outside all blocks is no keepalived.conf.
 const MOST_STRANGERS: usize = 500;
 /// Statements that are kept: a hundred times the largest file that is known to be in use.
 const MOST_STATEMENTS: usize = 4_000_000;
@@ -64,12 +64,8 @@ impl Reading<'_> {
                 self.give_up(span, "there are more statements than any configuration has");
                 return;
             }
-            if self.open.is_empty() && keywords::find(Place::Root, text).is_none() {
-                self.strangers += 1;
-                if self.strangers > MOST_STRANGERS {
-                    self.give_up(span, "this is not a keepalived.conf");
-                    return;
-                }
+            if self.open.is_empty() && keywords::find(Place::Root, text).is_none() && self.is_one_too_strange(span) {
+                return;
             }
             if !self.open.is_empty() && keywords::is_only_at_root(text) {
                 self.missing_brace(span, text, indent);
@@ -82,6 +78,16 @@ impl Reading<'_> {
             self.pending = Some((statement, indent));
         }
         self.tree.word(span, owned, quoted);
+    }
+
+    /// Counts what begins outside all blocks and is not of this language; true: it was one too many.
+    pub(super) fn is_one_too_strange(&mut self, span: Span) -> bool {
+        self.strangers += 1;
+        let too_many = self.strangers > MOST_STRANGERS;
+        if too_many {
+            self.give_up(span, "this is not a keepalived.conf");
+        }
+        too_many
     }
 
     /// Says why nothing more is read.

@@ -19,7 +19,7 @@ mod track;
 mod trackers;
 mod transport;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Language;
 use super::diagnostic::{Code, Diagnostic};
@@ -189,11 +189,16 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (
         .map(|member| (member.value.clone(), member.span))
         .collect();
     // A router that does not say whether its priority's changes are told does as its group does.
+    let mut told: HashMap<&str, Option<bool>> = HashMap::new();
     for group in &groups {
-        let told = group.priority_changes;
-        for member in instances.iter_mut().filter(|it| group.members.iter().any(|name| name.value == it.name.value)) {
-            member.priority_changes = member.priority_changes.or(told);
+        for member in &group.members {
+            let told = told.entry(&member.value).or_default();
+            *told = told.or(group.priority_changes);
         }
+    }
+    for instance in &mut instances {
+        let told = told.get(instance.name.value.as_str()).copied().flatten();
+        instance.priority_changes = instance.priority_changes.or(told);
     }
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
     let instances = resolver.instances(instances, &defaults, &trackers, &grouped, &groups);
@@ -265,6 +270,8 @@ impl Resolver<'_> {
         let mut seen = HashMap::new();
         let mut taken: HashMap<String, Span> = HashMap::new();
         let mut groups = Vec::new();
+        let known: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let running: HashSet<&str> = instances.iter().map(|instance| instance.name.as_str()).collect();
         for draft in drafts {
             if !self.first(&mut seen, &draft.name.value, draft.name.span, "group") {
                 continue;
@@ -272,8 +279,12 @@ impl Resolver<'_> {
             let mut members = Vec::new();
             let alone = draft.members.len() == 1;
             for member in draft.members {
-                if !names.contains(&member.value) {
-                    let near = super::suggest::did_you_mean(&member.value, names.iter().map(String::as_str));
+                if !known.contains(member.value.as_str()) {
+                    // Of more than are shown, nobody reads what was meant.
+                    let near = match self.report.is_crowded() {
+                        true => None,
+                        false => super::suggest::did_you_mean(&member.value, names.iter().map(String::as_str)),
+                    };
                     self.say(
                         Diagnostic::warning(
                             Code::UnknownName,
@@ -298,7 +309,7 @@ impl Resolver<'_> {
                     continue;
                 }
                 // One that was left out for an error of its own has been spoken of.
-                if instances.iter().any(|instance| instance.name == member.value) {
+                if running.contains(member.value.as_str()) {
                     members.push(member.value);
                 }
             }

@@ -8,6 +8,7 @@ mod convert;
 mod expansion;
 mod files;
 mod fuzz;
+mod garbage;
 mod groups;
 mod haproxy;
 mod language;

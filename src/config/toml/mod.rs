@@ -4,6 +4,7 @@
 //! depends on slips. The document is walked by hand, so that every mistake of a file is found in one run and shown at its
 //! place; `examples/reference.toml` has every key with its meaning and default.
 
+mod extent;
 mod instance;
 mod read;
 pub(super) mod reference;
@@ -26,6 +27,10 @@ use read::Reader;
 /// Everything that a document says.
 pub(super) fn draft(file: FileId, sources: &dyn Sources, report: &mut Report) -> Draft {
     let text = report.files().shared(file);
+    if let Some(why) = extent::refusal(&text, file) {
+        report.stop(why);
+        return Draft::default();
+    }
     let (document, errors) = DeTable::parse_recoverable(&text);
     let mut reader = Reader { report, sources, file, draft: Draft::default() };
     if !errors.is_empty() {

@@ -12,7 +12,8 @@ use super::read::{Entry, Reader};
 use super::{instance, service, surroundings, trackers};
 use crate::model::{IpvsMissing, OnStop, RunAs, Sysctl, VrrpVersion};
 
-const TOP: [&str; 13] = [
+/// What may stand outside all tables, and the first part of the tables' names.
+pub(super) const TOP: [&str; 13] = [
     "global",
     "router",
     "static",
@@ -64,6 +65,9 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
             "track-check" => define(reader, entry, TrackKind::Check),
             "instance" => {
                 for (table, span) in reader.tables(entry) {
+                    if reader.report.is_full() {
+                        break;
+                    }
                     instance::instance(reader, table, span);
                 }
             }
@@ -74,6 +78,9 @@ pub(super) fn document(reader: &mut Reader<'_>, table: &DeTable<'_>) {
             }
             _ => {
                 for (table, span) in reader.tables(entry) {
+                    if reader.report.is_full() {
+                        break;
+                    }
                     service::service(reader, table, span);
                 }
             }

@@ -21,15 +21,15 @@ pub struct UnusableScript {
 #[must_use]
 pub fn unusable(config: &Config) -> Vec<UnusableScript> {
     let mut found = Vec::new();
-    let tracks: Vec<&Tracked> = config
+    let tracked: BTreeSet<&str> = config
         .instances
         .iter()
         .flat_map(|instance| &instance.tracks)
         .chain(config.sync_groups.iter().flat_map(|group| &group.tracks))
+        .filter_map(script_of)
         .collect();
     for script in &config.scripts {
-        let watched = Watched::Script(script.name.clone());
-        if !tracks.iter().any(|tracked| tracked.what == watched) {
+        if !tracked.contains(script.name.as_str()) {
             continue;
         }
         if let Err(why) = look(config, &script.command, script.user.as_ref()) {
@@ -76,6 +76,18 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
         }
     }
     found
+}
+
+fn script_of(tracked: &Tracked) -> Option<&str> {
+    match &tracked.what {
+        Watched::Script(name) => Some(name),
+        Watched::Interface(_)
+        | Watched::Process(_)
+        | Watched::File(_)
+        | Watched::Service(_)
+        | Watched::Check(_)
+        | Watched::Bfd(_) => None,
+    }
 }
 
 fn look(config: &Config, words: &[String], user: Option<&RunAs>) -> Result<(), String> {

@@ -190,6 +190,10 @@ pub(in crate::config) static NONE: Keyword = row("", Takes::Nothing, Status::Hon
 
 /// The row of a word at a place.
 pub(in crate::config) fn find(place: Place, word: &str) -> Option<&'static Keyword> {
+    // A block that belongs to nothing has no name.
+    if word.is_empty() {
+        return None;
+    }
     place.words().find(|keyword| keyword.is(word))
 }
 

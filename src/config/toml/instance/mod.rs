@@ -141,5 +141,5 @@ pub(super) fn instance(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             _ => (draft.notify, draft.priority_changes) = notify(reader, entry),
         }
     }
-    reader.draft.instances.push(draft);
+    reader.draft.add_router(draft, reader.report);
 }
