@@ -10,6 +10,7 @@ mod files;
 mod fuzz;
 mod groups;
 mod haproxy;
+mod kept;
 mod language;
 mod meaning;
 mod routers;
