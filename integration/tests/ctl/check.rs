@@ -108,7 +108,7 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
         "it will be disabled: routers that track it run on as if it were not there".to_owned(),
         format!("the notify script `{0}`: {0} is not executable for the user that runs it (0)", at("flat")),
         "it will not be called".to_owned(),
-        "--> keepalived.conf:2:10".to_owned(),
+        "--> keepalived.conf:2:11".to_owned(),
     ] {
         assert_eq!(flat.matches(&expected).count(), 1, "{expected}: {}", run.err);
     }
