@@ -77,7 +77,7 @@ impl Segment {
             "link add name {port} type veth peer name {device} netns {pid}\n\
              link set {port} master {bridge} up\n"
         ));
-        let mut batch = format!("link set {device} up\n");
+        let mut batch = format!("link set dev {device} up\n");
         for address in addresses {
             let nodad = if address.contains(':') { " nodad" } else { "" };
             let _ = writeln!(batch, "address add {address} dev {device}{nodad}");

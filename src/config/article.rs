@@ -180,7 +180,8 @@ impl Code {
             ),
             Self::Repeated => (
                 "The word stands twice in one block.",
-                "The last one counts, as in keepalived; whoever reads the first is misled.",
+                "The last one counts, and of `state` and `notify_*` the first, as in keepalived; whoever reads the other is \
+                 misled.",
                 Keepalived("global_defs {\nrouter_id lb1\nrouter_id lb2\n}\n"),
                 "Remove one of them.",
             ),

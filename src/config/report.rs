@@ -29,6 +29,8 @@ pub struct Report {
     worst_dropped: Option<Severity>,
     /// Nothing more is read.
     full: bool,
+    /// Programs that the text has called, and where it names them.
+    programs: Vec<(String, Span)>,
 }
 
 impl Report {
@@ -200,9 +202,23 @@ impl Report {
     }
 
     /// Adds a warning of a script that this host cannot run. The configuration knows nothing of hosts: whoever looks at one
-    /// says so here. `help` is what will come of it.
-    pub fn warn_of_script(&mut self, message: String, help: String) {
-        self.add(Diagnostic::placeless(Severity::Warning, Code::UnusableScript, message).help(help));
+    /// says so here. `program` is its file as the text names it; `help` is what will come of it.
+    pub fn warn_of_script(&mut self, program: &str, message: String, help: String) {
+        // Of several places each is shown once.
+        let found = self.programs.iter().position(|(known, _)| known == program);
+        let diagnostic = match found.map(|at| self.programs.remove(at)) {
+            Some((_, span)) => Diagnostic::warning(Code::UnusableScript, span, message),
+            None => Diagnostic::placeless(Severity::Warning, Code::UnusableScript, message),
+        };
+        self.add(diagnostic.help(help));
+        self.sort();
+    }
+
+    /// Takes note of where the text names a program to be run.
+    pub(super) fn note_program(&mut self, program: &str, span: Span) {
+        if self.programs.len() < MOST_KEPT {
+            self.programs.push((program.to_owned(), span));
+        }
     }
 
     /// An empty report about one of the texts, as this one was when it had been read.

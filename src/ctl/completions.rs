@@ -62,8 +62,16 @@ struct Flag {
     /// With their dashes.
     names: Vec<String>,
     about: String,
-    takes_value: bool,
-    choices: Vec<String>,
+    value: Value,
+}
+
+/// What stands after an option.
+enum Value {
+    Nothing,
+    File,
+    /// What nobody can guess: a number, a name.
+    Free,
+    Names(Vec<String>),
 }
 
 /// What may stand after a verb beside options.
@@ -83,19 +91,16 @@ impl Line {
 impl Verb {
     fn of(command: &Command) -> Self {
         let positional = command.get_positionals().next();
+        let parts: Vec<_> = command.get_subcommands().map(|part| part.get_name().to_owned()).collect();
         let values = match (command.get_name(), positional) {
             ("explain", _) => Values::Names(explain::names().into_iter().collect()),
-            (_, None) => Values::Nothing,
-            (_, Some(arg)) => {
-                let choices = choices(arg);
-                let is_file = matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath)
-                    || arg.get_id().as_str().contains("file");
-                match (choices.is_empty(), is_file) {
-                    (false, _) => Values::Names(choices),
-                    (true, true) => Values::Files,
-                    (true, false) => Values::Nothing,
-                }
-            }
+            (_, None) if parts.is_empty() => Values::Nothing,
+            (_, None) => Values::Names(parts),
+            (_, Some(arg)) => match (choices(arg), is_file(arg)) {
+                (choices, _) if !choices.is_empty() => Values::Names(choices),
+                (_, true) => Values::Files,
+                (_, false) => Values::Nothing,
+            },
         };
         Self {
             name: command.get_name().to_owned(),
@@ -114,10 +119,26 @@ fn flags(command: &Command) -> Vec<Flag> {
                 .chain(arg.get_short().map(|short| format!("-{short}")))
                 .collect(),
             about: arg.get_help().map(ToString::to_string).unwrap_or_default(),
-            takes_value: arg.get_action().takes_values(),
-            choices: if arg.get_action().takes_values() { choices(arg) } else { Vec::new() },
+            value: value(arg),
         })
         .collect()
+}
+
+fn value(arg: &Arg) -> Value {
+    if !arg.get_action().takes_values() {
+        return Value::Nothing;
+    }
+    match choices(arg) {
+        choices if !choices.is_empty() => Value::Names(choices),
+        _ if is_file(arg) => Value::File,
+        _ => Value::Free,
+    }
+}
+
+fn is_file(arg: &Arg) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath)
+        || names.iter().any(|name| matches!(name.as_str(), "FILE" | "PATH"))
 }
 
 fn choices(arg: &Arg) -> Vec<String> {
@@ -139,16 +160,15 @@ fn bash(line: &Line) -> String {
     let mut values = String::new();
     let mut words = String::new();
     for verb in &line.verbs {
-        for flag in verb.flags.iter().chain(&line.global).filter(|flag| flag.takes_value) {
+        for flag in verb.flags.iter().chain(&line.global) {
             let patterns: Vec<_> = flag.names.iter().map(|name| format!("{}:{name}", verb.name)).collect();
-            let reply = match flag.choices.as_slice() {
-                [] => "-f".to_owned(),
-                choices => format!("-W {}", quoted(&choices.join(" "))),
+            let reply = match &flag.value {
+                Value::Nothing => continue,
+                Value::Free => "()".to_owned(),
+                Value::File => "($(compgen -f -- \"$cur\"))".to_owned(),
+                Value::Names(names) => format!("($(compgen -W {} -- \"$cur\"))", quoted(&names.join(" "))),
             };
-            values.push_str(&format!(
-                "        {}) COMPREPLY=($(compgen {reply} -- \"$cur\")); return ;;\n",
-                patterns.join("|")
-            ));
+            values.push_str(&format!("        {}) COMPREPLY={reply}; return ;;\n", patterns.join("|")));
         }
         let options = [names(&verb.flags), names(&line.global), vec!["--help"]].concat().join(" ");
         let rest = match &verb.values {
@@ -183,14 +203,20 @@ fn bash(line: &Line) -> String {
 fn zsh(line: &Line) -> String {
     let program = &line.program;
     // `_describe` and `_arguments` part names from remarks by a colon.
-    let plain = |text: &str| text.replace('\\', "").replace(':', "\\:").replace(['[', ']'], "");
+    let plain = |text: &str| text.replace('\\', "").replace(':', "\\:").replace('[', "(").replace(']', ")");
     let flag = |flag: &Flag| -> Vec<String> {
-        let value = match (flag.takes_value, flag.choices.as_slice()) {
-            (false, _) => String::new(),
-            (true, []) => ":value:_files".to_owned(),
-            (true, choices) => format!(":value:({})", choices.join(" ")),
+        let value = match &flag.value {
+            Value::Nothing => None,
+            Value::Free => Some(":value: ".to_owned()),
+            Value::File => Some(":value:_files".to_owned()),
+            Value::Names(names) => Some(format!(":value:({})", names.join(" "))),
         };
-        flag.names.iter().map(|name| quoted(&format!("{name}[{}]{value}", plain(&flag.about)))).collect()
+        // `--name=` takes its value after a blank and after `=`.
+        let joint = |name: &str| if value.is_some() && name.starts_with("--") { "=" } else { "" };
+        let after = value.as_deref().unwrap_or_default();
+        (flag.names.iter())
+            .map(|name| quoted(&format!("{name}{}[{}]{after}", joint(name), plain(&flag.about))))
+            .collect()
     };
     let global: Vec<_> = line.global.iter().flat_map(flag).collect();
     let mut verbs = String::new();
@@ -200,7 +226,7 @@ fn zsh(line: &Line) -> String {
         let mut arguments: Vec<_> = verb.flags.iter().flat_map(flag).chain(global.iter().cloned()).collect();
         match &verb.values {
             Values::Nothing => {}
-            Values::Files => arguments.push(quoted("*:file:_files")),
+            Values::Files => arguments.push(quoted("1:file:_files")),
             Values::Names(names) => arguments.push(quoted(&format!("1:name:({})", names.join(" ")))),
         }
         cases.push_str(&format!("        {}) _arguments {} ;;\n", verb.name, arguments.join(" ")));
@@ -233,10 +259,11 @@ fn fish(line: &Line) -> String {
                 None => text.push_str(&format!(" -s {}", name.trim_start_matches('-'))),
             }
         }
-        match (flag.takes_value, flag.choices.as_slice()) {
-            (false, _) => {}
-            (true, []) => text.push_str(" -r -F"),
-            (true, choices) => text.push_str(&format!(" -x -a {}", quoted(&choices.join(" ")))),
+        match &flag.value {
+            Value::Nothing => {}
+            Value::Free => text.push_str(" -x"),
+            Value::File => text.push_str(" -r -F"),
+            Value::Names(names) => text.push_str(&format!(" -x -a {}", quoted(&names.join(" ")))),
         }
         out.push_str(&format!("{text} -d {}\n", quoted(&flag.about)));
     };

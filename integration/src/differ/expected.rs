@@ -136,6 +136,11 @@ pub fn verdict(file: &str, keepalived_accepts: bool) -> Option<&'static str> {
     row.map(|(_, _, reason)| *reason)
 }
 
+/// The files whose two tests differ as is meant, and whether keepalived accepts each.
+pub fn verdicts() -> impl Iterator<Item = (&'static str, bool)> {
+    VERDICTS.iter().map(|(file, accepts, _)| (*file, *accepts))
+}
+
 /// The parts of lines that the rows of a file speak of.
 pub fn rows(file: &str) -> impl Iterator<Item = &'static Expected> {
     EXPECTED.iter().filter(move |row| row.file == file)

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use crate::node::Node;
+use crate::segment::Segment;
 
 /// What has to be there before a program is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,6 +80,20 @@ impl Scene {
             self.sources.extend(own.iter().map(|source| (interface.clone(), *source)));
         }
         own.clear();
+    }
+
+    /// Gives a node its interfaces, as ports of a switch: for kernels that have no dummies.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    #[track_caller]
+    pub fn attach(&self, node: &Node, segment: &Segment) {
+        for (number, name) in (1..).zip(&self.interfaces) {
+            segment.attach(node, name, &[&format!("10.254.{number}.1/24"), &format!("fd00:254:{number:x}::1/64")]);
+        }
+        for (name, source) in &self.sources {
+            node.add_address(name, &source.to_string());
+        }
     }
 
     /// Makes the interfaces and addresses in a node.

@@ -108,6 +108,7 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
         "it will be disabled: routers that track it run on as if it were not there".to_owned(),
         format!("the notify script `{0}`: {0} is not executable for the user that runs it (0)", at("flat")),
         "it will not be called".to_owned(),
+        "--> keepalived.conf:2:11".to_owned(),
     ] {
         assert_eq!(flat.matches(&expected).count(), 1, "{expected}: {}", run.err);
     }
@@ -122,6 +123,7 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
     let run = Run::of(ipvsctl(&["check", "ipvsd.toml"]).current_dir(folder.path()));
     assert_eq!(run.status, Some(0), "{run:?}");
     assert!(run.err.contains("every run of it will fail"), "{}", run.err);
+    assert!(run.err.contains("--> ipvsd.toml:3:11"), "{}", run.err);
 }
 
 /// What `-o json` prints, with the exit status; nothing goes to standard error.

@@ -83,3 +83,67 @@ fn the_other_shells_get_scripts_with_the_same_words() {
         }
     }
 }
+
+/// What a shell says to a line of its own, and whether it is there at all.
+fn in_shell(shell: &str, arguments: &[&str]) -> Option<String> {
+    if Command::new(shell).arg("--version").output().is_err() {
+        println!("SKIP: there is no {shell} here");
+        return None;
+    }
+    let run = Run::of(Command::new(shell).args(arguments).env("TERM", "dumb"));
+    assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{arguments:?}: {}", run.out);
+    Some(run.out)
+}
+
+#[test]
+fn fish_completes_verbs_options_and_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("ipvsctl.fish");
+    fs::write(&script, Run::of(&mut ipvsctl(&["completions", "fish"])).out).unwrap();
+    for (line, words) in [
+        ("ipvsctl ex", &["explain"][..]),
+        ("ipvsctl explain lb_", &["lb_algo", "lb_kind"]),
+        ("ipvsctl --socket /x show --out", &["--output"]),
+        ("ipvsctl explain -o j", &["json"]),
+        ("ipvsctl completions ", &["bash", "fish", "zsh"]),
+        ("ipvsctl config ", &["init", "reference", "schema"]),
+    ] {
+        let command = format!("source {}; complete -C '{line}'", script.display());
+        let Some(out) = in_shell("fish", &["--no-config", "-c", &command]) else { return };
+        let mut found: Vec<_> = out.lines().filter_map(|line| line.split('\t').next()).collect();
+        found.sort_unstable();
+        assert_eq!(found, words, "{line}");
+    }
+}
+
+/// In a terminal of zsh's own making, with its own completion: what stands in the line after a tabulator.
+#[test]
+fn zsh_completes_verbs_options_and_words() {
+    // The terminal shows what is typed, so that what is waited for must look otherwise when typed.
+    const TYPE: &str = r#"
+        zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell "PS1=; stty -echo; autoload -Uz compinit && compinit -u -D; source $1; print LOAD''ED"
+        zpty -r -m shell seen '*LOADED*' || exit 3
+        zpty -w shell 'show() { print -r -- "LINE:$BUFFER:" }; zle -N show; bindkey "^X" show; print BOU""ND'
+        zpty -r -m shell seen '*BOUND*' || exit 4
+        zpty -w -n shell "$2"$'\t'$'\x18'
+        zpty -r -m shell seen '*LINE:*:*' || exit 5
+        print -r -- "${${seen##*LINE:}%%:*}"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("_ipvsctl");
+    let script = script.to_str().unwrap();
+    fs::write(script, Run::of(&mut ipvsctl(&["completions", "zsh"])).out).unwrap();
+    for (line, completed) in [
+        ("ipvsctl ex", "ipvsctl explain "),
+        ("ipvsctl explain lb_a", "ipvsctl explain lb_algo "),
+        ("ipvsctl --socket /x sho", "ipvsctl --socket /x show "),
+        ("ipvsctl explain -o j", "ipvsctl explain -o json "),
+        ("ipvsctl explain --output=j", "ipvsctl explain --output=json "),
+        ("ipvsctl config sch", "ipvsctl config schema "),
+    ] {
+        let Some(out) = in_shell("zsh", &["-f", "-c", TYPE, "zsh", script, line]) else { return };
+        assert_eq!(out.trim_end_matches('\n'), completed, "{line}");
+    }
+}

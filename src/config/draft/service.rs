@@ -59,7 +59,7 @@ pub(in crate::config) struct ServiceDraft {
     pub(in crate::config) timing: Timing,
     pub(in crate::config) inhibit_on_failure: bool,
     pub(in crate::config) default_weight: Option<u32>,
-    pub(in crate::config) quorum: Option<u32>,
+    pub(in crate::config) quorum: Option<Spanned<u32>>,
     pub(in crate::config) servers: Vec<ServerDraft>,
 }
 

@@ -13,7 +13,7 @@ use crate::config::ip::SCOPES;
 use crate::model::{Preferred, VirtualAddress};
 
 /// A bad address costs itself alone.
-const SKIPPED: Instead = Instead("this address is left out, as in keepalived; the others are set");
+const SKIPPED: Instead = Instead("this address is left out, as in keepalived");
 const LEFT_OUT: Instead = Instead("the word is ignored; the address is set without it");
 
 /// The addresses of a block.

@@ -111,7 +111,9 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "ip_family" => {
             service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
         }
-        "quorum" => service.quorum = walk.whole(value, IGNORED),
+        "quorum" => {
+            service.quorum = walk.whole(value, IGNORED).map(|quorum| Spanned::new(quorum, value.span));
+        }
         "weight" => {
             let weight = walk.whole(value, IGNORED);
             service.default_weight = weight.or(service.default_weight);
@@ -142,7 +144,7 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
     walk.say(
         Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is no scheduler of the kernel"))
             .mark(format!("schedulers are {}", names.join(", ")))
-            .help_if(known.map(|name| format!("did you mean `{name}`?")))
+            .help_if(known.filter(|name| *name != "wlc").map(|name| format!("did you mean `{name}`?")))
             .help("taken as `wlc` (weighted least connections), as in keepalived"),
     );
     None

@@ -40,7 +40,11 @@ impl Walk<'_> {
     /// Says that a value cannot be.
     pub(super) fn bad(&mut self, value: Value<'_>, expected: &str, instead: Instead) {
         let shown: String = value.text.chars().take(60).collect();
-        self.say(match placeholder(value.text) {
+        let template = placeholder(value.text);
+        // A remark that hangs on a value: `100,the higher wins` in another script.
+        let remark =
+            template.is_some() && !value.text.is_ascii() && value.text.starts_with(|c: char| c.is_ascii_digit());
+        self.say(match template.filter(|_| !remark) {
             Some(what) => {
                 let severe = value.text.contains('$') || value.text.contains("{{");
                 let build = if severe { Diagnostic::error } else { Diagnostic::warning };
@@ -55,6 +59,7 @@ impl Walk<'_> {
             None => {
                 let quotes = value.text.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']);
                 Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is not {expected}"))
+                    .help_if(remark.then(|| "a remark needs a blank and `#` before it".to_owned()))
                     .help_if(quotes.then(|| "it holds typographic quotes; plain ones are `\"`".to_owned()))
                     .help(instead.0)
             }
@@ -183,8 +188,7 @@ impl Walk<'_> {
         match (placeholder(value.text), suggest::nearest(value.text, names.iter().copied())) {
             (None, Some(near)) => self.say(
                 Diagnostic::warning(Code::BadValue, value.span, format!("`{}` is not {}", value.text, listed(&unique)))
-                    .help(format!("did you mean `{near}`?"))
-                    .help_if(keywords::foreign_value(value.text))
+                    .help(keywords::foreign_value(value.text).unwrap_or_else(|| format!("did you mean `{near}`?")))
                     .help(instead.0),
             ),
             (Some(_), _) | (None, None) => self.bad(value, &listed(&unique), instead),
@@ -216,32 +220,11 @@ impl Walk<'_> {
 
     /// A command line, and maybe who runs it: `"command arguments" [user [group]]` or bare words.
     pub(super) fn command(&mut self, statement: Statement<'_>) -> (Vec<String>, Option<RunAs>) {
-        let mut arguments = statement.arguments();
-        match arguments.next() {
-            Some(first) if first.quoted => {
-                let user = arguments.next().map(|user| RunAs {
-                    user: user.text.to_owned(),
-                    group: arguments.next().map(|group| group.text.trim_start_matches(':').to_owned()),
-                });
-                (lexer::command(first.text), user)
-            }
-            Some(_) => {
-                let mut words = Vec::new();
-                let mut bare = String::new();
-                for argument in statement.arguments() {
-                    if argument.quoted {
-                        words.extend(lexer::command(&std::mem::take(&mut bare)));
-                        words.push(argument.text.to_owned());
-                    } else {
-                        bare.push_str(argument.text);
-                        bare.push(' ');
-                    }
-                }
-                words.extend(lexer::command(&bare));
-                (words, None)
-            }
-            None => (Vec::new(), None),
+        let (words, user) = command_line(statement);
+        if let (Some(program), Some(value)) = (words.first(), statement.word(1)) {
+            self.report.note_program(program, value.span);
         }
+        (words, user)
     }
 
     /// `user [[:]group]`.
@@ -263,5 +246,35 @@ fn listed(names: &[&str]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
+    }
+}
+
+/// The words of a command, and who runs it if that is said.
+fn command_line(statement: Statement<'_>) -> (Vec<String>, Option<RunAs>) {
+    let mut arguments = statement.arguments();
+    match arguments.next() {
+        Some(first) if first.quoted => {
+            let user = arguments.next().map(|user| RunAs {
+                user: user.text.to_owned(),
+                group: arguments.next().map(|group| group.text.trim_start_matches(':').to_owned()),
+            });
+            (lexer::command(first.text), user)
+        }
+        Some(_) => {
+            let mut words = Vec::new();
+            let mut bare = String::new();
+            for argument in statement.arguments() {
+                if argument.quoted {
+                    words.extend(lexer::command(&std::mem::take(&mut bare)));
+                    words.push(argument.text.to_owned());
+                } else {
+                    bare.push_str(argument.text);
+                    bare.push(' ');
+                }
+            }
+            words.extend(lexer::command(&bare));
+            (words, None)
+        }
+        None => (Vec::new(), None),
     }
 }

@@ -103,13 +103,14 @@ impl<'o> Walk<'o> {
                         .help("it works, and keepalived says that it will go"),
                 );
             }
-            if matches!(keyword.takes, Takes::One(_) | Takes::Optional(_)) {
+            if keyword.first_counts || matches!(keyword.takes, Takes::One(_) | Takes::Optional(_)) {
                 if let Some((_, before)) = seen.iter().find(|(word, _)| *word == keyword.name) {
-                    self.say(
-                        Diagnostic::warning(Code::Repeated, span, format!("`{name}` is said twice"))
-                            .mark("this one counts")
-                            .and(*before, "this one does not"),
-                    );
+                    let twice = Diagnostic::warning(Code::Repeated, span, format!("`{name}` is said twice"));
+                    if keyword.first_counts {
+                        self.say(twice.mark("ignored, as in keepalived").and(*before, "this one counts"));
+                        continue;
+                    }
+                    self.say(twice.mark("this one counts").and(*before, "this one does not"));
                 }
                 seen.retain(|(word, _)| *word != keyword.name);
                 seen.push((keyword.name, span));

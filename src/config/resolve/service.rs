@@ -197,7 +197,7 @@ impl Resolver<'_> {
         }
         let flags = self.flags(draft.flags, key, header);
         let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
-        let quorum = self.quorum(draft.quorum.unwrap_or(1), &servers, header);
+        let quorum = self.quorum(draft.quorum, &servers);
         Some((ServiceConfig { key, group, settings, quorum, servers }, header))
     }
 
@@ -215,16 +215,18 @@ impl Resolver<'_> {
         }
     }
 
-    fn quorum(&mut self, quorum: u32, servers: &[ServerConfig], header: Span) -> u32 {
+    fn quorum(&mut self, quorum: Option<Spanned<u32>>, servers: &[ServerConfig]) -> u32 {
+        let Some(Spanned { value: quorum, span }) = quorum else { return 1 };
         let weights = servers.iter().map(|server| u64::from(server.settings.weight.value())).sum::<u64>();
         let most = u32::try_from(weights).unwrap_or(u32::MAX).max(1);
         if quorum > most {
             self.say(
                 Diagnostic::warning(
                     Code::Combination,
-                    header,
-                    format!("its quorum of {quorum} is more than all its servers together weigh"),
+                    span,
+                    format!("a quorum of {quorum} is more than all servers together weigh"),
                 )
+                .mark(format!("they weigh {weights}"))
                 .help(format!("lowered to {most}{}; it could never be reached", self.words.there)),
             );
         }

@@ -301,3 +301,32 @@ fn a_missing_opening_brace_is_read_as_if_it_were_there() {
         assert_eq!(loaded.config.unwrap().instances[0].priority.value(), 50);
     }
 }
+
+/// keepalived 2.2.7: `notify_master script already specified - ignoring ...`, `state previously set as MASTER - ignoring BACKUP`.
+#[test]
+fn of_some_words_the_first_counts() {
+    let loaded = keepalived(&router(
+        "state MASTER\nstate BACKUP\nnotify_master \"/bin/echo one\"\nnotify_master \"/bin/echo two\"\nnotify /bin/a\nnotify /bin/b",
+    ));
+    assert_eq!(brief(&loaded)[1..], ["warning C308 8:1", "warning C308 10:1", "warning C308 12:1"]);
+    let router = loaded.config.unwrap().instances.remove(0);
+    assert_eq!(router.start_as, StartAs::Master);
+    assert_eq!(router.notify.master.unwrap().words, ["/bin/echo", "one"]);
+    assert_eq!(router.notify.any.unwrap().words, ["/bin/a"]);
+}
+
+#[test]
+fn a_word_of_a_block_in_global_defs() {
+    let loaded = keepalived("global_defs {\ngarp_master_delay 3\n}\n");
+    let help = &only(&loaded, Code::Misplaced).help;
+    assert!(help.iter().any(|text| text.contains("did you mean `vrrp_garp_master_delay`?")), "{help:?}");
+}
+
+/// It was filled in, so nobody is told to fill it in.
+#[test]
+fn a_remark_that_hangs_on_a_value() {
+    let loaded = keepalived(&router("priority 100，主从要不一致"));
+    assert_eq!(brief(&loaded), ["warning C401 7:10"]);
+    let help = &only(&loaded, Code::BadValue).help;
+    assert!(help.iter().any(|text| text.contains("`#` before it")), "{help:?}");
+}

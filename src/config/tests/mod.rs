@@ -11,6 +11,7 @@ mod fuzz;
 mod garbage;
 mod groups;
 mod haproxy;
+mod kept;
 mod language;
 mod meaning;
 mod routers;

@@ -137,7 +137,8 @@ fn a_quorum_that_cannot_be_reached_is_lowered() {
         )
     };
     let loaded = keepalived(&text(5));
-    assert!(only(&loaded, Code::Combination).message.contains("more than all its servers"));
+    assert!(only(&loaded, Code::Combination).message.contains("more than all servers"));
+    assert_eq!(brief(&loaded), ["warning C512 4:8"]);
     assert_eq!(loaded.config.unwrap().services[0].quorum, 3);
     let loaded = keepalived(&text(3));
     assert_eq!(brief(&loaded), Vec::<String>::new());

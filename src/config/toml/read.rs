@@ -302,6 +302,9 @@ impl<'t> Reader<'_> {
             self.bad(entry, EXPECTED);
             return None;
         }
+        if let Some(program) = words.first() {
+            self.report.note_program(program, entry.span);
+        }
         Some(words)
     }
 

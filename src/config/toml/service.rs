@@ -107,7 +107,10 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
             "flags" => draft.flags = flags(reader, entry),
             "persistence" => draft.persistence = persistence(reader, entry),
             "forward" => draft.forwarding = Field::from(forward(reader, entry), span),
-            "quorum" => draft.quorum = reader.number(entry, 1..=i64::from(i32::MAX), "a sum of weights"),
+            "quorum" => {
+                let quorum = reader.number(entry, 1..=i64::from(i32::MAX), "a sum of weights");
+                draft.quorum = quorum.map(|quorum| Spanned::new(quorum, entry.span));
+            }
             "inhibit-on-failure" => draft.inhibit_on_failure = reader.flag(entry).unwrap_or(false),
             "check" => check = checks(reader, entry),
             _ => servers = reader.tables(entry),

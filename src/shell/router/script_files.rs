@@ -10,6 +10,8 @@ use crate::model::{Command, Config, Notify, OnMissing, RunAs, Tracked, Watched};
 /// A script that cannot be run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusableScript {
+    /// Its file, as the configuration names it.
+    pub program: String,
     /// Which one, and why: a sentence without an end.
     pub problem: String,
     /// What a daemon will make of it: a sentence without an end.
@@ -43,7 +45,12 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
                      weight counts it as failed"
                 }
             };
-            found.push(UnusableScript { problem: format!("the script `{}`: {why}", script.name), consequence });
+            let program = script.command.first().cloned().unwrap_or_default();
+            found.push(UnusableScript {
+                program,
+                problem: format!("the script `{}`: {why}", script.name),
+                consequence,
+            });
         }
     }
     let mut seen: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
@@ -60,6 +67,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
         }
         if let Err(why) = look(config, &command.words, command.user.as_ref()) {
             found.push(UnusableScript {
+                program: program.clone(),
                 problem: format!("the notify script `{program}`: {why}"),
                 consequence: "it will not be called; routers run on, and the log says so at each change of state",
             });
@@ -70,6 +78,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
         if let Err(why) = look(config, &command.words, command.user.as_ref()) {
             let program = command.words.first().map_or("", String::as_str);
             found.push(UnusableScript {
+                program: program.to_owned(),
                 problem: format!("the notify_fifo script `{program}`: {why}"),
                 consequence: "it will not be started; unless something else reads the pipe, nobody is told",
             });

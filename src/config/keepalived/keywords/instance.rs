@@ -18,6 +18,7 @@ pub(super) const INSTANCE: &[&[Keyword]] =
 
 const IDENTITY: &[Keyword] = &[
     yes("state", One(Kind::Choice(&["MASTER", "BACKUP"])))
+        .first_counts()
         .default("BACKUP")
         .means("What it starts as; with priority 255 a MASTER is active at once.")
         .toml("instance.start"),
@@ -276,18 +277,30 @@ const ANNOUNCEMENTS: &[Keyword] = &[
 ];
 
 const NOTIFICATION: &[Keyword] = &[
-    yes("notify_master", Several(COMMAND)).means("Run when it becomes master.").toml("instance.notify.master"),
-    yes("notify_backup", Several(COMMAND)).means("Run when it becomes backup.").toml("instance.notify.backup"),
-    yes("notify_fault", Several(COMMAND)).means("Run when it is in fault.").toml("instance.notify.fault"),
-    yes("notify_stop", Several(COMMAND)).means("Run at a stop.").toml("instance.notify.stop"),
+    yes("notify_master", Several(COMMAND))
+        .first_counts()
+        .means("Run when it becomes master.")
+        .toml("instance.notify.master"),
+    yes("notify_backup", Several(COMMAND))
+        .first_counts()
+        .means("Run when it becomes backup.")
+        .toml("instance.notify.backup"),
+    yes("notify_fault", Several(COMMAND))
+        .first_counts()
+        .means("Run when it is in fault.")
+        .toml("instance.notify.fault"),
+    yes("notify_stop", Several(COMMAND)).first_counts().means("Run at a stop.").toml("instance.notify.stop"),
     yes("notify_deleted", Any(COMMAND))
+        .first_counts()
         .otherwise("told as a fault")
         .means("Run when a reload took the router away.")
         .toml("instance.notify.deleted"),
     yes("notify", Several(COMMAND))
+        .first_counts()
         .means("Run at every change, with INSTANCE, the name, the state and the priority as arguments.")
         .toml("instance.notify.any"),
     yes("notify_master_rx_lower_pri", Several(COMMAND))
+        .first_counts()
         .means("Run when a master hears a router of lower priority.")
         .toml("instance.notify.lower-priority"),
     yes("notify_priority_changes", Optional(Flag))

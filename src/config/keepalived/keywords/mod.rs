@@ -73,6 +73,8 @@ pub(in crate::config) struct Keyword {
     pub(in crate::config) toml: Option<&'static str>,
     /// keepalived does not know it: it is our own, or that of another program or version.
     pub(in crate::config) stranger: Option<&'static str>,
+    /// Written again, it is ignored; of most words the last one counts.
+    pub(in crate::config) first_counts: bool,
     /// What becomes of it.
     pub(in crate::config) status: Status,
 }
@@ -90,6 +92,7 @@ const fn row(name: &'static str, takes: Takes, status: Status) -> Keyword {
         deprecated: None,
         toml: None,
         stranger: None,
+        first_counts: false,
         status,
     }
 }
@@ -124,6 +127,12 @@ const fn gone(name: &'static str, takes: Takes, instead: &'static str) -> Keywor
 impl Keyword {
     const fn means(mut self, sentence: &'static str) -> Self {
         self.meaning = sentence;
+        self
+    }
+
+    /// Written again, it is ignored.
+    const fn first_counts(mut self) -> Self {
+        self.first_counts = true;
         self
     }
 
@@ -245,6 +254,10 @@ pub(in crate::config) fn meant(place: Place, word: &str) -> Option<String> {
     // Words of global_defs stand in blocks with the same name less `vrrp_`, and people mix them up.
     if let Some(short) = word.strip_prefix("vrrp_").and_then(|short| here().find(|name| *name == short)) {
         return Some(short.to_owned());
+    }
+    let long = format!("vrrp_{word}");
+    if here().any(|name| name == long) {
+        return Some(long);
     }
     // `lb_kind` is `lvs_method` where only the latter stands.
     let elsewhere = || Place::ALL.iter().flat_map(|place| place.words()).filter(|keyword| keyword.is(word));

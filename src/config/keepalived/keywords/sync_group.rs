@@ -36,11 +36,21 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
         .toml("sync-group.track-checks"),
     soon("track_bfd", Block, "nobody watches it")
         .means("BFD sessions whose failure all members feel, one on each line."),
-    yes("notify_master", Several(COMMAND)).means("Run when the group becomes master.").toml("sync-group.notify.master"),
-    yes("notify_backup", Several(COMMAND)).means("Run when the group becomes backup.").toml("sync-group.notify.backup"),
-    yes("notify_fault", Several(COMMAND)).means("Run when the group is in fault.").toml("sync-group.notify.fault"),
-    yes("notify_stop", Several(COMMAND)).means("Run at a stop.").toml("sync-group.notify.stop"),
+    yes("notify_master", Several(COMMAND))
+        .first_counts()
+        .means("Run when the group becomes master.")
+        .toml("sync-group.notify.master"),
+    yes("notify_backup", Several(COMMAND))
+        .first_counts()
+        .means("Run when the group becomes backup.")
+        .toml("sync-group.notify.backup"),
+    yes("notify_fault", Several(COMMAND))
+        .first_counts()
+        .means("Run when the group is in fault.")
+        .toml("sync-group.notify.fault"),
+    yes("notify_stop", Several(COMMAND)).first_counts().means("Run at a stop.").toml("sync-group.notify.stop"),
     yes("notify", Several(COMMAND))
+        .first_counts()
         .means("Run at every change, with GROUP, the name, the state and the priority as arguments.")
         .toml("sync-group.notify.any"),
     yes("notify_priority_changes", Optional(Flag))
