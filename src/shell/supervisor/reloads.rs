@@ -98,7 +98,11 @@ impl Reloads {
             // Nobody listens any more where the daemon stops.
             let started = ConfigWatch::start(move |news| drop(outbox.send(Event::Watch(news))));
             match started {
-                Ok(watch) => self.watch = Some(watch),
+                Ok(watch) => {
+                    self.watch = Some(watch);
+                    // It soon tells if not.
+                    self.prompt = true;
+                }
                 Err(error) => {
                     tracing::error!("the configuration is not watched, and a change needs `ipvsctl reload`: {error}");
                 }
