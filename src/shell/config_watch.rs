@@ -38,6 +38,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// ... and a change is under way.
 const CHANGING_INTERVAL: Duration = Duration::from_millis(200);
 
+/// The folders are walked no more often than this while events come: a thousand files may be replaced one by one.
+const WALK_INTERVAL: Duration = Duration::from_millis(100);
+
 type Mail = mailbox::Mail<Footprint>;
 
 /// What the thread tells.
@@ -96,6 +99,9 @@ struct Watch {
     watched: bool,
     looks: Looks,
     looked_at: Option<Instant>,
+    walked_at: Option<Instant>,
+    /// Something was seen since the folders were walked.
+    stale: bool,
     quiet: Quiet,
 }
 
@@ -108,6 +114,8 @@ impl Watch {
             watched: false,
             looks: Looks::new(),
             looked_at: None,
+            walked_at: None,
+            stale: false,
             quiet: Quiet::default(),
         }
     }
@@ -123,7 +131,11 @@ impl Watch {
     }
 
     fn next(&self) -> Option<Instant> {
-        self.look_at().into_iter().chain(self.quiet.poll_timeout()).min()
+        self.look_at().into_iter().chain(self.quiet.poll_timeout()).chain(self.walk_at()).min()
+    }
+
+    fn walk_at(&self) -> Option<Instant> {
+        self.walked_at.filter(|_| self.stale).map(|at| at + WALK_INTERVAL)
     }
 
     fn look_at(&self) -> Option<Instant> {
@@ -144,8 +156,9 @@ impl Watch {
         for seen in &seen {
             self.quiet.handle(change(seen), now);
         }
-        if !seen.is_empty() {
-            self.watched = self.follow(tell);
+        self.stale |= !seen.is_empty();
+        if self.walk_at().is_some_and(|at| at <= now) {
+            self.walk(now, tell);
         }
         if self.look_at().is_some_and(|at| at <= now) {
             let before = self.looks.clone();
@@ -166,9 +179,15 @@ impl Watch {
     }
 
     fn look(&mut self, now: Instant, tell: &dyn Fn(News)) {
-        self.watched = self.follow(tell);
+        self.walk(now, tell);
         self.looks = self.footprint.looks();
         self.looked_at = Some(now);
+    }
+
+    fn walk(&mut self, now: Instant, tell: &dyn Fn(News)) {
+        self.watched = self.follow(tell);
+        self.walked_at = Some(now);
+        self.stale = false;
     }
 
     /// Watches the folders as they are now. `false` if not all can be watched.
