@@ -16,6 +16,7 @@ mod snapshot;
 pub use reply::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
 pub use snapshot::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, InstanceView,
-    KernelView, LatenessView, LoopView, PeerView, RivalView, ServerHealth, ServerView, ServiceView, Snapshot,
-    SteeringView, SyncDaemonView, SysctlState, SysctlView, TrackView, TransitionView, UnreadView,
+    KernelView, LatenessView, LoopView, PeerView, ReloadCause, ReloadView, RivalView, ServerHealth, ServerView,
+    ServiceView, Snapshot, SteeringView, SyncDaemonView, SysctlState, SysctlView, TrackView, TransitionView,
+    UnreadView, WatchState,
 };

@@ -74,6 +74,50 @@ pub struct ConfigView {
     pub warnings: u32,
     /// Why the last reload was refused, if it was: the daemon runs on with what it had.
     pub refused: Option<String>,
+    /// How the last reload went, if there was one.
+    #[serde(default)]
+    pub last_reload: Option<ReloadView>,
+    /// Whether a change of its files reloads it.
+    #[serde(default)]
+    pub watch: WatchState,
+}
+
+/// A reload that was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// Seconds since its end.
+    pub ago_secs: f64,
+    /// Who asked for it.
+    pub by: ReloadCause,
+    /// The same as people read it: `SIGHUP`, `ipvsctl`, `/etc/ipvsd.toml changed`.
+    pub cause: String,
+    /// It took force; else it was refused, and [`ConfigView::refused`] says why.
+    pub applied: bool,
+}
+
+/// Who asks for a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReloadCause {
+    /// SIGHUP.
+    Signal,
+    /// `ipvsctl reload`, or who else speaks to the control socket.
+    Command,
+    /// The files, whose content changed.
+    FileChange,
+}
+
+/// Whether the configuration's files are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum WatchState {
+    /// No.
+    #[default]
+    Off,
+    /// The kernel tells of each change.
+    Prompt,
+    /// They are looked at every few seconds: inotify is not to be had.
+    Polling,
 }
 
 /// One virtual router.

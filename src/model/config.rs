@@ -57,6 +57,8 @@ pub struct Global {
     pub script_security: bool,
     /// Leave `ip_forward` and `ip_nonlocal_bind` alone even where services need them.
     pub keep_sysctls: bool,
+    /// Reload when the content of a file that the configuration was read from changes.
+    pub watch: bool,
 }
 
 /// What a clean stop does with the kernel's entries that we made.

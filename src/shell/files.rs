@@ -81,7 +81,7 @@ fn cause(error: &io::Error) -> SourceError {
 }
 
 /// `a{b,c}d` as the shell means it: `abd`, `acd`; one level at a time.
-fn braces(pattern: &str) -> Vec<String> {
+pub(super) fn braces(pattern: &str) -> Vec<String> {
     let split = pattern.split_once('{').and_then(|(before, rest)| {
         let (inside, after) = rest.split_once('}')?;
         Some((before, inside, after))
@@ -108,23 +108,33 @@ fn expand(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) {
     if found.len() >= MOST_FILES {
         return;
     }
-    if !part.contains(['*', '?', '[']) {
+    if !is_wild(part) {
         return expand(&folder.join(part), rest, found);
     }
     let readable = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let Ok(entries) = fs::read_dir(readable) else { return };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| fits(part, name))
-        .collect();
-    names.sort();
-    for name in names {
+    for name in fitting(readable, part) {
         expand(&folder.join(name), rest, found);
     }
 }
 
+/// Whether a part of a path is a pattern.
+pub(super) fn is_wild(part: &str) -> bool {
+    part.contains(['*', '?', '['])
+}
+
+/// The names in a folder that fit a pattern, sorted.
+pub(super) fn fitting(folder: &Path, pattern: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| fits(pattern, name))
+        .collect();
+    names.sort();
+    names
+}
+
 /// Whether a name fits a pattern of `*`, `?` and `[...]`; a leading dot must be written.
-fn fits(pattern: &str, name: &str) -> bool {
+pub(super) fn fits(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
     }

@@ -3,10 +3,12 @@
 //! here it is done, and what came of it is told to them.
 
 pub mod balancer;
+mod config_watch;
 pub mod control;
 pub mod files;
 pub mod kernel_view;
 pub mod log;
+mod mailbox;
 pub mod outbox;
 mod probe;
 pub mod role_board;
@@ -18,6 +20,7 @@ mod state_file;
 pub mod supervisor;
 pub mod sysctl;
 pub mod trackers;
+mod watched_folders;
 
 /// This boot and the network namespace of this thread, as one line of text: what is written down about the kernel's state holds
 /// there and nowhere else.

@@ -6,8 +6,8 @@ use std::thread;
 
 use ipvsd::api::{
     AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, InstanceView, KernelView, LoopView,
-    RivalView, ServerHealth, ServerView, ServiceView, Snapshot, SyncDaemonView, SysctlState, SysctlView, TrackView,
-    UnreadView,
+    ReloadCause, ReloadView, RivalView, ServerHealth, ServerView, ServiceView, Snapshot, SyncDaemonView, SysctlState,
+    SysctlView, TrackView, UnreadView, WatchState,
 };
 use ipvsd::shell::control::server::{ControlHandle, ControlRequest, Options, serve};
 use tempfile::TempDir;
@@ -195,6 +195,8 @@ pub(crate) fn idle() -> Snapshot {
             loaded_secs: 8_100.0,
             warnings: 0,
             refused: None,
+            last_reload: None,
+            watch: WatchState::Off,
         },
         instances: Vec::new(),
         balancer: BalancerView {
@@ -258,6 +260,13 @@ pub(crate) fn troubled() -> Snapshot {
     snapshot.daemon.router.restarts = 1;
     snapshot.daemon.router.last_panic = Some("index out of bounds: the len is 3\nbut the index is 3".to_owned());
     snapshot.config.warnings = 2;
+    snapshot.config.watch = WatchState::Prompt;
+    snapshot.config.last_reload = Some(ReloadView {
+        ago_secs: 95.0,
+        by: ReloadCause::FileChange,
+        cause: "/etc/ipvsd/ipvsd.toml changed".to_owned(),
+        applied: false,
+    });
     snapshot.config.refused = Some(
         "error: `loadbalance` is no scheduler\n  --> /etc/ipvsd/ipvsd.toml:12:9\n   = help: did you mean `lblc`?"
             .to_owned(),

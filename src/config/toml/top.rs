@@ -28,7 +28,7 @@ pub(super) const TOP: [&str; 13] = [
     "sync-group",
     "service",
 ];
-const GLOBAL: [&str; 9] = [
+const GLOBAL: [&str; 10] = [
     "router-id",
     "exclusive",
     "on-stop",
@@ -38,6 +38,7 @@ const GLOBAL: [&str; 9] = [
     "script-security",
     "keep-sysctls",
     "sync-daemon",
+    "watch",
 ];
 const GROUP: [&str; 4] = ["name", "members", "weighted", "notify"];
 const DAY: Duration = Duration::from_secs(86_400);
@@ -112,6 +113,7 @@ fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
             "sync-daemon" => surroundings::sync_daemon(reader, entry),
             "timeouts" => timeouts(reader, entry),
             "script-user" => reader.draft.global.script_user = run_as(reader, entry),
+            "watch" => reader.draft.global.watch = reader.flag(entry).unwrap_or(false),
             "script-security" => reader.draft.global.script_security = reader.flag(entry).unwrap_or(false),
             _ => reader.draft.global.keep_sysctls = reader.flag(entry).unwrap_or(false),
         }

@@ -5,8 +5,8 @@
 
 use super::{daemons, services};
 use crate::api::{
-    AddressView, BalancerView, DaemonView, InstanceView, LoopView, RivalView, Snapshot, SysctlState, SysctlView,
-    TrackView, UnreadView,
+    AddressView, BalancerView, DaemonView, InstanceView, LoopView, ReloadView, RivalView, Snapshot, SysctlState,
+    SysctlView, TrackView, UnreadView, WatchState,
 };
 use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
@@ -81,7 +81,16 @@ fn head(page: &mut Page, snapshot: &Snapshot) {
         let warnings = count(config.warnings.into(), "warning");
         line.push_str(&format!(", {warnings} (`ipvsctl check {}` shows them)", config.file));
     }
+    match config.watch {
+        WatchState::Off => {}
+        WatchState::Prompt => line.push_str(", watched"),
+        WatchState::Polling => line.push_str(", looked at every few seconds (inotify is not to be had: see the log)"),
+    }
     page.text(0, line, Tone::Plain);
+    if let Some(ReloadView { ago_secs, by: _, cause, applied }) = &config.last_reload {
+        let result = if *applied { "applied" } else { "refused" };
+        page.text(0, format!("last reload {} ago ({cause}): {result}", age(*ago_secs)), Tone::Plain);
+    }
     page.text(0, summary(snapshot), Tone::Plain);
 }
 

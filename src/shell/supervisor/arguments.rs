@@ -23,6 +23,10 @@ pub struct Arguments {
     /// Language of the configuration, whatever its name.
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     pub language: Option<Language>,
+    /// Reload when the content of the configuration or of a file that it includes changes, as SIGHUP does: half a second
+    /// after the last change. In TOML also `watch = true` in [global].
+    #[arg(long)]
+    pub watch: bool,
     /// Control socket that ipvsctl talks to.
     #[arg(long, value_name = "PATH", default_value = "/run/ipvsd/ipvsd.sock")]
     pub socket: PathBuf,

@@ -15,6 +15,7 @@ mod host;
 mod loops;
 mod preview;
 mod reading;
+mod reloads;
 mod service;
 mod settings;
 mod views;
@@ -34,8 +35,9 @@ use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, Snapshot};
 use crate::config::{self, Severity};
 use crate::model::{Config, IpvsMissing};
 use crate::shell::balancer::BalancerEvent;
+use crate::shell::config_watch::{Footprint, News, NotedFiles};
 use crate::shell::control::server::{self as control, ControlError, ControlHandle, ControlRequest, Reply};
-use crate::shell::files::{self, HostFiles};
+use crate::shell::files;
 use crate::shell::log;
 use crate::shell::outbox::Outbox;
 use crate::shell::router::RouterEvent;
@@ -45,6 +47,7 @@ pub use exit::Exit;
 use host::{Process, Refusal, StateDir};
 use loops::Loops;
 use reading::{Ended, Late, Readings, Wish, hangs};
+use reloads::{Cause, Reloads};
 use service::ServiceManager;
 use settings::Settings;
 
@@ -60,10 +63,24 @@ enum Event {
     Balancer(BalancerEvent),
     /// A configuration was read, under this number.
     Read(u64, Box<Loaded>),
+    /// The watch over the configuration's files has something to tell.
+    Watch(News),
 }
 
-/// A configuration, if the file can be run as it is, and all that is to be said of it; or why it could not even be looked at.
-type Loaded = Result<(Option<Config>, config::Report), String>;
+/// What was read, or why it could not even be looked at.
+type Loaded = Result<Found, String>;
+
+/// What was read.
+#[derive(Debug)]
+struct Found {
+    /// The configuration, if the file can be run as it is.
+    config: Option<Config>,
+    /// All that is to be said of it.
+    report: config::Report,
+    /// The files that it was read from.
+    footprint: Footprint,
+}
+
 type ReloadWaiter = Reply<ReloadReply>;
 type PlanWaiter = Reply<Result<PlanReply, ErrorReply>>;
 
@@ -100,6 +117,7 @@ struct Supervisor {
     service: ServiceManager,
     signals: Pending,
     readings: Readings<ReloadWaiter, PlanWaiter>,
+    reloads: Reloads,
     outbox: Sender<Event>,
     inbox: mpsc::Receiver<Event>,
     _state_dir: StateDir,
@@ -109,7 +127,7 @@ impl Supervisor {
     fn start(arguments: Arguments) -> Result<Self, Refusal> {
         let now = Instant::now();
         let process = Process { started_at: now };
-        let (config, report) = load(&arguments, &arguments.config);
+        let Found { config, report, footprint } = load(&arguments, &arguments.config);
         show_report(&report);
         let Some(config) = config else {
             return Err(Refusal {
@@ -151,6 +169,8 @@ impl Supervisor {
             config.services.len(),
             config.services.iter().map(|service| service.servers.len()).sum::<usize>(),
         );
+        let mut reloads = Reloads::default();
+        reloads.watch(arguments.watch || config.global.watch, footprint, &outbox);
         Ok(Self {
             warnings: warnings(&report),
             arguments,
@@ -165,6 +185,7 @@ impl Supervisor {
             service: ServiceManager::new(now),
             signals,
             readings: Readings::default(),
+            reloads,
             outbox,
             inbox,
             _state_dir: state_dir,
@@ -197,7 +218,7 @@ impl Supervisor {
             self.signals.clear(*signal);
         }
         match event {
-            Event::Signal(SIGHUP) => return self.ask_to_reload(None),
+            Event::Signal(SIGHUP) => return self.ask_to_reload(Cause::Signal, None),
             Event::Signal(SIGUSR1) => match serde_json::to_string(&self.snapshot()) {
                 Ok(text) => tracing::info!("snapshot {text}"),
                 Err(error) => tracing::error!("the snapshot cannot be written: {error}"),
@@ -209,7 +230,12 @@ impl Supervisor {
             }
             Event::Control(ControlRequest::Snapshot(reply)) => reply.answer(self.snapshot()),
             Event::Control(ControlRequest::Plan(request, reply)) => self.ask_to_plan(&request, reply),
-            Event::Control(ControlRequest::Reload(reply)) => return self.ask_to_reload(Some(reply)),
+            Event::Control(ControlRequest::Reload(reply)) => return self.ask_to_reload(Cause::Command, Some(reply)),
+            Event::Watch(news) => {
+                let cause = self.reloads.news(news)?;
+                tracing::info!("reload: {cause}");
+                return self.ask_to_reload(cause, None);
+            }
             Event::Read(id, loaded) => return self.read(id, *loaded),
             Event::Router(event) => self.loops.router_event(event, Instant::now()),
             Event::Balancer(event) => {
@@ -249,12 +275,16 @@ impl Supervisor {
         }
     }
 
-    /// The configuration is to be read again, for somebody who waits for the answer, or for a signal.
-    fn ask_to_reload(&mut self, who: Option<ReloadWaiter>) -> Option<Exit> {
+    /// The configuration is to be read again; for somebody who waits for the answer, or for nobody.
+    fn ask_to_reload(&mut self, cause: Cause, who: Option<ReloadWaiter>) -> Option<Exit> {
         match self.readings.reload(&self.arguments.config, who, Instant::now()) {
-            Wish::Read(id) => return self.begin_reload(id),
-            Wish::Later => {}
+            Wish::Read(id) => {
+                self.reloads.begins(cause);
+                return self.begin_reload(id);
+            }
+            Wish::Later => self.reloads.comes_later(cause),
             Wish::Hangs(who) => {
+                self.reloads.comes_later(cause);
                 if let Some(who) = who {
                     who.answer(self.late_reload());
                 }
@@ -300,6 +330,7 @@ impl Supervisor {
                     return exit;
                 }
                 if let Some(id) = self.readings.once_more(&self.arguments.config, Instant::now()) {
+                    self.reloads.begins_again();
                     return self.begin_reload(id);
                 }
             }
@@ -315,6 +346,7 @@ impl Supervisor {
                     let reply = self.late_reload();
                     tracing::error!("reload: {}", reply.problems.join("; "));
                     self.refused = Some(hangs(&self.arguments.config));
+                    self.reloads.ended(false, now);
                     // The service manager would wait for the end of the reload as long as for that of a start.
                     self.service.reloaded(&self.status());
                     for who in waiting {
@@ -341,20 +373,33 @@ impl Supervisor {
     /// Takes a configuration that was read, or refuses it. An exit status: the daemon cannot go on with it.
     fn reload(&mut self, loaded: Loaded) -> (ReloadReply, Option<Exit>) {
         let (why, diagnostics) = match loaded {
-            Ok((Some(config), report)) => {
+            Ok(Found { config: Some(config), report, footprint }) => {
                 show_report(&report);
-                return self.take(Arc::new(config), &report);
+                let taken = self.take(Arc::new(config), &report);
+                self.watch(footprint);
+                return taken;
             }
-            Ok((None, report)) => {
+            Ok(Found { config: None, report, footprint }) => {
                 show_report(&report);
-                (report.summary(), report.render(false))
+                // What is wrong may be mended in a file that was not read before.
+                self.watch(footprint);
+                let file = self.arguments.config.display();
+                let why = format!("{} (`ipvsctl check {file}` shows where)", report.summary());
+                (why, report.render(false))
             }
             Err(why) => (why.clone(), why),
         };
         tracing::error!("reload refused, and nothing was changed: {why}");
+        self.reloads.ended(false, Instant::now());
         self.refused = Some(why);
         self.service.reloaded(&self.status());
         (ReloadReply { applied: false, steps: Vec::new(), problems: Vec::new(), diagnostics }, None)
+    }
+
+    /// The configuration was read from these files.
+    fn watch(&mut self, footprint: Footprint) {
+        let wanted = self.arguments.watch || self.config.global.watch;
+        self.reloads.watch(wanted, footprint, &self.outbox);
     }
 
     fn take(&mut self, config: Arc<Config>, report: &config::Report) -> (ReloadReply, Option<Exit>) {
@@ -367,6 +412,7 @@ impl Supervisor {
         self.loaded_at = Instant::now();
         self.warnings = warnings(report);
         self.refused = None;
+        self.reloads.ended(true, self.loaded_at);
         tracing::info!("reloaded {}: {} steps", self.arguments.config.display(), steps.len());
         self.service.reloaded(&self.status());
         let exit = (configured.ipvs_missing && self.config.global.ipvs_missing == IpvsMissing::Fail).then(without_ipvs);
@@ -387,7 +433,7 @@ impl Supervisor {
     }
 
     fn plan(&self, file: &Path, loaded: Loaded) -> Result<PlanReply, ErrorReply> {
-        let (config, report) = loaded.map_err(|error| ErrorReply { error })?;
+        let Found { config, report, footprint: _ } = loaded.map_err(|error| ErrorReply { error })?;
         let diagnostics = report.render(false);
         let Some(config) = config else {
             return Err(ErrorReply {
@@ -428,13 +474,14 @@ impl Supervisor {
 }
 
 /// The configuration, if the file can be run as it is, and all that is to be said of it.
-fn load(arguments: &Arguments, file: &Path) -> (Option<Config>, config::Report) {
+fn load(arguments: &Arguments, file: &Path) -> Found {
     let context = config::Context { config_id: files::short_host_name() };
     // The language that the command line forces is for the daemon's own file.
     let language = (file == arguments.config).then_some(arguments.language).flatten();
-    let loaded = config::load(file, language, &HostFiles, &context);
+    let files = NotedFiles::default();
+    let loaded = config::load(file, language, &files, &context);
     let runnable = loaded.is_runnable();
-    (loaded.config.filter(|_| runnable), loaded.report)
+    Found { config: loaded.config.filter(|_| runnable), report: loaded.report, footprint: files.into_footprint() }
 }
 
 /// The configuration insists on IPVS, and the kernel has none.

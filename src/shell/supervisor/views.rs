@@ -1,5 +1,7 @@
 //! The snapshot, gathered from both loops and from what the supervisor knows itself.
 
+use std::time::Instant;
+
 use super::Supervisor;
 use super::host::Process;
 use crate::api::{ConfigView, DaemonView, Snapshot};
@@ -21,6 +23,8 @@ pub(super) fn snapshot(supervisor: &Supervisor) -> Snapshot {
             loaded_secs: supervisor.loaded_at.elapsed().as_secs_f64(),
             warnings: supervisor.warnings,
             refused: supervisor.refused.clone(),
+            last_reload: supervisor.reloads.view(Instant::now()),
+            watch: supervisor.reloads.watch_state(),
         },
         instances,
         balancer: table,

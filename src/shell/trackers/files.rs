@@ -9,25 +9,22 @@
 //! A file that is just being written is empty for a moment. An empty file or a line without an end counts when nothing
 //! more has come for half a second; a line, as soon as its writer has closed the file.
 
-mod way;
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::inotify::AddWatchFlags;
 use tracing::{error, warn};
 
 use super::Mail;
 use crate::model::{Config, TrackFile};
+use crate::shell::watched_folders::{Followed, Interests, WatchedFolders, Way};
 use crate::vrrp::engine::{Fact, FileContent};
-use way::Way;
 
 /// How often files are read though nobody has told of a change.
 const READ_INTERVAL: Duration = Duration::from_secs(10);
@@ -42,8 +39,6 @@ const CLOSED: Duration = Duration::from_millis(20);
 const LONGEST_LINE: u64 = 128;
 /// Characters of a line that is no number that are told.
 const SHOWN: usize = 40;
-/// Walks in a row, when the ways change while they are walked.
-const WALKS: usize = 8;
 
 /// Which initial values have been written.
 #[derive(Debug)]
@@ -104,7 +99,7 @@ pub(super) fn run(mail: &mut Mail, tell: &dyn Fn(Fact), start: &mut Start) {
             watch.configure(&config);
         }
         watch.catch_up(Instant::now(), tell);
-        mail.wait(watch.inotify.as_ref().map(std::os::fd::AsFd::as_fd), watch.next());
+        mail.wait(watch.folders.fd(), watch.next());
     }
 }
 
@@ -121,9 +116,7 @@ struct Watched {
 #[derive(Debug, Default)]
 struct Watch {
     files: Vec<Watched>,
-    inotify: Option<Inotify>,
-    /// Names of interest in each watched folder.
-    folders: BTreeMap<WatchDescriptor, BTreeSet<OsString>>,
+    folders: WatchedFolders,
     complained: bool,
     read_at: Option<Instant>,
 }
@@ -142,14 +135,13 @@ impl Watch {
         let file =
             |config: &TrackFile| Watched { config: config.clone(), way: Way::default(), told: None, unfinished: None };
         self.files = config.files.iter().map(file).collect();
-        self.folders.clear();
-        self.inotify = None;
+        self.folders = WatchedFolders::default();
         if self.files.is_empty() {
             self.read_at = None;
             return;
         }
-        match Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK) {
-            Ok(inotify) => self.inotify = Some(inotify),
+        match WatchedFolders::open() {
+            Ok(folders) => self.folders = folders,
             Err(errno) => self.complain(errno),
         }
         self.read_at = Some(Instant::now());
@@ -183,80 +175,32 @@ impl Watch {
 
     /// Whether something happened to what is watched.
     fn changes(&mut self) -> Option<Writer> {
-        let inotify = self.inotify.as_ref()?;
-        let mut changed = None;
-        loop {
-            let events = match inotify.read_events() {
-                Ok(events) => events,
-                Err(Errno::EINTR) => continue,
-                // Nothing more; or an error, after which the time of the next reading comes all the same.
-                Err(_) => return changed,
-            };
-            for event in events {
-                let of_interest = match (&event.name, self.folders.get(&event.wd)) {
-                    (Some(name), Some(names)) => names.contains(name),
-                    // About a folder itself; or the queue has overflowed.
-                    (None, _) => true,
-                    (Some(_), None) => false,
-                };
-                let finished = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_TO;
-                if of_interest {
-                    // The last word counts: after one writer, the next may have begun.
-                    changed = Some(if event.mask.intersects(finished) { Writer::Done } else { Writer::Unknown });
-                }
-            }
-        }
+        let finished = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_TO;
+        // The last word counts: after one writer, the next may have begun.
+        let last = self.folders.events().pop()?;
+        Some(if last.mask.intersects(finished) { Writer::Done } else { Writer::Unknown })
     }
 
-    /// Walks all ways and watches their folders, until nothing changes any more. `false` if not all can be watched.
+    /// Walks all ways and watches their folders. `false` if not all can be watched.
     fn follow(&mut self) -> bool {
-        for _ in 0..WALKS {
-            for file in &mut self.files {
+        let files = &mut self.files;
+        let followed = self.folders.follow(|| {
+            let mut interests = Interests::default();
+            for file in &mut *files {
                 file.way = Way::walk(Path::new(&file.config.path));
+                interests.add_way(&file.way);
             }
-            let Some(inotify) = &self.inotify else { return false };
-            let mut names: BTreeMap<&PathBuf, BTreeSet<&OsString>> = BTreeMap::new();
-            for (folder, name) in self.files.iter().flat_map(|file| &file.way.steps) {
-                names.entry(folder).or_default().insert(name);
-            }
-            let mut folders: BTreeMap<WatchDescriptor, BTreeSet<OsString>> = BTreeMap::new();
-            let mut refused = None;
-            for (folder, names) in names {
-                match inotify.add_watch(folder, flags()) {
-                    Ok(watch) => folders.entry(watch).or_default().extend(names.into_iter().cloned()),
-                    // It has gone meanwhile: the next walk sees it.
-                    Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                    Err(errno) => refused = Some(errno),
-                }
-            }
-            if let Some(errno) = refused {
+            interests
+        });
+        match followed {
+            Followed::All => true,
+            Followed::Restless | Followed::Without => false,
+            Followed::Refused(errno) => {
                 self.complain(errno);
-                return false;
+                false
             }
-            if folders == self.folders {
-                return true;
-            }
-            for gone in self.folders.keys().filter(|watch| !folders.contains_key(watch)) {
-                // The kernel may have dropped it already.
-                let _ = inotify.rm_watch(*gone);
-            }
-            self.folders = folders;
         }
-        // Somebody moves folders about all the time; the next reading comes soon.
-        false
     }
-}
-
-fn flags() -> AddWatchFlags {
-    AddWatchFlags::IN_CREATE
-        | AddWatchFlags::IN_DELETE
-        | AddWatchFlags::IN_MOVE
-        | AddWatchFlags::IN_CLOSE_WRITE
-        | AddWatchFlags::IN_MODIFY
-        | AddWatchFlags::IN_ATTRIB
-        | AddWatchFlags::IN_DELETE_SELF
-        | AddWatchFlags::IN_MOVE_SELF
-        | AddWatchFlags::IN_ONLYDIR
 }
 
 impl Watched {

@@ -17,28 +17,18 @@ mod files;
 mod processes;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-
+use super::mailbox::{self, Entrance, keep_running};
 use crate::model::Config;
 use crate::vrrp::engine::Fact;
 
-/// After a panic of a thread, the time until it starts again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Room for TLS; the rest needs less.
-const STACK: usize = 1 << 20;
+type Mail = mailbox::Mail<Config>;
 
 /// The threads. Dropping this ends them.
 #[derive(Debug)]
 pub struct Trackers {
-    entrances: Vec<Entrance>,
+    entrances: Vec<Entrance<Config>>,
 }
 
 impl Trackers {
@@ -75,91 +65,4 @@ impl Trackers {
     pub fn stop(self) {
         drop(self);
     }
-}
-
-/// The way into a thread.
-#[derive(Debug)]
-struct Entrance {
-    configs: Option<Sender<Arc<Config>>>,
-    knock: Arc<EventFd>,
-}
-
-impl Entrance {
-    fn send(&self, config: &Arc<Config>) {
-        if let Some(configs) = &self.configs
-            && configs.send(Arc::clone(config)).is_ok()
-        {
-            let _ = self.knock.write(1);
-        }
-    }
-}
-
-impl Drop for Entrance {
-    fn drop(&mut self) {
-        // Closed first: the knock that follows finds it so.
-        self.configs = None;
-        let _ = self.knock.write(1);
-    }
-}
-
-/// A thread's own end.
-#[derive(Debug)]
-struct Mail {
-    configs: Receiver<Arc<Config>>,
-    knock: Arc<EventFd>,
-    /// The configuration in force.
-    config: Arc<Config>,
-    /// It is new to the thread.
-    is_new: bool,
-    ended: bool,
-}
-
-impl Mail {
-    /// Reads what has come. Returns a configuration that is new.
-    fn read(&mut self) -> Option<Arc<Config>> {
-        let _ = self.knock.read();
-        loop {
-            match self.configs.try_recv() {
-                Ok(config) => {
-                    self.config = config;
-                    self.is_new = true;
-                }
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.ended = true;
-                    break;
-                }
-            }
-        }
-        std::mem::take(&mut self.is_new).then(|| Arc::clone(&self.config))
-    }
-
-    /// Waits for mail, for something to read from `other`, or until then. Rounded up, so that the moment has come.
-    fn wait(&self, other: Option<BorrowedFd<'_>>, until: Option<Instant>) {
-        let timeout = until.map_or(PollTimeout::NONE, |until| {
-            let wait = until.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
-            PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)
-        });
-        let mut ready = vec![PollFd::new(self.knock.as_fd(), PollFlags::POLLIN)];
-        ready.extend(other.map(|other| PollFd::new(other, PollFlags::POLLIN)));
-        // Interrupted, or out of memory: the caller looks at everything anyway.
-        let _ = poll(&mut ready, timeout);
-    }
-}
-
-/// Starts a thread that runs `body` until its mail has ended.
-fn keep_running(name: &'static str, mut body: impl FnMut(&mut Mail) + Send + 'static) -> io::Result<Entrance> {
-    let knock = Arc::new(EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-    let (configs, inbox) = mpsc::channel();
-    let mut mail =
-        Mail { configs: inbox, knock: Arc::clone(&knock), config: Arc::default(), is_new: false, ended: false };
-    thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(move || {
-        crate::shell::scheduling::ordinary();
-        while catch_unwind(AssertUnwindSafe(|| body(&mut mail))).is_err() && !mail.ended {
-            tracing::error!("{name} failed; it starts again in {} s", PAUSE.as_secs());
-            mail.is_new = true;
-            thread::sleep(PAUSE);
-        }
-    })?;
-    Ok(Entrance { configs: Some(configs), knock })
 }

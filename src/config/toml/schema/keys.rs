@@ -61,6 +61,7 @@ const GLOBAL: Keys = section(
         ("script-security", Flag),
         ("keep-sysctls", Flag),
         ("sync-daemon", Table(&SYNC_DAEMON)),
+        ("watch", Flag),
     ],
     &[],
 );

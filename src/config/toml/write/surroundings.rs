@@ -58,6 +58,7 @@ impl Writer<'_> {
         }
         table.flag("script-security", global.script_security, false);
         table.flag("keep-sysctls", global.keep_sysctls, false);
+        table.flag("watch", global.watch, false);
         table.table("timeouts", timeouts(&global.timeouts));
         table.table("sync-daemon", global.sync_daemon.as_ref().map(sync_daemon).unwrap_or_default());
         table

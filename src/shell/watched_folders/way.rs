@@ -9,16 +9,16 @@ const MOST_LINKS: usize = 40;
 
 /// The way to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Way {
+pub(in crate::shell) struct Way {
     /// Folders, by names without links, and what is looked for in each. Ends where something is missing.
-    pub(super) steps: Vec<(PathBuf, OsString)>,
+    pub(in crate::shell) steps: Vec<(PathBuf, OsString)>,
     /// Where it ends, if that exists.
-    pub(super) file: Option<PathBuf>,
+    pub(in crate::shell) file: Option<PathBuf>,
 }
 
 impl Way {
     /// Walks it as it is now. A path that is not absolute begins at the root.
-    pub(super) fn walk(path: &Path) -> Self {
+    pub(in crate::shell) fn walk(path: &Path) -> Self {
         let mut steps = Vec::new();
         let mut here = PathBuf::from("/");
         let mut links = 0;
