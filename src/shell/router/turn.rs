@@ -4,6 +4,7 @@ mod news;
 mod reading;
 mod slice;
 mod steering;
+mod timer;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,8 +18,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
@@ -287,42 +287,6 @@ impl Loop {
         }
         if self.sockets.wants_masters(now) {
             self.sockets.know_masters(&self.router.take_masters(), now);
-        }
-    }
-
-    /// By how much the next deadline has been missed.
-    fn overdue(&self, now: Instant) -> Option<Duration> {
-        self.router.poll_timeout().and_then(|at| now.checked_duration_since(at))
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.overdue(now).is_some()
-    }
-
-    /// Reads the timer, so that it is not ready any more. It may not be: a new setting clears it.
-    fn drain_timer(&self) {
-        let mut expirations = [0; 8];
-        let _ = nix::unistd::read(self.timer.as_fd(), &mut expirations);
-    }
-
-    fn set_timer(&mut self) {
-        let own = [self.listen_again_at, self.resync_at, self.posts.wakes_at(), self.sockets.wakes_at()];
-        let wanted = self.router.poll_timeout().into_iter().chain(own.into_iter().flatten()).min();
-        if wanted == self.timer_at {
-            return;
-        }
-        let set = match wanted {
-            Some(at) => {
-                // Zero would switch it off.
-                let wait = at.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
-                let expiration = Expiration::OneShot(TimeSpec::from_duration(wait));
-                self.timer.set(expiration, TimerSetTimeFlags::empty())
-            }
-            None => self.timer.unset(),
-        };
-        match set {
-            Ok(()) => self.timer_at = wanted,
-            Err(errno) => error!("cannot set the router's timer: {errno}"),
         }
     }
 
