@@ -1,7 +1,7 @@
 //! "Did you mean".
 
 /// No more candidates than this are looked at: a file may define a hundred thousand names and ask for as many others.
-const MOST_CANDIDATES: usize = 500;
+const MOST_CANDIDATES: usize = 2_000;
 
 /// The candidate nearest to a word, if it is near enough to have been meant.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -33,7 +33,9 @@ pub(in crate::config) fn placeholder(text: &str) -> Option<&'static str> {
     if text.contains('.') && segments().any(|s| matches!(s, "x" | "X" | "xx" | "XX" | "xxx" | "XXX")) {
         return Some("a placeholder");
     }
-    (!text.is_ascii() && text.chars().any(char::is_alphabetic)).then_some("a description where the value should be")
+    // `eth\u{fc}` is a name with a slip in it, and no prose.
+    let first = text.chars().find(|c| c.is_alphabetic());
+    first.is_some_and(|c| !c.is_ascii()).then_some("a description where the value should be")
 }
 
 impl Walk<'_> {
