@@ -65,6 +65,16 @@ native_test! {
         }
     }
 
+    /// The interface below a router's own one is deleted: that one and its settings go along, and there is no error to tell.
+    fn the_interface_below_a_vmac_is_deleted() {
+        let lan = Lan::new("below-vmac", 1);
+        let one = Ipvsd::start(&lan.nodes[0], &conf(150, "use_vmac"));
+        one.wait_state("VI_1", "MASTER");
+        lan.nodes[0].sh("ip link delete eth0");
+        one.wait_state("VI_1", "FAULT");
+        holds_for(Duration::from_secs(1), "no errors", || !one.daemon().log().contains("cannot set"));
+    }
+
     /// A network restart as ifupdown and networkd do it: down, flushed, up, addressed again, at once.
     fn the_network_is_restarted() {
         let lan = Lan::new("restart", 2);

@@ -21,6 +21,31 @@ native_test! {
                 second.exactly(&["VI_1: BACKUP -> MASTER: master 192.0.2.1 has been silent", "VI_1: MASTER -> BACKUP: "]);
                 let lines = first.lines();
                 assert!((1..=2).contains(&lines.len()), "{lines:#?}");
+                let rival = "192.0.2.2 advertises priority 100 while we are master: two masters at once";
+                assert_eq!(lines.iter().filter(|line| line.contains(rival)).count(), 1, "{lines:#?}");
+            });
+            scope.spawn(|| {
+                // The same where it had outbid that very rival before, and again and again: each time has a line.
+                let lan = Lan::new("slept-outbid", 2);
+                let two = Ipvsd::start(&lan.nodes[1], &conf(100, ""));
+                two.wait_state("VI_1", "MASTER");
+                let one = Ipvsd::start(&lan.nodes[0], &conf(150, ""));
+                one.wait_state("VI_1", "MASTER");
+                two.wait_state("VI_1", "BACKUP");
+                for _ in 0..3 {
+                    let first = Hearing::of(&one);
+                    one.daemon().signal(Signal::SIGSTOP);
+                    two.wait_state("VI_1", "MASTER");
+                    holds_for(Duration::from_secs(2), "the new master", || lan.nodes[1].has_address("eth0", VIP.into()));
+                    one.daemon().signal(Signal::SIGCONT);
+                    lan.wait_owner("n1");
+                    two.wait_state("VI_1", "BACKUP");
+                    let rival = "192.0.2.2 advertises priority 100 while we are master: two masters at once";
+                    let told = || first.lines().iter().filter(|line| line.contains(rival)).count();
+                    wait_until(PATIENCE, "a line on the rival", || told() > 0);
+                    // A silence: what comes after it is another time.
+                    holds_for(Duration::from_secs(2), "one line", || told() == 1);
+                }
             });
             scope.spawn(|| {
                 let lan = Lan::new("slept-equal", 2);

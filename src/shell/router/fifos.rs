@@ -4,7 +4,8 @@
 //! does it: opening then never waits for a reader, and what is written before one comes is kept by the kernel. Lines that do
 //! not fit are held back, up to [`MOST_LINES`]; past that the oldest are dropped, and said to be.
 //!
-//! A pipe's script is started with the pipe and started again a second after it has ended by itself.
+//! A pipe's script is started with the pipe and started again a second after it has ended by itself; one that ends again and
+//! again is given more and more time, up to a minute.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -33,8 +34,10 @@ const MOST_LINES: usize = 4096;
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
 /// How often a thread looks around while there is nothing to write.
 const LOOK: u16 = 1000;
-/// After a script has ended by itself, the time until it is started again.
+/// After a script has ended by itself, the time until it is started again; each time twice as long.
 const RESTART: Duration = Duration::from_secs(1);
+/// No longer than that. A script that has run for so long is taken to be well.
+const LONGEST_RESTART: Duration = Duration::from_secs(60);
 
 /// All pipes of the router.
 #[derive(Debug, Default)]
@@ -106,7 +109,9 @@ fn start(fifo: Fifo, user: Option<RunAs>, secure: bool) -> io::Result<Pipe> {
             user,
             secure,
             child: None,
+            started_at: None,
             start_at,
+            restarts: Restarts::default(),
         };
         writer.run(&inbox);
     })?;
@@ -147,8 +152,28 @@ struct Writer {
     user: Option<RunAs>,
     secure: bool,
     child: Option<Child>,
+    /// When the script was started.
+    started_at: Option<Instant>,
     /// When the script is to be started.
     start_at: Option<Instant>,
+    restarts: Restarts,
+}
+
+/// How long a script that ends by itself is waited with.
+#[derive(Debug, Default)]
+struct Restarts {
+    /// The last time.
+    pause: Option<Duration>,
+}
+
+impl Restarts {
+    /// It has ended after it ran so long: the time until it is started again, and whether that is news.
+    fn ended(&mut self, ran: Duration) -> (Duration, bool) {
+        let before = self.pause.filter(|_| ran < LONGEST_RESTART);
+        let pause = before.map_or(RESTART, |before| LONGEST_RESTART.min(before * 2));
+        self.pause = Some(pause);
+        (pause, before != Some(pause))
+    }
 }
 
 impl Writer {
@@ -232,9 +257,20 @@ impl Writer {
         if let Some(child) = &mut self.child
             && let Ok(Some(status)) = child.try_wait()
         {
-            warn!("the script that reads {} has ended ({status}); starting it again", self.path);
+            let now = Instant::now();
+            let ran = self.started_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+            let (pause, new) = self.restarts.ended(ran);
+            if new {
+                let again = if pause < LONGEST_RESTART { "in" } else { "from now on each time after" };
+                warn!(
+                    "the script that reads {} has ended ({status}) after {} s; starting it again {again} {} s",
+                    self.path,
+                    ran.as_secs(),
+                    pause.as_secs()
+                );
+            }
             self.child = None;
-            self.start_at = Some(Instant::now() + RESTART);
+            self.start_at = Some(now + pause);
         }
         if self.start_at.is_some_and(|at| at <= Instant::now()) {
             let mut words = script.words.clone();
@@ -242,6 +278,7 @@ impl Writer {
             match child::start(&words, script.user.as_ref().or(self.user.as_ref()), self.secure) {
                 Ok(child) => {
                     self.child = Some(child);
+                    self.started_at = Some(Instant::now());
                     self.start_at = None;
                 }
                 Err(outcome) => {

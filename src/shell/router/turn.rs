@@ -380,10 +380,10 @@ impl Loop {
                     self.listeners = listeners;
                     self.listen();
                 }
-                Output::Send { instance, index, destination, packet } => {
+                Output::Send { instance: _, router, index, destination, packet } => {
                     let input = match self.sockets.send(index, destination, &packet) {
-                        Ok(()) => Input::Sent { instance },
-                        Err(error) => Input::SendFailed { instance, error: format!("{error} (to {destination})") },
+                        Ok(()) => Input::Sent { router },
+                        Err(error) => Input::SendFailed { router, error: format!("{error} (to {destination})") },
                     };
                     self.router.handle(input, Instant::now());
                 }

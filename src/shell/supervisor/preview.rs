@@ -16,16 +16,17 @@ pub(super) fn beside_the_table(old: &Config, new: &Config) -> Vec<PlannedStep> {
             .filter(|setting| !had.contains(setting))
             .map(|setting| format!("set {} to {}", setting.name, setting.value)),
     );
+    // Those that go leave first: another one may take their addresses.
+    for instance in &old.instances {
+        if !new.instances.iter().any(|other| other.id == instance.id) {
+            steps.push(format!("stop virtual router {}, giving up its addresses", name(instance)));
+        }
+    }
     for instance in &new.instances {
         match old.instances.iter().find(|other| other.id == instance.id) {
             None => steps.push(format!("start virtual router {}", name(instance))),
             Some(other) if other != instance => steps.push(format!("change virtual router {}", name(instance))),
             Some(_) => {}
-        }
-    }
-    for instance in &old.instances {
-        if !new.instances.iter().any(|other| other.id == instance.id) {
-            steps.push(format!("stop virtual router {}, giving up its addresses", name(instance)));
         }
     }
     steps.into_iter().map(|step| PlannedStep { step, connections: 0, cuts: false }).collect()
@@ -38,7 +39,7 @@ fn name(instance: &Instance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Sysctl;
+    use crate::model::{Family, Sysctl, Vrid};
 
     #[test]
     fn settings_come_and_go_and_stay() {
@@ -54,5 +55,16 @@ mod tests {
         let steps: Vec<_> = beside_the_table(&old, &new).into_iter().map(|step| step.step).collect();
         assert_eq!(steps, ["put net.a back to what it was before us", "set net.c to 2", "set net.d to 1"]);
         assert_eq!(beside_the_table(&new, &new), []);
+    }
+
+    #[test]
+    fn a_router_of_another_number_starts_when_the_old_one_has_left() {
+        let numbered = |vrid| {
+            let instance = Instance::new("a", "eth0", Vrid::new(vrid).unwrap(), Family::V4);
+            Config { instances: vec![instance], ..Config::default() }
+        };
+        let steps = beside_the_table(&numbered(51), &numbered(52));
+        let verbs: Vec<_> = steps.iter().map(|step| step.step.split(' ').next().unwrap()).collect();
+        assert_eq!(verbs, ["stop", "start"], "{steps:?}");
     }
 }

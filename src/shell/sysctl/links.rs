@@ -56,7 +56,8 @@ impl LinkSettings {
         (Self { root: root.to_owned(), originals, moved, kept: state_dir.is_some(), keeper: None }, changes)
     }
 
-    /// Writes a setting whose original is of no interest: it goes with its interface.
+    /// Writes a setting whose original is of no interest: it goes with its interface. Where the interface went first, there
+    /// is nothing to write, and nothing to tell.
     pub fn write(&self, name: &str, value: &str) -> Option<Change> {
         match read(&self.root, name) {
             Ok(actual) if same(&actual, value) => None,
@@ -64,14 +65,23 @@ impl LinkSettings {
             Err(_) if name.starts_with("net.ipv6.") => None,
             Ok(_) | Err(_) => write(&self.root, name, value)
                 .err()
+                .filter(|_| !self.lacks_interface(name))
                 .map(|error| Change::Failed { name: name.to_owned(), problem: error.to_string() }),
         }
+    }
+
+    /// The setting is one of an interface that is not there.
+    fn lacks_interface(&self, name: &str) -> bool {
+        let file = file(&self.root, name);
+        let mut folders = file.ancestors().skip(1).map(Path::is_dir);
+        (folders.next(), folders.next()) == (Some(false), Some(true))
     }
 
     /// Holds a setting.
     pub fn hold(&mut self, name: &str, value: &str) -> Option<Change> {
         let actual = match read(&self.root, name) {
             Ok(actual) => actual,
+            Err(_) if self.lacks_interface(name) => return None,
             Err(error) => return Some(Change::Failed { name: name.to_owned(), problem: error.to_string() }),
         };
         if same(&actual, value) {

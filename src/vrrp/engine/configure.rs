@@ -21,6 +21,7 @@ impl Router {
         held.extend(self.instances.iter().filter(|entry| entry.inherits).flat_map(|entry| self.places(entry)));
         let others = self.forms();
         let followed = self.followed(&config);
+        let last = Serial(self.serials);
         self.leave_those_gone(&config, &followed, now);
         self.config = Arc::clone(&config);
         if !self.configured {
@@ -60,6 +61,7 @@ impl Router {
         self.discard_steering();
         self.remove_orphans(held);
         if self.configured {
+            self.tell_splits(last, now);
             self.repeat_states();
         }
         if !self.configured {

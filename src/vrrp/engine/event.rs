@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{HostAddress, Loss, ScriptOutcome, Waiting};
+use super::{GroupSplit, HostAddress, Loss, ScriptOutcome, Waiting};
 use crate::model::Watched;
 use crate::vrrp::machine::{Heard, Role};
 use crate::vrrp::reason::{Fault, Reason};
@@ -51,6 +51,8 @@ pub enum Event {
         /// Changes before this one that were not told, because there were so many.
         untold: u64,
     },
+    /// A reload takes a sync group apart for a while.
+    GroupSplit(GroupSplit),
     /// Weights changed a priority.
     PriorityChanged {
         /// Virtual router.
@@ -75,14 +77,17 @@ pub enum Event {
         /// Changes before this one that were not told, because there were so many.
         untold: u64,
     },
-    /// While we are active, another router of lower priority advertises. Told at the 1st, 10th, 100th, ... advert.
+    /// While we are active, another router of lower priority advertises: there are two masters. Told at the 1st, 10th,
+    /// 100th, ... advert of each time that there are.
     LowerPriority {
         /// Virtual router.
         instance: Arc<str>,
         /// The other's advert.
         heard: Heard,
-        /// How many there were since we became active.
+        /// How many there were this time.
         count: u64,
+        /// Lines like this one before it that were left out, because there were so many.
+        untold: u64,
     },
     /// Somebody took an address off that an active router owns; it is put back.
     AddressPutBack {
@@ -364,7 +369,8 @@ impl Event {
             | Self::Waiting(_)
             | Self::ScriptEnabled { .. } => false,
             Self::TrackerChanged { ok, .. } => matches!(ok, Some(false)),
-            Self::LowerPriority { .. }
+            Self::GroupSplit(_)
+            | Self::LowerPriority { .. }
             | Self::AddressPutBack { .. }
             | Self::AddFailed { .. }
             | Self::SteeringFailed { .. }
@@ -416,12 +422,13 @@ impl fmt::Display for Event {
                 write!(f, "script {script} {}: {outcome}", if *ok { "is well" } else { "fails" })?;
                 left_out(f, *untold)
             }
-            Self::LowerPriority { instance, heard, count } => {
-                write!(f, "{instance}: {} advertises priority {} while we are master; ", heard.source, heard.priority)?;
+            Self::LowerPriority { instance, heard, count, untold } => {
+                write!(f, "{instance}: {} advertises priority {} while we are master: ", heard.source, heard.priority)?;
                 match count {
-                    1 => f.write_str("asserting ourselves and announcing again"),
-                    _ => write!(f, "{count} such adverts so far: does it receive ours, and accept them?"),
+                    1 => f.write_str("two masters at once; asserting ourselves and announcing again")?,
+                    _ => write!(f, "{count} such adverts so far; does it receive ours, and accept them?")?,
                 }
+                left_out(f, *untold)
             }
             Self::AddressPutBack { instance, address } => write!(
                 f,
@@ -551,6 +558,7 @@ impl fmt::Display for Event {
                  if {address} is this host's own, the virtual router priority 255"
             ),
             Self::Waiting(waiting) => waiting.fmt(f),
+            Self::GroupSplit(split) => split.fmt(f),
             Self::ScriptEnabled { script } => {
                 write!(f, "script {script} can be run now: it counts from its first run on")
             }

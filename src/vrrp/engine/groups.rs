@@ -4,9 +4,11 @@
 //! have; then all become active at once. A member that stops being active takes the others along, and so does one that
 //! joined a group that is active, and finds a master of its own.
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::instance::{Entry, Serial};
 use super::{Event, Output, Router};
 use crate::model::{Notify, SyncGroup};
 use crate::vrrp::machine::{Input, Role, State};
@@ -26,6 +28,35 @@ pub(super) struct Group {
     pub(super) role: Role,
     /// Of changes that begin and end without the addresses.
     pub(super) pace: Pace<Role>,
+}
+
+/// A group of which a reload made some members anew while others are active: those listen first, and the group is not
+/// together until they have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSplit {
+    /// Its name.
+    pub group: String,
+    /// Members that are new.
+    pub new: Vec<Arc<str>>,
+    /// Members that are active.
+    pub active: Vec<Arc<str>>,
+    /// How long the new ones listen, where that is known.
+    pub listening: Option<Duration>,
+}
+
+impl fmt::Display for GroupSplit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (group, new, active) = (&self.group, self.new.join(", "), self.active.join(", "));
+        write!(
+            f,
+            "sync group {group} is split: while {active} stays master, {new} is new with this configuration and listens for \
+             a master first"
+        )?;
+        if let Some(listening) = self.listening {
+            write!(f, ", for {:.2} s", listening.as_secs_f64())?;
+        }
+        f.write_str("; where none is heard the group is together again then, and else as soon as one is")
+    }
 }
 
 /// What a group's members are to do.
@@ -149,6 +180,29 @@ impl Router {
             self.outputs.push_back(Output::Event(Event::GroupChanged { group: name, to: first, untold }));
         }
         self.notify_group(at, first);
+    }
+
+    /// Tells of groups in which members that are newer than this serial number listen while others are active.
+    pub(super) fn tell_splits(&mut self, last: Serial, now: Instant) {
+        for at in 0..self.groups.len() {
+            let members = self.running_members(at);
+            let members = || members.iter().filter_map(|member| self.instances.get(*member));
+            let name = |entry: &Entry| Arc::clone(&entry.name);
+            let new: Vec<&Entry> = members().filter(|entry| entry.serial > last && !entry.is_active()).collect();
+            let active: Vec<Arc<str>> = members().filter(|entry| entry.is_active()).map(name).collect();
+            let Some(group) = self.groups.get(at).filter(|_| !new.is_empty() && !active.is_empty()) else { continue };
+            let listening = new.iter().map(|entry| match entry.machine.state() {
+                State::Backup(backup) => Some(backup.down_at.saturating_duration_since(now)),
+                State::Initialize { .. } | State::Active(_) | State::Fault => None,
+            });
+            let split = GroupSplit {
+                group: group.name.clone(),
+                active,
+                listening: listening.collect::<Option<Vec<_>>>().and_then(|times| times.into_iter().max()),
+                new: new.into_iter().map(name).collect(),
+            };
+            self.outputs.push_back(Output::Event(Event::GroupSplit(split)));
+        }
     }
 
     /// Names of the groups' members, as places in the list.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::health::{FaultNews, Health};
+use super::packets::Lower;
 use super::rivals::Defence;
 use super::room::Room;
 use super::waiting::WaitNews;
@@ -32,7 +33,7 @@ pub(super) struct Transition {
 /// Which of all routers that were ever configured in this run. It stays with a router over reloads, where names and places
 /// in lists may change, and no two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Serial(pub(super) u64);
+pub struct Serial(pub(super) u64);
 
 /// A virtual router's part of a configuration, which it shares with everybody else who has it.
 #[derive(Debug, Clone)]
@@ -112,8 +113,8 @@ pub(super) struct Entry {
     pub(super) differs: BTreeSet<IpAddr>,
     /// Adverts that carried other addresses than ours.
     pub(super) differing: u64,
-    /// Adverts of lower priority since we became active.
-    pub(super) lower: u64,
+    /// Adverts of lower priority while we are active.
+    pub(super) lower: Lower,
     /// Its addresses that somebody else claims while we are active.
     pub(super) rivals: BTreeMap<HostAddress, Defence>,
     pub(super) rival_pace: Pace,
@@ -160,7 +161,7 @@ impl Entry {
             follows: None,
             differs: BTreeSet::new(),
             differing: 0,
-            lower: 0,
+            lower: Lower::default(),
             rivals: BTreeMap::new(),
             rival_pace: Pace::default(),
             rival_claims: 0,
@@ -266,7 +267,7 @@ impl Router {
         entry.history.push_back(Transition { from, to, reason: reason.clone(), at: now });
         if to == Role::Active {
             entry.became_master += 1;
-            entry.lower = 0;
+            entry.lower.forget();
         } else {
             entry.address_problem = None;
             entry.retry_at = None;

@@ -68,6 +68,8 @@ use crate::wire::claim::Claim;
 pub use accept::Firewall;
 pub use event::Event;
 pub use facts::{Fact, FileContent, ServiceHealth};
+pub use groups::GroupSplit;
+pub use instance::Serial;
 pub use masters::KnownMaster;
 pub use output::{Listener, Notice, Output, ScriptLook, ScriptRun};
 pub use rivals::{RivalStatus, Watch};
@@ -168,13 +170,13 @@ pub enum Input<'a> {
     },
     /// An advert has been sent.
     Sent {
-        /// Name of the virtual router.
-        instance: Arc<str>,
+        /// The virtual router.
+        router: Serial,
     },
     /// An advert could not be sent.
     SendFailed {
-        /// Name of the virtual router.
-        instance: Arc<str>,
+        /// The virtual router.
+        router: Serial,
         /// Why.
         error: String,
     },
@@ -419,8 +421,8 @@ impl Router {
             Input::Packet { index, received } => self.packet(index, &received, now),
             Input::Unread { index, family, unread } => self.unread(index, family, unread),
             Input::ScriptDone { run, outcome } => self.script_done(run, &outcome, now),
-            Input::Sent { instance } => self.sent(&instance),
-            Input::SendFailed { instance, error } => self.send_failed(&instance, error),
+            Input::Sent { router } => self.sent(router),
+            Input::SendFailed { router, error } => self.send_failed(router, error),
             Input::AddFailed { instance, address, error } => self.add_failed(&instance, &address, error, now),
             Input::RemoveFailed { address, error } => {
                 self.removal_echoed(&address);
@@ -533,7 +535,7 @@ impl Router {
                 machine::Output::Announce { repeat } => self.announce(at, repeat, None, now),
                 // The flag is in the machine's state; groups are looked at after every drain.
                 machine::Output::Expired => {}
-                machine::Output::LowerPriority(heard) => self.lower_priority(at, heard),
+                machine::Output::LowerPriority { heard, crossed } => self.lower_priority(at, heard, crossed, now),
                 machine::Output::AnnounceExtra => self.announce_extra(at, now),
                 machine::Output::OwnerConflict(heard) => {
                     self.tell(at, |instance| Event::OwnerConflict { instance, heard })

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Event, Firewall, HostAddress, Kept, NewLink, Steering, SteeringWatch, Watch};
+use super::{Event, Firewall, HostAddress, Kept, NewLink, Serial, Steering, SteeringWatch, Watch};
 use crate::model::{Command, Family, RunAs, VirtualAddress, VrrpVersion};
 
 /// A socket that is needed.
@@ -73,6 +73,8 @@ pub enum Output {
     Send {
         /// Virtual router that it is from.
         instance: Arc<str>,
+        /// The same for the answer: by then, another router may have the name.
+        router: Serial,
         /// Interface, as in [`Listener`].
         index: u32,
         /// Where to.

@@ -2,19 +2,22 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::instance::Entry;
+use super::instance::{Entry, Serial};
 use super::listeners::UNBOUND;
 use super::{Event, Output, Router};
 use crate::model::{Authentication, Transport, VrrpVersion};
 use crate::vrrp::machine::{Heard, Input, Role};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::receive::{self, Expectation, Received};
+use crate::vrrp::track::Pace;
 use crate::wire::{Malformed, ah, ipv4, ipv6, vrrp};
 
 /// Senders of which it is told, and remembered, that they are odd.
 const MOST_SENDERS: usize = 16;
+/// A rival that has been silent for so many advert intervals has yielded: what it says later is another incident.
+const SILENT_INTERVALS: u32 = 3;
 
 impl Router {
     /// Sends an advert, to the group or to each peer.
@@ -38,25 +41,25 @@ impl Router {
             // 255 addresses of IPv6 are 4,088 bytes: an advert is never too long for a packet. One of the other family than
             // the router's has nowhere to go; the languages refuse it.
             let Ok(packet) = packet(entry, &advert, destination, ttl) else { continue };
-            let instance = Arc::clone(&entry.name);
-            self.outputs.push_back(Output::Send { instance, index, destination, packet });
+            let (instance, router) = (Arc::clone(&entry.name), entry.serial);
+            self.outputs.push_back(Output::Send { instance, router, index, destination, packet });
         }
     }
 
-    fn named(&mut self, instance: &str) -> Option<&mut Entry> {
-        let at = *self.by_name.get(instance)?;
-        self.instances.get_mut(at)
+    /// The router of a serial number; `None`: the configuration has it no longer.
+    fn numbered(&mut self, router: Serial) -> Option<&mut Entry> {
+        self.instances.iter_mut().find(|entry| entry.serial == router)
     }
 
-    pub(super) fn sent(&mut self, instance: &str) {
-        if let Some(entry) = self.named(instance) {
+    pub(super) fn sent(&mut self, router: Serial) {
+        if let Some(entry) = self.numbered(router) {
             entry.sent += 1;
             entry.send_problem = None;
         }
     }
 
-    pub(super) fn send_failed(&mut self, instance: &str, error: String) {
-        let Some(entry) = self.named(instance) else { return };
+    pub(super) fn send_failed(&mut self, router: Serial, error: String) {
+        let Some(entry) = self.numbered(router) else { return };
         if entry.send_problem.as_ref() != Some(&error) {
             entry.send_problem = Some(error.clone());
             let instance = Arc::clone(&entry.name);
@@ -145,20 +148,57 @@ impl Router {
     }
 
     /// Somebody of lower priority advertises while we are active.
-    pub(super) fn lower_priority(&mut self, at: usize, heard: Heard) {
+    pub(super) fn lower_priority(&mut self, at: usize, heard: Heard, crossed: bool, now: Instant) {
         let Some(entry) = self.instances.get_mut(at) else { return };
-        entry.lower += 1;
-        // The master that we have just outbid may not have heard of it before its last advert, or says so by one more.
+        let interval = entry.machine.settings().interval.duration();
+        // The master that we have just outbid may not have heard of it before its last advert, or says so by one more; and two
+        // that are elected at once may hear each other once. Both end with our first interval.
+        let new = now < entry.machine.since() + interval;
         let farewell = entry.history.back().is_some_and(|last| {
             matches!(last.reason, Reason::Outranks { master, .. } if last.to == Role::Active && master == heard.source)
         });
-        let count = entry.lower - u64::from(farewell);
-        self.notify_lower_priority(at);
-        let Some(entry) = self.instances.get(at) else { return };
-        if count > 0 && is_power_of_ten(count) {
-            let instance = Arc::clone(&entry.name);
-            self.outputs.push_back(Output::Event(Event::LowerPriority { instance, heard, count }));
+        let expected = new && (crossed || farewell);
+        let told = if expected { None } else { entry.lower.heard(crossed, heard.interval.max(interval), now) };
+        if !crossed || told.is_some() {
+            self.notify_lower_priority(at);
         }
+        if let Some((count, untold)) = told {
+            self.tell(at, |instance| Event::LowerPriority { instance, heard, count, untold });
+        }
+    }
+}
+
+/// Adverts of lower priority while we are active, by incident: one begins with an advert after a silence.
+#[derive(Debug, Default)]
+pub(super) struct Lower {
+    /// Of this incident.
+    count: u64,
+    /// When it is over, if no other advert comes.
+    over_at: Option<Instant>,
+    /// Of lines: whoever makes rivals up does not fill the log with them.
+    pace: Pace,
+}
+
+impl Lower {
+    /// Counts an advert. If it is to be told: how many there were in this incident, and how often that was not told before.
+    fn heard(&mut self, crossed: bool, interval: Duration, now: Instant) -> Option<(u64, u64)> {
+        if self.over_at.is_none_or(|at| at <= now) {
+            self.count = 0;
+        }
+        self.over_at = Some(now + interval * SILENT_INTERVALS);
+        // One that crossed ours says that there is another master, and nothing of whether it hears us.
+        if crossed && self.count > 0 {
+            return None;
+        }
+        self.count += 1;
+        let untold = is_power_of_ten(self.count).then(|| self.pace.tell((), now))??;
+        Some((self.count, untold))
+    }
+
+    /// We become active: what was before is no part of it.
+    pub(super) const fn forget(&mut self) {
+        self.count = 0;
+        self.over_at = None;
     }
 }
 

@@ -66,10 +66,10 @@ impl Machine {
             self.contest(active, heard, now);
         } else {
             // (760): assert ourselves at once. An advert that crossed ours on the way says nothing about who hears whom; nor
-            // do those that a socket kept while we were held up: the first is answered, and the rest follow at once.
-            if now >= self.next_answer(&active) {
-                self.outputs.push_back(Output::LowerPriority(heard));
-            }
+            // do those that a socket kept while we were held up: the first is answered, and the rest follow at once. Nor does
+            // the last one of a rival that hears us again and yields. All of them say that there were two of us.
+            let crossed = now < self.next_answer(&active);
+            self.outputs.push_back(Output::LowerPriority { heard, crossed });
             if !self.settings.election.lower_priority_no_advert {
                 self.answer(active, now);
             }

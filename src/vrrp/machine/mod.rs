@@ -92,7 +92,12 @@ pub enum Output {
     /// In a sync group: the master is gone; become active if the others agree.
     Expired,
     /// Another router of lower priority advertises while we are active.
-    LowerPriority(Heard),
+    LowerPriority {
+        /// Its advert.
+        heard: Heard,
+        /// One of ours left so shortly before that the sender may not have heard it yet.
+        crossed: bool,
+    },
     /// Another router says that it owns the addresses, as we do.
     OwnerConflict(Heard),
     /// The down timer was looked at so late that the silence means nothing; it was begun anew.

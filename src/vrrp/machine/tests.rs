@@ -47,7 +47,8 @@ fn outputs(machine: &mut Machine) -> String {
             Output::RemoveAddresses => "remove".to_owned(),
             Output::Announce { repeat } => format!("announce {repeat}"),
             Output::Expired => "expired".to_owned(),
-            Output::LowerPriority(_) => "lower".to_owned(),
+            Output::LowerPriority { crossed: false, .. } => "lower".to_owned(),
+            Output::LowerPriority { crossed: true, .. } => "lower, crossed".to_owned(),
             Output::AnnounceExtra => "announce elsewhere".to_owned(),
             Output::OwnerConflict(_) => "two owners".to_owned(),
             Output::Overslept { late } => format!("overslept {}", late.as_millis()),
@@ -295,7 +296,7 @@ impl Network {
                         | Output::Expired
                         | Output::OwnerConflict(_)
                         | Output::Overslept { .. }
-                        | Output::LowerPriority(_) => {}
+                        | Output::LowerPriority { .. } => {}
                     }
                 }
             }

@@ -266,7 +266,7 @@ impl Host {
         let mut unproven: Vec<String> = Vec::new();
         while let Some(output) = router.poll_output() {
             match output {
-                Output::Send { instance, packet, destination, .. } => {
+                Output::Send { instance, router: from, packet, destination, .. } => {
                     let role = self.roles.get(&*instance).copied();
                     if role != Some(Role::Active) {
                         let (_, _, priority) = read(&packet).ok_or("an advert that cannot be read")?;
@@ -278,7 +278,7 @@ impl Host {
                     if self.link_up {
                         left.push(Left::Packet(destination, packet));
                     }
-                    router.handle(Input::Sent { instance }, now);
+                    router.handle(Input::Sent { router: from }, now);
                 }
                 Output::AddAddress { instance, index, address } => {
                     let place = HostAddress { index, address: address.address, prefix_len: address.prefix_len };

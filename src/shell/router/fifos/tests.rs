@@ -90,3 +90,17 @@ fn a_file_of_that_name_is_left_alone() {
     fifos.stop();
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
 }
+
+#[test]
+fn a_script_that_ends_again_and_again_is_given_time_and_told_once_for_each() {
+    let mut restarts = Restarts::default();
+    let mut ended = |ran| {
+        let (pause, new) = restarts.ended(Duration::from_secs(ran));
+        (pause.as_secs(), new)
+    };
+    let first = [1, 2, 4, 8, 16, 32, 60].map(|pause| (pause, true));
+    assert_eq!(first.map(|_| ended(0)), first);
+    assert_eq!([ended(0), ended(59)], [(60, false); 2]);
+    // One that ran on was well.
+    assert_eq!([ended(60), ended(0)], [(1, true), (2, true)]);
+}

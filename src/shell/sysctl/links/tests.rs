@@ -76,3 +76,15 @@ fn a_setting_that_is_not_there_is_said_but_for_ipv6() {
     assert!(matches!(settings.write(&setting("eth0"), "0"), Some(Change::Failed { .. })));
     assert_eq!(settings.write("net.ipv6.conf.eth0.addr_gen_mode", "1"), None);
 }
+
+#[test]
+fn the_settings_of_an_interface_that_is_gone_went_with_it() {
+    let host = host(&[("eth0", "1")]);
+    let mut settings = open(&host);
+    for name in ["net.ipv4.conf.vrrp/51.arp_ignore", "net.ipv4.conf.vrrp/51.rp_filter"] {
+        assert_eq!((settings.write(name, "1"), settings.hold(name, "1")), (None, None));
+    }
+    // One of an interface that is there is missed.
+    let name = "net.ipv4.conf.eth0.arp_ignore/no";
+    assert!(matches!(settings.hold(name, "1"), Some(Change::Failed { .. })));
+}

@@ -390,3 +390,71 @@ fn what_was_not_read_is_counted_for_the_interface_and_told_ten_times_as_seldom()
     bench.input(Input::LinkGone { index: 2 });
     assert_eq!(bench.router.status(bench.now)[0].unread, Unread::default());
 }
+
+#[test]
+fn the_last_advert_of_a_router_is_not_the_first_of_its_successor_in_name() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    bench.pass(LONG);
+    let words = bench.configure(vec![instance("a", 52)], Vec::new(), Vec::new());
+    assert!(words.contains(&"send 51 prio 0".to_owned()), "{words:?}");
+    assert_eq!(bench.router.status(bench.now)[0].sent, 0);
+    bench.pass(LONG);
+    assert_eq!(bench.router.status(bench.now)[0].sent, 1);
+}
+
+/// Lines about other masters.
+fn rivals(words: &[String]) -> Vec<&str> {
+    words.iter().filter(|word| word.contains("while we are master")).map(String::as_str).collect()
+}
+
+#[test]
+fn each_time_that_there_were_two_masters_is_told_once() {
+    let line = "! a: 10.0.0.2 advertises priority 50 while we are master: two masters at once; asserting ourselves and \
+                announcing again";
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    // A master that is outbid hears of it, and says its last.
+    bench.hear(51, 50);
+    let mut words = Vec::new();
+    for _ in 0..4 {
+        words.extend(bench.pass(Duration::from_secs(1)));
+        words.extend(bench.hear(51, 50));
+    }
+    assert_eq!(bench.roles(), [Role::Active]);
+    words.extend(bench.hear(51, 50));
+    assert_eq!(rivals(&words), [""; 0]);
+    for _ in 0..3 {
+        // It is cut off for a while, is heard again, hears our answer, and says its last.
+        bench.pass(Duration::from_secs(10));
+        let mut words = bench.hear(51, 50);
+        words.extend(bench.hear(51, 50));
+        assert_eq!(rivals(&words), [line]);
+        // Or it hears us first: its last is an answer to our advert.
+        bench.pass(Duration::from_secs(10));
+        let advert_at = bench.router.poll_timeout().unwrap();
+        words = bench.pass(advert_at.saturating_duration_since(bench.now));
+        assert!(words.contains(&"send 51 prio 100".to_owned()), "{words:?}");
+        words.extend(bench.hear(51, 50));
+        assert_eq!(rivals(&words), [line]);
+    }
+    // Stopped for a while, we find all that it said meanwhile.
+    bench.pass(Duration::from_secs(10));
+    bench.now += Duration::from_secs(30);
+    let words: Vec<String> = (0..20).flat_map(|_| bench.hear(51, 50)).collect();
+    assert_eq!(rivals(&words), [line]);
+}
+
+#[test]
+fn adverts_that_cross_at_an_election_are_no_news() {
+    let mut bench = Bench::new(vec![instance("a", 51)]);
+    let first = bench.router.poll_timeout().unwrap();
+    bench.pass(first.saturating_duration_since(bench.now));
+    assert_eq!(bench.roles(), [Role::Active]);
+    assert_eq!(rivals(&bench.hear(51, 50)), [""; 0]);
+    // A rival that does not hear us is told at its first, its tenth, ... advert.
+    let mut words = Vec::new();
+    for _ in 0..30 {
+        words.extend(bench.pass(Duration::from_millis(500)));
+        words.extend(bench.hear(51, 50));
+    }
+    assert_eq!(rivals(&words).len(), 2, "{words:?}");
+}

@@ -80,3 +80,27 @@ fn owners_in_a_group_wait_for_nobody_but_each_other() {
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.roles(), [Role::Active, Role::Active]);
 }
+
+#[test]
+fn a_reload_that_makes_a_member_anew_says_that_the_group_is_split() {
+    let mut bench = Bench::new(Vec::new());
+    let splits = |words: Vec<String>| words.into_iter().filter(|word| word.contains("split")).collect::<Vec<_>>();
+    let (mut instances, groups) = grouped(false);
+    assert_eq!(splits(bench.configure(instances.clone(), vec![], groups.clone())), [""; 0]);
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.roles(), [Role::Active, Role::Active]);
+    assert_eq!(splits(bench.configure(instances.clone(), vec![], groups.clone())), [""; 0]);
+    instances[1] = instance("b", 53);
+    let words = splits(bench.configure(instances.clone(), vec![], groups.clone()));
+    assert_eq!(
+        words,
+        [
+            "! sync group g is split: while a stays master, b is new with this configuration and listens for a master first, \
+          for 3.61 s; where none is heard the group is together again then, and else as soon as one is"
+        ]
+    );
+    assert_eq!(bench.roles(), [Role::Active, Role::Backup]);
+    bench.pass(LONG);
+    assert_eq!(bench.roles(), [Role::Active, Role::Active]);
+    assert_eq!(splits(bench.configure(instances, vec![], groups)), [""; 0]);
+}

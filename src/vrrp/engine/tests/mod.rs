@@ -164,8 +164,8 @@ impl Bench {
         while let Some(output) = self.router.poll_output() {
             words.push(match output {
                 Output::Listen(listeners) => format!("listen {}", listeners.len()),
-                Output::Send { packet, instance, .. } => {
-                    self.router.handle(Input::Sent { instance }, self.now);
+                Output::Send { packet, router, .. } => {
+                    self.router.handle(Input::Sent { router }, self.now);
                     let advert = sent_advert(&packet);
                     format!("send {} prio {}", advert.vrid(), advert.priority())
                 }
@@ -686,7 +686,7 @@ fn drops_are_counted_and_told_at_powers_of_ten() {
 #[test]
 fn packets_count_up_from_one_and_skip_zero() {
     let config = Arc::new(Config { instances: vec![instance("a", 51)], ..Config::default() });
-    let mut entry = Entry::new(instance::Serial(1), &Wanted::each(&config).next().unwrap(), Instant::now());
+    let mut entry = Entry::new(Serial(1), &Wanted::each(&config).next().unwrap(), Instant::now());
     assert_eq!(entry.next_packet_id(), 1);
     entry.packet_id = u16::MAX;
     assert_eq!(entry.next_packet_id(), 1);
