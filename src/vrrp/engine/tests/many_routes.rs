@@ -50,9 +50,9 @@ impl Bench {
                 self.records += 1;
                 self.router.handle(Input::SteeringRecorded { number }, self.now);
             }
-            Output::Send { instance, .. } => {
+            Output::Send { router, .. } => {
                 seen.adverts += 1;
-                self.router.handle(Input::Sent { instance }, self.now);
+                self.router.handle(Input::Sent { router }, self.now);
             }
             // None of these has an answer here.
             Output::Listen(_)
