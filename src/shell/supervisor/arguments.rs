@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     pub language: Option<Language>,
     /// Reload when the content of the configuration or of a file that it includes changes, as SIGHUP does: half a second
-    /// after the last change. In TOML also `watch = true` in [global].
+    /// after the last change. In TOML also `watch = true` under `[global]`.
     #[arg(long)]
     pub watch: bool,
     /// Control socket that ipvsctl talks to.

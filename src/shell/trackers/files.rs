@@ -1,7 +1,7 @@
 //! Files whose first line is a number: read when they change, whatever changes them.
 //!
 //! inotify watches every folder that the way to a file leads through, its last one and those of symbolic links on the way,
-//! as far as they exist ([`way`]). So a file that is written in place, replaced by another, moved away, or comes
+//! as far as they exist (see [`watched_folders`](crate::shell::watched_folders)). So a file that is written in place, replaced by another, moved away, or comes
 //! back with its folder is noticed, and so is a link that is turned round. After each change the way is walked anew, until
 //! two walks agree. All files are also read every ten seconds, for what inotify does not tell (other hosts of a
 //! network file system, mounts); where there is no inotify, every second, and the log says so once.
