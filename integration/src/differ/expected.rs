@@ -118,7 +118,12 @@ const UNKNOWN: &str = "its check calls from another machine's address and comes 
 const PORTS: &str = "a port that the method cannot change is taken as the service's: a note for us";
 
 /// Files that one program alone goes on with, and why.
-const REFUSALS: &[(&str, &str)] = &[("017-thanks173__system-admin-notes", TEMPLATE), ("020-chenerqi__rgw", TEMPLATE)];
+const REFUSALS: &[(&str, &str)] = &[
+    ("003", TEMPLATE),
+    ("004-master", "two virtual routers of one number on one interface: keepalived exits, we run the first of them"),
+    ("017-thanks173__system-admin-notes", TEMPLATE),
+    ("020-chenerqi__rgw", TEMPLATE),
+];
 
 const TEMPLATE: &str =
     "a template that was not filled in: keepalived goes on with what it understands of it, we do not start";
