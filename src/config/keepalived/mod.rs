@@ -28,6 +28,7 @@ mod surroundings;
 mod traced;
 mod trackers;
 mod tree;
+mod unheeded;
 mod values;
 mod walk;
 

@@ -10,6 +10,7 @@ use super::super::source::Spanned;
 use super::super::suggest;
 use super::keywords::Place;
 use super::tree::{Statement, Value};
+use super::unheeded::Fate;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
@@ -249,7 +250,11 @@ fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
 fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
     let Some(span) = statement.line() else { return };
     const LEFT_OUT: Instead = Instead("this server is left out");
-    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else { return };
+    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else {
+        // What is wrong within it is said at once, and not only when its address has been mended.
+        walk.unheeded(statement, Place::Server, Fate::LeftOut);
+        return;
+    };
     let mut server = ServerDraft::new(span, address, port);
     walk.block(statement.children(), Place::Server, &mut server, server_word);
     service.servers.push(server);

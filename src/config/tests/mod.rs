@@ -20,6 +20,7 @@ mod seeds;
 mod services;
 mod surroundings;
 mod trackers;
+mod unheeded;
 mod words;
 
 use std::collections::BTreeMap;
