@@ -45,11 +45,16 @@ pub(super) fn lacks_value(walk: &mut Walk<'_>, keyword: &Keyword, statement: Sta
 /// One word: its value against what the table says of it, and what its block holds.
 pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
     let keyword = walk.keyword;
+    if let (Some(kind), Some(first)) = (keyword.takes.kind(), statement.word(1)) {
+        value(walk, kind, statement, first);
+    }
     if let Some(place) = keyword.opens.filter(|place| place.is_block()) {
         walk.block(statement.children(), place, &mut (), word);
-        return true;
     }
-    let (Some(kind), Some(first)) = (keyword.takes.kind(), statement.word(1)) else { return true };
+    true
+}
+
+fn value(walk: &mut Walk<'_>, kind: Kind, statement: Statement<'_>, first: Value<'_>) {
     match kind {
         Kind::Text { form, what } => text(walk, form, what, statement, first),
         Kind::Whole { what, least, most, .. } => {
@@ -68,7 +73,6 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
             walk.choice(first, &choices, IDLE);
         }
     }
-    true
 }
 
 fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, first: Value<'_>) {

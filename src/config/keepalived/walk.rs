@@ -99,6 +99,17 @@ impl<'o> Walk<'o> {
                     continue;
                 }
             }
+            if keyword.nameless_skipped && statement.arity() == 0 && statement.block().is_some() {
+                self.say(
+                    Diagnostic::warning(Code::MissingValue, span, format!("`{name}` lacks its name"))
+                        .mark("expected a name after this")
+                        .help("the block is left out with all that it holds, as in keepalived"),
+                );
+                if let Some(place) = keyword.opens.filter(|place| place.is_block()) {
+                    self.unheeded(statement, place, Fate::LeftOut);
+                }
+                continue;
+            }
             if self.fate == Fate::LeftOut && unheeded::lacks_value(self, keyword, statement) {
                 continue;
             }
@@ -112,7 +123,10 @@ impl<'o> Walk<'o> {
                         .help("it works, and keepalived says that it will go"),
                 );
             }
-            if keyword.first_counts || matches!(keyword.takes, Takes::One(_) | Takes::Optional(_)) {
+            if keyword.first_counts
+                || keyword.last_counts
+                || matches!(keyword.takes, Takes::One(_) | Takes::Optional(_))
+            {
                 if let Some((_, before)) = seen.iter().find(|(word, _)| *word == keyword.name) {
                     let twice = Diagnostic::warning(Code::Repeated, span, format!("`{name}` is said twice"));
                     if keyword.first_counts {
@@ -268,7 +282,11 @@ impl<'o> Walk<'o> {
             Diagnostic::warning(Code::Misplaced, span, format!("`{shown}` has no meaning {}", place.name()))
                 .mark(format!("belongs {}", elsewhere.join(" or ")))
         };
-        self.say(diagnostic.help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored));
+        let definition = name.starts_with('$') && statement.word(1).is_some_and(|next| next.text.starts_with('='));
+        let joined = definition.then(|| format!("a definition has no blank before its `=`: `{shown}=...`"));
+        self.say(
+            diagnostic.help_if(joined).help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored),
+        );
     }
 
     /// A word of another version or program.

@@ -18,6 +18,7 @@ mod routers;
 mod schema;
 mod seeds;
 mod services;
+mod slips;
 mod surroundings;
 mod trackers;
 mod unheeded;
