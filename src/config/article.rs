@@ -132,6 +132,12 @@ impl Code {
                 Keepalived("$A=${B}\n$B=${A}\nglobal_defs {\nrouter_id ${A}\n}\n"),
                 "Break the ring: one of them needs a value.",
             ),
+            Self::LongLine => (
+                "A line has more than 1023 bytes.",
+                "keepalived cuts it there, even in a comment, and reads the rest as the next line; here it is one line.",
+                Described("a line of more than 1023 bytes"),
+                "Make it shorter: move a long command into a script, and break a long comment.",
+            ),
             Self::UnknownWord => (
                 "The language has no such word.",
                 "It is a slip of the pen, or the word of a later version. keepalived logs it and goes on, so what was \

@@ -87,6 +87,8 @@ codes! {
     Nesting = "C207",
     /// A variable whose expansion has no end.
     Expansion = "C208",
+    /// A line that keepalived cuts.
+    LongLine = "C209",
     /// A word that the language does not have.
     UnknownWord = "C301",
     /// A word that is known, but not here.

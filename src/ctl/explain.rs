@@ -61,11 +61,7 @@ impl Explain {
             return Ok(Status::Ok);
         };
         let Some(found) = explain::explain(&name) else {
-            let meant = explain::meant(&name);
-            let hint = match meant.as_slice() {
-                [] => "`ipvsctl explain --list` shows all".to_owned(),
-                _ => format!("did you mean {}?", meant.join(", ")),
-            };
+            let hint = hint(&name);
             complain(&format!(
                 "ipvsctl: no word, key or code goes by the name {}; {hint}",
                 super::render::clean(&name)
@@ -77,6 +73,17 @@ impl Explain {
             Format::Text => text(&found),
         })?;
         Ok(Status::Ok)
+    }
+}
+
+/// What to do about a name that nothing goes by.
+fn hint(name: &str) -> String {
+    let takers: Vec<_> = explain::words_with_value(name).into_iter().collect();
+    let meant = explain::meant(name);
+    match (takers.as_slice(), meant.as_slice()) {
+        ([], []) => "`ipvsctl explain --list` shows all".to_owned(),
+        ([], _) => format!("did you mean {}?", meant.join(", ")),
+        _ => format!("it is a value of {}: ask for the word", takers.join(", ")),
     }
 }
 

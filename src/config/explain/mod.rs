@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::article::{Article, Example};
 use super::diagnostic::Code;
+use super::keepalived::keywords::{Keyword, Kind, Place};
 use super::suggest;
 pub use key::Key;
 #[cfg(test)]
@@ -80,6 +81,20 @@ pub fn names() -> BTreeSet<String> {
 #[must_use]
 pub fn codes() -> Vec<CodeText> {
     Code::ALL.iter().copied().map(CodeText::from).collect()
+}
+
+/// The words that take a name as their value.
+#[must_use]
+pub fn words_with_value(value: &str) -> BTreeSet<&'static str> {
+    Place::ALL
+        .iter()
+        .flat_map(|place| place.words())
+        .filter(|keyword: &&Keyword| match keyword.takes.kind() {
+            Some(Kind::Choice(values)) => values.iter().any(|one| one.eq_ignore_ascii_case(value)),
+            Some(Kind::Text { .. } | Kind::Whole { .. } | Kind::Seconds { .. } | Kind::Flag) | None => false,
+        })
+        .map(|keyword| keyword.name)
+        .collect()
 }
 
 /// Names that may have been meant, the nearest first.

@@ -183,7 +183,8 @@ impl<'m> Making<'m> {
 
     fn check(&mut self, proxy: &'m Proxy, server: &Server, port: Option<u16>) -> Option<CheckDraft> {
         let options = &server.options;
-        if options.port.or(port).is_none() {
+        let check_port = proxy.settings.check_port().or(options.port);
+        if check_port.or(port).is_none() {
             self.say(
                 Diagnostic::error(
                     Code::Required,
@@ -212,7 +213,7 @@ impl<'m> Making<'m> {
                 warmup: None,
             },
             address: options.address,
-            port: options.port,
+            port: check_port,
             ..CheckDraft::default()
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::lexer::Word;
@@ -53,6 +54,10 @@ pub(super) struct Settings {
     /// `timeout client`, `server` and `tunnel`, where they are longer than the kernel's.
     pub(super) silent: [Option<Spanned<Duration>>; 3],
     pub(super) all_backups: bool,
+    /// `option tcp-check`: without it the lines `tcp-check` do nothing.
+    tcp_check: bool,
+    /// `tcp-check connect port`.
+    tcp_check_port: Option<u16>,
     pub(super) default_backend: Option<Word>,
     pub(super) rules: Vec<Rule>,
     pub(super) binds: Vec<Bind>,
@@ -67,7 +72,17 @@ pub(super) struct Settings {
     pub(super) stick_table: Option<String>,
 }
 
+/// Whether words are `port` and its number.
+fn is_port(words: &[Word]) -> bool {
+    matches!(words, [port, _] if port.text == "port")
+}
+
 impl Settings {
+    /// The port that servers are checked at, if it is not their own.
+    pub(super) fn check_port(&self) -> Option<u16> {
+        self.tcp_check_port.filter(|_| self.tcp_check)
+    }
+
     /// One statement; `no` was written before it.
     pub(super) fn line(&mut self, words: &[Word], no: bool, defaults: bool, remarks: &mut Remarks) {
         let Some((keyword, rest)) = words.split_first() else { return };
@@ -138,6 +153,13 @@ impl Settings {
             "tcp-request" => tcp_request(keyword, first, more, remarks),
             "tcp-check" if first.text == "connect" && more.is_empty() => {
                 remarks.fate(Fate::Idle(Idle::Done), "tcp-check connect", keyword.span);
+            }
+            "tcp-check" if first.text == "connect" && self.tcp_check_port.is_none() && is_port(more) => {
+                let [_, port] = more else { return };
+                match u16::from_str(&port.text) {
+                    Ok(number) if number > 0 => self.tcp_check_port = Some(number),
+                    Ok(_) | Err(_) => remarks.bad("port", port, "a port from 1 to 65535"),
+                }
             }
             check => remarks.fate(
                 Fate::NotYet("a server is well when it accepts a connection; what it answers is not looked at"),
@@ -235,8 +257,12 @@ impl Settings {
         let what = format!("option {}", option.text);
         match (option.text.as_str(), fate) {
             ("allbackups", _) => self.all_backups = !no,
+            ("tcp-check", _) if no => self.tcp_check = false,
             _ if no => remarks.fate(Fate::Idle(Idle::Done), &format!("no {what}"), option.span),
-            ("tcp-check", _) => remarks.fate(Fate::Idle(Idle::Done), &what, option.span),
+            ("tcp-check", _) => {
+                self.tcp_check = true;
+                remarks.fate(Fate::Idle(Idle::Done), &what, option.span);
+            }
             ("httpchk", _) => remarks.fate(
                 Fate::NotYet(
                     "a server is well when it accepts a connection: one that answers with an error stays; watch the \

@@ -13,6 +13,8 @@ pub(in crate::config) enum Idle {
     Sockets,
     /// Needs HTTP.
     Http,
+    /// Names a condition.
+    Condition,
     /// About TLS that is not spoken.
     Tls,
     /// About names that are looked up while it runs.
@@ -43,6 +45,9 @@ impl Idle {
                 "concerns sockets: IPVS forwards packets and has none, client and server talk to each other"
             }
             Self::Http => "needs HTTP: it does nothing with `mode tcp`",
+            Self::Condition => {
+                "names a condition, and does nothing by itself: what is to be done on it is spoken of where it stands"
+            }
             Self::Tls => "concerns TLS, which client and server speak with each other",
             Self::Names => "concerns names that are looked up while haproxy runs: servers are addresses here",
             Self::Patience => {
@@ -74,7 +79,7 @@ pub(in crate::config) enum Fate {
 }
 
 use Fate::{Cannot, Decide, NotYet, Read};
-use Idle::{Done, Http, Labels, Log, Names, Patience, Process, Sockets, Times, Tls};
+use Idle::{Condition, Done, Http, Labels, Log, Names, Patience, Process, Sockets, Times, Tls};
 
 type Table = [(Fate, &'static str)];
 
@@ -123,9 +128,10 @@ const PROXY: &Table = &[
         "log log-format log-format-sd log-tag error-log-format stats monitor-uri monitor monitor-net email-alert unique-id-format \
          unique-id-header",
     ),
+    (Fate::Idle(Condition), "acl"),
     (
         Fate::Idle(Http),
-        "acl capture compression cookie declare errorfile errorfiles errorloc errorloc302 errorloc303 http-request http-response \
+        "capture compression cookie declare errorfile errorfiles errorloc errorloc302 errorloc303 http-request http-response \
          http-after-response http-error http-reuse http-send-name-header redirect max-keep-alive-queue block reqadd \
          reqallow reqdel reqdeny reqidel reqirep reqrep reqiallow reqideny reqpass reqtarpit reqitarpit rspadd rspdel \
          rspdeny rspidel rspideny rspirep rsprep use-fcgi-app appsession",

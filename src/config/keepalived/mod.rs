@@ -28,13 +28,14 @@ mod surroundings;
 mod traced;
 mod trackers;
 mod tree;
+mod unheeded;
 mod values;
 mod walk;
 
 use std::path::Path;
 
 use super::diagnostic::{Code, Diagnostic, Severity};
-use super::draft::{Definition, Draft, GroupDraft, InstanceDraft};
+use super::draft::{Definition, Draft, Field, GroupDraft, InstanceDraft};
 use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
 use super::{Context, Language, resolve};
@@ -55,19 +56,28 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
     if !given_up && !tree.root().any(|statement| known(statement) || walk::holds_blocks(Place::Root, statement)) {
         let shown = path.display();
         let message = match tree.root().next() {
+            None if includes(report.files().text(id)) => {
+                format!("{shown} holds nothing but `include`, and what it includes is empty or not there")
+            }
             None => format!("{shown} holds nothing but comments"),
             Some(_) => format!("{shown} has no word of a keepalived.conf outside its blocks"),
         };
         // To reload such a file would take every service and address away; keepalived does so.
         report.add(
             Diagnostic::placeless(Severity::Error, Code::Hopeless, message)
-                .help("check that the right file was named; a TOML file must end in `.toml`"),
+                .help("check that the right file was named; a TOML file must end in `.toml`")
+                .help("keepalived would run with nothing, and at a reload take all services and addresses away"),
         );
     }
     let mut walk = Walk::new(report, sources);
     walk.block(tree.root(), Place::Root, &mut (), root);
     resolve::waiting_services(&mut walk.draft.services, walk.report);
     walk.draft
+}
+
+/// Whether a text includes others.
+fn includes(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("include"))
 }
 
 fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
@@ -77,7 +87,12 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
         ("global_defs", _) => walk.block(children, Place::Global, &mut (), global::word),
         ("virtual_server", _) => {
             if let Some((mut service, group)) = service::header(walk, statement) {
-                walk.block(children, Place::Service, &mut service, service::word);
+                // keepalived steps over the block of a service that it leaves out.
+                if matches!(service.listen, Field::Bad) {
+                    walk.unheeded(statement, Place::Service, unheeded::Fate::LeftOut);
+                } else {
+                    walk.block(children, Place::Service, &mut service, service::word);
+                }
                 let table = &mut walk.draft.services;
                 match group {
                     None => resolve::service(service, Language::Keepalived, table, walk.report),

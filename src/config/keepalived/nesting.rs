@@ -141,7 +141,8 @@ impl Reading<'_> {
         self.report.add(
             Diagnostic::error(Code::Unopened, span, "this `}` is one too many, as the indentation tells")
                 .and(self.opener(innermost), "it would close this block")
-                .help("read as if it were not there; the daemon does not start on a guess"),
+                .help("read as if it were not there; the daemon does not start on a guess")
+                .help("keepalived ends the block here, and takes what follows for words of the block around it"),
         );
         true
     }
@@ -347,5 +348,6 @@ impl Reading<'_> {
             });
         }
         self.close_all();
+        self.more_odd_blanks();
     }
 }

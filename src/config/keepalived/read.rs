@@ -16,6 +16,7 @@ use super::include::Strict;
 use super::lexer;
 use super::nesting::Open;
 use super::sequence;
+use super::statements::OddBlanks;
 use super::traced::Traced;
 use super::tree::Tree;
 
@@ -23,6 +24,9 @@ use super::tree::Tree;
 const MOST_MADE: usize = 64 << 20;
 /// What a line costs beside its bytes.
 const LINE_COST: usize = 256;
+
+/// So many bytes of a line keepalived reads at once.
+const LONGEST_LINE: usize = 1_023;
 
 /// Reads files into a tree.
 pub(super) struct Reading<'w> {
@@ -47,7 +51,7 @@ pub(super) struct Reading<'w> {
     pub(super) files: Vec<PathBuf>,
     pub(super) strangers: usize,
     pub(super) stopped: bool,
-    pub(super) mixed_blanks: Option<Span>,
+    pub(super) odd_blanks: OddBlanks,
 }
 
 /// Everything that a file and its includes say.
@@ -68,7 +72,7 @@ pub(super) fn read(path: &Path, id: FileId, sources: &dyn Sources, context: &Con
         files: Vec::new(),
         strangers: 0,
         stopped: false,
-        mixed_blanks: None,
+        odd_blanks: OddBlanks::default(),
     };
     reading.file(path, id);
     reading.finish();
@@ -87,10 +91,30 @@ impl Reading<'_> {
         let mut at = 0;
         while at < text.len() && !self.stopped && !self.report.is_full() {
             let end = line_end(&text, at);
+            self.long_line(id, at..end);
             at = self.line(id, &text, at..end);
         }
         self.variables.folder = outer;
         self.files.pop();
+    }
+
+    /// keepalived reads lines into a buffer of its own, and takes what does not fit for another line.
+    fn long_line(&mut self, file: FileId, line: Range<usize>) {
+        let files = self.report.files();
+        // Blanks at the end come to an empty line.
+        if line.len() <= LONGEST_LINE
+            || files.text(file).get(line.clone()).is_some_and(|it| it.trim_end().len() <= LONGEST_LINE)
+        {
+            return;
+        }
+        let cut = line.start + LONGEST_LINE;
+        // In the midst of a character there is no place to show.
+        let cut = files.text(file).floor_char_boundary(cut);
+        self.report.add(
+            Diagnostic::warning(Code::LongLine, Span::new(file, cut..cut), "this line is longer than keepalived reads")
+                .mark("there it cuts the line, and takes the rest for the next one")
+                .help(format!("read as one line here, of {} bytes; {LONGEST_LINE} are the most", line.len())),
+        );
     }
 
     /// One line as it stands in a file; gives the start of the next.

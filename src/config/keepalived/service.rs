@@ -10,13 +10,15 @@ use super::super::source::Spanned;
 use super::super::suggest;
 use super::keywords::Place;
 use super::tree::{Statement, Value};
+use super::unheeded::Fate;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
 
 /// What `persistence_timeout` without a number means.
 const BARE_PERSISTENCE: u32 = 360;
-const NO_SERVICE: Instead = Instead("without it the service cannot be");
+const NO_SERVICE: Instead = Instead("without it the service is left out, as in keepalived");
+const CRASH: &str = "keepalived ends with a fault of its own when it meets this, at start and at reload";
 const PROTOCOLS: [(&str, Protocol); 3] = [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
 /// What stands after `virtual_server`, with the name of its group if it is one.
@@ -26,7 +28,7 @@ pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<(S
     match (first.text, statement.word(2)) {
         ("group", Some(name)) => return Some((draft, Some(name.to_owned()))),
         ("group", None) => {
-            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`group` lacks its name"));
+            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`group` lacks its name").help(CRASH));
             draft.listen = Field::Bad;
         }
         ("fwmark", Some(value)) => {
@@ -36,7 +38,7 @@ pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<(S
             draft.listen = Field::from(mark.map(|mark| Listen::Mark(mark, None)), value.span);
         }
         ("fwmark", None) => {
-            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`fwmark` lacks its number"));
+            walk.say(Diagnostic::error(Code::MissingValue, first.span, "`fwmark` lacks its number").help(CRASH));
             draft.listen = Field::Bad;
         }
         _ => {
@@ -137,8 +139,11 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
         "roundrobin" | "round_robin" => Some("rr"),
         "source" => Some("sh"),
         "conhash" => Some("mh"),
-        other => suggest::nearest(&other.to_ascii_lowercase(), names)
-            .or_else(|| names.into_iter().find(|name| name.eq_ignore_ascii_case(other))),
+        // One in other letters is nearer than any that only looks like it.
+        other => names
+            .into_iter()
+            .find(|name| name.eq_ignore_ascii_case(other))
+            .or_else(|| suggest::nearest(&other.to_ascii_lowercase(), names)),
     };
     let shown: String = value.text.chars().take(60).collect();
     walk.say(
@@ -220,13 +225,13 @@ fn persistence(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: State
             walk.say(
                 Diagnostic::warning(Code::BadValue, value.span, "a persistence of 0 seconds cannot be")
                     .mark(walk.range())
-                    .help("ignored, as in keepalived: the service is not persistent. Remove the line to say just that"),
+                    .help("ignored, as in keepalived: the service is as if the line were not there. Remove it to say just that"),
             );
             None
         }
-        Some(value) => {
-            walk.whole::<u32>(value, Instead("ignored: the service is not persistent")).and_then(NonZeroU32::new)
-        }
+        Some(value) => walk
+            .whole::<u32>(value, Instead("ignored, as in keepalived: the service is as if the line were not there"))
+            .and_then(NonZeroU32::new),
     };
     let span = statement.line().unwrap_or(service.header);
     service.persistence.timeout_secs = seconds.map(|seconds| Spanned::new(seconds, span));
@@ -249,7 +254,11 @@ fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
 fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
     let Some(span) = statement.line() else { return };
     const LEFT_OUT: Instead = Instead("this server is left out");
-    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else { return };
+    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else {
+        // What is wrong within it is said at once, and not only when its address has been mended.
+        walk.unheeded(statement, Place::Server, Fate::LeftOut);
+        return;
+    };
     let mut server = ServerDraft::new(span, address, port);
     walk.block(statement.children(), Place::Server, &mut server, server_word);
     service.servers.push(server);

@@ -10,8 +10,18 @@ use super::read::Reading;
 
 /// A text with this many unknown words, or blocks that belong to nothing, outside all blocks is no keepalived.conf.
 const MOST_STRANGERS: usize = 500;
+/// No more lines with odd blanks are told of one by one.
+const MOST_ODD_BLANKS: usize = 10;
 /// Statements that are kept: a hundred times the largest file that is known to be in use.
 const MOST_STATEMENTS: usize = 4_000_000;
+
+/// Lines with blanks that are not spaces.
+#[derive(Debug, Default)]
+pub(super) struct OddBlanks {
+    told: usize,
+    /// How many were only counted, and where the last one is.
+    more: Option<(usize, Span)>,
+}
 
 impl Reading<'_> {
     /// The words and braces of one line. `place` tells of a stretch where it stands, and whether it says there what it says
@@ -45,15 +55,10 @@ impl Reading<'_> {
                 return;
             }
         }
-        if let (Some(at), None) = (lexer.odd_blank, self.mixed_blanks) {
+        if let Some(at) = lexer.odd_blank {
             let (span, _) =
                 place(&(at..at + line.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)));
-            self.mixed_blanks = Some(span);
-            self.report.add(
-                Diagnostic::warning(Code::Lookalike, span, "this blank is not a space")
-                    .mark("a no-break space or its like, as web pages have")
-                    .help("taken as a space here; keepalived takes it as part of the word. Replace it, and any others"),
-            );
+            self.odd_blank(span);
         }
     }
 
@@ -78,6 +83,36 @@ impl Reading<'_> {
             self.pending = Some((statement, indent));
         }
         self.tree.word(span, owned, quoted);
+    }
+
+    /// A line with a blank that is not a space: each changes what keepalived reads.
+    fn odd_blank(&mut self, span: Span) {
+        if self.odd_blanks.told < MOST_ODD_BLANKS {
+            self.odd_blanks.told += 1;
+            self.report.add(
+                Diagnostic::warning(Code::Lookalike, span, "this blank is not a space")
+                    .mark("a no-break space or its like, as web pages have")
+                    .help("taken as a space here; keepalived takes it as part of the word. Replace it"),
+            );
+        } else {
+            let (lines, _) = self.odd_blanks.more.unwrap_or((0, span));
+            self.odd_blanks.more = Some((lines + 1, span));
+        }
+    }
+
+    /// The lines with such blanks that were only counted.
+    pub(super) fn more_odd_blanks(&mut self) {
+        if let Some((lines, span)) = self.odd_blanks.more.take() {
+            let message = match lines {
+                1 => "one more line has a blank that is not a space".to_owned(),
+                _ => format!("{lines} more lines have blanks that are not spaces"),
+            };
+            self.report.add(
+                Diagnostic::warning(Code::Lookalike, span, message)
+                    .mark("the last one")
+                    .help("replace all of them: `grep -nP '[^\\x00-\\x7F]' FILE` shows the lines"),
+            );
+        }
     }
 
     /// Counts what begins outside all blocks and is not of this language; true: it was one too many.

@@ -7,6 +7,7 @@ use super::super::report::Report;
 use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
+use super::unheeded::{self, Fate};
 
 /// So many unknown lines one after another are told in one remark.
 const SHORTEST_PROSE: usize = 4;
@@ -19,6 +20,8 @@ pub(super) struct Walk<'o> {
     pub(super) draft: Draft,
     /// The row of the word that is being read.
     pub(super) keyword: &'static Keyword,
+    /// Words of a block share its fate: if nothing comes of it, only what is wrong with them is said.
+    pub(super) fate: Fate,
 }
 
 /// What a block's words are handed to: gives false for a word that it does not know, which a test makes sure of.
@@ -26,7 +29,7 @@ pub(super) type Handler<T> = fn(&mut Walk<'_>, &mut T, Statement<'_>) -> bool;
 
 impl<'o> Walk<'o> {
     pub(super) fn new(report: &'o mut Report, sources: &'o dyn Sources) -> Self {
-        Self { report, sources, draft: Draft::default(), keyword: &keywords::NONE }
+        Self { report, sources, draft: Draft::default(), keyword: &keywords::NONE, fate: Fate::Heeded }
     }
 
     /// Says something.
@@ -75,6 +78,7 @@ impl<'o> Walk<'o> {
             match keyword.status {
                 // What is refused is refused by whoever puts the whole together.
                 Status::Honoured | Status::Refused(_) => {}
+                Status::WithoutEffect(_) | Status::NotYet(_) if self.fate != Fate::Heeded => {}
                 Status::WithoutEffect(why) => {
                     self.say(
                         Diagnostic::note(Code::WithoutEffect, span, format!("`{name}` has nothing to do here"))
@@ -84,6 +88,7 @@ impl<'o> Walk<'o> {
                 }
                 Status::NotYet(means) => {
                     self.say(Diagnostic::warning(Code::NotYet, span, format!("`{name}` is not done yet")).help(means));
+                    self.look_into(keyword, statement);
                     continue;
                 }
                 Status::Removed(instead) => {
@@ -94,7 +99,22 @@ impl<'o> Walk<'o> {
                     continue;
                 }
             }
+            if keyword.nameless_skipped && statement.arity() == 0 && statement.block().is_some() {
+                self.say(
+                    Diagnostic::warning(Code::MissingValue, span, format!("`{name}` lacks its name"))
+                        .mark("expected a name after this")
+                        .help("the block is left out with all that it holds, as in keepalived"),
+                );
+                if let Some(place) = keyword.opens.filter(|place| place.is_block()) {
+                    self.unheeded(statement, place, Fate::LeftOut);
+                }
+                continue;
+            }
+            if self.fate == Fate::LeftOut && unheeded::lacks_value(self, keyword, statement) {
+                continue;
+            }
             if !self.shape(keyword, statement, span) {
+                self.look_into(keyword, statement);
                 continue;
             }
             if keyword.old_aliases.contains(&name) {
@@ -103,7 +123,10 @@ impl<'o> Walk<'o> {
                         .help("it works, and keepalived says that it will go"),
                 );
             }
-            if keyword.first_counts || matches!(keyword.takes, Takes::One(_) | Takes::Optional(_)) {
+            if keyword.first_counts
+                || keyword.last_counts
+                || matches!(keyword.takes, Takes::One(_) | Takes::Optional(_))
+            {
                 if let Some((_, before)) = seen.iter().find(|(word, _)| *word == keyword.name) {
                     let twice = Diagnostic::warning(Code::Repeated, span, format!("`{name}` is said twice"));
                     if keyword.first_counts {
@@ -120,6 +143,21 @@ impl<'o> Walk<'o> {
             self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
         }
+    }
+
+    /// Says what is wrong within a block that comes to nothing, as far as the table tells.
+    fn look_into(&mut self, keyword: &Keyword, statement: Statement<'_>) {
+        if let Some(place) = keyword.opens.filter(|place| place.is_block()) {
+            let fate = if self.fate == Fate::Heeded { Fate::NotDone } else { self.fate };
+            self.unheeded(statement, place, fate);
+        }
+    }
+
+    /// Holds what a block without effect says against the table.
+    pub(super) fn unheeded(&mut self, statement: Statement<'_>, place: Place, fate: Fate) {
+        let outer = std::mem::replace(&mut self.fate, fate);
+        self.block(statement.children(), place, &mut (), unheeded::word);
+        self.fate = outer;
     }
 
     /// Whether a word has the values and the block that it needs.
@@ -244,7 +282,11 @@ impl<'o> Walk<'o> {
             Diagnostic::warning(Code::Misplaced, span, format!("`{shown}` has no meaning {}", place.name()))
                 .mark(format!("belongs {}", elsewhere.join(" or ")))
         };
-        self.say(diagnostic.help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored));
+        let definition = name.starts_with('$') && statement.word(1).is_some_and(|next| next.text.starts_with('='));
+        let joined = definition.then(|| format!("a definition has no blank before its `=`: `{shown}=...`"));
+        self.say(
+            diagnostic.help_if(joined).help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored),
+        );
     }
 
     /// A word of another version or program.

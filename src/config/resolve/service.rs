@@ -86,9 +86,11 @@ pub(in crate::config) fn waiting_services(table: &mut ServiceTable, report: &mut
         let shown: String = name.value.chars().take(60).collect();
         let names = table.groups.groups.keys().map(String::as_str);
         report.add(
-            Diagnostic::error(Code::UnknownName, name.span, format!("there is no `virtual_server_group {shown}`"))
+            Diagnostic::warning(Code::UnknownName, name.span, format!("there is no `virtual_server_group {shown}`"))
                 .help_if(suggest::did_you_mean(&name.value, names))
-                .help("this service cannot be without its addresses; keepalived leaves it out and says nothing"),
+                .help(
+                    "this service is left out, for it has no address; keepalived leaves it out too, and says nothing",
+                ),
         );
     }
 }
@@ -162,9 +164,10 @@ impl Resolver<'_> {
     fn service(&mut self, mut draft: ServiceDraft, groups: &mut GroupTable) -> Option<(ServiceConfig, Span)> {
         let header = draft.header;
         if matches!(draft.listen, Field::Bad) && self.language == Language::Keepalived {
+            // What is wrong with the address has been said, and how bad that is.
             self.say(
-                Diagnostic::error(Code::Required, header, "this service cannot be: its address is unusable")
-                    .help("see what is said about its address; a template may not have been filled in"),
+                Diagnostic::warning(Code::Required, header, "this service is left out: its address is unusable")
+                    .help("with all its servers, as in keepalived; see what is said about its address"),
             );
             return None;
         }

@@ -1,12 +1,14 @@
 //! What routers and groups watch, and what their weights can and cannot do.
 
+use std::collections::HashMap;
+
 use super::Resolver;
 use super::trackers::{Known, Trackers};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{TrackDraft, TrackKind};
 use crate::config::source::Span;
 use crate::config::{Language, suggest};
-use crate::model::{Priority, Tracked};
+use crate::model::{Priority, Tracked, Watched};
 
 /// What may become of a weight in a router.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +44,7 @@ impl Resolver<'_> {
         weighing: Weighing<'_>,
     ) -> Vec<Tracked> {
         let mut tracked: Vec<Tracked> = Vec::new();
+        let mut seen: HashMap<Watched, Span> = HashMap::new();
         // Kind by kind, for one of the languages has a list for each: the same file has one order in both.
         let mut drafts = drafts;
         drafts.sort_by_key(|track| track.kind);
@@ -84,10 +87,17 @@ impl Resolver<'_> {
                 }
                 weight.reverse = own.reverse.or(place.weight.reverse).unwrap_or(false);
             }
+            let shown: String = name.chars().take(60).collect();
             let what = track.kind.named(name);
-            if tracked.iter().any(|other| other.what == what) {
+            if let Some(before) = seen.get(&what) {
+                self.say(
+                    Diagnostic::warning(Code::Repeated, used, format!("`{shown}` is watched twice"))
+                        .mark(format!("ignored{}", self.words.there))
+                        .and(*before, "this one counts"),
+                );
                 continue;
             }
+            seen.insert(what.clone(), used);
             if self.weight_counts(weight, used, track.kind, weighing) {
                 tracked.push(Tracked { what, weight: weight.weight, reverse: weight.reverse });
             }

@@ -123,7 +123,15 @@ impl Resolver<'_> {
 
     fn script(&mut self, name: String, span: Span, draft: ScriptDraft) -> Option<TrackScript> {
         let Field::Set(command) = draft.command else {
-            self.useless(&draft.command, span, format!("the script `{name}` has no usable command"));
+            let message = format!("the script `{name}` has no usable command");
+            match self.language {
+                Language::Keepalived => {
+                    self.say(Diagnostic::warning(Code::Required, span, message).help(
+                        "left out, as in keepalived: routers that watch it run as if they did not, whatever fails",
+                    ))
+                }
+                Language::Toml => self.useless(&draft.command, span, message),
+            }
             return None;
         };
         let interval = draft.interval.unwrap_or(INTERVAL);

@@ -219,8 +219,11 @@ fn what_cannot_be_without() {
     for (text, expected) in [
         ("vrrp_instance A {\n}\n", &["error C404 1:15", "error C404 1:15", "warning C404 1:15"][..]),
         ("vrrp_instance {\n}\n", &["error C306 1:1"]),
-        ("vrrp_script x {\n}\n", &["error C404 1:13"]),
-        ("virtual_server <vip> 80 {\nlb_kind NAT\nprotocol TCP\n}\n", &["error C404 1:1", "warning C402 1:16"]),
+        ("vrrp_script x {\n}\n", &["warning C510", "warning C404 1:13"]),
+        (
+            "virtual_server <vip> 80 {\nlb_kind NAT\nprotocol TCP\n}\n",
+            &["warning C510", "warning C404 1:1", "warning C402 1:16"],
+        ),
         ("virtual_server 192.0.2.1 80 {\nlb_kind NAT\nprotocol TCP\n}\n", &["warning C510", "warning C510 1:1"]),
         ("virtual_server_group g {\n192.0.2.1 80\n}\n", &["warning C510"]),
         ("vrrp_sync_group g {\ngroup {\nA\n}\n}\n", &["warning C510", "warning C510 1:17", "warning C502 3:1"]),

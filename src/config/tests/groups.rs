@@ -67,7 +67,7 @@ fn a_group_may_stand_behind_its_service() {
     assert_eq!(keys(&config.services[0]), ["tcp 192.0.2.1:80"]);
     let loaded = keepalived(&(group("192.0.2.1 80") + &service("wbe", SERVER)));
     let said = only(&loaded, Code::UnknownName);
-    assert_eq!((said.severity, said.help[0].as_str()), (Severity::Error, "did you mean `web`?"));
+    assert_eq!((said.severity, said.help[0].as_str()), (Severity::Warning, "did you mean `web`?"));
 }
 
 #[test]

@@ -161,6 +161,15 @@ fn binds() {
 fn servers() {
     let bind = " bind 192.0.2.1:80\n";
     let head = "address = \"192.0.2.1:80\"\nscheduler = ";
+    let lines = " option tcp-check\n tcp-check connect port 9200\n server a 10.0.0.1:80 check\n";
+    let checked = |port: &str, lines: &str| {
+        let (document, said) = of(&format!("{TCP}listen web\n acl x src 10.0.0.0/8\n{bind}{lines}"), &[]);
+        assert_eq!(document.contains(port), port != "none" && lines.contains("option"), "{document}");
+        assert!(!document.contains("9200") || lines.contains("option"), "without the option haproxy ignores it");
+        assert!(said.iter().any(|line| line.contains("names a condition")), "{said:#?}");
+    };
+    checked("9200", lines);
+    checked("9200", &lines.replace(" option tcp-check\n", ""));
     listen(
         &format!("{bind} server a 10.0.0.1\n"),
         &format!("{head}\"rr\"\nserver = [{{ address = \"10.0.0.1:80\" }}]"),

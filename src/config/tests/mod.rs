@@ -18,8 +18,10 @@ mod routers;
 mod schema;
 mod seeds;
 mod services;
+mod slips;
 mod surroundings;
 mod trackers;
+mod unheeded;
 mod words;
 
 use std::collections::BTreeMap;

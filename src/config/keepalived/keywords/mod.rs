@@ -15,6 +15,7 @@ mod place;
 mod root;
 mod server;
 mod service;
+mod slip;
 mod sync_group;
 mod tracker;
 
@@ -75,6 +76,10 @@ pub(in crate::config) struct Keyword {
     pub(in crate::config) stranger: Option<&'static str>,
     /// Written again, it is ignored; of most words the last one counts.
     pub(in crate::config) first_counts: bool,
+    /// Written again, it replaces what was written before, although it takes several values.
+    pub(in crate::config) last_counts: bool,
+    /// Without its name the block is stepped over; at others that lack it keepalived exits.
+    pub(in crate::config) nameless_skipped: bool,
     /// What becomes of it.
     pub(in crate::config) status: Status,
 }
@@ -93,6 +98,8 @@ const fn row(name: &'static str, takes: Takes, status: Status) -> Keyword {
         toml: None,
         stranger: None,
         first_counts: false,
+        last_counts: false,
+        nameless_skipped: false,
         status,
     }
 }
@@ -133,6 +140,18 @@ impl Keyword {
     /// Written again, it is ignored.
     const fn first_counts(mut self) -> Self {
         self.first_counts = true;
+        self
+    }
+
+    /// Written again, it replaces what was written before.
+    const fn last_counts(mut self) -> Self {
+        self.last_counts = true;
+        self
+    }
+
+    /// Without its name the block is stepped over.
+    const fn nameless_skipped(mut self) -> Self {
+        self.nameless_skipped = true;
         self
     }
 
@@ -251,6 +270,9 @@ pub(in crate::config) fn places(word: &str) -> Vec<Place> {
 /// What may have been meant by an unknown word at a place.
 pub(in crate::config) fn meant(place: Place, word: &str) -> Option<String> {
     let here = || place.words().flat_map(Keyword::names);
+    if let Some(usual) = slip::usual(word).find(|usual| here().any(|name| name == *usual)) {
+        return Some(usual.to_owned());
+    }
     // Words of global_defs stand in blocks with the same name less `vrrp_`, and people mix them up.
     if let Some(short) = word.strip_prefix("vrrp_").and_then(|short| here().find(|name| *name == short)) {
         return Some(short.to_owned());

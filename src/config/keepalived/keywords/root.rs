@@ -17,6 +17,7 @@ pub(super) const ROOT: &[Keyword] = &[
         .opens(Place::Script)
         .toml("script"),
     yes("vrrp_sync_group", Named(NAME))
+        .nameless_skipped()
         .means("Routers that are master or backup together, and fail together.")
         .opens(Place::SyncGroup)
         .toml("sync-group"),

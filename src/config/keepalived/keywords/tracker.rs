@@ -14,7 +14,10 @@ const EFFECT: &str =
 
 /// A script whose file cannot be run at start or reload is disabled, as in keepalived ([`OnMissing`](crate::model::OnMissing)).
 pub(super) const SCRIPT: &[Keyword] = &[
-    yes("script", Several(COMMAND)).means("The command, with its arguments; required.").toml("script.command"),
+    yes("script", Several(COMMAND))
+        .last_counts()
+        .means("The command, with its arguments; required.")
+        .toml("script.command"),
     yes("interval", INTERVAL)
         .default("1")
         .means("From the start of one run to the start of the next.")

@@ -6,7 +6,7 @@ use super::super::kind::{COMMAND, I32, INTERFACE, NAME, U32, text, whole};
 use super::{Keyword, Place, idle, soon, yes};
 
 const NO_FIFO: &str = "nothing is written to it; the control socket tells the same";
-const NO_GROUPS: &str = "groups are not done yet";
+const NO_MARKS: &str = "packets are not marked: a group becomes a service for each of its addresses";
 const OWN: &str = "a stop removes the entries that were made here, and no others";
 
 pub(in crate::config::keepalived::keywords) const IPVS: &[Keyword] = &[
@@ -29,12 +29,12 @@ pub(in crate::config::keepalived::keywords) const IPVS: &[Keyword] = &[
     idle("lvs_flush_on_stop", Optional(super::super::Kind::Choice(&["VS"])), OWN)
         .formerly(&["lvs_flush_onstop"])
         .means("Empty the table at a stop, or remove its services one by one."),
-    soon("nftables_ipvs", Optional(NAME), NO_GROUPS)
+    soon("nftables_ipvs", Optional(NAME), NO_MARKS)
         .otherwise("one service for each address")
         .means("Make one service of each group, by marking its packets with nftables."),
-    soon("nftables_ipvs_priority", One(whole("a priority", -I32, I32)), NO_GROUPS)
+    soon("nftables_ipvs_priority", One(whole("a priority", -I32, I32)), NO_MARKS)
         .means("Priority of the chains that mark them."),
-    soon("nftables_ipvs_start_fwmark", One(whole("a firewall mark", 1, U32)), NO_GROUPS)
+    soon("nftables_ipvs_start_fwmark", One(whole("a firewall mark", 1, U32)), NO_MARKS)
         .default("1000")
         .means("The first of the marks."),
     idle("checker_log_all_failures", Optional(Flag), "every change of a check's outcome is logged with its reason")

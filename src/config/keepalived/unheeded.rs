@@ -1,0 +1,108 @@
+//! Words of a block that comes to nothing: one that is not done yet, or whose server or service is left out.
+//!
+//! They have no effect, and yet a slip among them is one that keepalived reads today and that counts here tomorrow. So each
+//! is held against its row in the table, and nothing is made of it.
+
+use std::str::FromStr;
+
+use super::super::diagnostic::{Code, Diagnostic};
+use super::keywords::{Keyword, Kind, Takes};
+use super::tree::{Statement, Value};
+use super::values::Instead;
+use super::walk::Walk;
+
+/// What becomes of a bad value where no value has an effect.
+const IDLE: Instead = Instead("of no consequence here, since the block around it has no effect");
+
+/// Why nothing comes of the block that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Something does.
+    Heeded,
+    /// It is not done yet; keepalived reads it.
+    NotDone,
+    /// It belongs to what is left out, which keepalived steps over too.
+    LeftOut,
+}
+
+/// Says that a word in a block that is stepped over lacks its value, if so: elsewhere keepalived exits at that.
+pub(super) fn lacks_value(walk: &mut Walk<'_>, keyword: &Keyword, statement: Statement<'_>) -> bool {
+    let needed = match keyword.takes {
+        Takes::One(_) | Takes::Several(_) | Takes::Named(_) => true,
+        Takes::Either(_) => statement.block().is_none(),
+        Takes::Nothing | Takes::Optional(_) | Takes::Any(_) | Takes::Block => false,
+    };
+    let Some(span) = statement.span().filter(|_| needed && statement.arity() == 0) else { return false };
+    let expected = keyword.takes.kind().map(Kind::expected).unwrap_or_default();
+    walk.say(
+        Diagnostic::warning(Code::MissingValue, span, format!("`{}` lacks its value", statement.name()))
+            .mark(format!("expected {expected} after this"))
+            .help("of no consequence while the block around it is left out; keepalived exits at it otherwise"),
+    );
+    true
+}
+
+/// One word: its value against what the table says of it, and what its block holds.
+pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
+    let keyword = walk.keyword;
+    if let (Some(kind), Some(first)) = (keyword.takes.kind(), statement.word(1)) {
+        value(walk, kind, statement, first);
+    }
+    if let Some(place) = keyword.opens.filter(|place| place.is_block()) {
+        walk.block(statement.children(), place, &mut (), word);
+    }
+    true
+}
+
+fn value(walk: &mut Walk<'_>, kind: Kind, statement: Statement<'_>, first: Value<'_>) {
+    match kind {
+        Kind::Text { form, what } => text(walk, form, what, statement, first),
+        Kind::Whole { what, least, most, .. } => {
+            walk.number(first, least..=most, what, IDLE);
+        }
+        Kind::Seconds { what, least, most } => {
+            walk.seconds(first, least..=most, what, IDLE);
+        }
+        Kind::Flag => {
+            walk.flag(statement);
+        }
+        // Some of them are taken in either case of letters, of which the table knows nothing.
+        Kind::Choice(words) if words.iter().any(|word| word.eq_ignore_ascii_case(first.text)) => {}
+        Kind::Choice(words) => {
+            let choices: Vec<_> = words.iter().map(|word| (*word, ())).collect();
+            walk.choice(first, &choices, IDLE);
+        }
+    }
+}
+
+fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, first: Value<'_>) {
+    match form {
+        "IP" => {
+            walk.address(first, what, IDLE);
+        }
+        "INTERFACE" => {
+            walk.interface(first, IDLE);
+        }
+        "IP [PORT]" => {
+            super::service::endpoint(walk, statement, 1, what, IDLE);
+        }
+        "MD5" if first.text.len() != 32 || !first.text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            walk.bad(first, "an MD5 sum: 32 hexadecimal digits", IDLE);
+        }
+        "NUMBER[-NUMBER]" => {
+            for range in statement.arguments().filter(|range| !is_status(range.text)) {
+                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 999", IDLE);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether it is a status of HTTP, or a range of them.
+fn is_status(text: &str) -> bool {
+    let number = |text: &str| u16::from_str(text).ok().filter(|number| (100..=999).contains(number));
+    match text.split_once('-') {
+        Some((first, last)) => number(first).zip(number(last)).is_some_and(|(first, last)| first <= last),
+        None => number(text).is_some(),
+    }
+}

@@ -1,0 +1,68 @@
+//! Blocks of which nothing comes: what is wrong within them is said all the same.
+
+use super::{brief, keepalived};
+use crate::config::Code;
+
+/// A server of a service with these lines, the first of which is the fourth.
+fn server(lines: &str) -> String {
+    format!("virtual_server 192.0.2.1 80 {{\nprotocol TCP\nreal_server 10.0.0.1 80 {{\n{lines}\n}}\n}}\n")
+}
+
+/// What is said of a text, but that a lb_kind is missing.
+fn said(text: &str) -> Vec<String> {
+    brief(&keepalived(text)).into_iter().filter(|line| !line.contains("C508") && !line.contains("C509")).collect()
+}
+
+#[test]
+fn blocks_that_are_not_done_yet_are_looked_into() {
+    for (lines, expected) in [
+        ("HTTP_GET {\nurl {\npath /\nstatus_code 200 301-302\n}\nretry 3\nalpha\n}", &["warning C303 4:1"][..]),
+        ("HTTP_GET {\nurl {\npath\n}\n}", &["warning C303 4:1", "error C306 6:1"]),
+        ("HTTP_GET {\nbogus 3\n}", &["warning C303 4:1", "warning C301 5:1"]),
+        ("HTTP_GET {\nlb_algo rr\n}", &["warning C303 4:1", "warning C302 5:1"]),
+        ("HTTP_GET {\nurl {\nstatus_code abc\n}\n}", &["warning C303 4:1", "warning C401 6:13"]),
+        (
+            "HTTP_GET {\nurl {\nstatus_code 200 99 300-200\n}\n}",
+            &["warning C303 4:1", "warning C401 6:17", "warning C401 6:20"],
+        ),
+        ("HTTP_GET {\nurl {\ndigest xyz\n}\n}", &["warning C303 4:1", "warning C401 6:8"]),
+        ("HTTP_GET {\nconnect_timeout 5s\nretry -1\n}", &["warning C303 4:1", "warning C401 5:17", "warning C401 6:7"]),
+        ("HTTP_GET {\nconnect_ip 10.0.0.256\n}", &["warning C303 4:1", "warning C401 5:12"]),
+        ("MISC_CHECK {\nmisc_path /bin/true\nmisc_timeout soon\n}", &["warning C303 4:1", "warning C401 6:14"]),
+        ("DNS_CHECK {\ntype aaaa\n}", &["warning C303 4:1"]),
+        ("DNS_CHECK {\ntype XY\n}", &["warning C303 4:1", "warning C401 5:6"]),
+        (
+            "SMTP_CHECK {\nhelo_name\nhost {\nconnect_port 0\n}\n}",
+            &["warning C303 4:1", "error C306 5:1", "warning C401 7:14"],
+        ),
+        ("TCP_CHECK {\n}\nHTTP_GET", &["warning C303 6:1"]),
+    ] {
+        assert_eq!(said(&server(lines)), expected, "{lines}");
+    }
+    let session =
+        "bfd_instance a {\nneighbor_ip 10.0.0.300\nmin_rx 2000\nnonsense\n}\n".to_owned() + &server("TCP_CHECK {\n}");
+    assert_eq!(said(&session), ["warning C303 1:1", "warning C401 2:13", "warning C401 3:8", "warning C301 4:1"]);
+}
+
+#[test]
+fn a_server_that_is_left_out_is_looked_into() {
+    let text = "virtual_server 192.0.2.1 80 {\nprotocol TCP\nlb_kind DR\nreal_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n\
+         real_server 10.0.0.256 80 {\nwieght 3\nTCP_CHECK {\nconect_timeout 3\nretry\nbind_port x\n}\nweight -1\n}\n}\n";
+    let loaded = keepalived(text);
+    let expected = [
+        "warning C401 8:13",
+        "warning C301 9:1",
+        "warning C301 11:1",
+        "warning C306 12:1",
+        "warning C401 13:11",
+        "warning C401 15:8",
+    ];
+    assert_eq!(brief(&loaded), expected, "{}", loaded.report.render(false));
+    // keepalived steps over the block, and so a word without its value does not end it.
+    assert!(loaded.is_runnable());
+    let servers: Vec<_> = loaded.config.unwrap().services[0].servers.iter().map(|it| it.key.address).collect();
+    assert_eq!(servers, ["10.0.0.2".parse::<std::net::IpAddr>().unwrap()]);
+    let missing = |diagnostic: &&crate::config::Diagnostic| diagnostic.code == Code::MissingValue;
+    let help = &loaded.report.diagnostics().iter().find(missing).unwrap().help;
+    assert!(help[0].contains("left out"), "{help:?}");
+}
