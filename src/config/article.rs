@@ -102,10 +102,11 @@ impl Code {
                 "Remove it, or add the `{` that it belongs to.",
             ),
             Self::Quote => (
-                "A quote begins and does not end on its line.",
-                "All the rest of the line was taken as one value.",
+                "A quote begins and does not end on its line, or a command with arguments stands without quotes.",
+                "All the rest of the line was taken as one value. After a command keepalived hears a user and a group, and no \
+                 arguments.",
                 Keepalived("global_defs {\nrouter_id \"lb1\n}\n"),
-                "Close the quote.",
+                "Close the quote, or put the command with its arguments in quotes.",
             ),
             Self::Block => (
                 "A block stands where none belongs, or none where one does.",

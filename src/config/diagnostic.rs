@@ -77,7 +77,7 @@ codes! {
     Unclosed = "C202",
     /// A brace too many.
     Unopened = "C203",
-    /// A quote without its partner.
+    /// A quote without its partner, or a command without the quotes that it needs.
     Quote = "C204",
     /// A block where none belongs, or none where one does.
     Block = "C205",

@@ -6,6 +6,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 
 use super::diagnostic::{Code, Diagnostic, Label, Severity};
 use super::source::{FileId, Files, Span};
+use crate::model::RunAs;
 
 /// No more than this many are kept of one run, and as many errors beside them; the rest is counted.
 const MOST_KEPT: usize = 1_000;
@@ -29,8 +30,8 @@ pub struct Report {
     worst_dropped: Option<Severity>,
     /// Nothing more is read.
     full: bool,
-    /// Programs that the text has called, and where it names them.
-    programs: Vec<(String, Span)>,
+    /// Programs that the text has called, for whom, and where it names them.
+    programs: Vec<(String, Option<RunAs>, Span)>,
 }
 
 impl Report {
@@ -202,22 +203,31 @@ impl Report {
     }
 
     /// Adds a warning of a script that this host cannot run. The configuration knows nothing of hosts: whoever looks at one
-    /// says so here. `program` is its file as the text names it; `help` is what will come of it.
-    pub fn warn_of_script(&mut self, program: &str, message: String, help: String) {
-        // Of several places each is shown once.
-        let found = self.programs.iter().position(|(known, _)| known == program);
+    /// says so here. `program` is its file as the text names it, `user` who is to run it if that is said of it alone; `help` is
+    /// what will come of it.
+    pub fn warn_of_script(&mut self, program: &str, user: Option<&RunAs>, message: String, help: String) {
+        // Of several places each is shown once. A user may be said apart from the program, or for all of them.
+        let known = |exactly: bool| {
+            let fits = |who: &Option<RunAs>| if exactly { who.as_ref() == user } else { who.is_none() };
+            self.programs.iter().position(|(known, who, _)| known == program && fits(who))
+        };
+        let found = known(true).or_else(|| known(false));
         let diagnostic = match found.map(|at| self.programs.remove(at)) {
-            Some((_, span)) => Diagnostic::warning(Code::UnusableScript, span, message),
+            Some((_, _, span)) => Diagnostic::warning(Code::UnusableScript, span, message),
             None => Diagnostic::placeless(Severity::Warning, Code::UnusableScript, message),
         };
         self.add(diagnostic.help(help));
         self.sort();
     }
 
-    /// Takes note of where the text names a program to be run.
-    pub(super) fn note_program(&mut self, program: &str, span: Span) {
-        if self.programs.len() < MOST_KEPT {
-            self.programs.push((program.to_owned(), span));
+    /// Takes note of where the text names a program to be run, and of who runs it; of the last one once more if that is only
+    /// known later.
+    pub(super) fn note_program(&mut self, program: &str, user: Option<&RunAs>, span: Span) {
+        // Who runs it may be said below it.
+        if let Some((_, who, _)) = self.programs.last_mut().filter(|(_, _, last)| *last == span) {
+            *who = user.cloned();
+        } else if self.programs.len() < MOST_KEPT {
+            self.programs.push((program.to_owned(), user.cloned(), span));
         }
     }
 

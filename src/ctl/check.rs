@@ -117,8 +117,8 @@ impl Check {
         let context = Context { config_id: self.config_id.unwrap_or_else(short_host_name) };
         let mut loaded = config::load(&self.file, self.language.map(Language::from), &HostFiles, &context);
         if let Some(config) = &loaded.config {
-            for UnusableScript { program, problem, consequence } in script_files::unusable(config) {
-                loaded.report.warn_of_script(&program, problem, format!("on this host {consequence}"));
+            for UnusableScript { program, user, problem, consequence } in script_files::unusable(config) {
+                loaded.report.warn_of_script(&program, user.as_ref(), problem, format!("on this host {consequence}"));
             }
         }
         let report = &loaded.report;

@@ -15,10 +15,10 @@ use std::ops::Range;
 pub(super) enum Kind {
     /// Part of a statement.
     Word {
-        /// Stood in quotes, which the range leaves out.
+        /// Stood in quotes, or began with them.
         quoted: bool,
-        /// Contains `\#`, `\!` or quotes inside: see [`unescaped`].
-        escaped: bool,
+        /// How to read it.
+        spelling: Spelling,
     },
     /// `{`
     Open,
@@ -26,6 +26,34 @@ pub(super) enum Kind {
     Close,
     /// A quote that is not closed on its line; the range is the rest of the line, without the quote.
     Unquoted,
+}
+
+/// How the text of a word says what the word is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// As it stands; quotes around it are left out of the range.
+    Plain,
+    /// With `\#`, `\!` or quotes inside: see [`unescaped`].
+    Escaped,
+    /// A word of a command's statement with quotes or backslashes in it: see [`cut`].
+    Command,
+}
+
+impl Spelling {
+    /// What a word says that is not to be taken as it stands.
+    pub(super) fn read(self, text: &str) -> Option<String> {
+        match self {
+            Self::Plain => None,
+            Self::Escaped => Some(unescaped(text)),
+            Self::Command => Some(cut(text)),
+        }
+    }
+}
+
+/// Whether the words after this one are a command and who runs it. They are cut by rules of their own: `'...'` holds together
+/// as well as `"..."`, and backslashes escape.
+fn takes_command(word: &str) -> bool {
+    word == "script" || (word.starts_with("notify") || word.ends_with("notify_fifo_script"))
 }
 
 /// A piece of the text.
@@ -43,8 +71,21 @@ const LONGEST_VARIABLE: usize = 256;
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
+    /// What the next word is part of.
+    within: Within,
     /// The first no-break space or its like that was taken for a blank.
     pub(super) odd_blank: Option<usize>,
+}
+
+/// What a word is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// Nothing yet: it begins a statement.
+    Nothing,
+    /// A statement like any other.
+    Statement,
+    /// One that names a command.
+    Command,
 }
 
 /// A byte-order mark; invisible, and no part of the first word.
@@ -53,7 +94,7 @@ pub(super) const MARK: char = '\u{feff}';
 impl<'t> Lexer<'t> {
     /// From the start of a line.
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, at: 0, odd_blank: None }
+        Self { text, at: 0, within: Within::Nothing, odd_blank: None }
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -102,10 +143,23 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// A word that begins at an offset.
+    fn word(&mut self, start: usize) -> Token {
+        if self.within == Within::Command {
+            return self.of_command(start);
+        }
+        let token = if self.byte(start) == Some(b'"') { self.quoted(start) } else { self.bare(start) };
+        if self.within == Within::Nothing {
+            let takes_command = self.text.get(token.range.clone()).is_some_and(takes_command);
+            self.within = if takes_command { Within::Command } else { Within::Statement };
+        }
+        token
+    }
+
     /// A word that begins at an offset and does not begin with a quote.
     fn bare(&mut self, start: usize) -> Token {
         let mut at = start;
-        let mut escaped = false;
+        let mut spelling = Spelling::Plain;
         while let Some(byte) = self.byte(at) {
             if let Some(end) = self.variable(at) {
                 at = end;
@@ -113,13 +167,13 @@ impl<'t> Lexer<'t> {
             }
             match byte {
                 b'\\' if matches!(self.byte(at + 1), Some(b'#' | b'!')) => {
-                    escaped = true;
+                    spelling = Spelling::Escaped;
                     at += 2;
                 }
                 b'{' | b'}' | b'#' | b'!' => break,
                 // `key="a b"` is one word as far as blanks go.
                 b'"' => {
-                    escaped = true;
+                    spelling = Spelling::Escaped;
                     let rest = self.text.get(at + 1..).unwrap_or("");
                     at = rest.find('"').map_or(self.text.len(), |n| at + n + 2);
                 }
@@ -134,7 +188,56 @@ impl<'t> Lexer<'t> {
             }
         }
         self.at = at;
-        Token { kind: Kind::Word { quoted: false, escaped }, range: start..at }
+        Token { kind: Kind::Word { quoted: false, spelling }, range: start..at }
+    }
+
+    /// A word of a command's statement: quotes of both kinds anywhere in it, and backslashes.
+    fn of_command(&mut self, start: usize) -> Token {
+        let mut at = start;
+        let mut quote: Option<u8> = None;
+        let mut spelling = Spelling::Plain;
+        // How often a quote opened or closed.
+        let mut quotes = 0_usize;
+        while let Some(byte) = self.byte(at) {
+            if let Some(end) = self.variable(at) {
+                at = end;
+                continue;
+            }
+            let length = self.text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+            match (quote, byte) {
+                (_, b'\\') => {
+                    spelling = Spelling::Command;
+                    let next = self.text.get(at + 1..).and_then(|rest| rest.chars().next());
+                    at += 1 + next.map_or(0, char::len_utf8);
+                    continue;
+                }
+                (Some(open), _) if byte == open => {
+                    quote = None;
+                    quotes += 1;
+                }
+                (None, b'\'' | b'"') => {
+                    quote = Some(byte);
+                    quotes += 1;
+                }
+                (None, b'{' | b'}' | b'#' | b'!') => break,
+                (None, _) if self.blank(at) > 0 => break,
+                (Some(_) | None, _) => {}
+            }
+            at += length;
+        }
+        self.at = at;
+        let quoted = matches!(self.byte(start), Some(b'\'' | b'"'));
+        if quote.is_some() {
+            let inside = self.text.get(start + usize::from(quoted)..).unwrap_or("");
+            let from = start + usize::from(quoted);
+            return Token { kind: Kind::Unquoted, range: from..from + inside.trim_end().len() };
+        }
+        // The common case, `"..."` and nothing else, stands in the text as it is.
+        if quoted && quotes == 2 && spelling == Spelling::Plain && self.byte(at - 1) == self.byte(start) {
+            return Token { kind: Kind::Word { quoted, spelling }, range: start + 1..at - 1 };
+        }
+        let spelling = if quotes > 0 { Spelling::Command } else { spelling };
+        Token { kind: Kind::Word { quoted, spelling }, range: start..at }
     }
 
     fn quoted(&mut self, start: usize) -> Token {
@@ -142,7 +245,10 @@ impl<'t> Lexer<'t> {
         match inside.find('"') {
             Some(length) => {
                 self.at = start + length + 2;
-                Token { kind: Kind::Word { quoted: true, escaped: false }, range: start + 1..start + 1 + length }
+                Token {
+                    kind: Kind::Word { quoted: true, spelling: Spelling::Plain },
+                    range: start + 1..start + 1 + length,
+                }
             }
             None => {
                 self.at = self.text.len();
@@ -164,15 +270,16 @@ impl Iterator for Lexer<'_> {
                 b'#' | b'!' => self.at = self.text.len(),
                 b'{' if self.variable(start).is_none() => {
                     self.at += 1;
+                    self.within = Within::Nothing;
                     return Some(one(Kind::Open));
                 }
                 b'}' => {
                     self.at += 1;
+                    self.within = Within::Nothing;
                     return Some(one(Kind::Close));
                 }
-                b'"' => return Some(self.quoted(start)),
                 _ => match self.blank(start) {
-                    0 => return Some(self.bare(start)),
+                    0 => return Some(self.word(start)),
                     length => self.at += length,
                 },
             }
@@ -209,9 +316,33 @@ pub(super) fn unescaped(word: &str) -> String {
     out
 }
 
-/// The words of a command line as script keywords understand it: blanks part them, `'...'` and `"..."` hold them together,
+/// A word of a command's statement without its quotes, and with what its backslashes stand for.
+fn cut(word: &str) -> String {
+    split(word, Tongue::Keepalived, |_| false).into_iter().next().unwrap_or_default()
+}
+
+/// Whose rules of quoting hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tongue {
+    /// A backslash escapes everywhere.
+    Keepalived,
+    /// Nothing is escaped within `'...'`, as in a shell.
+    Toml,
+}
+
+/// The words of a command line as our own language understands it: blanks part them, `'...'` and `"..."` hold them together,
 /// a backslash takes the next character as it is or names a control character (`\n`, `\t`, `\x41`, `\101`).
 pub(in crate::config) fn command(text: &str) -> Vec<String> {
+    split(text, Tongue::Toml, char::is_whitespace)
+}
+
+/// The same as keepalived does it, to what is left of a command when it has been cut out of its statement: backslashes escape
+/// within `'...'` too.
+pub(super) fn command_again(text: &str) -> Vec<String> {
+    split(text, Tongue::Keepalived, char::is_whitespace)
+}
+
+fn split(text: &str, tongue: Tongue, parts: fn(char) -> bool) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
@@ -219,7 +350,7 @@ pub(in crate::config) fn command(text: &str) -> Vec<String> {
     while let Some(c) = rest.next() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some('\''), c) => word.get_or_insert_default().push(c),
+            (Some('\''), c) if tongue == Tongue::Toml => word.get_or_insert_default().push(c),
             (_, '\\') => {
                 // One at the very end stands for itself.
                 let escaped = escape(&mut rest).unwrap_or('\\');
@@ -229,7 +360,7 @@ pub(in crate::config) fn command(text: &str) -> Vec<String> {
                 word.get_or_insert_default();
                 quote = Some(c);
             }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, c) if parts(c) => words.extend(word.take()),
             (_, c) => word.get_or_insert_default().push(c),
         }
     }
@@ -272,9 +403,11 @@ mod tests {
 
     fn lexed(line: &str) -> String {
         let tokens = Lexer::new(line).map(|token| match token.kind {
-            Kind::Word { quoted: true, .. } => format!("<{}>", &line[token.range]),
-            Kind::Word { escaped: true, .. } => unescaped(&line[token.range]),
-            Kind::Word { .. } => line[token.range].to_owned(),
+            Kind::Word { quoted, spelling } => {
+                let text = &line[token.range];
+                let said = spelling.read(text).unwrap_or_else(|| text.to_owned());
+                if quoted { format!("<{said}>") } else { said }
+            }
             Kind::Open => "OPEN".to_owned(),
             Kind::Close => "CLOSE".to_owned(),
             Kind::Unquoted => format!("UNQUOTED<{}>", &line[token.range]),
@@ -299,6 +432,19 @@ mod tests {
             ("\u{feff}a\u{a0}b\tc\r", "a b c"),
             ("a\"b c\"d", "ab cd"),
             ("漂移 ü", "漂移 ü"),
+            ("state '/a b'", "state '/a b'"),
+            ("script '/a b' c", "script </a b> c"),
+            ("script \"/a -c \\\"b && c\\\"\" d", "script </a -c \"b && c\"> d"),
+            ("notify '/a x \"y z\"' nobody # c", "notify </a x \"y z\"> nobody"),
+            ("notify \"/a b\"c d", "notify </a bc> d"),
+            ("notify /a\"b c\" 'd'", "notify /ab c <d>"),
+            ("notify /a\\ b c\\", "notify /a b c\\"),
+            ("notify '/a \\'b' c", "notify </a 'b> c"),
+            ("notify '/a {b} # ü' c", "notify </a {b} # ü> c"),
+            ("notify ''", "notify <>"),
+            ("notify 'a b ", "notify UNQUOTED<a b>"),
+            ("notify a'b c", "notify UNQUOTED<a'b c>"),
+            ("s { script '/a b' } notify 'c d'", "s OPEN script </a b> CLOSE notify <c d>"),
         ] {
             assert_eq!(lexed(line), expected, "{line:?}");
         }
@@ -320,11 +466,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn keepalived_escapes_within_all_quotes() {
+        assert_eq!(super::command_again("/a 'b\\x41' \"c\\ d\" e\\ f"), ["/a", "bA", "c d", "e f"]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn tokens_lie_in_their_line_and_in_order(line in "[a-c {}\"'#!$\\\\\u{a0}\u{feff}漂]{0,80}|\\PC{0,80}") {
+        fn tokens_lie_in_their_line_and_in_order(line in "(script |notify )?[a-c {}\"'#!$\\\\\u{a0}\u{feff}漂]{0,80}|\\PC{0,80}") {
             let mut end = 0;
             for token in Lexer::new(&line) {
                 assert!(token.range.start >= end, "{token:?} overlaps");
@@ -333,6 +484,7 @@ mod tests {
             }
             command(&line);
             unescaped(&line);
+            super::cut(&line);
         }
     }
 }

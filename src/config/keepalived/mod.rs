@@ -10,6 +10,7 @@
 
 mod addresses;
 mod announce;
+mod command;
 mod expand;
 mod global;
 mod group;

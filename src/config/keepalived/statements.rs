@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::source::Span;
 use super::keywords::{self, Place};
-use super::lexer::{self, Kind, Lexer};
+use super::lexer::{Kind, Lexer};
 use super::read::Reading;
 
 /// A text with this many unknown words, or blocks that belong to nothing, outside all blocks is no keepalived.conf.
@@ -32,12 +32,8 @@ impl Reading<'_> {
             let (span, verbatim) = place(&token.range);
             let text = || line.get(token.range.clone()).unwrap_or("");
             match token.kind {
-                Kind::Word { quoted, escaped } => {
-                    let owned = match (escaped, verbatim) {
-                        (true, _) => Some(lexer::unescaped(text())),
-                        (false, false) => Some(text().to_owned()),
-                        (false, true) => None,
-                    };
+                Kind::Word { quoted, spelling } => {
+                    let owned = spelling.read(text()).or_else(|| (!verbatim).then(|| text().to_owned()));
                     self.word(span, owned, quoted, indent, text());
                 }
                 Kind::Unquoted => {

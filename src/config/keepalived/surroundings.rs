@@ -8,7 +8,7 @@ use super::{addresses, announce, routes};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{FifoDraft, GroupDraft};
 use crate::config::source::Spanned;
-use crate::model::{Command, GarpGroup, InterfaceDelay, RunAs, SyncDaemon};
+use crate::model::{Command, GarpGroup, InterfaceDelay, SyncDaemon};
 
 /// One of the blocks; false: it is none of them.
 pub(super) fn block(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
@@ -203,10 +203,7 @@ fn fifo(walk: &mut Walk<'_>, draft: &mut FifoDraft, statement: Statement<'_>) {
         return;
     }
     draft.path = Some(value.to_owned());
-    draft.owner = statement.word(2).map(|user| RunAs {
-        user: user.text.to_owned(),
-        group: statement.word(3).map(|group| group.text.trim_start_matches(':').to_owned()),
-    });
+    draft.owner = statement.word(2).map(|user| walk.who(user, statement.word(3)));
 }
 
 /// `lvs_sync_daemon INTERFACE [[inst] ROUTER] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]`.

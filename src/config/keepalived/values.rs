@@ -8,10 +8,8 @@ use std::time::Duration;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::suggest;
 use super::keywords::{self, Kind};
-use super::lexer;
 use super::tree::{Statement, Value};
 use super::walk::Walk;
-use crate::model::RunAs;
 
 /// What becomes of a bad value.
 #[derive(Debug, Clone, Copy)]
@@ -219,26 +217,6 @@ impl Walk<'_> {
         self.bad(value, "an interface's name: 1 to 15 bytes", instead);
         None
     }
-
-    /// A command line, and maybe who runs it: `"command arguments" [user [group]]` or bare words.
-    pub(super) fn command(&mut self, statement: Statement<'_>) -> (Vec<String>, Option<RunAs>) {
-        let (words, user) = command_line(statement);
-        if let (Some(program), Some(value)) = (words.first(), statement.word(1)) {
-            self.report.note_program(program, value.span);
-        }
-        (words, user)
-    }
-
-    /// `user [[:]group]`.
-    pub(super) fn run_as(&mut self, statement: Statement<'_>) -> Option<RunAs> {
-        let user = statement.word(1)?;
-        if placeholder(user.text).is_some() {
-            self.bad(user, "a user", IGNORED);
-            return None;
-        }
-        let group = statement.word(2).map(|group| group.text.trim_start_matches(':').to_owned());
-        Some(RunAs { user: user.text.to_owned(), group })
-    }
 }
 
 /// `a`, `b` or `c`.
@@ -248,35 +226,5 @@ fn listed(names: &[&str]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
-    }
-}
-
-/// The words of a command, and who runs it if that is said.
-fn command_line(statement: Statement<'_>) -> (Vec<String>, Option<RunAs>) {
-    let mut arguments = statement.arguments();
-    match arguments.next() {
-        Some(first) if first.quoted => {
-            let user = arguments.next().map(|user| RunAs {
-                user: user.text.to_owned(),
-                group: arguments.next().map(|group| group.text.trim_start_matches(':').to_owned()),
-            });
-            (lexer::command(first.text), user)
-        }
-        Some(_) => {
-            let mut words = Vec::new();
-            let mut bare = String::new();
-            for argument in statement.arguments() {
-                if argument.quoted {
-                    words.extend(lexer::command(&std::mem::take(&mut bare)));
-                    words.push(argument.text.to_owned());
-                } else {
-                    bare.push_str(argument.text);
-                    bare.push(' ');
-                }
-            }
-            words.extend(lexer::command(&bare));
-            (words, None)
-        }
-        None => (Vec::new(), None),
     }
 }

@@ -172,7 +172,7 @@ impl<'o> Walk<'o> {
             Takes::Several(_) => (1, usize::MAX, false),
             Takes::Any(_) => (0, usize::MAX, false),
             Takes::Block => (0, 0, true),
-            Takes::Named(_) => (1, usize::MAX, true),
+            Takes::Named(_) => (1, most_in_name(name), true),
         };
         if statement.arity() < least {
             self.say(
@@ -200,15 +200,22 @@ impl<'o> Walk<'o> {
             ),
             (true, Some(_)) | (false, None) => {}
         }
-        if let Some(extra) = statement.word(most.saturating_add(1)) {
-            let last = statement.words().last().map_or(extra.span, |last| extra.span.to(last.span));
-            self.say(
-                Diagnostic::warning(Code::ExtraValue, last, format!("`{name}` takes {}", count(most)))
-                    .mark("ignored")
-                    .help("one statement stands on one line; a comment begins with `#` or `!`"),
-            );
-        }
-        true
+        let Some(extra) = statement.word(most.saturating_add(1)) else { return true };
+        let last = statement.words().last().map_or(extra.span, |last| extra.span.to(last.span));
+        let named = matches!(keyword.takes, Takes::Named(_));
+        let lost = named && is_lost_with_more(name);
+        self.say(
+            Diagnostic::warning(Code::ExtraValue, last, format!("`{name}` takes {}", count(most)))
+                .mark(if lost { "one word too many" } else { "ignored" })
+                .help(match (named, lost) {
+                    (true, true) => {
+                        "the block is ignored with all that it holds, as in keepalived; quotes make one name of two words"
+                    }
+                    (true, false) => "the block counts without it, as in keepalived",
+                    (false, _) => "one statement stands on one line; a comment begins with `#` or `!`",
+                }),
+        );
+        !lost
     }
 
     /// Lines that do not belong here: of a few, what is to be said of each; of prose or another program's output, that it is.
@@ -320,6 +327,17 @@ fn is_misplaced(name: &str) -> bool {
 fn count(most: usize) -> &'static str {
     match most {
         0 => "no value",
-        _ => "one value",
+        1 => "one value",
+        _ => "two values",
     }
+}
+
+/// So many words after one that begins a block say which it is: a name, or an address and a port.
+fn most_in_name(word: &str) -> usize {
+    if matches!(word, "virtual_server" | "real_server") { 2 } else { 1 }
+}
+
+/// Whether keepalived has no such block at all where more than its name stands after the word.
+fn is_lost_with_more(word: &str) -> bool {
+    matches!(word, "vrrp_instance" | "vrrp_sync_group" | "track_group" | "virtual_server_group")
 }

@@ -158,7 +158,7 @@ fn routers() {
     let parsed = config(&format!(
         "{text}{}",
         router(
-            "state MASTER\npriority 200\nadvert_int 0.25\ngarp_master_repeat 3\ngarp_master_delay 0\nmcast_src_ip 192.0.2.7\nnotify_master \"/a 'b c' d\"\nnotify /x y\nvirtual_ipaddress_excluded {\n2001:db8::1/64\n}\ntrack_interface {\neth1 weight -10\neth2\n}"
+            "state MASTER\npriority 200\nadvert_int 0.25\ngarp_master_repeat 3\ngarp_master_delay 0\nmcast_src_ip 192.0.2.7\nnotify_master \"/a 'b c' d\"\nnotify \"/x y\"\nvirtual_ipaddress_excluded {\n2001:db8::1/64\n}\ntrack_interface {\neth1 weight -10\neth2\n}"
         )
     ));
     let router = &parsed.instances[0];

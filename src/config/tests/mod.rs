@@ -4,6 +4,7 @@ mod any_config;
 mod bad;
 mod bounds;
 mod braces;
+mod commands;
 mod convert;
 mod expansion;
 mod files;

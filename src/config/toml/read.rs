@@ -303,7 +303,7 @@ impl<'t> Reader<'_> {
             return None;
         }
         if let Some(program) = words.first() {
-            self.report.note_program(program, entry.span);
+            self.report.note_program(program, None, entry.span);
         }
         Some(words)
     }

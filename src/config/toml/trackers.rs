@@ -186,6 +186,11 @@ fn script(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ScriptDraft {
             _ => {}
         }
     }
+    if let Field::Set(command) = &draft.command
+        && let Some(program) = command.value.first()
+    {
+        reader.report.note_program(program, draft.user.as_ref(), command.span);
+    }
     draft
 }
 

@@ -12,6 +12,8 @@ use crate::model::{Command, Config, Notify, OnMissing, RunAs, Tracked, Watched};
 pub struct UnusableScript {
     /// Its file, as the configuration names it.
     pub program: String,
+    /// Who is to run it, if that is said of it alone.
+    pub user: Option<RunAs>,
     /// Which one, and why: a sentence without an end.
     pub problem: String,
     /// What a daemon will make of it: a sentence without an end.
@@ -48,6 +50,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
             let program = script.command.first().cloned().unwrap_or_default();
             found.push(UnusableScript {
                 program,
+                user: script.user.clone(),
                 problem: format!("the script `{}`: {why}", script.name),
                 consequence,
             });
@@ -68,6 +71,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
         if let Err(why) = look(config, &command.words, command.user.as_ref()) {
             found.push(UnusableScript {
                 program: program.clone(),
+                user: command.user.clone(),
                 problem: format!("the notify script `{program}`: {why}"),
                 consequence: "it will not be called; routers run on, and the log says so at each change of state",
             });
@@ -79,6 +83,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
             let program = command.words.first().map_or("", String::as_str);
             found.push(UnusableScript {
                 program: program.to_owned(),
+                user: command.user.clone(),
                 problem: format!("the notify_fifo script `{program}`: {why}"),
                 consequence: "it will not be started; unless something else reads the pipe, nobody is told",
             });

@@ -39,5 +39,10 @@ pub(in crate::config::keepalived) fn word(
         "user" => draft.user = walk.run_as(statement),
         _ => return false,
     }
+    if let (Field::Set(command), "script" | "user") = (&draft.command, statement.name())
+        && let Some(program) = command.value.first()
+    {
+        walk.report.note_program(program, draft.user.as_ref(), command.span);
+    }
     true
 }

@@ -42,12 +42,17 @@ pub(in crate::config::toml) fn command(reader: &mut Reader<'_>, entry: Entry<'_>
     let (mut words, mut user) = (None, None);
     for entry in reader.entries(table, &["command", "user"], "of a command") {
         match entry.key {
-            "command" => words = Some(reader.command(entry)),
+            "command" => words = Some((reader.command(entry), entry.span)),
             _ => user = top::run_as(reader, entry),
         }
     }
     match words {
-        Some(words) => words.map(|words| Command { words, user }),
+        Some((words, span)) => words.map(|words| {
+            if let Some(program) = words.first() {
+                reader.report.note_program(program, user.as_ref(), span);
+            }
+            Command { words, user }
+        }),
         None => {
             reader.missing(entry.span, "this entry", "command");
             None
