@@ -103,7 +103,7 @@ impl Reading<'_> {
     }
 
     /// A word under one that needs a block, indented further, and no `{` between them.
-    pub(super) fn missing_opening(&mut self, span: Span, indent: usize) {
+    pub(super) fn missing_opening_brace(&mut self, span: Span, indent: usize) {
         let Some((statement, outer)) = self.pending.filter(|(_, outer)| indent > *outer) else { return };
         let Some(opener) = self.tree.statement(statement) else { return };
         let (name, line) = (opener.name().to_owned(), opener.line());
@@ -238,7 +238,7 @@ impl Reading<'_> {
     }
 
     /// A line begins with `text`, and the one before it has said nothing but the head of a block.
-    pub(super) fn missing_opener(&mut self, span: Span, text: &str) {
+    pub(super) fn unbraced_block(&mut self, span: Span, text: &str) {
         let Some((pending, indent)) = self.pending else { return };
         let Some(head) = self.tree.statement(pending).filter(|head| self.lacks_its_block(*head, text)) else { return };
         let Some(line) = head.line() else { return };
