@@ -668,9 +668,9 @@ frontend plain
 "));
         wait_until(LONG, "HAProxy listens", || node.enter(|| TcpStream::connect("127.0.0.1:8080")).is_ok());
 
-        let probe = |port: u16, tls: Option<Tls>| {
-            HttpProbe { tls, ..HttpProbe::new(connect(SocketAddr::from(([127, 0, 0, 1], port)))) }
-        };
+        // Nobody is slow here on purpose: on a busy machine fifteen handshakes at once may take their time.
+        let patient = |port: u16| Connect { timeout: LONG, ..connect(SocketAddr::from(([127, 0, 0, 1], port))) };
+        let probe = |port: u16, tls: Option<Tls>| HttpProbe { tls, ..HttpProbe::new(patient(port)) };
         let ours = || Tls { server_name: None, verify: true, authorities: Some(authority.path("ca.pem")) };
         let named = |name: &str| Some(Tls { server_name: Some(name.to_owned()), ..ours() });
         let anybody = || Some(Tls::default());

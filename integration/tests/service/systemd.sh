@@ -109,14 +109,15 @@ same "systemd-analyze verify" "" "$(systemd-analyze verify "$unit" 2>&1 || echo 
 systemctl daemon-reload
 same "what systemd understood" "" "$(journalctl --output cat _PID=1 | grep -i 'ipvsd.service.*\(unknown\|ignor\|fail\)')"
 
+# A mistake of which keepalived would only warn would be one here too: a file that includes itself has no meaning.
 step "a configuration that cannot be run: the start fails, says why, and is not tried again and again"
 mkdir -p /etc/keepalived
-configure 1 | sed 's/^virtual_server 192.0.2.10 80/virtual_server 192.0.2.10 eighty/' >"$file"
+configure 1 "include $file" >"$file"
 must_fail "a start with a bad configuration" systemctl start ipvsd
 same "state after it" failed "$(systemctl is-active ipvsd)"
 same "exit status after it" 3 "$(property ExecMainStatus)"
 same "restarts after it" 0 "$(property NRestarts)"
-logged "$file:[0-9]*:[0-9]*: .*eighty" || fail "the journal does not say where the mistake is"
+logged "$file:[0-9]*:[0-9]*: error.*include" || fail "the journal does not say where the mistake is"
 systemctl reset-failed ipvsd
 
 step "start returns when the table is programmed"
@@ -174,7 +175,7 @@ same "the process" "$pid" "$(property MainPID)"
 vip_is_here || fail "the reload lost the virtual address"
 
 step "a reload with a broken file: it fails, says why, and changes nothing"
-configure 5 | sed 's/^virtual_server 192.0.2.10 80/virtual_server 192.0.2.10 eighty/' >"$file"
+configure 5 "include $file" >"$file"
 must_fail "a reload with a broken file" systemctl reload ipvsd
 same "the table" "$two" "$(table)"
 same "the process" "$pid active" "$(property MainPID) $(systemctl is-active ipvsd)"
