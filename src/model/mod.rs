@@ -11,6 +11,7 @@ mod check;
 mod config;
 mod group;
 mod router;
+mod script;
 mod server;
 mod service;
 
@@ -26,6 +27,7 @@ pub use router::{
     TrackService, Tracked, Transport, TunnelEnds, VirtualAddress, VirtualLink, VirtualRouterId, Vmac, Vrid,
     VrrpVersion, Watched,
 };
+pub use script::{Notice, ScriptLook, ScriptOutcome, ScriptRun};
 pub use server::{Forwarding, InvalidWeight, ServerKey, ServerSettings, Tunnel, TunnelChecksum, Weight};
 pub use service::{
     Family, InvalidScheduler, Persistence, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSettings,

@@ -14,6 +14,7 @@ mod probe;
 pub mod role_board;
 pub mod router;
 pub mod scheduling;
+mod scripts;
 pub mod service_board;
 mod slot;
 mod state_file;

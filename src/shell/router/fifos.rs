@@ -24,9 +24,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chown, mkfifo};
 use tracing::{error, warn};
 
-use super::scripts::child;
 use crate::model::{Command, Fifo, RouterSettings, RunAs};
 use crate::shell::scheduling;
+use crate::shell::scripts::child;
 
 /// Lines that are held back for a pipe that is full.
 const MOST_LINES: usize = 4096;

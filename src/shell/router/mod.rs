@@ -42,7 +42,6 @@ mod nftables;
 mod program;
 mod record;
 pub mod script_files;
-mod scripts;
 mod sockets;
 mod turn;
 mod view;
@@ -58,11 +57,12 @@ use std::thread;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::api::{InstanceView, LatenessView};
-use crate::model::Config;
+use crate::model::{Config, ScriptLook, ScriptOutcome};
 use crate::shell::outbox::Outbox;
+use crate::shell::scripts;
 use crate::shell::service_board::ServiceBoard;
 use crate::shell::trackers::Trackers;
-use crate::vrrp::engine::{Fact, ScriptLook, ScriptOutcome};
+use crate::vrrp::engine::Fact;
 use crate::vrrp::machine::Role;
 
 /// Facts that may wait for the loop: what it takes in a turn. Who has another one waits too.

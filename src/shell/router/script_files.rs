@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use nix::unistd::{Gid, Uid};
 
-use super::scripts::child;
 use crate::model::{Command, Config, Notify, OnMissing, RunAs, Tracked, Watched};
+use crate::shell::scripts::child;
 
 /// A script that cannot be run here.
 #[derive(Debug, Clone, PartialEq, Eq)]

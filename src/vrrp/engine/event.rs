@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GroupSplit, HostAddress, Loss, ScriptOutcome, Waiting};
-use crate::model::Watched;
+use super::{GroupSplit, HostAddress, Loss, Waiting};
+use crate::model::{ScriptOutcome, Watched};
 use crate::vrrp::machine::{Heard, Role};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::receive::Drop;

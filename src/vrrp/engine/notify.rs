@@ -4,8 +4,8 @@
 //! none, and gets 0). A pipe gets one line for each change, in the order of the changes:
 //! `INSTANCE "VI_1" MASTER 100`, `GROUP "VG_1" BACKUP 0`.
 
-use super::{Notice, Output, Router};
-use crate::model::{Command, Notify};
+use super::{Output, Router};
+use crate::model::{Command, Notice, Notify};
 use crate::vrrp::machine::Role;
 
 /// What is told.

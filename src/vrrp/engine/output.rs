@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Event, Firewall, HostAddress, Kept, NewLink, Serial, Steering, SteeringWatch, Watch};
-use crate::model::{Command, Family, RunAs, VirtualAddress, VrrpVersion};
+use crate::model::{Family, Notice, ScriptLook, ScriptRun, VirtualAddress, VrrpVersion};
 
 /// A socket that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,43 +24,6 @@ pub struct Listener {
     pub groups: BTreeSet<IpAddr>,
     /// Bytes that its receive buffer is to have; `None`: nobody has said.
     pub receive_buffer: Option<u32>,
-}
-
-/// A run of a script.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptRun {
-    /// Number of the run.
-    pub run: u64,
-    /// Name of the script.
-    pub name: String,
-    /// Command words.
-    pub command: Vec<String>,
-    /// Who runs it; the daemon's own user if none.
-    pub user: Option<RunAs>,
-    /// How long it may take.
-    pub timeout: Duration,
-}
-
-/// A script whose file is to be looked at before it is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptLook {
-    /// Name of the script.
-    pub name: String,
-    /// Command words.
-    pub command: Vec<String>,
-    /// Who runs it; the daemon's own user if none.
-    pub user: Option<RunAs>,
-}
-
-/// Scripts to call because a state changed: in this order, and after those of earlier notices with the same subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// `INSTANCE name` or `GROUP name`.
-    pub subject: String,
-    /// Each script's command.
-    pub commands: Vec<Command>,
-    /// Who runs them.
-    pub user: Option<RunAs>,
 }
 
 /// What is to be done, in this order.

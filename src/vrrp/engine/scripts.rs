@@ -5,44 +5,15 @@
 //! names it in FAULT. So such a script ([`OnMissing::Disable`]) is looked at first, by the shell, and runs only if it can;
 //! otherwise it is disabled, and counts for nothing until the next configuration.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::words::Word;
-use super::{Event, Output, Router, ScriptLook, ScriptRun};
-use crate::model::{OnMissing, TrackScript, Watched};
+use super::{Event, Output, Router};
+use crate::model::{OnMissing, ScriptLook, ScriptOutcome, ScriptRun, TrackScript, Watched};
 use crate::vrrp::track::{Standing, Verdict};
 
 /// Scripts do not run more often than this, whatever the configuration says.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-
-/// What came of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScriptOutcome {
-    /// It ended by itself.
-    Exited(i32),
-    /// A signal ended it.
-    Killed(i32),
-    /// It ran for too long, and is being ended.
-    TimedOut,
-    /// There is no such program, or it may not be run.
-    NotRunnable(String),
-    /// It could not be tried, for reasons of our own (no process to be had, the last run not over). This says nothing
-    /// about what the script looks at, and counts as nothing.
-    NotTried(String),
-}
-
-impl fmt::Display for ScriptOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(status) => write!(f, "it exited with status {status}"),
-            Self::Killed(signal) => write!(f, "signal {signal} ended it"),
-            Self::TimedOut => f.write_str("it ran longer than its timeout"),
-            Self::NotRunnable(why) => write!(f, "it cannot be run: {why}"),
-            Self::NotTried(why) => write!(f, "it could not be tried: {why}"),
-        }
-    }
-}
 
 /// What is known of a script's file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Event, Output, Router, ScriptOutcome};
-use crate::model::Watched;
+use super::{Event, Output, Router};
+use crate::model::{ScriptOutcome, Watched};
 use crate::vrrp::machine::Role;
 use crate::vrrp::track::{Released, Standing};
 

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use super::history::own_address;
 use super::law;
-use crate::model::{Config, Priority};
+use crate::model::{Config, Priority, ScriptOutcome};
 use crate::vrrp::Router;
-use crate::vrrp::engine::{Event, HostAddress, Input, Link, Output, ScriptOutcome};
+use crate::vrrp::engine::{Event, HostAddress, Input, Link, Output};
 use crate::vrrp::machine::Role;
 use crate::wire::{Malformed, arp, ipv4, ipv6, ndp, vrrp};
 

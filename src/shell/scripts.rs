@@ -1,6 +1,6 @@
-//! Child processes: tracked scripts and notifications, on a thread of their own.
+//! Child processes: tracked scripts and notifications, on a thread of their own for each loop that has some.
 //!
-//! Everything slow about a child happens here and not in the router loop: looking its user up, starting it, waiting for it,
+//! Everything slow about a child happens here and not in the loop: looking its user up, starting it, waiting for it,
 //! ending it. A child has a process group of its own, no input, and an output that goes nowhere, so that one that hangs or
 //! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group.
 //!
@@ -11,7 +11,7 @@
 //! [`NOTICE_PATIENCE`] the next one waits for it no longer. Only so many run at one time; the others wait, and where that is
 //! for one that nobody waits for any more, that one is ended after all.
 
-pub(super) mod child;
+pub(in crate::shell) mod child;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -24,9 +24,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getgid, getuid};
 use tracing::warn;
 
-use crate::model::RunAs;
+use crate::model::{Notice, RunAs, ScriptLook, ScriptOutcome, ScriptRun};
 use crate::shell::scheduling;
-use crate::vrrp::engine::{Notice, ScriptLook, ScriptOutcome, ScriptRun};
 
 /// From SIGTERM to SIGKILL, as in keepalived.
 const GRACE: Duration = Duration::from_secs(2);

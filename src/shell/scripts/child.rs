@@ -12,9 +12,8 @@ use std::thread;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getgid, getuid};
 
-use crate::model::RunAs;
+use crate::model::{RunAs, ScriptOutcome};
 use crate::shell::scheduling;
-use crate::vrrp::engine::ScriptOutcome;
 
 /// Where programs are looked for if our environment has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -29,11 +28,7 @@ const MOST_LINKS: usize = 40;
 const WAITER_STACK: usize = 64 * 1024;
 
 /// Starts a command by its words, without a shell.
-pub(in crate::shell::router) fn start(
-    words: &[String],
-    user: Option<&RunAs>,
-    secure: bool,
-) -> Result<Child, ScriptOutcome> {
+pub(in crate::shell) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Result<Child, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable("it has no command".to_owned()));
     };
@@ -78,7 +73,7 @@ pub(in crate::shell::router) fn start(
 ///
 /// # Errors
 /// Why not, as part of a sentence. That a user cannot be looked up at the moment is no reason.
-pub(in crate::shell::router) fn look(
+pub(in crate::shell) fn look(
     words: &[String],
     user: Option<&RunAs>,
     secure: bool,
@@ -141,7 +136,10 @@ fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
 }
 
 /// Calls back when a child has ended, without reaping it. Gives the child back; if it cannot be waited for, it is ended.
-pub(super) fn when_ended(mut child: Child, ended: impl FnOnce() + Send + 'static) -> Result<Child, ScriptOutcome> {
+pub(in crate::shell) fn when_ended(
+    mut child: Child,
+    ended: impl FnOnce() + Send + 'static,
+) -> Result<Child, ScriptOutcome> {
     let pid = i32::try_from(child.id()).map(Pid::from_raw);
     let waiter = pid.map_err(io::Error::other).and_then(|pid| {
         thread::Builder::new().name("script".to_owned()).stack_size(WAITER_STACK).spawn(move || {
@@ -160,7 +158,7 @@ pub(super) fn when_ended(mut child: Child, ended: impl FnOnce() + Send + 'static
 }
 
 /// What a child's status says.
-pub(super) fn outcome(status: io::Result<ExitStatus>) -> ScriptOutcome {
+pub(in crate::shell) fn outcome(status: io::Result<ExitStatus>) -> ScriptOutcome {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
             (Some(code), _) => ScriptOutcome::Exited(code),
@@ -191,7 +189,7 @@ fn usual_user(daemon: Uid) -> Option<(Uid, Gid)> {
 }
 
 /// Numbers of a user and a group, given as names or as numbers.
-pub(in crate::shell::router) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
+pub(in crate::shell) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
     let unknown = |what: &str, name: &str| ScriptOutcome::NotRunnable(format!("there is no {what} {name}"));
     let failed = |errno: nix::errno::Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
     let user = match run_as.user.parse().map(Uid::from_raw) {
