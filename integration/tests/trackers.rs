@@ -402,13 +402,13 @@ fn initial_values_are_written_at_the_start_and_not_again() {
 // ---- checks ----
 
 fn connect(target: SocketAddr) -> Connect {
-    let timeout = Duration::from_millis(1500);
-    Connect { target, source_address: None, source_port: None, interface: None, mark: None, timeout }
+    Connect { target, source_address: None, source_port: None, interface: None, mark: None }
 }
 
 fn check(name: &str, kind: CheckKind) -> TrackCheck {
     let interval = Duration::from_millis(100);
-    let check = Check { kind, interval, retry: 0, retry_interval: interval, warmup: None };
+    let timeout = Duration::from_millis(1500);
+    let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None };
     TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
 }
 
@@ -669,8 +669,12 @@ frontend plain
         wait_until(LONG, "HAProxy listens", || node.enter(|| TcpStream::connect("127.0.0.1:8080")).is_ok());
 
         // Nobody is slow here on purpose: on a busy machine fifteen handshakes at once may take their time.
-        let patient = |port: u16| Connect { timeout: LONG, ..connect(SocketAddr::from(([127, 0, 0, 1], port))) };
-        let probe = |port: u16, tls: Option<Tls>| HttpProbe { tls, ..HttpProbe::new(patient(port)) };
+        let patient = |name: &str, probe: HttpProbe| {
+            let TrackCheck { check, .. } = check(name, CheckKind::Http(probe));
+            TrackCheck { name: name.to_owned(), check: Check { timeout: LONG, ..check }, rise: 1, fall: 1 }
+        };
+        let local = |port: u16| connect(SocketAddr::from(([127, 0, 0, 1], port)));
+        let probe = |port: u16, tls: Option<Tls>| HttpProbe { tls, ..HttpProbe::new(local(port)) };
         let ours = || Tls { server_name: None, verify: true, authorities: Some(authority.path("ca.pem")) };
         let named = |name: &str| Some(Tls { server_name: Some(name.to_owned()), ..ours() });
         let anybody = || Some(Tls::default());
@@ -693,10 +697,10 @@ frontend plain
             ("not TLS", probe(8080, anybody()), "does not speak TLS"),
             ("not plain", probe(8443, None), "closes the connection before it has answered|does not answer in HTTP|resets"),
         ];
-        let mut checks: Vec<_> = cases.iter().map(|(name, probe, _)| check(name, CheckKind::Http(probe.clone()))).collect();
+        let mut checks: Vec<_> = cases.iter().map(|(name, probe, _)| patient(name, probe.clone())).collect();
         // What this host cannot try is no news about the server.
         let lost = Some(Tls { authorities: Some(authority.path("no-such-file")), ..ours() });
-        checks.push(check("no authorities", CheckKind::Http(probe(8443, lost))));
+        checks.push(patient("no authorities", probe(8443, lost)));
         let config = Config { checks, ..Config::default() };
         let mut eyes = node.enter(|| Eyes::open(config));
         wait_until(LONG, "three runs of each check", || {

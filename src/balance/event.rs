@@ -1,7 +1,6 @@
 //! What is worth a line in the log.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::daemons::{SyncRole, SyncSettings};
@@ -24,8 +23,8 @@ pub enum Event {
         service: String,
         /// Which.
         server: ServerKey,
-        /// Whom the check had called.
-        target: SocketAddr,
+        /// Of whom the outcome speaks.
+        subject: String,
         /// What it said.
         outcome: Outcome,
     },
@@ -121,8 +120,8 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ServerUp { service, server } => write!(f, "server {server} of {service} is up"),
-            Self::ServerDown { service, server, target, outcome } => {
-                write!(f, "server {server} of {service} is down: {target} {outcome}")
+            Self::ServerDown { service, server, subject, outcome } => {
+                write!(f, "server {server} of {service} is down: {subject} {outcome}")
             }
             Self::NotTried { service, server, obstacle } => {
                 write!(f, "server {server} of {service} cannot be checked and stays as it is: {obstacle}")

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Outcome, Stage};
-use crate::model::{Check, CheckKind, Connect};
+use crate::model::Check;
 
 /// After an obstacle of our own the next try comes this soon, or sooner where the check itself is more eager.
 const OBSTACLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -107,7 +107,7 @@ impl Machine {
         match (self.phase, input) {
             (Phase::Waiting { due_at }, Input::Wake) if now < due_at => Turn::default(),
             (Phase::Waiting { .. }, Input::Wake) => {
-                let give_up_at = now + timeout(&check.kind);
+                let give_up_at = now + check.timeout;
                 self.phase = Phase::Probing { started_at: now, give_up_at, stage: Stage::Connecting };
                 Turn { order: Some(Order::Start), verdict: None }
             }
@@ -142,7 +142,7 @@ impl Machine {
     pub fn reconfigure(&mut self, check: &Check, now: Instant) {
         match &mut self.phase {
             Phase::Waiting { due_at } => *due_at = (*due_at).min(now + check.interval),
-            Phase::Probing { give_up_at, .. } => *give_up_at = (*give_up_at).min(now + timeout(&check.kind)),
+            Phase::Probing { give_up_at, .. } => *give_up_at = (*give_up_at).min(now + check.timeout),
         }
     }
 
@@ -215,33 +215,10 @@ impl Machine {
     }
 }
 
-fn timeout(kind: &CheckKind) -> Duration {
-    kind.connect().timeout
-}
-
 /// Two checks ask the same question, though perhaps at other times: what one has found out holds for the other.
 #[must_use]
 pub fn same_probe(one: &Check, other: &Check) -> bool {
-    same_connection(one.kind.connect(), other.kind.connect())
-        && match (&one.kind, &other.kind) {
-            (CheckKind::Tcp(_), CheckKind::Tcp(_)) => true,
-            (CheckKind::Http(a), CheckKind::Http(b)) => {
-                a.tls == b.tls
-                    && a.host == b.host
-                    && a.path == b.path
-                    && a.version == b.version
-                    && a.statuses == b.statuses
-            }
-            (CheckKind::Tcp(_), CheckKind::Http(_)) | (CheckKind::Http(_), CheckKind::Tcp(_)) => false,
-        }
-}
-
-fn same_connection(a: &Connect, b: &Connect) -> bool {
-    a.target == b.target
-        && a.source_address == b.source_address
-        && a.source_port == b.source_port
-        && a.interface == b.interface
-        && a.mark == b.mark
+    one.kind == other.kind
 }
 
 #[cfg(test)]

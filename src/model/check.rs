@@ -11,6 +11,8 @@ pub struct Check {
     pub kind: CheckKind,
     /// `delay_loop`: from one check to the next while nothing is amiss.
     pub interval: Duration,
+    /// `connect_timeout`: how long one try may take, from its beginning to the answer that settles it.
+    pub timeout: Duration,
     /// `retry`: failures in a row, after the first, that are forgiven while the server is up.
     pub retry: u32,
     /// `delay_before_retry`: from a failure to the next try.
@@ -20,7 +22,7 @@ pub struct Check {
     pub warmup: Option<Duration>,
 }
 
-/// What a check tries.
+/// What a check tries. Two that are equal ask the same question: what one has found out holds for the other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CheckKind {
     /// `TCP_CHECK`: the connection is accepted.
@@ -30,12 +32,29 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    /// Whom it calls, and how.
+    /// Whom it calls, and how; `None`: it calls nobody over the network.
     #[must_use]
-    pub fn connect(&self) -> &Connect {
+    pub fn connect(&self) -> Option<&Connect> {
         match self {
-            Self::Tcp(connect) => connect,
-            Self::Http(probe) => &probe.connect,
+            Self::Tcp(connect) => Some(connect),
+            Self::Http(probe) => Some(&probe.connect),
+        }
+    }
+
+    /// [`CheckKind::connect`], to be changed.
+    pub fn connect_mut(&mut self) -> Option<&mut Connect> {
+        match self {
+            Self::Tcp(connect) => Some(connect),
+            Self::Http(probe) => Some(&mut probe.connect),
+        }
+    }
+
+    /// Of whom an outcome speaks: `10.0.0.1:80`, as in "10.0.0.1:80 refuses the connection".
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Tcp(connect) => connect.target.to_string(),
+            Self::Http(probe) => probe.connect.target.to_string(),
         }
     }
 }
@@ -43,11 +62,11 @@ impl CheckKind {
 impl fmt::Display for CheckKind {
     /// `TCP 10.0.0.1:80`, `HTTPS 10.0.0.1:443/health`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = self.connect().target;
         match self {
-            Self::Tcp(_) => write!(f, "TCP {target}"),
-            Self::Http(HttpProbe { tls: None, path, .. }) => write!(f, "HTTP {target}{path}"),
-            Self::Http(HttpProbe { tls: Some(_), path, .. }) => write!(f, "HTTPS {target}{path}"),
+            Self::Tcp(connect) => write!(f, "TCP {}", connect.target),
+            Self::Http(HttpProbe { connect, tls, path, .. }) => {
+                write!(f, "{} {}{path}", if tls.is_some() { "HTTPS" } else { "HTTP" }, connect.target)
+            }
         }
     }
 }
@@ -65,9 +84,6 @@ pub struct Connect {
     pub interface: Option<String>,
     /// `fwmark` of the probe's own packets.
     pub mark: Option<u32>,
-    /// `connect_timeout`: how long the connection may take; with HTTP, the whole exchange up to the end of the answer's
-    /// head.
-    pub timeout: Duration,
 }
 
 /// One request to a web server, and the answers that count as well.

@@ -41,8 +41,16 @@ struct Running<Id> {
     id: Id,
     socket: Socket,
     stage: Stage,
-    /// What there is to say once somebody has accepted.
-    exchange: Option<Box<Exchange>>,
+    talk: Talk,
+}
+
+/// What there is to say once somebody has accepted.
+#[derive(Debug)]
+enum Talk {
+    /// Nothing: who has accepted is well.
+    None,
+    /// A request.
+    Http(Box<Exchange>),
 }
 
 /// The probes that run. A probe's token is its place.
@@ -71,14 +79,20 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
     }
 
     fn try_start(&mut self, id: Id, kind: &CheckKind) -> Result<(), Outcome> {
-        let exchange = match kind {
-            CheckKind::Tcp(_) => None,
-            CheckKind::Http(probe) => Some(Box::new(Exchange::new(probe, &mut self.tls).map_err(Outcome::NotTried)?)),
+        let (connect, talk) = match kind {
+            CheckKind::Tcp(connect) => (connect, Talk::None),
+            CheckKind::Http(probe) => {
+                let exchange = Exchange::new(probe, &mut self.tls).map_err(Outcome::NotTried)?;
+                (&probe.connect, Talk::Http(Box::new(exchange)))
+            }
         };
-        let connect = kind.connect();
         let socket = open(connect).map_err(Outcome::NotTried)?;
+        let talks = match talk {
+            Talk::None => false,
+            Talk::Http(_) => true,
+        };
         match socket.connect(&connect.target.into()) {
-            Ok(()) if exchange.is_none() => return Err(accepted(&socket)),
+            Ok(()) if !talks => return Err(accepted(&socket)),
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
             Err(error) => return Err(connect_error(&error)),
@@ -87,14 +101,14 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             self.places.push(None);
             self.places.len() - 1
         });
-        let interest = if exchange.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
+        let interest = if talks { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
         let fd = socket.as_raw_fd();
         if let Err(error) = self.registry.register(&mut SourceFd(&fd), Token(place), interest) {
             self.free.push(place);
             return Err(Outcome::NotTried(obstacle(&error, Obstacle::Ports)));
         }
         if let Some(entry) = self.places.get_mut(place) {
-            *entry = Some(Running { id, socket, stage: Stage::Connecting, exchange });
+            *entry = Some(Running { id, socket, stage: Stage::Connecting, talk });
             self.by_id.insert(id, place);
         }
         Ok(())
@@ -137,11 +151,15 @@ impl<Id> Running<Id> {
                 Ok(None) => {}
             }
             let accepted = accepted(&self.socket);
-            if self.exchange.is_none() || accepted != Outcome::Ok {
+            if accepted != Outcome::Ok {
                 return Some(Progress::Done(accepted));
             }
         }
-        match self.exchange.as_mut()?.go_on(&self.socket) {
+        let reached = match &mut self.talk {
+            Talk::None => Err(Outcome::Ok),
+            Talk::Http(exchange) => exchange.go_on(&self.socket),
+        };
+        match reached {
             Err(outcome) => Some(Progress::Done(outcome)),
             Ok(stage) if stage == self.stage => None,
             Ok(stage) => {

@@ -4,7 +4,6 @@
 #![no_main]
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use ipvsd::check::http::Head;
 use ipvsd::model::{Connect, HttpProbe};
@@ -17,7 +16,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         source_port: None,
         interface: None,
         mark: None,
-        timeout: Duration::from_secs(1),
     };
     let probe = HttpProbe::new(connect);
     let whole = Head::new().read(&probe, answer);

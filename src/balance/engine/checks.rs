@@ -89,7 +89,7 @@ impl Balancer {
         let event = match (health, last) {
             (Health::Up, _) => Event::ServerUp { service, server },
             (Health::Down, Some(outcome)) => {
-                Event::ServerDown { service, server, target: config.kind.connect().target, outcome }
+                Event::ServerDown { service, server, subject: config.kind.subject(), outcome }
             }
             (Health::Down, None) | (Health::Unknown | Health::Unchecked, _) => return,
         };

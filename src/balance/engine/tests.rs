@@ -183,7 +183,10 @@ impl World {
     /// Ends every probe that runs.
     fn answer(&mut self) {
         for probe in std::mem::take(&mut self.probes) {
-            let Some(target) = self.engine.probe(probe).map(|connect| connect.connect().target) else { continue };
+            let Some(target) = self.engine.probe(probe).and_then(CheckKind::connect).map(|connect| connect.target)
+            else {
+                continue;
+            };
             let outcome = match self.obstacle {
                 Some(obstacle) => Outcome::NotTried(obstacle),
                 None if self.dead.contains(&target) => Outcome::Refused,
@@ -243,9 +246,9 @@ fn server(n: u8, checked: bool) -> ServerConfig {
             source_port: None,
             interface: None,
             mark: None,
-            timeout: 3 * S,
         }),
         interval: 6 * S,
+        timeout: 3 * S,
         retry: 1,
         retry_interval: S,
         warmup: None,
@@ -479,7 +482,7 @@ fn a_probe_that_runs_survives_a_reload_and_that_of_a_server_that_went_does_not()
     assert_eq!(world.probes.len(), 2);
     configure(&mut world, config(1, &[server(2, true)]));
     assert_eq!(world.probes.len(), 1);
-    let target = world.engine.probe(*world.probes.first().unwrap()).unwrap().connect().target;
+    let target = world.engine.probe(*world.probes.first().unwrap()).unwrap().connect().unwrap().target;
     assert_eq!(target, "10.0.0.2:80".parse().unwrap());
     world.take_steps();
     world.answer();

@@ -10,7 +10,6 @@ fn probe() -> HttpProbe {
         source_port: None,
         interface: None,
         mark: None,
-        timeout: std::time::Duration::from_secs(3),
     })
 }
 

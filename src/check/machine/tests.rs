@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::check::Obstacle;
-use crate::model::Connect;
+use crate::model::{CheckKind, Connect};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -15,9 +15,9 @@ fn check(retry: u32) -> Check {
             source_port: None,
             interface: None,
             mark: None,
-            timeout: 3 * S,
         }),
         interval: 6 * S,
+        timeout: 3 * S,
         retry,
         retry_interval: 2 * S,
         warmup: None,

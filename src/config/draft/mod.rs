@@ -3,6 +3,7 @@
 //! A [`Field`] tells "nobody wrote it" from "somebody did, and it made no sense": the second was reported already, and the
 //! resolver must not say "missing" on top.
 
+mod check;
 mod listeners;
 mod router;
 mod service;
@@ -10,12 +11,13 @@ mod track;
 
 use crate::model::{Global, Sysctl};
 
+pub(super) use check::{CallDraft, CheckDraft, KindDraft};
 pub(super) use listeners::{GroupTable, Listen, ListenerGroup};
 pub(super) use router::{
     AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
     RouterDefaults, RuleDraft, SurroundingsDraft, TransportDraft,
 };
-pub(super) use service::{CheckDraft, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, SlowCheck, Timing};
+pub(super) use service::{PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, SlowCheck, Timing};
 pub(super) use track::{
     Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
     TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,

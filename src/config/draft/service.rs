@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Field, GroupTable, Listen, ListenerGroup};
+use super::{CheckDraft, Field, GroupTable, Listen, ListenerGroup};
 use crate::config::source::{Span, Spanned};
 use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
 
@@ -117,18 +117,6 @@ impl ServerDraft {
             checks: Vec::new(),
         }
     }
-}
-
-/// A `TCP_CHECK` as written.
-#[derive(Debug, Default, Clone)]
-pub(in crate::config) struct CheckDraft {
-    pub(in crate::config) timing: Timing,
-    pub(in crate::config) address: Option<IpAddr>,
-    pub(in crate::config) port: Option<u16>,
-    pub(in crate::config) source_address: Option<IpAddr>,
-    pub(in crate::config) source_port: Option<u16>,
-    pub(in crate::config) interface: Option<String>,
-    pub(in crate::config) mark: Option<u32>,
 }
 
 /// A check that waits for its answer longer than from one check to the next, both as written.

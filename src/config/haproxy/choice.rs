@@ -10,7 +10,7 @@ use super::server::Server;
 use super::service::Making;
 use super::values::{self, Host};
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{CheckDraft, ServerDraft, Timing};
+use crate::config::draft::{CallDraft, CheckDraft, KindDraft, ServerDraft, Timing};
 use crate::config::source::Spanned;
 use crate::model::{Scheduler, SchedulerFlags};
 
@@ -212,9 +212,8 @@ impl<'m> Making<'m> {
                 retry_interval: Some(options.fast_inter.unwrap_or(inter)),
                 warmup: None,
             },
-            address: options.address,
-            port: check_port,
-            ..CheckDraft::default()
+            call: CallDraft { address: options.address, port: check_port, ..CallDraft::default() },
+            ..CheckDraft::new(KindDraft::Tcp)
         })
     }
 }

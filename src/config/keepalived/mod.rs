@@ -10,6 +10,7 @@
 
 mod addresses;
 mod announce;
+mod checks;
 mod command;
 mod expand;
 mod global;

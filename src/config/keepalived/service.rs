@@ -1,13 +1,14 @@
-//! `virtual_server`, `real_server` and `TCP_CHECK`.
+//! `virtual_server` and `real_server`.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{CheckDraft, Field, Listen, ServerDraft, ServiceDraft, Timing};
+use super::super::draft::{Field, Listen, ServerDraft, ServiceDraft, Timing};
 use super::super::source::Spanned;
 use super::super::suggest;
+use super::checks;
 use super::keywords::Place;
 use super::tree::{Statement, Value};
 use super::unheeded::Fate;
@@ -265,16 +266,11 @@ fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<
 }
 
 fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Statement<'_>) -> bool {
-    if timing(walk, &mut server.timing, statement) {
+    if timing(walk, &mut server.timing, statement) || checks::check(walk, server, statement) {
         return true;
     }
     match (statement.name(), statement.word(1)) {
         ("inhibit_on_failure", _) => server.inhibit_on_failure = walk.flag(statement),
-        ("TCP_CHECK", _) => {
-            let mut check = CheckDraft::default();
-            walk.block(statement.children(), Place::TcpCheck, &mut check, check_word);
-            server.checks.push(check);
-        }
         (_, None) => {}
         ("weight", Some(value)) => {
             server.weight = walk.whole(value, Instead("taken as 1"));
@@ -291,25 +287,8 @@ fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Stateme
     true
 }
 
-fn check_word(walk: &mut Walk<'_>, check: &mut CheckDraft, statement: Statement<'_>) -> bool {
-    if timing(walk, &mut check.timing, statement) {
-        return true;
-    }
-    let Some(value) = statement.word(1) else { return true };
-    match statement.name() {
-        "connect_ip" => check.address = walk.address(value, "an IP address", Instead("the server's address is used")),
-        "connect_port" => check.port = walk.whole(value, Instead("the server's port is used")),
-        "bindto" => check.source_address = walk.address(value, "an IP address", IGNORED),
-        "bind_port" => check.source_port = walk.whole(value, IGNORED),
-        "bind_if" => check.interface = walk.interface(value, IGNORED),
-        "fwmark" => check.mark = walk.whole(value, IGNORED),
-        _ => return false,
-    }
-    true
-}
-
 /// The words that services, servers and checks share; false: it is none of them.
-fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) -> bool {
+pub(super) fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) -> bool {
     let Some(value) = statement.word(1) else { return false };
     match statement.name() {
         "delay_loop" => {

@@ -6,6 +6,7 @@
 mod addresses;
 mod announce;
 mod authentication;
+pub(in crate::config) mod check;
 mod election;
 mod identity;
 mod instance;

@@ -1,35 +1,24 @@
 //! One virtual service with its servers and checks.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::listeners::Listeners;
 use super::meaning::{endpoint, unreachable};
 use super::{Resolver, Words};
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic, Severity};
-use crate::config::draft::{
-    CheckDraft, Field, GroupTable, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing,
-};
+use crate::config::draft::{Field, GroupTable, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
 use crate::config::report::Report;
 use crate::config::source::{Span, Spanned};
 use crate::config::suggest;
 use crate::model::{
-    Check, CheckKind, Connect, Family, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey,
-    ServerSettings, ServiceConfig, ServiceKey, ServiceSettings, Weight,
+    Family, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
+    ServiceKey, ServiceSettings, Weight,
 };
 
-/// `delay_loop`.
-const INTERVAL: Duration = Duration::from_secs(60);
-/// `connect_timeout`.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// `retry`.
-const RETRY: u32 = 1;
-/// `delay_before_retry`.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Persistence of a service that takes every port and does not say how long.
 const PERSISTENCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(359);
 
@@ -437,45 +426,5 @@ impl Resolver<'_> {
                 .help(format!("{taken}{}: the packet reaches the server as the client sent it", self.words.there))
                 .help("its checks call the port that is written, unless they say otherwise"),
         );
-    }
-
-    fn check(&mut self, mut draft: CheckDraft, server: ServerKey, outer: Timing, span: Span) -> Check {
-        let timing = draft.timing.or(outer);
-        let target = SocketAddr::new(draft.address.unwrap_or(server.address), draft.port.unwrap_or(server.port));
-        if target.port() == 0 {
-            self.say(
-                Diagnostic::warning(Code::Required, span, "the check of this server has no port to connect to")
-                    .help("the server takes every port, so the check must say which: it will fail as it is"),
-            );
-        }
-        let called = Family::of(target.ip());
-        if let Some(source) = draft.source_address.filter(|source| Family::of(*source) != called) {
-            self.say(
-                Diagnostic::warning(
-                    Code::Combination,
-                    span,
-                    format!("its check calls an {called} address, which cannot be done from {source}"),
-                )
-                .help("ignored: the kernel chooses the source address"),
-            );
-            draft.source_address = None;
-        }
-        let retry = timing.retry.unwrap_or(RETRY);
-        let retry_interval = timing.retry_interval.unwrap_or(RETRY_INTERVAL);
-        self.slow_check(timing, retry, retry_interval);
-        Check {
-            kind: CheckKind::Tcp(Connect {
-                target,
-                source_address: draft.source_address,
-                source_port: draft.source_port,
-                interface: draft.interface,
-                mark: draft.mark,
-                timeout: timing.timeout.map_or(TIMEOUT, |timeout| timeout.value),
-            }),
-            interval: timing.interval.map_or(INTERVAL, |interval| interval.value),
-            retry,
-            retry_interval,
-            warmup: timing.warmup,
-        }
     }
 }

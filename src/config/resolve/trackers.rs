@@ -226,17 +226,17 @@ impl Resolver<'_> {
             return None;
         };
         let interval = draft.interval.unwrap_or(INTERVAL);
-        let kind = check_kind(target.value, draft.timeout.unwrap_or(interval));
+        let kind = check_kind(target.value);
+        let timeout = draft.timeout.unwrap_or(interval);
         // Patience is counted by the router, as with scripts.
-        let check = Check { kind, interval, retry: 0, retry_interval: interval, warmup: None };
+        let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None };
         Some(TrackCheck { name, check, rise: draft.rise.unwrap_or(1), fall: draft.fall.unwrap_or(1) })
     }
 }
 
 /// What is tried, as the checkers know it.
-fn check_kind(target: ProbeTarget, timeout: Duration) -> CheckKind {
-    let connect =
-        |target| Connect { target, source_address: None, source_port: None, interface: None, mark: None, timeout };
+fn check_kind(target: ProbeTarget) -> CheckKind {
+    let connect = |target| Connect { target, source_address: None, source_port: None, interface: None, mark: None };
     match target {
         ProbeTarget::Tcp(address) => CheckKind::Tcp(connect(address)),
         ProbeTarget::Http(url) => {

@@ -210,7 +210,7 @@ fn what_the_kernel_would_refuse_is_left_out_of_it() {
     assert_eq!(brief(&loaded), ["warning C512 4:1", "warning C512 4:1"], "{}", loaded.report.render(false));
     let server = &loaded.config.unwrap().services[0].servers[0];
     assert_eq!(server.settings.lower_threshold, 0);
-    let connect = server.checks[0].kind.connect();
+    let connect = server.checks[0].kind.connect().unwrap();
     assert_eq!(connect.source_address, None);
 }
 

@@ -89,7 +89,7 @@ fn ports_of_servers() {
         let ports = entries(&config.services[0]).into_iter().map(|entry| entry.rsplit(':').next().unwrap().to_owned());
         (
             ports.collect::<Vec<_>>().join(" "),
-            config.services[0].servers[0].checks[0].kind.connect().target.port(),
+            config.services[0].servers[0].checks[0].kind.connect().unwrap().target.port(),
             said,
         )
     };
@@ -107,7 +107,7 @@ fn ports_of_servers() {
 fn with_one_port_for_all_a_check_knows_whom_to_call() {
     let server = "real_server 10.0.0.1 {\nTCP_CHECK {\n}\n}";
     let config = clean(keepalived(&(group("192.0.2.1 80\n192.0.2.2 80\nfwmark 3") + &service("web", server))));
-    assert_eq!(config.services[0].servers[0].checks[0].kind.connect().target.port(), 80);
+    assert_eq!(config.services[0].servers[0].checks[0].kind.connect().unwrap().target.port(), 80);
 }
 
 #[test]

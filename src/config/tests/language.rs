@@ -187,8 +187,7 @@ fn services() {
     let server = &service.servers[0];
     assert!(server.inhibit_on_failure);
     let check = &server.checks[0];
-    let connect = check.kind.connect();
-    assert_eq!((check.interval, connect.timeout), (Duration::from_secs(6), Duration::from_secs(2)));
+    assert_eq!((check.interval, check.timeout), (Duration::from_secs(6), Duration::from_secs(2)));
     assert_eq!((check.retry, check.retry_interval), (3, Duration::from_millis(500)));
     assert_eq!(check.warmup, Some(Duration::from_secs(1)));
 
@@ -245,8 +244,7 @@ fn defaults_are_keepalived_s() {
     let server = &config.services[0].servers[0];
     assert_eq!((server.settings.forwarding, server.key.port), (Forwarding::Masquerade, 8080));
     let check = &server.checks[0];
-    let connect = check.kind.connect();
-    assert_eq!((check.interval, check.retry, connect.timeout), (Duration::from_secs(60), 1, Duration::from_secs(5)));
+    assert_eq!((check.interval, check.retry, check.timeout), (Duration::from_secs(60), 1, Duration::from_secs(5)));
     assert_eq!((check.retry_interval, check.warmup), (Duration::from_secs(1), None));
 }
 

@@ -41,7 +41,7 @@ fn timers_go_from_service_to_server_to_checker() {
     innermost("retry", |check| f64::from(check.retry));
     innermost("delay_before_retry", |check| check.retry_interval.as_secs_f64());
     innermost("warmup", |check| check.warmup.unwrap_or_default().as_secs_f64());
-    innermost("connect_timeout", |check| check.kind.connect().timeout.as_secs_f64());
+    innermost("connect_timeout", |check| check.timeout.as_secs_f64());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn ports_that_are_forced() {
             let server = &service.servers[0];
             let entry = service.entry(service.key, server).unwrap();
             assert_eq!(entry, server.key);
-            (entry.port, server.checks[0].kind.connect().target.port())
+            (entry.port, server.checks[0].kind.connect().unwrap().target.port())
         };
         assert_eq!(of("192.0.2.1 80", "80"), (80, 80));
         assert_eq!(of("192.0.2.1 80", ""), (80, 80));
@@ -125,7 +125,7 @@ fn what_is_out_of_range_is_as_if_it_were_not_written() {
     assert_eq!(server("", "weight 2147483647", "").settings.weight.value(), 2_147_483_647);
     let check = server("delay_loop 0\nconnect_timeout 0\nretry 4294967296", "", "").checks.remove(0);
     assert_eq!((check.interval, check.retry), (Duration::from_secs(60), 1));
-    assert_eq!(check.kind.connect().timeout, Duration::from_secs(5));
+    assert_eq!(check.timeout, Duration::from_secs(5));
 }
 
 /// keepalived 2.2.7: `quorum 5 ... exceeds total weight of real servers 2, reducing quorum to 2`.

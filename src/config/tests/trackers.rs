@@ -205,13 +205,13 @@ fn checks_stand_where_they_are_needed() {
         let check = &config.checks[0];
         assert_eq!((check.name.as_str(), check.rise, check.fall), (name, 2, 3));
         assert_eq!(check.check.interval, Duration::from_millis(500));
+        assert_eq!(check.check.timeout, Duration::from_millis(200));
         let connect = Connect {
             target: "127.0.0.1:8080".parse().unwrap(),
             source_address: None,
             source_port: None,
             interface: None,
             mark: None,
-            timeout: Duration::from_millis(200),
         };
         assert_eq!(check.check.kind, CheckKind::Tcp(connect));
         assert_eq!(config.instances[0].tracks, [tracked(Watched::Check(name.to_owned()), -5, false)]);
@@ -248,7 +248,6 @@ fn web_servers_are_asked_in_both_languages() {
         source_port: None,
         interface: None,
         mark: None,
-        timeout: Duration::from_secs(1),
     };
     let probe = |target: &str, host: &str, path: &str, tls: Option<Tls>| HttpProbe {
         tls,

@@ -4,6 +4,7 @@
 //! depends on slips. The document is walked by hand, so that every mistake of a file is found in one run and shown at its
 //! place; `examples/reference.toml` has every key with its meaning and default.
 
+mod checks;
 mod extent;
 mod instance;
 mod read;

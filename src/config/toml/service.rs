@@ -8,13 +8,12 @@ use std::time::Duration;
 use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{
-    CheckDraft, Field, Listen, ListenerGroup, PersistenceDraft, ServerDraft, ServiceDraft, Timing,
-};
+use super::super::draft::{Field, Listen, ListenerGroup, PersistenceDraft, ServerDraft, ServiceDraft};
 use super::super::range::AddressRange;
 use super::super::resolve::{GroupLine, GroupReading};
 use super::super::source::{Span, Spanned};
 use super::super::{Language, resolve};
+use super::checks::{Checks, checks, inherit};
 use super::read::{Entry, Reader};
 use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 
@@ -36,38 +35,8 @@ const SERVICE: [&str; 14] = [
 ];
 const SERVER: [&str; 7] =
     ["address", "weight", "forward", "inhibit-on-failure", "max-connections", "resume-below", "check"];
-const CHECK: [&str; 5] = ["tcp", "interval", "retry", "retry-interval", "warmup"];
-const TCP: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "interface", "mark"];
 const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::V4), ("ipv6", Family::V6)];
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
-/// The longest from one check to another: for good, to people.
-const LONGEST: Duration = Duration::from_secs(1_000_000_000);
-const MILLISECOND: Duration = Duration::from_millis(1);
-
-/// What `check = ...` says.
-#[derive(Debug, Clone)]
-enum Checks {
-    /// `check = false`.
-    None,
-    /// A table without a kind, and where it stands: only timing.
-    Timing(Timing, Span),
-    /// Whole checks, at least one.
-    Whole(Vec<CheckDraft>),
-}
-
-impl Checks {
-    /// What other checks take from these where they say nothing: of several nobody could tell which is meant.
-    fn timing(&self) -> Timing {
-        match self {
-            Self::Timing(timing, _) => *timing,
-            Self::Whole(checks) => match checks.as_slice() {
-                [only] => only.timing,
-                [] | [_, ..] => Timing::default(),
-            },
-            Self::None => Timing::default(),
-        }
-    }
-}
 
 /// One service.
 pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
@@ -235,104 +204,6 @@ fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks
         Checks::None => Vec::new(),
     };
     Some(draft)
-}
-
-/// A server's own check, with what it leaves out taken from the service's.
-fn inherit(own: Checks, outer: &Checks) -> Checks {
-    match (own, outer) {
-        (Checks::Whole(mut checks), outer) => {
-            for check in &mut checks {
-                check.timing = check.timing.or(outer.timing());
-            }
-            Checks::Whole(checks)
-        }
-        (Checks::Timing(timing, _), Checks::Whole(outer)) => {
-            let mut checks = outer.clone();
-            for check in &mut checks {
-                check.timing = timing.or(check.timing);
-            }
-            Checks::Whole(checks)
-        }
-        (own @ (Checks::None | Checks::Timing(..)), Checks::None | Checks::Timing(..))
-        | (own @ Checks::None, Checks::Whole(_)) => own,
-    }
-}
-
-fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
-    if entry.value.as_bool() == Some(false) {
-        return Checks::None;
-    }
-    if entry.value.as_array().is_some() {
-        return several(reader, entry);
-    }
-    let Some(table) = entry.value.as_table() else {
-        reader.bad(entry, "a table such as { tcp = {}, interval = \"5s\" }, a list of them, or false");
-        return Checks::None;
-    };
-    let mut timing = Timing::default();
-    let mut tcp = None;
-    for entry in reader.entries(table, &CHECK, "in `check`") {
-        match entry.key {
-            "tcp" => tcp = self::tcp(reader, entry),
-            "interval" => timing.interval = time(reader, entry),
-            "retry" => timing.retry = reader.number(entry, 0..=i64::from(u32::MAX), "a count"),
-            "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
-            _ => timing.warmup = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
-        }
-    }
-    match tcp {
-        Some(mut check) => {
-            // The timeout stands in the kind's own table, all else outside it.
-            check.timing = timing.or(check.timing);
-            Checks::Whole(vec![check])
-        }
-        None => Checks::Timing(timing, entry.span),
-    }
-}
-
-/// `[{ tcp = {} }, { tcp = { port = 81 } }]`: all must agree that the server is up.
-fn several(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
-    let mut whole = Vec::new();
-    for element in reader.elements(entry) {
-        if element.value.as_table().is_none() {
-            reader.bad(element, "a table such as { tcp = {}, interval = \"5s\" }");
-            continue;
-        }
-        match checks(reader, element) {
-            Checks::Whole(checks) => whole.extend(checks),
-            Checks::Timing(_, span) => reader.say(
-                Diagnostic::error(Code::Required, span, "this check says when, and not what to try")
-                    .help("write the kind too: `tcp = {}`"),
-            ),
-            Checks::None => {}
-        }
-    }
-    if whole.is_empty() { Checks::None } else { Checks::Whole(whole) }
-}
-
-fn time(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Spanned<Duration>> {
-    reader.duration(entry, MILLISECOND..=LONGEST, "a time").map(|time| Spanned::new(time, entry.span))
-}
-
-fn tcp(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
-    let table = reader.table(entry)?;
-    let mut check = CheckDraft::default();
-    for entry in reader.entries(table, &TCP, "in `tcp`") {
-        match entry.key {
-            "address" => check.address = reader.address(entry),
-            "port" => check.port = reader.port(entry),
-            "timeout" => check.timing.timeout = time(reader, entry),
-            "source" => {
-                let source = reader.endpoint(entry);
-                check.source_address = source.map(|(address, _)| address);
-                check.source_port = source.and_then(|(_, port)| port).or(check.source_port);
-            }
-            "source-port" => check.source_port = reader.port(entry),
-            "interface" => check.interface = reader.interface(entry),
-            _ => check.mark = reader.number(entry, 0..=i64::from(u32::MAX), "a mark"),
-        }
-    }
-    Some(check)
 }
 
 fn flags(reader: &mut Reader<'_>, entry: Entry<'_>) -> SchedulerFlags {

@@ -6,14 +6,7 @@ use std::time::Instant;
 use super::*;
 
 fn connect(target: SocketAddr) -> Connect {
-    Connect {
-        target,
-        source_address: None,
-        source_port: None,
-        interface: None,
-        mark: None,
-        timeout: Duration::from_secs(3),
-    }
+    Connect { target, source_address: None, source_port: None, interface: None, mark: None }
 }
 
 struct Bench {

@@ -3,6 +3,7 @@
 //! Only what differs from the language's own defaults is written, in a fixed order, as a person would write it. What was said
 //! of the source of a configuration comes along as comments, each at the object that it is about.
 
+mod checks;
 mod group;
 mod instance;
 mod service;

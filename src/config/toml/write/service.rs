@@ -1,20 +1,14 @@
 //! `[[service]]`.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Writer;
-use super::text::{Table, endpoint, list, quoted, time};
+use super::checks::{alike, only, usual_checks};
+use super::text::{Table, endpoint, quoted, time};
 use crate::model::{
-    Check, CheckKind, Family, Forwarding, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey,
-    ServiceConfig, ServiceKey, Tunnel, TunnelChecksum, Weight,
+    Family, Forwarding, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServiceConfig,
+    ServiceKey, Tunnel, TunnelChecksum, Weight,
 };
-
-/// What holds of a check unless written.
-const INTERVAL: Duration = Duration::from_secs(60);
-const TIMEOUT: Duration = Duration::from_secs(5);
-const RETRY: u32 = 1;
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What holds for the servers of a service unless they say otherwise.
 struct Outer<'s> {
@@ -151,97 +145,6 @@ impl Writer<'_> {
             }
         }
     }
-
-    /// The checks of a server: a table, or a list of tables. What is left out is taken from `outer`.
-    fn checks(&mut self, server: &ServerConfig, outer: Option<&Check>) -> String {
-        let mut checks = server.checks.iter().map(|check| self.check(check, server.key, outer)).collect::<Vec<_>>();
-        if checks.len() == 1 { checks.pop().unwrap_or_default() } else { list(checks) }
-    }
-
-    fn check(&mut self, check: &Check, server: ServerKey, outer: Option<&Check>) -> String {
-        let connect = match &check.kind {
-            CheckKind::Tcp(connect) => connect,
-            CheckKind::Http(probe) => {
-                self.unsaid.push(format!("a server is checked by {}", check.kind));
-                &probe.connect
-            }
-        };
-        let mut tcp = Table::default();
-        if connect.target.ip() != server.address {
-            tcp.text("address", &connect.target.ip().to_string());
-        }
-        tcp.number_if("port", Some(connect.target.port()).filter(|port| *port != server.port));
-        tcp.time("timeout", connect.timeout, outer.map_or(TIMEOUT, |outer| outer.kind.connect().timeout));
-        match (connect.source_address, connect.source_port) {
-            (Some(source), Some(port)) => tcp.set("source", endpoint(source, port)),
-            (Some(source), None) => tcp.text("source", &source.to_string()),
-            (None, port) => tcp.number_if("source-port", port),
-        }
-        tcp.text_if("interface", connect.interface.as_ref());
-        tcp.number_if("mark", connect.mark);
-        let mut table = Table::default();
-        table.set("tcp", tcp.inline());
-        table.time("interval", check.interval, outer.map_or(INTERVAL, |outer| outer.interval));
-        let retry = outer.map_or(RETRY, |outer| outer.retry);
-        table.number_if("retry", Some(check.retry).filter(|own| *own != retry));
-        let between = outer.map_or(RETRY_INTERVAL, |outer| outer.retry_interval);
-        table.time("retry-interval", check.retry_interval, between);
-        if check.warmup != outer.and_then(|outer| outer.warmup)
-            && let Some(warmup) = check.warmup
-        {
-            table.set("warmup", time(warmup));
-        }
-        table.inline()
-    }
-}
-
-/// A check that servers may take what they leave out from: the only one of its service.
-fn only(server: &ServerConfig) -> Option<&Check> {
-    match server.checks.as_slice() {
-        [only] => Some(only),
-        [] | [_, ..] => None,
-    }
-}
-
-/// A check as it looks from its server: what it calls, if not the server itself, and everything else.
-fn seen(check: &Check, server: ServerKey) -> Check {
-    let mut check = check.clone();
-    let target = match &mut check.kind {
-        CheckKind::Tcp(connect) => &mut connect.target,
-        CheckKind::Http(probe) => &mut probe.connect.target,
-    };
-    if target.ip() == server.address {
-        target.set_ip(std::net::Ipv4Addr::UNSPECIFIED.into());
-    }
-    if target.port() == server.port {
-        target.set_port(0);
-    }
-    check
-}
-
-fn alike(one: &ServerConfig, other: &ServerConfig) -> bool {
-    one.checks.len() == other.checks.len()
-        && one.checks.iter().zip(&other.checks).all(|(a, b)| seen(a, one.key) == seen(b, other.key))
-}
-
-/// The checks that most servers have, as those of the first that has them; none if most have none, or if others could not be
-/// told from them.
-fn usual_checks(servers: &[ServerConfig]) -> Option<&ServerConfig> {
-    let mut counts: HashMap<Vec<Check>, (usize, &ServerConfig)> = HashMap::new();
-    let mut most: Option<(usize, &ServerConfig)> = None;
-    for server in servers {
-        let looks = server.checks.iter().map(|check| seen(check, server.key)).collect();
-        let (count, first) = counts.entry(looks).or_insert((0, server));
-        *count += 1;
-        if most.is_none_or(|(best, _)| *count > best) {
-            most = Some((*count, *first));
-        }
-    }
-    let (_, usual) = most.filter(|(_, usual)| !usual.checks.is_empty())?;
-    // A server that does not warm up cannot say so where its service does.
-    let warm = only(usual).is_some_and(|check| check.warmup.is_some());
-    let colder = |server: &ServerConfig| server.checks.iter().any(|check| check.warmup.is_none());
-    (!warm || !servers.iter().any(colder)).then_some(usual)
 }
 
 fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {

@@ -108,11 +108,10 @@ impl Writer<'_> {
     fn watched_check(&mut self, check: &TrackCheck) -> Table {
         let mut table = Table::default();
         table.text("name", &check.name);
-        let target = check.check.kind.connect().target;
         match &check.check.kind {
-            CheckKind::Tcp(_) => table.set("tcp", endpoint(target.ip(), target.port())),
+            CheckKind::Tcp(connect) => table.set("tcp", endpoint(connect.target.ip(), connect.target.port())),
             CheckKind::Http(probe) => {
-                let host = probe.host.clone().unwrap_or_else(|| target.to_string());
+                let host = probe.host.clone().unwrap_or_else(|| probe.connect.target.to_string());
                 match &probe.tls {
                     None => table.text("http", &format!("http://{host}{}", probe.path)),
                     Some(tls) => {
@@ -128,7 +127,7 @@ impl Writer<'_> {
         }
         let interval = check.check.interval;
         table.time("interval", interval, SECOND);
-        table.time("timeout", check.check.kind.connect().timeout, interval);
+        table.time("timeout", check.check.timeout, interval);
         counts(&mut table, check.rise, check.fall);
         table
     }

@@ -39,16 +39,16 @@ fn service(name: &str, port: u16, condition: ServiceCondition) -> TrackService {
 }
 
 fn check(name: &str, rise: u32, fall: u32) -> TrackCheck {
-    let connect = Connect {
-        target: (PEER, 80).into(),
-        source_address: None,
-        source_port: None,
-        interface: None,
-        mark: None,
+    let connect =
+        Connect { target: (PEER, 80).into(), source_address: None, source_port: None, interface: None, mark: None };
+    let check = Check {
+        kind: CheckKind::Tcp(connect),
+        interval: SECOND,
         timeout: SECOND,
+        retry: 0,
+        retry_interval: SECOND,
+        warmup: None,
     };
-    let check =
-        Check { kind: CheckKind::Tcp(connect), interval: SECOND, retry: 0, retry_interval: SECOND, warmup: None };
     TrackCheck { name: name.to_owned(), check, rise, fall }
 }
 
