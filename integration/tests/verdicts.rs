@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use integration::Topology;
 use integration::contender::Program;
@@ -13,6 +14,7 @@ use integration::differ::run::Run;
 use integration::differ::scene::Scene;
 use integration::differ::{configurations, expected};
 use integration::native_test;
+use integration::peers::KEEPALIVED_CONF;
 use integration::programs::{bin, repository};
 
 /// Files that `ipvsd` does not start with, and why.
@@ -46,7 +48,7 @@ native_test! {
                 Scene::read(&String::from_utf8_lossy(&file)).attach(&node, &segment);
                 let theirs = Run::verdict(Program::Keepalived, &node, &file);
                 let ours = Run::verdict(Program::Ipvsd, &node, &file);
-                let plain = node.command(bin("ipvsctl")).args(["check", integration::peers::KEEPALIVED_CONF]).output();
+                let plain = node.command(bin("ipvsctl")).args(["check", KEEPALIVED_CONF]).output();
                 let starts = plain.status.success();
                 seen.insert(stem.clone());
                 let reason = expected::verdict(&stem, theirs.accepts());
@@ -75,5 +77,47 @@ native_test! {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    fn includes_are_as_strict_as_in_keepalived() {
+        let mut lab = Topology::new("verdict-include");
+        let node = lab.node("director");
+        lab.segment("lan").attach(&node, "eth0", &["10.0.0.1/24"]);
+        let folder = Path::new(KEEPALIVED_CONF).parent().unwrap().to_owned();
+        for name in ["good.conf", "script.sh", "mixed/good.conf", "folders/one/note", "scripts/a.sh"] {
+            node.write(folder.join(name), "global_defs {\n    router_id x\n}\n");
+        }
+        let shown = folder.display();
+        node.sh(&format!("chmod 755 {shown}/script.sh {shown}/scripts/a.sh; mkdir {shown}/mixed/folder; mkfifo {shown}/pipe"));
+        let finds = [
+            "good.conf", "script.sh", "folders", "pipe", "/dev/null", "gone.conf", "gone*.conf", "mixed/*", "folders/*",
+            "scripts/*", "{good,gone}.conf", "{gone,none}.conf", "{good,gone*}.conf", "{gone*,none*}.conf",
+        ];
+        let words = ["include", "includer", "includem", "includew", "includeb", "includea"];
+        let checks = ["", "match", "wildcard_match", "brace_match", "+match", "-match", "match +wildcard_match"];
+        let main = "vrrp_instance A {\n    interface eth0\n    virtual_router_id 1\n    virtual_ipaddress {\n        192.0.2.1\n    }\n}\n";
+        let plain = words.iter().map(|word| ((*word).to_owned(), String::new()));
+        let told = checks.iter().map(|check| {
+            ("include".to_owned(), format!("global_defs {{\n    include_check {check}\n}}\n"))
+        });
+        let twice = "global_defs {\n    include_check match\n    include_check -match\n}\n".to_owned();
+        let mut wrong = Vec::new();
+        let (mut refused, mut all) = (0, 0);
+        for (word, before) in plain.chain(told).chain([("include".to_owned(), twice)]) {
+            for find in finds {
+                let file = format!("{before}{word} {find}\n{main}");
+                let theirs = Run::verdict(Program::Keepalived, &node, file.as_bytes());
+                let ours = node.command(bin("ipvsctl")).args(["check", KEEPALIVED_CONF]).output();
+                all += 1;
+                refused += usize::from(theirs.status == 6);
+                // 6: a file that an include insists on was not read. keepalived goes on after all else.
+                if (theirs.status == 6) == ours.status.success() {
+                    wrong.push(format!("{file}{}: {}\n{}", theirs.status, theirs.said, ours.stdout + &ours.stderr));
+                }
+            }
+        }
+        println!("keepalived refuses {refused} of {all}");
+        assert!(refused > 0 && refused < all);
+        assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     }
 }

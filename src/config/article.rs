@@ -71,8 +71,9 @@ impl Code {
             ),
             Self::IncludeMissing => (
                 "An include finds no file.",
-                "Whatever should stand there is missing. After `include` that is a note, as a folder for additions may \
-                 be empty; the stricter forms (`includer` and its like) make it a warning.",
+                "Whatever should stand there is missing. After `include` that is a note where a pattern finds nothing, as a \
+                 folder for additions may be empty, and a warning where a file was named; the stricter forms (`includea` and \
+                 its like) make it an error.",
                 Keepalived("include conf.d/*.conf\n"),
                 "Check the path, which is taken from the folder of the including file on; or let it be.",
             ),
@@ -81,6 +82,13 @@ impl Code {
                 "Reading on would only bury the cause under hundreds of remarks.",
                 Keepalived("frontend web\nbind *:80\n"),
                 "Name the right file; one in TOML ends in `.toml`, or needs `--language toml`.",
+            ),
+            Self::NotRead => (
+                "keepalived reads no file that somebody may execute, and no folder, device, socket or pipe.",
+                "An include steps over it, so that a script may lie beside the files that are meant; the stricter forms make \
+                 it an error. A main file that may be executed is read here all the same: keepalived would run with nothing.",
+                Described("`include conf.d/*`, where conf.d holds `notify.sh`"),
+                "Take the right to execute away (`chmod a-x FILE`), or have the pattern match what is meant only.",
             ),
             Self::TomlSyntax => (
                 "The file is not TOML.",

@@ -71,6 +71,8 @@ codes! {
     IncludeMissing = "C106",
     /// So much is wrong that it is not a configuration in this language.
     Hopeless = "C107",
+    /// What keepalived does not read: a file that may be executed, a folder, a device.
+    NotRead = "C108",
     /// TOML that is not TOML.
     TomlSyntax = "C201",
     /// A brace too few.

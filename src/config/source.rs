@@ -19,8 +19,14 @@ pub trait Sources {
     /// [`SourceError`], with its cause as a sentence and what to do about it.
     fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError>;
 
-    /// The files that a glob pattern matches, sorted; empty if none.
+    /// The paths that a glob pattern matches, of folders too, sorted; empty if none.
     fn glob(&self, pattern: &str) -> Vec<PathBuf>;
+
+    /// Whether somebody may execute a file: keepalived reads no such file. `false` of what is not there, and of folders, which
+    /// are entered and not executed.
+    fn is_executable(&self, _path: &Path) -> bool {
+        false
+    }
 
     /// An environment variable (`${_ENV NAME}`).
     fn variable(&self, name: &str) -> Option<String>;

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::fcntl::OFlag;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use crate::config::{SourceError, Sources};
 
 /// No more than this is read of one file: ten times the largest configuration that is known to be in use.
 const LIMIT: u64 = 64 << 20;
+/// Its owner, its group or others.
+const ANYBODY_EXECUTES: u32 = 0o111;
 /// A glob gives no more files than this.
 const MOST_FILES: usize = 10_000;
 
@@ -58,6 +60,10 @@ impl Sources for HostFiles {
         found
     }
 
+    fn is_executable(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|status| status.is_file() && status.mode() & ANYBODY_EXECUTES != 0)
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
@@ -97,10 +103,11 @@ pub(super) fn braces(pattern: &str) -> Vec<String> {
     }
 }
 
-/// The files below a folder whose path matches the parts of a pattern, each folder's sorted by name.
+/// What there is below a folder whose path matches the parts of a pattern, each folder's sorted by name.
 fn expand(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) {
     let Some((part, rest)) = parts.split_first() else {
-        if folder.is_file() {
+        // Whatever it is: what cannot be read is told of by whoever reads it.
+        if folder.exists() {
             found.push(folder.to_owned());
         }
         return;

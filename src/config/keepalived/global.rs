@@ -20,7 +20,7 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
     let value = statement.word(1);
     match name {
         // Done while the file was read; here it is only looked at.
-        "include_check" => {}
+        "include_check" => include_check(walk, statement),
         "random_seed" => {
             let _: Option<u32> = value.and_then(|value| walk.whole(value, IGNORED));
         }
@@ -80,6 +80,27 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
 /// The version of VRRP.
 pub(super) fn version(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<VrrpVersion> {
     statement.word(1).and_then(|value| walk.choice(value, &VERSIONS, Instead("the version of `global_defs` holds")))
+}
+
+/// The words of `include_check`, of which the reader of files has made what there is to be made.
+fn include_check(walk: &mut Walk<'_>, statement: Statement<'_>) {
+    for (at, word) in statement.arguments().enumerate() {
+        let demand = word.text.trim_start_matches(['+', '-']);
+        if at > 0 && demand == word.text {
+            walk.say(
+                Diagnostic::warning(Code::ExtraValue, word.span, format!("`{demand}` is not heard"))
+                    .mark("ignored, as in keepalived")
+                    .help(format!("after the first word only those with a sign are: `+{demand}`")),
+            );
+        } else if demand == "readable" {
+            walk.say(
+                Diagnostic::note(Code::Foreign, word.span, "keepalived 2.2.7 does not know `readable`")
+                    .help("taken as its documentation has it: whatever an include finds must be a file to be read"),
+            );
+        } else if !["match", "wildcard_match", "brace_match"].contains(&demand) {
+            walk.bad(word, "`readable`, `match`, `wildcard_match` or `brace_match`", IGNORED);
+        }
+    }
 }
 
 fn timeouts(walk: &mut Walk<'_>, statement: Statement<'_>) {

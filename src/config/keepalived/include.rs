@@ -1,9 +1,12 @@
 //! `include`: other files in the middle of this one.
+//!
+//! keepalived reads regular files that nobody may execute, and steps over all else that an `include` finds: a script beside
+//! the configuration, a folder, a device. What it steps over, a strict include does not bear.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::super::decode;
-use super::super::diagnostic::{Code, Diagnostic};
+use super::super::diagnostic::{Code, Diagnostic, Severity};
 use super::super::source::{SourceError, Span};
 use super::lexer;
 use super::read::Reading;
@@ -19,6 +22,8 @@ const MOST_CHOICES: usize = 1_000;
 /// What an include insists on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Strict {
+    /// That nothing of what is found is stepped over.
+    readable: bool,
     /// A file that is named as it is.
     file: bool,
     /// At least one that fits a pattern.
@@ -28,40 +33,61 @@ pub(super) struct Strict {
 }
 
 impl Strict {
-    /// By the word that is written; plain `include` does as it was told before.
+    const NOTHING: Self = Self { readable: false, file: false, wildcard: false, brace: false };
+    const ALL: Self = Self { readable: true, file: true, wildcard: true, brace: true };
+
+    /// By the word that is written: plain `include` does as it was told before, the others ask for more.
     fn of(word: &str, plain: Self) -> Option<Self> {
-        let nothing = Self::default();
+        let readable = Self { readable: true, ..plain };
         Some(match word {
             "include" => plain,
-            // A file that cannot be read is an error whatever the word; one that is missing is not one that cannot be read.
-            "includer" => nothing,
-            "includem" => Self { file: true, ..nothing },
-            "includew" => Self { file: true, wildcard: true, ..nothing },
-            "includeb" => Self { file: true, brace: true, ..nothing },
-            "includea" => Self { file: true, wildcard: true, brace: true },
+            "includer" => readable,
+            "includem" => Self { file: true, ..readable },
+            "includew" => Self { file: true, wildcard: true, ..readable },
+            "includeb" => Self { brace: true, ..readable },
+            "includea" => Self::ALL,
             _ => return None,
         })
     }
 
-    /// `include_check [+|-]WHAT...`; without words everything.
+    /// `include_check [+|-]WHAT...`; without words everything. The first word says all that holds, unless it has a sign, and
+    /// what is no demand changes nothing.
     pub(super) fn told(mut self, words: &str) -> Self {
-        let all = Self { file: true, wildcard: true, brace: true };
-        if words.split_whitespace().next().is_none() {
-            return all;
+        let mut words = words.split_whitespace();
+        let Some(first) = words.next() else { return Self::ALL };
+        match first.strip_prefix(['+', '-']) {
+            Some(demand) => drop(self.demand(demand, first.starts_with('+'))),
+            None => {
+                let mut anew = Self { readable: true, ..Self::NOTHING };
+                if !anew.demand(first, true) {
+                    return self.signed(words);
+                }
+                self = anew;
+            }
         }
-        if !words.trim_start().starts_with(['+', '-']) {
-            self = Self::default();
-        }
-        for word in words.split_whitespace() {
-            let wanted = !word.starts_with('-');
-            match word.trim_start_matches(['+', '-']) {
-                "match" => self.file = wanted,
-                "wildcard_match" => self.wildcard = wanted,
-                "brace_match" => self.brace = wanted,
-                _ => {}
+        self.signed(words)
+    }
+
+    /// Words with signs; the others are not heard after the first.
+    fn signed<'w>(mut self, words: impl Iterator<Item = &'w str>) -> Self {
+        for word in words {
+            if let Some(demand) = word.strip_prefix(['+', '-']) {
+                self.demand(demand, word.starts_with('+'));
             }
         }
         self
+    }
+
+    /// Sets what a word names; `false`: nothing.
+    fn demand(&mut self, word: &str, wanted: bool) -> bool {
+        match word {
+            "readable" => self.readable = wanted,
+            "match" => self.file = wanted,
+            "wildcard_match" => self.wildcard = wanted,
+            "brace_match" => self.brace = wanted,
+            _ => return false,
+        }
+        true
     }
 }
 
@@ -99,33 +125,40 @@ impl Reading<'_> {
         // One spelling for each file, so that a loop is seen at its first turn.
         let wanted: PathBuf = folder.join(name).components().filter(|part| *part != Component::CurDir).collect();
         let pattern = wanted.to_string_lossy().into_owned();
-        let is_glob = name.contains(['*', '?', '[', '{']);
-        let found = if is_glob { self.sources.glob(&pattern) } else { vec![wanted] };
+        let is_wild = name.contains(['*', '?', '[']);
+        let found = if is_wild || name.contains('{') { self.sources.glob(&pattern) } else { vec![wanted] };
         let lacking = match choices(&pattern) {
-            Some(mut choices) if strict.brace => choices.find(|choice| self.sources.glob(choice).is_empty()),
+            // keepalived asks no more of a pattern in braces than that all of it finds something.
+            Some(mut choices) if !is_wild => choices.find(|choice| self.sources.glob(choice).is_empty()),
             Some(_) | None => None,
         };
         if let Some(lacking) = lacking {
-            self.report.add(
-                Diagnostic::error(Code::IncludeMissing, span, format!("no file matches `{lacking}`"))
-                    .help(format!("`{word}` insists on a file for each choice in the braces; `include` does not")),
-            );
+            let message = format!("no file matches `{lacking}`");
+            self.report.add(if strict.brace {
+                Diagnostic::error(Code::IncludeMissing, span, message)
+                    .help(format!("`{word}` insists on a file for each choice in the braces{}", told(&word)))
+            } else {
+                Diagnostic::note(Code::IncludeMissing, span, message)
+                    .help("what there is of the other choices is included, as in keepalived")
+            });
         } else if found.is_empty() {
             let message = format!("no file matches `{name}`");
             self.report.add(if strict.wildcard {
                 Diagnostic::error(Code::IncludeMissing, span, message)
-                    .help(format!("`{word}` insists on at least one; `include` does not"))
+                    .help(format!("`{word}` insists on at least one{}", told(&word)))
             } else {
                 Diagnostic::note(Code::IncludeMissing, span, message).help("nothing is included, as in keepalived")
             });
         }
+        let by = By { span, strict, folder: &folder, named: !is_wild };
         for path in found {
-            self.included(&path, span, strict);
+            self.included(&path, by);
         }
         true
     }
 
-    fn included(&mut self, path: &Path, span: Span, strict: Strict) {
+    fn included(&mut self, path: &Path, by: By<'_>) {
+        let By { span, strict, folder, named: _ } = by;
         let shown = path.display();
         if self.files.iter().any(|open| open == path) {
             self.report.add(
@@ -146,27 +179,86 @@ impl Reading<'_> {
             self.give_up(span, "more files are included than any configuration has");
             return;
         }
+        if self.sources.is_executable(path) {
+            let remedy = "take the right to execute it away: `chmod a-x`";
+            self.step_over(path, "it may be executed", remedy, Severity::Warning, by);
+            return;
+        }
         let bytes = match self.sources.read(path) {
             Ok(bytes) => bytes,
-            Err(error) => {
-                let missing = error == SourceError::Missing;
-                let message = format!("cannot read `{shown}`: {error}");
-                self.report.add(if missing && !strict.file {
-                    Diagnostic::warning(Code::IncludeMissing, span, message)
-                        .help("nothing is included, as in keepalived, which does not even say so")
+            Err(error @ SourceError::Folder) => {
+                let remedy = "to include what is in it, name its files: `/*` at the end does";
+                // Nobody means the folders that fit a pattern.
+                let severity = if by.named { Severity::Warning } else { Severity::Note };
+                self.step_over(path, &error.to_string(), remedy, severity, by);
+                return;
+            }
+            Err(error @ SourceError::Special) => {
+                self.step_over(path, &error.to_string(), error.remedy(), Severity::Warning, by);
+                return;
+            }
+            Err(SourceError::Missing) => {
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                let from =
+                    format!("the path is taken from the including file's folder on, which is `{}`", folder.display());
+                let message = format!("cannot read `{shown}`: {}", SourceError::Missing);
+                self.report.add(if strict.file {
+                    Diagnostic::error(Code::Unreadable, span, message).help(from)
                 } else {
-                    Diagnostic::error(Code::Unreadable, span, message).help(error.remedy())
+                    Diagnostic::warning(Code::IncludeMissing, span, message)
+                        .help("nothing is included, as in keepalived, which goes on without it")
+                        .help(from)
                 });
+                return;
+            }
+            Err(error) => {
+                let message = format!("cannot read `{shown}`: {error}");
+                self.report.add(
+                    Diagnostic::error(Code::Unreadable, span, message)
+                        .help(error.remedy())
+                        .help("keepalived would go on without what stands in it"),
+                );
                 return;
             }
         };
         match decode::text(bytes, path, self.report) {
             Ok(id) => {
                 self.report.files_mut().set_included(id, span);
+                // What an included file makes of it holds there.
+                let plain = self.strict;
                 self.file(path, id);
+                self.strict = plain;
                 self.statement = None;
             }
             Err(diagnostic) => self.report.add(diagnostic),
         }
     }
+
+    /// keepalived goes on without such a file, unless the include is strict.
+    fn step_over(&mut self, path: &Path, why: &str, remedy: &str, severity: Severity, by: By<'_>) {
+        let message = format!("`{}` is not included: {why}", path.display());
+        let (severity, effect) = if by.strict.readable {
+            (Severity::Error, "a strict include, or one after `include_check`, insists on reading all that it finds")
+        } else {
+            (severity, "stepped over, as in keepalived, which reads regular files that nobody may execute")
+        };
+        self.report.add(Diagnostic::new(severity, Code::NotRead, by.span, message).help(effect).help(remedy));
+    }
+}
+
+/// The `include` that a file comes by.
+#[derive(Debug, Clone, Copy)]
+struct By<'i> {
+    /// What it names.
+    span: Span,
+    strict: Strict,
+    /// The including file's folder.
+    folder: &'i Path,
+    /// It names its file, without a pattern.
+    named: bool,
+}
+
+/// Why a plain `include` insists on something.
+fn told(word: &str) -> &'static str {
+    if word == "include" { ", by `include_check`" } else { "; `include` does not" }
 }

@@ -51,6 +51,14 @@ use walk::Walk;
 
 /// Everything that a file and its includes say.
 pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Context, report: &mut Report) -> Draft {
+    if sources.is_executable(path) {
+        let message = format!("{} may be executed, and keepalived reads no such file", path.display());
+        report.add(
+            Diagnostic::placeless(Severity::Warning, Code::NotRead, message)
+                .help("read here all the same; keepalived would run with nothing, and say so in one line")
+                .help("take the right to execute it away: `chmod a-x`"),
+        );
+    }
     let tree = read::read(path, id, sources, context, report);
     // Where reading was given up, that is said already.
     let given_up = report.diagnostics().iter().any(|said| said.code == Code::Hopeless);

@@ -197,6 +197,7 @@ impl Resolver<'_> {
                     | Code::Nesting
                     | Code::IncludeMissing
                     | Code::IncludeLoop
+                    | Code::NotRead
                     | Code::Expansion
                     | Code::Placeholder
                     | Code::BadValue

@@ -12,6 +12,7 @@ mod fuzz;
 mod garbage;
 mod groups;
 mod haproxy;
+mod includes;
 mod kept;
 mod language;
 mod meaning;
@@ -30,7 +31,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Code, Context, Diagnostic, Loaded, Severity, SourceError, Sources, load};
 
-/// Files in memory.
+/// What stands in for the text of a folder, and of a socket.
+const FOLDER: &[u8] = b"a folder";
+const SOCKET: &[u8] = b"a socket";
+
+/// Files in memory. Those whose names end in `.sh` may be executed.
 #[derive(Debug, Default)]
 struct Texts(BTreeMap<PathBuf, Vec<u8>>);
 
@@ -42,10 +47,25 @@ impl Texts {
 
 impl Sources for Texts {
     fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError> {
-        self.0.get(path).cloned().ok_or(SourceError::Missing)
+        match self.0.get(path).map(Vec::as_slice) {
+            None => Err(SourceError::Missing),
+            Some(FOLDER) => Err(SourceError::Folder),
+            Some(SOCKET) => Err(SourceError::Special),
+            Some(text) => Ok(text.to_vec()),
+        }
+    }
+
+    fn is_executable(&self, path: &Path) -> bool {
+        path.extension().is_some_and(|ending| ending == "sh")
     }
 
     fn glob(&self, pattern: &str) -> Vec<PathBuf> {
+        if let Some((before, rest)) = pattern.split_once('{')
+            && let Some((inside, after)) = rest.split_once('}')
+        {
+            let choices = inside.split(',').flat_map(|choice| self.glob(&format!("{before}{choice}{after}")));
+            return choices.take(1_000).collect();
+        }
         let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
         let fits = |path: &&PathBuf| path.to_string_lossy().starts_with(start) && path.to_string_lossy().ends_with(end);
         self.0.keys().filter(fits).cloned().collect()

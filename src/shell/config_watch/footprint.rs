@@ -20,6 +20,8 @@ use crate::shell::watched_folders::{Interests, Way, absolute};
 pub(in crate::shell) struct Footprint {
     /// A digest of each file's bytes, or of the reason why there were none.
     files: BTreeMap<PathBuf, u64>,
+    /// Which files were asked whether they may be executed, and the answer.
+    executables: BTreeMap<PathBuf, bool>,
     /// What each pattern matched.
     patterns: BTreeMap<String, Vec<PathBuf>>,
 }
@@ -30,13 +32,15 @@ pub(super) type Looks = Vec<Option<(u64, u64, u64, (i64, i64), (i64, i64))>>;
 impl Footprint {
     /// How many files were asked for.
     pub(super) fn len(&self) -> usize {
-        self.files.len()
+        self.paths().count()
     }
 
     /// What differs by now.
     pub(super) fn differences(&self) -> BTreeSet<PathBuf> {
         let files = self.files.iter().filter(|(path, before)| digest(&HostFiles.read(path)) != **before);
-        let mut differ: BTreeSet<PathBuf> = files.map(|(path, _)| path.clone()).collect();
+        let executables = self.executables.iter().filter(|(path, before)| HostFiles.is_executable(path) != **before);
+        let mut differ: BTreeSet<PathBuf> =
+            files.map(|(path, _)| path).chain(executables.map(|(path, _)| path)).cloned().collect();
         for (pattern, before) in &self.patterns {
             let found = HostFiles.glob(pattern);
             differ.extend(found.iter().filter(|path| !before.contains(path)).cloned());
@@ -48,7 +52,7 @@ impl Footprint {
     /// How its files look now.
     pub(super) fn looks(&self) -> Looks {
         let matched = self.patterns.keys().flat_map(|pattern| HostFiles.glob(pattern));
-        let paths = self.files.keys().cloned().chain(matched);
+        let paths = self.paths().cloned().chain(matched);
         paths
             .map(|path| {
                 let status = fs::metadata(path).ok()?;
@@ -59,10 +63,16 @@ impl Footprint {
             .collect()
     }
 
+    /// Every file that was asked for, be it only whether it may be executed.
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let asked = self.executables.keys().filter(|path| !self.files.contains_key(*path));
+        self.files.keys().chain(asked)
+    }
+
     /// Where a change would show.
     pub(super) fn interests(&self) -> Interests {
         let mut interests = Interests::default();
-        for path in self.files.keys() {
+        for path in self.paths() {
             interests.add_way(&Way::walk(&absolute(path)));
         }
         for pattern in self.patterns.keys() {
@@ -106,6 +116,12 @@ impl Sources for NotedFiles {
         found
     }
 
+    fn is_executable(&self, path: &Path) -> bool {
+        let executable = HostFiles.is_executable(path);
+        self.0.borrow_mut().executables.insert(path.to_owned(), executable);
+        executable
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         HostFiles.variable(name)
     }
@@ -118,6 +134,7 @@ impl Sources for NotedFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn what_differs_is_what_changed_in_content() {
@@ -128,7 +145,9 @@ mod tests {
         let look = || {
             let noted = NotedFiles::default();
             for path in noted.glob(&pattern) {
-                let _ = noted.read(&path);
+                if !noted.is_executable(&path) {
+                    let _ = noted.read(&path);
+                }
             }
             assert_eq!(noted.read(&at("none")), Err(SourceError::Missing));
             noted.into_footprint()
@@ -145,6 +164,10 @@ mod tests {
         assert_eq!(differ(&first), [at("a.conf"), at("c.conf"), at("none")]);
         fs::remove_file(at("none")).unwrap();
         let second = look();
+        fs::set_permissions(at("a.conf"), fs::Permissions::from_mode(0o744)).unwrap();
+        assert_eq!(differ(&second), [at("a.conf")], "what may be executed is not included");
+        fs::set_permissions(at("a.conf"), fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(differ(&second), [] as [PathBuf; 0], "other rights do not matter");
         fs::remove_file(at("a.conf")).unwrap();
         assert_eq!(differ(&second), [at("a.conf")]);
     }

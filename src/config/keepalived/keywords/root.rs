@@ -102,10 +102,11 @@ pub(super) const ROOT: &[Keyword] = &[
         .means("Changes of a link count only after they have lasted this long: up to 255 seconds.")
         .toml("router.interface-delays"),
     yes("include", Several(FILE)).means("Reads other files here; a pattern that matches none is no mistake."),
-    yes("includer", Several(FILE)).means("As `include`, and each file must be readable."),
-    yes("includem", Several(FILE)).means("As `include`, and a name without wildcards must exist."),
-    yes("includew", Several(FILE)).means("As `include`, and each pattern must match something."),
-    yes("includeb", Several(FILE)).means("As `include`, and each part of a `{a,b}` must match something."),
+    yes("includer", Several(FILE))
+        .means("As `include`, and whatever is found must be a file that can be read and not executed."),
+    yes("includem", Several(FILE)).means("As `includer`, and a name without wildcards must exist."),
+    yes("includew", Several(FILE)).means("As `includem`, and a pattern must match something."),
+    yes("includeb", Several(FILE)).means("As `includer`, and each part of a `{a,b}` without wildcards must exist."),
     yes("includea", Several(FILE)).means("As `include`, with all of the stricter demands."),
 ];
 
