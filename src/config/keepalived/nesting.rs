@@ -1,8 +1,16 @@
 //! The pairing of braces, and what to say where they do not pair.
+//!
+//! A missing `{` changes nothing: after a word that begins a block keepalived takes what follows for the block, brace or not.
+//! That it is missing is told by the words, where what follows can stand nowhere but in the block; else by the indentation,
+//! where the braces do not add up without it.
+//!
+//! A missing `}` is a guess. keepalived mis-nests from there on; here what follows is read as it was most likely meant, and the
+//! daemon does not start on it. A block may begin in one file and end in another, as in keepalived. One that is still open when
+//! its file has ended is the culprit of whatever does not add up after it.
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::source::Span;
-use super::keywords::{self, Keyword, Place, Takes};
+use super::keywords::{self, Keyword, Place};
 use super::lexer::{Kind, Lexer};
 use super::read::Reading;
 use super::tree::Statement;
@@ -50,34 +58,56 @@ enum Rest {
 impl Reading<'_> {
     /// A word that belongs outside all blocks, at the depth of the outermost open one: a `}` is missing above.
     pub(super) fn missing_brace(&mut self, span: Span, text: &str, indent: usize) {
-        let Some(outermost) = self.open.first().copied().filter(|outermost| indent <= outermost.indent) else { return };
+        // Columns of different files tell nothing of each other.
+        let too_deep = |outermost: &Open| !self.has_ended(outermost) && indent > outermost.indent;
+        let Some(outermost) = self.open.first().copied().filter(|outermost| !too_deep(outermost)) else { return };
         let unknown = self.open.iter().any(|open| {
             self.tree.statement(open.statement).is_none_or(|statement| !keywords::is_known(statement.name()))
         });
-        if unknown {
+        // Within blocks that keepalived steps over it is where it belongs.
+        if unknown || self.place() == Some(Place::Root) {
             return;
         }
         let innermost = self.open.last().copied().unwrap_or(outermost);
-        let mut diagnostic = Diagnostic::error(
-            Code::Unclosed,
-            span,
-            format!("`{text}` begins inside another block: a `}}` is missing above"),
-        )
-        .mark("belongs outside all blocks");
-        diagnostic = match self.suspect.take() {
-            Some((open, close)) => self.blame(diagnostic, open, close),
-            None => diagnostic.and(self.opener(innermost), "this block is still open"),
+        let inside = || {
+            let message = format!("`{text}` begins inside another block: a `}}` is missing above");
+            Diagnostic::error(Code::Unclosed, span, message).mark("belongs outside all blocks")
         };
-        self.report.add(diagnostic.help("read as if all blocks ended before it"));
+        let diagnostic = match self.suspect.take() {
+            Some((open, close)) if self.has_ended(&open) => self.left_open(open, close, "this `}` closes it"),
+            Some((open, close)) => self.blame(inside(), open, close),
+            None if self.has_ended(&innermost) => self.left_open(innermost, span, "belongs outside all blocks"),
+            None => inside().and(self.opener(innermost), "this block is still open"),
+        };
+        self.report.add(diagnostic.help(format!("read as if all blocks ended before `{text}`")));
         self.close_all();
+    }
+
+    /// Whether the file that a block begins in has been read to its end. A brace out of a variable stands where that is used.
+    fn has_ended(&self, open: &Open) -> bool {
+        let at = open.brace.file;
+        at.origin() == 0 && self.reading.iter().all(|file| file.index() != at.index())
+    }
+
+    /// A block that its file leaves open, and what shows that it should not.
+    fn left_open(&self, open: Open, at: Span, shows: &str) -> Diagnostic {
+        let name = self.tree.statement(open.statement).map_or("", Statement::name);
+        Diagnostic::error(Code::Unclosed, self.opener(open), format!("the block `{name}` is not closed in its file"))
+            .mark("this block lacks its `}`")
+            .and(at, shows)
     }
 
     /// A word at the start of a line that its block does not take and an outer one does, indented as it would be there: the
     /// blocks in between lack their `}`. Only where the braces up to the next block do not add up either.
     pub(super) fn missing_inner_brace(&mut self, span: Span, text: &str, indent: usize) {
         let Some(innermost) = self.open.last().copied() else { return };
-        if indent > innermost.indent || innermost.keyword.is_none() || innermost.takes(text) || !self.leads(span) {
+        let ended = self.has_ended(&innermost);
+        let too_deep = !ended && indent > innermost.indent;
+        if too_deep || innermost.keyword.is_none() || innermost.takes(text) || !self.leads(span) {
             return;
+        }
+        if ended {
+            return self.left_open_in_include(span, text);
         }
         // Columns of different files tell nothing of each other.
         let here = |open: &Open| open.brace.file.index() == span.file.index();
@@ -96,34 +126,28 @@ impl Reading<'_> {
                 .and(self.opener(lacking), "this block lacks its `}`, as the indentation tells")
                 .help("read as if it ended before this line; the daemon does not start on a guess"),
         );
-        for open in self.open.split_off(outer + 1).into_iter().rev() {
+        self.close_down_to(outer + 1);
+    }
+
+    /// The same where an included file has left blocks open, and the file that goes on has as many braces as it needs.
+    fn left_open_in_include(&mut self, span: Span, text: &str) {
+        let Some(outer) = self.open.iter().rposition(|open| !self.has_ended(open)) else { return };
+        let takes = self.open.get(outer).is_some_and(|open| open.takes(text));
+        if !takes || self.rest(span, self.open.len()) != Rest::Closed {
+            return;
+        }
+        let Some(lacking) = self.open.get(outer + 1).copied() else { return };
+        let diagnostic = self.left_open(lacking, span, "belongs to the block around it");
+        self.report
+            .add(diagnostic.help(format!("read as if it ended before `{text}`; the daemon does not start on a guess")));
+        self.close_down_to(outer + 1);
+    }
+
+    fn close_down_to(&mut self, depth: usize) {
+        for open in self.open.split_off(depth).into_iter().rev() {
             self.tree.close(open.statement, None);
         }
         self.pending = None;
-    }
-
-    /// A word under one that needs a block, indented further, and no `{` between them.
-    pub(super) fn missing_opening_brace(&mut self, span: Span, indent: usize) {
-        let Some((statement, outer)) = self.pending.filter(|(_, outer)| indent > *outer) else { return };
-        let Some(opener) = self.tree.statement(statement) else { return };
-        let (name, line) = (opener.name().to_owned(), opener.line());
-        let here = line.is_some_and(|line| line.file == span.file);
-        let needs = |keyword: &Keyword| matches!(keyword.takes, Takes::Block | Takes::Named(_));
-        let Some(keyword) = self.keyword(&name).filter(|keyword| needs(keyword)) else { return };
-        if !here || !self.leads(span) || self.rest(span, self.open.len()) != Rest::Overshot {
-            return;
-        }
-        let at = line.unwrap_or(span);
-        self.report.add(
-            Diagnostic::error(Code::Block, at, format!("the block `{name}` has no `{{`"))
-                .mark("expected `{` after this")
-                .and(span, "this belongs to it, as the indentation tells")
-                .help("read as if it were there; the daemon does not start on a guess"),
-        );
-        self.pending = None;
-        let brace = Span::new(at.file, at.range().end..at.range().end);
-        self.tree.open(statement, brace);
-        self.open.push(Open { statement, indent: outer, brace, unbraced: false, keyword: Some(keyword) });
     }
 
     /// Whether a `}` is one too many: it stands further in than the block that it would close, and without it the braces up to
@@ -238,34 +262,41 @@ impl Reading<'_> {
     }
 
     /// A line begins with `text`, and the one before it has said nothing but the head of a block.
-    pub(super) fn unbraced_block(&mut self, span: Span, text: &str) {
-        let Some((pending, indent)) = self.pending else { return };
-        let Some(head) = self.tree.statement(pending).filter(|head| self.lacks_its_block(*head, text)) else { return };
-        let Some(line) = head.line() else { return };
-        let keyword = self.keyword(head.name());
+    pub(super) fn unbraced_block(&mut self, span: Span, text: &str, indent: usize) {
+        let Some((pending, outer)) = self.pending else { return };
+        let Some(head) = self.tree.statement(pending) else { return };
+        let Some(keyword) = self.lacks_block(head).filter(|_| !keywords::is_only_at_root(text)) else { return };
+        let (name, Some(line)) = (head.name().to_owned(), head.line()) else { return };
+        let by_indentation = indent > outer && line.file == span.file && self.leads(span);
+        let lacking =
+            self.only_in_block(keyword, text) || (by_indentation && self.rest(span, self.open.len()) == Rest::Overshot);
+        if !lacking {
+            return;
+        }
         self.report.add(
-            Diagnostic::warning(Code::Block, line, format!("`{}` has no `{{`", head.name()))
+            Diagnostic::warning(Code::Block, line, format!("`{name}` has no `{{`"))
                 .mark("expected `{` after this")
                 .help("what follows is read as its block, as in keepalived"),
         );
         self.tree.open(pending, span);
         self.pending = None;
-        self.push(Open { statement: pending, indent, brace: span, unbraced: true, keyword });
+        self.push(Open { statement: pending, indent: outer, brace: span, unbraced: true, keyword: Some(keyword) });
     }
 
-    /// Whether what follows a statement without a block can only be what its block should hold.
-    fn lacks_its_block(&self, head: Statement<'_>, next: &str) -> bool {
-        let Some(place) = self.place() else { return false };
-        let Some(keyword) = keywords::find(place, head.name()) else { return false };
-        if !keyword.takes.wants_block(head.arity()) || keywords::is_only_at_root(next) {
-            return false;
-        }
-        if keyword.opens.is_some_and(|inner| inner.is_block() && keywords::find(inner, next).is_some()) {
+    /// The row of a statement that should have a block.
+    fn lacks_block(&self, head: Statement<'_>) -> Option<&'static Keyword> {
+        keywords::find(self.place()?, head.name()).filter(|keyword| keyword.takes.wants_block(head.arity()))
+    }
+
+    /// Whether a word that stands here can only be of the block of the one before it.
+    fn only_in_block(&self, before: &Keyword, text: &str) -> bool {
+        if before.opens.is_some_and(|inner| inner.is_block() && keywords::find(inner, text).is_some()) {
             return true;
         }
-        let is_address = next.starts_with(|first: char| first.is_ascii_digit()) || next.contains(':');
+        let Some(place) = self.place() else { return false };
+        let is_address = text.starts_with(|first: char| first.is_ascii_digit()) || text.contains(':');
         // Outside all blocks stands prose as well.
-        keywords::find(place, next).is_none() && (place != Place::Root || is_address || keywords::is_known(next))
+        keywords::find(place, text).is_none() && (place != Place::Root || is_address || keywords::is_known(text))
     }
 
     /// Where a statement stands that begins now; `None` within blocks of free lines.
@@ -313,7 +344,7 @@ impl Reading<'_> {
         {
             self.tree.close(outer.statement, Some(span));
         }
-        if indent < open.indent && self.suspect.is_none() && self.leads(span) {
+        if self.suspect.is_none() && (self.has_ended(&open) || (indent < open.indent && self.leads(span))) {
             self.suspect = Some((open, span));
         }
         if self.open.is_empty() {
@@ -334,15 +365,19 @@ impl Reading<'_> {
         if let (Some(outermost), false) = (self.open.first().copied(), self.stopped) {
             let name = self.tree.statement(outermost.statement).map_or("", Statement::name);
             let span = self.opener(outermost);
+            let message = format!("the block `{name}` is never closed");
+            const GUESS: &str = "what stands where is a guess, and the daemon does not start on a guess";
             self.report.add(match self.suspect.take() {
+                // Only the first file has not ended.
+                Some((open, close)) if self.has_ended(&open) => {
+                    self.left_open(open, close, "this `}` closes it").help(GUESS)
+                }
                 Some((open, close)) => {
                     let diagnostic =
-                        Diagnostic::error(Code::Unclosed, span, format!("the block `{name}` is never closed"))
-                            .mark("still open at the end of the file");
-                    self.blame(diagnostic, open, close)
-                        .help("what stands where is a guess, and the daemon does not start on a guess")
+                        Diagnostic::error(Code::Unclosed, span, message).mark("still open at the end of the file");
+                    self.blame(diagnostic, open, close).help(GUESS)
                 }
-                None => Diagnostic::warning(Code::Unclosed, span, format!("the block `{name}` is never closed"))
+                None => Diagnostic::warning(Code::Unclosed, span, message)
                     .mark("still open at the end of the file")
                     .help("read as if all blocks ended there; put a `}` at the end"),
             });

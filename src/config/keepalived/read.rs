@@ -48,7 +48,10 @@ pub(super) struct Reading<'w> {
     pub(super) suspect: Option<(Open, Span)>,
     /// How often a missing brace was looked for.
     pub(super) guesses: u8,
+    /// The files that are being read, each included by the one before it.
     pub(super) files: Vec<PathBuf>,
+    /// The same by their numbers.
+    pub(super) reading: Vec<FileId>,
     pub(super) strangers: usize,
     pub(super) stopped: bool,
     pub(super) odd_blanks: OddBlanks,
@@ -70,11 +73,14 @@ pub(super) fn read(path: &Path, id: FileId, sources: &dyn Sources, context: &Con
         suspect: None,
         guesses: 0,
         files: Vec::new(),
+        reading: Vec::new(),
         strangers: 0,
         stopped: false,
         odd_blanks: OddBlanks::default(),
     };
     reading.file(path, id);
+    // Its last block may end with it.
+    reading.reading.push(id);
     reading.finish();
     reading.tree
 }
@@ -84,6 +90,7 @@ impl Reading<'_> {
         let text = self.report.files().shared(id);
         self.tree.add_text(text.clone());
         self.files.push(path.to_owned());
+        self.reading.push(id);
         let outer = std::mem::replace(
             &mut self.variables.folder,
             path.parent().map_or_else(String::new, |folder| folder.display().to_string()),
@@ -96,6 +103,7 @@ impl Reading<'_> {
         }
         self.variables.folder = outer;
         self.files.pop();
+        self.reading.pop();
     }
 
     /// keepalived reads lines into a buffer of its own, and takes what does not fit for another line.

@@ -60,7 +60,7 @@ impl Reading<'_> {
 
     fn word(&mut self, span: Span, owned: Option<String>, quoted: bool, indent: usize, text: &str) {
         if self.statement.is_none() {
-            self.unbraced_block(span, text);
+            self.unbraced_block(span, text, indent);
             if self.tree.len() >= MOST_STATEMENTS {
                 self.give_up(span, "there are more statements than any configuration has");
                 return;
@@ -71,7 +71,6 @@ impl Reading<'_> {
             if !self.open.is_empty() && keywords::is_only_at_root(text) {
                 self.missing_brace(span, text, indent);
             } else if !quoted {
-                self.missing_opening_brace(span, indent);
                 self.missing_inner_brace(span, text, indent);
             }
             let statement = self.tree.begin();

@@ -316,7 +316,10 @@ impl<'o> Walk<'o> {
 /// Whether an unknown word's block holds words that belong outside all blocks. keepalived steps over a line that it does not
 /// know and goes on with the next, so that they are at work there.
 pub(super) fn holds_blocks(place: Place, statement: Statement<'_>) -> bool {
-    place == Place::Root && statement.children().any(|child| keywords::find(Place::Root, child.name()).is_some())
+    // Blocks lie no deeper than the reader of files bears.
+    let holds =
+        |child: Statement<'_>| keywords::find(Place::Root, child.name()).is_some() || holds_blocks(place, child);
+    place == Place::Root && statement.children().any(holds)
 }
 
 /// Whether a word of this language stands where it does not belong.

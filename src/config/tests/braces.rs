@@ -132,6 +132,136 @@ fn a_slip_in_an_include() {
     }
 }
 
+/// What a file reads that includes another, with what is said of it.
+fn with_include(main: &str, inner: &str) -> (Loaded, String) {
+    let texts = Texts::new([("test.conf", main.as_bytes()), ("inner.conf", inner.as_bytes())]);
+    let loaded = load(Path::new("test.conf"), None, &texts, &Context::default());
+    let files = loaded.report.files();
+    let lines = loaded.report.diagnostics().iter().map(|said| {
+        let at = said
+            .primary
+            .as_ref()
+            .map(|label| format!(" {}:{}", files.path(label.span.file).display(), files.position(label.span).line));
+        format!("{} {}{}", said.severity, said.code, at.unwrap_or_default())
+    });
+    let lines = lines.collect::<Vec<_>>().join(", ");
+    (loaded, lines)
+}
+
+/// A block that an included file leaves open is told of there, and not where the including file goes on.
+#[test]
+fn a_block_that_an_include_leaves_open() {
+    let router = |name: &str, id: usize, vips: &str| {
+        format!("vrrp_instance {name} {{\n interface eth0\n virtual_router_id {id}\n{vips}}}\n")
+    };
+    let vips = |number: usize| format!(" virtual_ipaddress {{\n  192.0.2.{number}\n }}\n");
+    let whole = |name: &str, id: usize| router(name, id, &vips(id));
+    let open = |text: &str| text.strip_suffix("}\n").map(str::to_owned).unwrap().trim_end_matches(' ').to_owned();
+    let routers = |loaded: &Loaded| {
+        let config = loaded.config.as_ref();
+        config.map_or(0, |config| config.instances.iter().filter(|router| !router.addresses.is_empty()).count())
+    };
+    let before = format!("include inner.conf\n{}", whole("Z", 9));
+    let (loaded, said) = with_include(&before, &open(&whole("A", 7)));
+    assert_eq!((said.as_str(), routers(&loaded)), ("error C202 inner.conf:1", 2));
+    let indented = before.replace("vrrp_instance", "  vrrp_instance");
+    assert_eq!(with_include(&indented, &open(&whole("A", 7))).1, "error C202 inner.conf:1");
+    // In a block of the including file, which goes on with words of its own.
+    for rest in [" priority 50\n", " track_interface {\n  eth1\n }\n"] {
+        let main = router("A", 7, &format!(" include inner.conf\n{rest}")) + &whole("Z", 9);
+        let (loaded, said) = with_include(&main, &open(&vips(7)));
+        assert_eq!(
+            (said.as_str(), routers(&loaded)),
+            ("error C202 inner.conf:1", 2),
+            "{}",
+            loaded.report.render(false)
+        );
+    }
+    // ... or ends.
+    let main = router("A", 7, " include inner.conf\n");
+    let (_, said) = with_include(&(main.clone() + &whole("Z", 9)), &open(&vips(7)));
+    assert_eq!(said, "error C202 inner.conf:1");
+    assert_eq!(with_include(&main, &open(&vips(7))).1, "error C202 inner.conf:1");
+    // The last file that is read, as keepalived reads it.
+    let (loaded, said) = with_include(&format!("{}include inner.conf\n", whole("Z", 9)), &open(&whole("A", 7)));
+    assert_eq!((said.as_str(), routers(&loaded)), ("warning C202 inner.conf:1", 2));
+}
+
+/// keepalived pays no heed to where a file ends.
+#[test]
+fn a_block_may_begin_in_one_file_and_end_in_another() {
+    let (head, tail) = FILE.split_at(FILE.find("    virtual_ipaddress").unwrap());
+    let (addresses, rest) = tail.split_at(tail.find("    track_script").unwrap());
+    for (main, inner) in [
+        (format!("include inner.conf\n{tail}"), head.to_owned()),
+        (format!("{head}include inner.conf\n"), tail.to_owned()),
+        (format!("{head}include inner.conf\n{rest}"), addresses.to_owned()),
+        (format!("{head}include inner.conf\n    }}\n{rest}"), addresses.trim_end().trim_end_matches('}').to_owned()),
+    ] {
+        let (loaded, said) = with_include(&main, &inner);
+        assert_eq!(said, "", "{main}");
+        assert_eq!(loaded.config, keepalived(FILE).config);
+    }
+    // A variable's braces stand where it is used.
+    let definitions = "$BEGIN=vrrp_instance A {\n$END=}\n";
+    let main =
+        "include inner.conf\n$BEGIN\n interface eth0\n virtual_router_id 7\n virtual_ipaddress {\n  192.0.2.1\n }\n";
+    let after = "vrrp_script x {\n script /x\n}\n";
+    assert_eq!(with_include(&format!("{main}$END\n{after}"), definitions).1, "");
+    assert_eq!(with_include(&format!("{main}{after}"), definitions).1, "error C202 test.conf:8");
+}
+
+/// After a word that begins a block keepalived takes what follows for the block, whatever it is.
+#[test]
+fn a_missing_opening_brace_changes_nothing() {
+    let router = "    interface eth0\n    virtual_router_id 7\n    virtual_ipaddress {\n        192.0.2.1\n    }\n}\n";
+    let service = "virtual_server 192.0.2.1 80 {\n    protocol TCP\n    lb_kind NAT\n    lb_algo rr\n    real_server 10.0.0.1 80 {\n    }\n}\n";
+    for (text, unknown) in [
+        (format!("vrrp_instance A\n{router}{service}"), None),
+        (format!("vrrp_instance A\n    flurb 1\n{router}{service}"), Some(2)),
+        (format!("vrrp_instance A\n\n    # so\n    flurb {{\n        x\n    }}\n{router}{service}"), Some(4)),
+        (
+            format!(
+                "static_rules\n    from 192.0.2.0/24 table 1 priority 7\n}}\nvrrp_instance A {{\n{router}{service}"
+            ),
+            None,
+        ),
+    ] {
+        let loaded = keepalived(&text);
+        let shown = loaded.report.render(false);
+        let mut expected = vec!["warning C205 1:1".to_owned()];
+        expected.extend(unknown.map(|line| format!("warning C301 {line}:5")));
+        assert_eq!(brief(&loaded), expected, "{shown}");
+        let config = loaded.config.unwrap();
+        assert_eq!((config.instances.len(), config.services.len()), (1, 1), "{shown}");
+        assert_eq!(config.instances[0].addresses.len(), 1);
+    }
+    // Prose that begins with such a word is prose.
+    let prose = "vrrp_instance blocks follow\n    and so does this\n".to_owned() + FILE;
+    assert_eq!(keepalived(&prose).config.map(|config| config.services), keepalived(FILE).config.map(|it| it.services));
+}
+
+/// keepalived steps over a block that stands where it has no meaning, and takes what it holds as if it stood outside; also if
+/// its word is one of the language.
+#[test]
+fn what_an_unknown_block_holds_counts() {
+    let router = FILE.split_at(FILE.find("vrrp_script").unwrap()).1;
+    for (head, tail) in [
+        ("group {\n", "}\n"),
+        ("cluster {\n", "}\n"),
+        ("authentication {\n  track_script {\n", "  }\n}\n"),
+        ("virtual_ipaddress {\n", "}\n"),
+    ] {
+        let loaded = keepalived(&format!("{head}{router}{tail}"));
+        let shown = loaded.report.render(false);
+        assert!(loaded.is_runnable(), "{shown}");
+        let config = loaded.config.unwrap();
+        assert_eq!((config.instances.len(), config.services.len()), (1, 2), "{shown}");
+        let said = loaded.report.diagnostics();
+        assert!(said.iter().all(|it| matches!(it.code, Code::UnknownWord | Code::Misplaced)), "{shown}");
+    }
+}
+
 /// Without any indentation nothing tells which brace it is, only that one is.
 #[test]
 fn a_slip_without_indentation() {
