@@ -242,7 +242,7 @@ impl<'t> Lexer<'t> {
 
     fn quoted(&mut self, start: usize) -> Token {
         let inside = self.text.get(start + 1..).unwrap_or("");
-        match inside.find('"') {
+        match self.closing_quote(start + 1).map(|at| at - start - 1) {
             Some(length) => {
                 self.at = start + length + 2;
                 Token {
@@ -253,6 +253,23 @@ impl<'t> Lexer<'t> {
             None => {
                 self.at = self.text.len();
                 Token { kind: Kind::Unquoted, range: start + 1..start + 1 + inside.trim_end().len() }
+            }
+        }
+    }
+}
+
+impl Lexer<'_> {
+    /// Where the quote is that closes one before an offset. Those within a template's placeholder do not: the engine that was
+    /// to fill it in would have taken them away.
+    fn closing_quote(&self, from: usize) -> Option<usize> {
+        let next = |from: usize| Some(from + self.text.get(from..)?.find('"')?);
+        let (mut at, mut quote) = (from, next(from)?);
+        loop {
+            let placeholder = self.text.get(at..quote).and_then(|before| before.find("{{"));
+            let Some(end) = placeholder.and_then(|open| self.variable(at + open)) else { return Some(quote) };
+            at = end;
+            if quote < end {
+                quote = next(end)?;
             }
         }
     }
@@ -331,7 +348,7 @@ enum Tongue {
 }
 
 /// The words of a command line as our own language understands it: blanks part them, `'...'` and `"..."` hold them together,
-/// a backslash takes the next character as it is or names a control character (`\n`, `\t`, `\x41`, `\101`).
+/// a backslash takes the next character as it is or names a control character (`\n`, `\t`, `\x41`, `\101`, `\cA`).
 pub(in crate::config) fn command(text: &str) -> Vec<String> {
     split(text, Tongue::Toml, char::is_whitespace)
 }
@@ -373,6 +390,11 @@ fn escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
     match first {
         'a' => Some('\u{7}'),
         'b' => Some('\u{8}'),
+        // A key with the control key held.
+        'c' => {
+            let key = rest.next_if(char::is_ascii).and_then(|key| u8::try_from(key).ok());
+            Some(key.map_or('c', |key| char::from(key & 0x1f)))
+        }
         'E' => Some('\u{1b}'),
         'f' => Some('\u{c}'),
         'n' => Some('\n'),
@@ -429,6 +451,10 @@ mod tests {
             ("x ${A}b${C:-d e}", "x ${A}b${C:-d e}"),
             ("x {{ a }} {", "x {{ a }} OPEN"),
             ("x ${A", "x $ OPEN A"),
+            ("x \"{{ a[\"b\"] }}\" c", "x <{{ a[\"b\"] }}> c"),
+            ("x \"{{ a\" \"b\"", "x <{{ a> <b>"),
+            ("x \"{{a}} {{b\"c\"}}d\" e", "x <{{a}} {{b\"c\"}}d> e"),
+            ("x \"{{ a \" }}", "x UNQUOTED<{{ a \" }}>"),
             ("\u{feff}a\u{a0}b\tc\r", "a b c"),
             ("a\"b c\"d", "ab cd"),
             ("漂移 ü", "漂移 ü"),
@@ -459,6 +485,8 @@ mod tests {
             ("a '' b", &["a", "", "b"]),
             ("a\\ b \\x41\\101\\n", &["a b", "AA\n"]),
             ("'a\\n'", &["a\\n"]),
+            ("a\\cA\\c[b \\c?\\cz", &["a\u{1}\u{1b}b", "\u{1f}\u{1a}"]),
+            ("\\cü \\c", &["cü", "c"]),
             ("\\", &["\\"]),
             ("", &[]),
         ] {

@@ -36,6 +36,20 @@ pub(in crate::config) fn placeholder(text: &str) -> Option<&'static str> {
     first.is_some_and(|c| !c.is_ascii()).then_some("a description where the value should be")
 }
 
+/// Whether a text has a template's `{{ name }}` in it. Programs have templates of their own, as in `docker inspect -f
+/// '{{.State.Running}}'`: what begins with a dot is of those.
+pub(super) fn is_unfilled(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("{{") {
+        let Some((inside, after)) = after.split_once("}}") else { return false };
+        if !inside.split_whitespace().any(|part| part.starts_with('.')) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
 impl Walk<'_> {
     /// Says that a value cannot be.
     pub(super) fn bad(&mut self, value: Value<'_>, expected: &str, instead: Instead) {

@@ -8,6 +8,7 @@ use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
 use super::unheeded::{self, Fate};
+use super::values::is_unfilled;
 
 /// So many unknown lines one after another are told in one remark.
 const SHORTEST_PROSE: usize = 4;
@@ -142,6 +143,23 @@ impl<'o> Walk<'o> {
             let known = handle(self, into, statement);
             self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
+            self.unfilled(statement);
+        }
+    }
+
+    /// Tells of values that take any text and have got a template's placeholder.
+    fn unfilled(&mut self, statement: Statement<'_>) {
+        for value in statement.arguments().filter(|value| is_unfilled(value.text)) {
+            let told = |said: &Diagnostic| said.primary.as_ref().is_some_and(|label| label.span == value.span);
+            if self.fate != Fate::Heeded || self.report.is_crowded() || self.report.diagnostics().iter().any(told) {
+                continue;
+            }
+            let shown: String = value.text.chars().take(60).collect();
+            self.say(
+                Diagnostic::note(Code::Placeholder, value.span, format!("`{shown}` was never filled in"))
+                    .mark("a placeholder, taken as it stands")
+                    .help("fill in the template that this file comes from"),
+            );
         }
     }
 

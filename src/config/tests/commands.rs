@@ -169,3 +169,19 @@ fn more_words_than_a_block_takes() {
         loaded.report.render(false)
     );
 }
+
+/// `\cX` is X with the control key held; in `keepalived.data` of 2.2.7 the same bytes stand.
+#[test]
+fn control_keys() {
+    for (line, expected) in [
+        ("\"/bin/echo a\\cAb\"", "/bin/echo|a\u{1}b"),
+        ("\"/bin/echo a\\caX\"", "/bin/echo|a\u{1}X"),
+        ("\"/bin/echo [\\c?] [\\c[]\"", "/bin/echo|[\u{1f}]|[\u{1b}]"),
+        ("\"/bin/echo '\\\\cAb'\"", "/bin/echo|\u{1}b"),
+        ("\"/bin/echo \\\\\\\\cIx\"", "/bin/echo|\\cIx"),
+        ("\"/bin/echo a\\cM\\cJz\"", "/bin/echo|a|z"),
+        ("\"/bin/echo \\c1z\"", "/bin/echo|\u{11}z"),
+    ] {
+        assert_eq!(of_notify(&notify(line)), expected, "{line}");
+    }
+}

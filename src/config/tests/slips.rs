@@ -148,3 +148,26 @@ fn everyday_slips() {
     let server = "virtual_server 192.0.2.1 80 {\nreal_server 10.0.0.1 80 {\nHTTPS_GET {\n}\n}\n}\n";
     meant(server, "SSL_GET");
 }
+
+/// A template that was never filled in, where any text will do: it works as written, and is hardly meant.
+#[test]
+fn placeholders_in_free_text_are_told() {
+    let notify = |value: &str| format!("{ROUTER}notify_master {value}\n}}\n");
+    let placed = |value: &str| {
+        let said: Vec<_> = runs(&notify(value)).into_iter().filter(|it| it.contains("C402")).collect();
+        said.join(", ")
+    };
+    assert_eq!(placed("\"/usr/bin/{{ script }} x\""), "note C402 8:16");
+    assert_eq!(placed("\"{{ scripts[\"master\"] }} x\""), "note C402 8:16");
+    assert_eq!(placed("{{ script }}"), "note C402 8:15");
+    // Templates of the program that is run.
+    for own in ["'docker inspect -f \"{{.State.Running}}\" x'", "\"docker ps --format {{json .}}\"", "\"/x '{{'\""] {
+        assert_eq!(placed(own), "", "{own}");
+    }
+    let text = format!("global_defs {{\nrouter_id \"{{{{ name }}}}\"\n}}\n{ROUTER}}}\n");
+    assert_eq!(runs(&text), ["note C402 2:12"]);
+    // Where it cannot be, once is enough.
+    let loaded = keepalived(&format!("{ROUTER}}}\n").replace("eth0", "\"{{ interfaces[\"lan\"] }}\""));
+    let said = brief(&loaded).into_iter().filter(|it| it.contains("C402")).collect::<Vec<_>>();
+    assert_eq!(said, ["error C402 2:12"], "{}", loaded.report.render(false));
+}
