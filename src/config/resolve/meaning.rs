@@ -148,9 +148,10 @@ impl Resolver<'_> {
 
     /// Routers whose weights all pull beyond the end of what a priority can be.
     fn at_an_end(&mut self, ground: &Ground, instances: &[Instance], groups: &[SyncGroup]) {
+        let members: HashSet<&str> = groups.iter().flat_map(|group| &group.members).map(String::as_str).collect();
         for instance in instances {
             // Under `nopreempt` each weight has been spoken of.
-            let grouped = groups.iter().any(|group| group.members.contains(&instance.name));
+            let grouped = members.contains(instance.name.as_str());
             // The number in a file may have either sign.
             let any_sign = |tracked: &Tracked| matches!(tracked.what, Watched::File(_));
             let mut weights = instance.tracks.iter().filter(|tracked| tracked.weight != 0).peekable();

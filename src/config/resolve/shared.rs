@@ -39,12 +39,14 @@ impl Addresses {
 impl Resolver<'_> {
     /// Tells of addresses that two routers share, once for each two.
     pub(super) fn shared_addresses(&mut self, addresses: &Addresses, groups: &[GroupDraft]) {
-        let together = |one: &str, two: &str| {
-            groups.iter().any(|group| {
-                let has = |name: &str| group.members.iter().any(|member| member.value == name);
-                has(one) && has(two)
-            })
-        };
+        // A router moves with the first group that lists it.
+        let mut of: HashMap<&str, usize> = HashMap::new();
+        for (at, group) in groups.iter().enumerate() {
+            for member in &group.members {
+                of.entry(&member.value).or_insert(at);
+            }
+        }
+        let together = |one: &str, two: &str| of.get(one).is_some_and(|group| of.get(two) == Some(group));
         let mut first: HashMap<(IpAddr, Option<&str>), (&str, Span)> = HashMap::new();
         let mut told: HashMap<(&str, &str), Span> = HashMap::new();
         for (name, written) in &addresses.0 {
