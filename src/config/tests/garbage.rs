@@ -83,3 +83,11 @@ fn places_far_from_each_other_are_shown_apart() {
     assert!(far.contains(":::") && far.contains("virtual_server 192.0.2.1 80"), "{far}");
     assert!(far.lines().count() < 100, "{far}");
 }
+
+#[test]
+fn remarks_without_end() {
+    let loaded = keepalived(&"}".repeat(101_002));
+    assert_eq!(stopped(&loaded), Some((Code::Hopeless, "there are more than 100000 remarks: reading stops")));
+    let borne = keepalived(&format!("{}vrrp_script x {{\nscript /x\n}}\n", "}".repeat(90_000)));
+    assert_eq!(stopped(&borne), None, "{}", borne.report.summary());
+}
