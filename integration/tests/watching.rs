@@ -238,4 +238,31 @@ native_test! {
         assert_eq!(ipvsd.show()["config"]["watch"], "off");
         ipvsd.stop();
     }
+
+    fn with_too_few_watches_the_files_are_looked_at_until_there_are_more() {
+        let mut lab = Topology::new("watch-few");
+        let node = lab.node("n1");
+        lab.segment("lan").attach(&node, "eth0", &["192.0.2.254/24"]);
+        node.write(MAIN, router("A"));
+        // The way to the file needs three: `/`, `/run` and `/run/lb`. The limit is the namespace's own, and the host's is not
+        // touched.
+        let line = format!(
+            "echo 2 > /proc/sys/user/max_inotify_watches && exec {} --config {MAIN} --watch",
+            bin("ipvsd").display()
+        );
+        let words = ["--user", "--map-root-user", "--net", "sh", "-c", &line];
+        let daemon = node.command("unshare").args(words).spawn("ipvsd");
+        daemon.wait_log(LONG, "inotify, which tells of changes at once, is not to be had (ENOSPC");
+        let ipvsd = Ipvsd::adopt(&node, MAIN, daemon);
+        ipvsd.wait_show("that it polls", |snapshot| snapshot["config"]["watch"] == "polling");
+        node.write(MAIN, router("B"));
+        ipvsd.wait_show("a reload", |snapshot| snapshot["config"]["last_reload"]["by"] == "file-change");
+        let pid = ipvsd.show()["daemon"]["pid"].to_string();
+        let more = "echo 100 > /proc/sys/user/max_inotify_watches";
+        let words = ["--user", "--preserve-credentials", "--target", &pid, "sh", "-c", more];
+        let raised = node.command("nsenter").args(words).output();
+        assert!(raised.status.success(), "{raised:?}");
+        ipvsd.wait_show("that the kernel tells of changes", |snapshot| snapshot["config"]["watch"] == "prompt");
+        ipvsd.stop();
+    }
 }

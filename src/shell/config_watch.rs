@@ -239,3 +239,56 @@ fn change(seen: &Seen) -> Change {
         Change::Done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::config::Sources as _;
+    use crate::shell::watched_folders::tests::flood;
+
+    /// What was read of these files.
+    fn read(paths: &[PathBuf]) -> Arc<Footprint> {
+        let noted = NotedFiles::default();
+        for path in paths {
+            let _ = noted.read(path);
+        }
+        Arc::new(noted.into_footprint())
+    }
+
+    #[test]
+    fn a_change_among_lost_events_is_found_without_waiting_for_the_next_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let (file, other) = (root.join("lb.conf"), root.join("other.conf"));
+        fs::write(&file, "1").unwrap();
+        fs::write(&other, "1").unwrap();
+        let told = RefCell::new(Vec::new());
+        let tell = |news| told.borrow_mut().push(news);
+        let mut watch = Watch::new();
+        let start = Instant::now();
+        watch.configure(read(&[file.clone(), other]), start, &tell);
+        assert_eq!(told.take(), [News::Prompt(true)]);
+        watch.catch_up(start, &tell);
+        assert_eq!(watch.quiet.poll_timeout(), None, "nobody was at it");
+
+        flood(&root);
+        fs::write(&file, "2").unwrap();
+        // All of this happens long before the files would be looked at for no reason.
+        let seen_at = start + Duration::from_millis(1);
+        watch.catch_up(seen_at, &tell);
+        let over_at = watch.quiet.poll_timeout().unwrap();
+        assert!(over_at < start + LOOK_INTERVAL);
+        assert_eq!(told.take(), []);
+        watch.catch_up(over_at, &tell);
+        assert_eq!(told.take(), [News::Changed(vec![file])]);
+
+        // Lost events alone are no change.
+        watch.configure(read(&[root.join("lb.conf")]), over_at, &tell);
+        flood(&root);
+        watch.catch_up(over_at, &tell);
+        watch.catch_up(watch.quiet.poll_timeout().unwrap(), &tell);
+        assert_eq!((told.take(), watch.quiet.poll_timeout()), (Vec::new(), None));
+    }
+}

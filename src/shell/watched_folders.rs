@@ -213,7 +213,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::fs;
 
@@ -242,5 +242,43 @@ mod tests {
         assert_eq!(below(), [": a b", "b: one ~*", "b/one: ~x?.conf"]);
         std::os::unix::fs::symlink("b", root.join("a")).unwrap();
         assert_eq!(below(), [": a b", "b: one ~*", "b/one: ~x?.conf"]);
+    }
+
+    /// Makes more happen in a folder than the kernel keeps for who does not read.
+    pub(in crate::shell) fn flood(folder: &Path) {
+        let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let most: usize = most.trim().parse().unwrap();
+        let (one, other) = (folder.join("flood-1"), folder.join("flood-2"));
+        // The kernel keeps one of two events that are alike and follow each other; these never are.
+        for _ in 0..=most / 2 {
+            fs::write(&one, "").unwrap();
+            fs::rename(&one, &other).unwrap();
+        }
+    }
+
+    #[test]
+    fn lost_events_are_something_that_happened() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let wanted = root.join("wanted");
+        let mut watched = WatchedFolders::open().unwrap();
+        let walk = || {
+            let mut interests = Interests::default();
+            interests.add_way(&Way::walk(&wanted));
+            interests
+        };
+        assert_eq!(watched.follow(walk), Followed::All);
+        assert!(watched.events().is_empty());
+        flood(&root);
+        // What happens after that is told by nothing else.
+        fs::write(&wanted, "").unwrap();
+        let seen = watched.events();
+        assert!(!seen.iter().any(|seen| seen.path.is_some()), "{seen:?}");
+        let lost = |seen: &Seen| seen.path.is_none() && seen.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
+        assert_eq!(seen.iter().filter(|seen| lost(seen)).count(), 1, "{seen:?}");
+        // And then all is as before.
+        fs::write(&wanted, "again").unwrap();
+        let seen = watched.events();
+        assert!(seen.iter().any(|seen| seen.path.as_ref() == Some(&wanted)), "{seen:?}");
     }
 }

@@ -138,3 +138,44 @@ impl Reloads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// What stands in `ipvsctl show -o json` under `config.last_reload`: programs read it.
+    #[test]
+    fn the_last_reload_as_programs_see_it() {
+        let mut reloads = Reloads::default();
+        let start = Instant::now();
+        let shown = |reloads: &Reloads, now| serde_json::to_value(reloads.view(now)).unwrap();
+        assert_eq!(shown(&reloads, start), json!(null), "there was none");
+        for (cause, applied, by, text) in [
+            (Cause::Signal, true, "signal", "SIGHUP"),
+            (Cause::Command, false, "command", "ipvsctl"),
+            (Cause::Files("/etc/lb.conf".to_owned(), 0), true, "file-change", "/etc/lb.conf changed"),
+            (Cause::Files("/a".to_owned(), 1), true, "file-change", "/a and another file changed"),
+            (Cause::Files("/a".to_owned(), 2), false, "file-change", "/a and 2 other files changed"),
+        ] {
+            reloads.begins(cause);
+            reloads.ended(applied, start);
+            let now = start + Duration::from_millis(1500);
+            let expected = json!({ "ago_secs": 1.5, "by": by, "cause": text, "applied": applied });
+            assert_eq!(shown(&reloads, now), expected);
+            let read: ReloadView = serde_json::from_value(expected).unwrap();
+            assert_eq!(Some(read), reloads.view(now));
+        }
+        // Who asks while one is read is told of when that one has been read as well.
+        reloads.begins(Cause::Signal);
+        reloads.comes_later(Cause::Command);
+        reloads.ended(true, start);
+        assert_eq!(shown(&reloads, start)["by"], "signal");
+        reloads.begins_again();
+        reloads.ended(true, start);
+        assert_eq!(shown(&reloads, start)["by"], "command");
+    }
+}
