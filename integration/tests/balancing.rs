@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use integration::nat::{NatLab, SERVICE};
+use integration::programs::bin;
 use integration::subject::servers;
 use integration::traffic::{Conversations, EchoServer};
 use integration::{Ipvsd, lab_test, wait_until};
@@ -13,6 +14,42 @@ use integration::{Ipvsd, lab_test, wait_until};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A check that decides quickly, so that tests do not wait for its default of a minute.
 const QUICK_CHECK: &str = "TCP_CHECK { connect_timeout 1\n retry 0\n delay_loop 0.2 }";
+
+/// What people have: a `listen`, a frontend with its backend, weights, checks, a server that only replaces another, and a page
+/// of statistics.
+const HAPROXY: &str = "global
+    log /dev/log local0
+    maxconn 4000
+    daemon
+defaults
+    mode tcp
+    log global
+    option tcplog
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+    default-server inter 200ms fall 1
+listen web
+    bind 198.51.100.1:80
+    balance roundrobin
+    server s1 10.0.0.11:80 check weight 3
+    server s2 10.0.0.12:80 check weight 1
+frontend api
+    bind 198.51.100.1:81
+    default_backend api_servers
+backend api_servers
+    balance leastconn
+    server s2 10.0.0.12:80 check weight 2
+    server s3 10.0.0.13:80 check weight 7
+listen one-with-a-spare
+    bind 198.51.100.1:82
+    server s1 10.0.0.11:80 check
+    server s3 10.0.0.13:80 check backup
+listen stats
+    mode http
+    bind *:8404
+    stats enable
+";
 
 /// `ipvsadm -Ln` has this server, with this weight.
 fn has(table: &str, server: &str, weight: u32) -> bool {
@@ -112,6 +149,36 @@ lab_test! {
         later.wait_all_alive(PATIENCE, 2);
         assert_eq!(echoes[0].open_connections(), 3, "new connections went to a server of weight 0");
         assert_eq!((talk.finish().broken, later.finish().broken), (Vec::new(), Vec::new()));
+    }
+
+    /// An haproxy.cfg, converted and run: the kernel's table is what it asks for, and connections get through.
+    fn a_converted_haproxy_cfg_runs() {
+        let mut net = NatLab::new("haproxy", 3);
+        net.director.write("/etc/haproxy.cfg", HAPROXY);
+        let converted = net.director.command(bin("ipvsctl")).args(["convert", "/etc/haproxy.cfg"]).output();
+        assert!(converted.success(), "{converted:?}");
+        let ipvsd = Ipvsd::start_file(&net.director, "/etc/ipvsd.toml", &converted.stdout);
+        let weighted = |table: &str, servers: &[(&str, u32)]| servers.iter().all(|(server, weight)| has(table, server, *weight));
+        ipvsd.wait_table("all three services with their servers", |table| {
+            let listed = ["198.51.100.1:80 wrr", "198.51.100.1:81 wlc", "198.51.100.1:82 fo"].map(|line| table.contains(line));
+            listed == [true; 3]
+                && weighted(table, &[("10.0.0.11:80", 3), ("10.0.0.12:80", 1)])
+                && weighted(table, &[("10.0.0.12:80", 2), ("10.0.0.13:80", 7)])
+                && weighted(table, &[("10.0.0.11:80", 2), ("10.0.0.13:80", 1)])
+        });
+        assert_eq!(net.director.ipvs_table().matches(" Masq ").count(), 6, "{}", net.director.ipvs_table());
+        let tally = net.asker().tally(net.service(), 8);
+        assert_eq!((tally.get("s1"), tally.get("s2"), tally.get("s3")), (Some(&6), Some(&2), None), "{tally:?}");
+        // The replacement takes over, and gives back.
+        let spare = "198.51.100.1:82".parse().unwrap();
+        assert_eq!(net.asker().tally(spare, 3).get("s1"), Some(&3));
+        net.servers[0].close();
+        ipvsd.wait_table("the first server gone from both its services", |table| lacks(table, "10.0.0.11:80"));
+        assert_eq!(net.asker().tally(spare, 3).get("s3"), Some(&3));
+        assert_eq!(net.asker().tally(net.service(), 4).get("s2"), Some(&4));
+        net.servers[0].open();
+        ipvsd.wait_table("the first server back", |table| weighted(table, &[("10.0.0.11:80", 3), ("10.0.0.11:80", 2)]));
+        assert_eq!(net.asker().tally(spare, 3).get("s1"), Some(&3));
     }
 
     /// Somebody edits our entries: they are put right. Entries that are not ours stay as they are.

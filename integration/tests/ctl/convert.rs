@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use crate::{Run, ipvsctl};
 
@@ -43,7 +44,7 @@ fn what_comes_out_is_toml_that_a_daemon_would_start_with() {
         assert!(run.out.lines().any(|found| found.starts_with(line)), "{line}: {}", run.out);
     }
     fs::write(folder.path().join("ipvsd.toml"), &run.out).unwrap();
-    let check = Run::of(ipvsctl(&["check", "--strict", "ipvsd.toml"]).current_dir(folder.path()));
+    let check = Run::of(ipvsctl(&["check", "--strict", "--other-host", "ipvsd.toml"]).current_dir(folder.path()));
     assert_eq!(check.out, "ipvsd.toml: fine (1 virtual router, 1 service with 1 server)\n", "{check:?}");
 }
 
@@ -113,7 +114,7 @@ fn an_haproxy_cfg_is_known_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let source = integration::programs::repository().join("integration/tests/ctl/haproxy").join(name);
         fs::copy(&source, folder.path().join("haproxy.cfg")).unwrap();
-        let valid = std::process::Command::new("haproxy").arg("-c").arg("-f").arg(&source).output().unwrap();
+        let valid = Command::new("haproxy").arg("-c").arg("-f").arg(&source).output().unwrap();
         assert!(valid.status.success(), "{name}: {}", String::from_utf8_lossy(&valid.stderr));
         let run = Run::of(ipvsctl(&["convert", "haproxy.cfg", "--to", "ipvsd.toml"]).current_dir(folder.path()));
         assert_eq!(run.status, Some(0), "{run:?}");
@@ -140,4 +141,58 @@ fn every_address_needs_a_name() {
     let run = convert(&["--address", "192.0.2.10"]);
     assert_eq!(run.status, Some(0), "{run:?}");
     assert!(run.out.contains("\naddress = \"192.0.2.10:80\"\n"), "{}", run.out);
+}
+
+/// A configuration that has every word which a list of haproxy's own (`-dKcfg`) names, one on each line.
+fn every_word(list: &str) -> (String, usize) {
+    let mut sections = [String::from("global\n"), String::from("listen web\n mode tcp\n bind 192.0.2.1:80\n")];
+    let mut section = None;
+    let mut words = 0;
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let Some(entry) = line.strip_prefix('\t') else {
+            section = ["global", "listen"].iter().position(|name| *name == line.trim());
+            continue;
+        };
+        let Some(text) = section.and_then(|at| sections.get_mut(at)) else { continue };
+        let mut parts: Vec<&str> = entry.split_whitespace().collect();
+        // What an option is for, and how many values follow.
+        parts.truncate(parts.iter().position(|part| *part == "[").unwrap_or(parts.len()));
+        let value = parts.pop_if(|part| part.starts_with('+')).map_or("", |_| " 1");
+        let line =
+            parts.join(" ").replace("<addr>", "192.0.2.1:81").replace("<name>", "a").trim_end_matches('*').to_owned();
+        // Words that stand alone here mean nothing alone.
+        text.push_str(&format!(" {line}{value}\n"));
+        words += 1;
+    }
+    (sections.concat(), words)
+}
+
+/// Our tables of words against the list that the program has of its own.
+#[test]
+fn every_word_of_the_haproxy_that_is_installed_is_known() {
+    let Ok(version) = Command::new("haproxy").arg("-v").output() else {
+        return integration::kernel::skip("haproxy is not installed");
+    };
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    if !version.starts_with("HAProxy version 2.6.") {
+        println!(
+            "SKIP: the words are those of haproxy 2.6, and this is {}",
+            version.lines().next().unwrap_or("another")
+        );
+        return;
+    }
+    let list = Command::new("haproxy").args(["-dKcfg", "-q", "-c", "-f", "/dev/null"]).output().unwrap();
+    let (text, words) = every_word(&String::from_utf8(list.stdout).unwrap());
+    assert!(words > 300, "{words}: {text}");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("haproxy.cfg"), &text).unwrap();
+    let run = Run::of(ipvsctl(&["convert", "haproxy.cfg"]).current_dir(folder.path()));
+    // The list holds every word that the program registers; one that we had not heard of would be an error.
+    assert!(run.err.contains("haproxy.cfg:"), "{run:?}");
+    let unknown: Vec<_> = run.err.lines().filter(|line| line.contains("[C301]")).collect();
+    assert_eq!(unknown, Vec::<&str>::new());
+    // And what is no word of it is told.
+    fs::write(folder.path().join("haproxy.cfg"), format!("{text} flurb\n")).unwrap();
+    let run = Run::of(ipvsctl(&["convert", "haproxy.cfg"]).current_dir(folder.path()));
+    assert_eq!(run.err.lines().filter(|line| line.contains("[C301]")).count(), 1, "{}", run.err);
 }

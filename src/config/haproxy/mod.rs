@@ -11,7 +11,8 @@
 //!   or a person has to say something that the file does not (which address `*` is): an error, for a person has to decide;
 //! - nobody knows the word: an error.
 //!
-//! A whole section that is not for IPVS (`mode http`) is left to haproxy, with a warning, and nothing is said of its lines.
+//! A whole section that is not for IPVS (`mode http`) is left to haproxy, with a warning that names those of its lines that ask
+//! for what IPVS cannot do; nothing is said of the others.
 //!
 //! ```text
 //! text -> lines of words -> sections with settings -> service drafts

@@ -375,8 +375,19 @@ fn tcp_request(keyword: &Word, level: &Word, more: &[Word], remarks: &mut Remark
             )
         }
         other => {
-            let known =
-                ["set-", "unset-", "track-sc", "sc-", "sc", "do-resolve", "lua.", "set", "send-spoe", "normalize"];
+            let known = [
+                "set-",
+                "unset-",
+                "track-sc",
+                "sc-",
+                "sc",
+                "do-resolve",
+                "lua.",
+                "set",
+                "send-spoe",
+                "normalize",
+                "ot-",
+            ];
             if !known.iter().any(|start| other.starts_with(start)) {
                 let actions = ["accept", "reject", "silent-drop", "capture", "expect-proxy", "set-var", "track-sc0"];
                 return remarks.unknown(action, "after `tcp-request`", actions.into_iter());

@@ -6,13 +6,13 @@ use super::lexer::Word;
 use super::words::{Fate, Idle};
 use crate::config::diagnostic::{Code, Diagnostic, Severity};
 use crate::config::report::Report;
-use crate::config::source::Span;
+use crate::config::source::{Files, Span};
 use crate::config::suggest;
 
 /// No more is kept of one section.
 const MOST: usize = 1_000;
 /// No more lines are named in one remark.
-const MOST_NAMED: usize = 60;
+pub(super) const MOST_NAMED: usize = 60;
 
 /// What is said of one section.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +92,18 @@ impl Remarks {
         self.say(Diagnostic::error(Code::MissingValue, word.span, message).mark(format!("expected {expected}")));
     }
 
+    /// The lines that ask for what IPVS cannot do, HTTP above all, in the order of the text; for a section that is left to
+    /// haproxy for that reason.
+    pub(super) fn beyond(&self, files: &Files) -> Vec<(String, Span)> {
+        let content =
+            [Idle::Http, Idle::Content].into_iter().filter_map(|idle| self.idle.get(&idle)).flatten().cloned();
+        let lost = |code| matches!(code, Code::BeyondIpvs | Code::Undecided | Code::NotYet);
+        let said = self.said.iter().filter(|said| lost(said.code)).filter_map(|said| said.primary.as_ref());
+        let mut lines: Vec<_> = content.chain(said.map(|label| (shown(files.slice(label.span)), label.span))).collect();
+        lines.sort_by_key(|(_, span)| *span);
+        lines
+    }
+
     /// Says all of it.
     pub(super) fn tell(self, report: &mut Report) {
         for diagnostic in self.said {
@@ -99,21 +111,25 @@ impl Remarks {
         }
         for (idle, lines) in self.idle {
             let Some((_, first)) = lines.first() else { continue };
-            let named: Vec<String> = lines
-                .iter()
-                .take(MOST_NAMED)
-                .map(|(what, span)| format!("`{what}` ({})", report.files().position(*span).line))
-                .collect();
-            let more = match lines.len() - named.len() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let message = format!("without effect: {}{more}", named.join(", "));
+            let message = format!("without effect: {}", named(&lines, report.files()));
             let mut note = Diagnostic::new(Severity::Note, Code::WithoutEffect, *first, message).help(idle.reason());
             for (_, span) in lines.iter().skip(1).take(MOST_NAMED) {
                 note = note.and(*span, "");
             }
             report.add(note);
         }
+    }
+}
+
+/// `mode` (3), `bind` (4) and 12 more: words and the lines that they stand in.
+pub(super) fn named(lines: &[(String, Span)], files: &Files) -> String {
+    let told: Vec<String> = lines
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(what, span)| format!("`{what}` ({})", files.position(*span).line))
+        .collect();
+    match lines.len() - told.len() {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told.join(", ")),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::proxy::NO_EXPIRY;
-use super::remarks::shown;
+use super::remarks::{MOST_NAMED, named, shown};
 use super::sections::{Document, Kind, Proxy};
 use super::server::Bind;
 use super::values::{self, Host};
@@ -122,14 +122,7 @@ impl<'m> Making<'m> {
         let mode = proxy.settings.mode.as_ref();
         match mode.map_or("tcp", |mode| mode.value.as_str()) {
             "tcp" => {}
-            "http" | "health" => {
-                return self.beyond(
-                    proxy.header,
-                    format!("{title} speaks HTTP (`mode http`): it is not converted"),
-                    "IPVS forwards connections and reads nothing in them: leave it to haproxy; if whole connections \
-                     may go to any of its servers, write `mode tcp`",
-                );
-            }
+            "http" | "health" => return self.speaks_http(proxy, &title),
             other => {
                 let other = shown(other);
                 let span = mode.map_or(proxy.header, |mode| mode.span);
@@ -149,6 +142,33 @@ impl<'m> Making<'m> {
         let Some(serving) = self.document.proxies.get(backend) else { return };
         self.told.insert(backend);
         self.service(proxy, serving, &title);
+    }
+
+    /// A section that is left to haproxy. Its lines that ask for more than connections are named, so that one sees what would
+    /// be lost with `mode tcp`.
+    fn speaks_http(&mut self, proxy: &Proxy, title: &str) {
+        let files = self.report.files();
+        let mut lines = proxy.remarks.beyond(files);
+        let conditions = proxy.settings.rules.iter().filter(|rule| rule.condition.is_some());
+        lines.extend(conditions.map(|rule| (format!("use_backend {} if", shown(&rule.target.text)), rule.target.span)));
+        lines.extend(proxy.settings.binds.iter().filter_map(|bind| bind.ssl).map(|span| ("ssl".to_owned(), span)));
+        lines.sort_by_key(|(_, span)| *span);
+        let lost = match lines.is_empty() {
+            true => "none of its lines needs HTTP: if whole connections may go to any of its servers, write `mode tcp`"
+                .to_owned(),
+            false => format!(
+                "what IPVS cannot do of it: {}; if whole connections may go to any of its servers without that, write `mode tcp`",
+                named(&lines, files)
+            ),
+        };
+        let message = format!("{title} speaks HTTP (`mode http`): it is not converted");
+        let mut left = Diagnostic::warning(Code::BeyondIpvs, proxy.header, message)
+            .help("IPVS forwards connections and reads nothing in them: leave it to haproxy")
+            .help(lost);
+        for (_, span) in lines.iter().take(MOST_NAMED) {
+            left = left.and(*span, "");
+        }
+        self.say(left);
     }
 
     /// Where a frontend leads to.

@@ -236,6 +236,33 @@ fn rules_have_to_be_decided() {
     assert!(document.is_empty() && said.iter().any(|line| line.contains("error[C502]")), "{said:#?}");
 }
 
+/// A section that is left to haproxy: the lines that `mode tcp` would lose are named one by one, and no others.
+#[test]
+fn what_a_section_of_http_asks_for_is_named() {
+    let text = "defaults\n mode http\n option httplog\nfrontend web\n bind 192.0.2.1:80\n bind 192.0.2.1:443 ssl crt /x.pem\n \
+                acl api path_beg /api\n http-request deny if { src 10.0.0.0/8 }\n option forwardfor\n \
+                tcp-request connection reject if { src 10.9.0.0/16 }\n log global\n use_backend api if api\n \
+                default_backend plain\nbackend plain\n balance roundrobin\n server a 10.0.0.1:80 check\nbackend api\n \
+                cookie S insert\n server a 10.0.0.1:81 check cookie a\n";
+    let (document, said) = of(text, &[]);
+    assert_eq!(document, "");
+    let of_section = |name: &str| {
+        let mut found = said.iter().filter(|line| line.contains(&format!("`{name}` speaks HTTP")));
+        let line = found.next().unwrap_or_else(|| panic!("{name}: {said:#?}"));
+        line.split("; ").nth(2).unwrap().to_owned()
+    };
+    assert_eq!(
+        of_section("frontend web"),
+        "what IPVS cannot do of it: `ssl` (6), `http-request` (8), `option forwardfor` (9), `tcp-request` (10), \
+         `use_backend api if` (12)"
+    );
+    assert_eq!(
+        of_section("backend plain"),
+        "none of its lines needs HTTP: if whole connections may go to any of its servers, write `mode tcp`"
+    );
+    assert!(of_section("backend api").starts_with("what IPVS cannot do of it: `cookie` (18)"), "{said:#?}");
+}
+
 #[test]
 fn sections_inherit_and_variables_are_read() {
     let text = "global\n setenv IP 10.0.0.1\ndefaults a\n mode tcp\n balance source\ndefaults b\n mode http\n\
