@@ -1,8 +1,9 @@
 //! What a new configuration changes beside the kernel's table: virtual routers and kernel settings, in words.
 
 use crate::api::PlannedStep;
-use crate::model::{Config, Instance};
+use crate::model::{Config, Instance, Priority};
 use crate::shell::sysctl;
+use crate::vrrp::machine::first_silence;
 
 /// The steps from one configuration to another that are not steps of the table.
 pub(super) fn beside_the_table(old: &Config, new: &Config) -> Vec<PlannedStep> {
@@ -24,12 +25,32 @@ pub(super) fn beside_the_table(old: &Config, new: &Config) -> Vec<PlannedStep> {
     }
     for instance in &new.instances {
         match old.instances.iter().find(|other| other.id == instance.id) {
-            None => steps.push(format!("start virtual router {}", name(instance))),
+            None => {
+                let mut step = format!("start virtual router {}", name(instance));
+                // Of two with one name and different numbers, peers and clients see one that leaves and one that comes.
+                if old.instances.iter().any(|other| other.name == instance.name) {
+                    step.push_str(&pause(instance));
+                }
+                steps.push(step);
+            }
             Some(other) if other != instance => steps.push(format!("change virtual router {}", name(instance))),
             Some(_) => {}
         }
     }
     steps.into_iter().map(|step| PlannedStep { step, connections: 0, cuts: false }).collect()
+}
+
+/// How long the addresses of a router that is another one than before are off, where no other host has them: it listens for as
+/// long as any backup does (RFC 9568 section 6.1, `Active_Down_Interval`), but for an owner of its addresses.
+fn pause(instance: &Instance) -> String {
+    if instance.priority == Priority::OWNER {
+        return " in its place, which takes its addresses at once, as their owner".to_owned();
+    }
+    let silence = first_silence(instance);
+    format!(
+        " in its place, which listens for {} ms first: so long its addresses are off, unless another host takes them",
+        silence.as_millis()
+    )
 }
 
 fn name(instance: &Instance) -> String {
@@ -66,5 +87,17 @@ mod tests {
         let steps = beside_the_table(&numbered(51), &numbered(52));
         let verbs: Vec<_> = steps.iter().map(|step| step.step.split(' ').next().unwrap()).collect();
         assert_eq!(verbs, ["stop", "start"], "{steps:?}");
+        // Three adverts of 1 s and (256 - 100) / 256 s: one listens as long as any backup.
+        let told = " in its place, which listens for 3609 ms first: so long its addresses are off, unless another host takes them";
+        assert!(steps[1].step.ends_with(told), "{steps:?}");
+        let owner = |vrid| {
+            let mut config = numbered(vrid);
+            config.instances[0].priority = Priority::OWNER;
+            config
+        };
+        let steps = beside_the_table(&owner(51), &owner(52));
+        assert!(steps[1].step.ends_with("which takes its addresses at once, as their owner"), "{steps:?}");
+        // One that was not there has no addresses to miss.
+        assert!(!beside_the_table(&Config::default(), &numbered(52))[0].step.contains("listens"));
     }
 }

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use super::reason::{Fault, Reason};
 use crate::model::Priority;
 
-pub use settings::Settings;
+pub use settings::{Settings, first_silence};
 pub use state::{Active, Backup, Contest, Role, SecondBurst, State};
 
 /// An advert that passed every check of [`receive`](super::receive).

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Backup;
-use crate::model::{AdvertInterval, Announcements, Election, Priority, VrrpVersion};
+use crate::model::{AdvertInterval, Announcements, Election, Instance, Priority, VrrpVersion};
 use crate::vrrp::reason::Reason;
 
 /// What the machine needs to know of its configuration and surroundings.
@@ -44,6 +44,15 @@ pub(super) fn skew(version: VrrpVersion, priority: u8, master_interval: Duration
         VrrpVersion::V3 => master_interval,
     };
     unit * (256 - u32::from(priority)) / 256
+}
+
+/// How long a router that starts listens before it takes its addresses, where nobody else has them and nothing else holds it
+/// back (`Active_Down_Interval`).
+#[must_use]
+pub fn first_silence(config: &Instance) -> Duration {
+    let interval = config.advert_interval.duration();
+    let skew = skew(config.version, config.priority.value(), interval);
+    interval * u32::from(config.election.down_timer_adverts.max(1)) + skew
 }
 
 impl Settings {
