@@ -75,7 +75,7 @@ fn valued(
         }
         "scope" => address.scope = scope(walk, value),
         "peer" => peer(walk, value, address),
-        "preferred_lft" => address.preferred = preferred(walk, value, address),
+        "preferred_lft" => address.preferred = preferred(walk, word, value, address),
         "track_group" => address.track_group = Some(value.text.to_owned()),
         _ => address.broadcast = broadcast(walk, value, address),
     }
@@ -102,8 +102,8 @@ fn peer(walk: &mut Walk<'_>, value: Value<'_>, address: &mut VirtualAddress) {
     address.prefix_len = other.prefix_len;
 }
 
-fn preferred(walk: &mut Walk<'_>, value: Value<'_>, address: &VirtualAddress) -> Option<Preferred> {
-    if !v6(walk, value, address) {
+fn preferred(walk: &mut Walk<'_>, word: Value<'_>, value: Value<'_>, address: &VirtualAddress) -> Option<Preferred> {
+    if !v6(walk, word, address) {
         return None;
     }
     if value.text == "forever" {

@@ -10,6 +10,7 @@ use super::lexer;
 use super::tree::{Statement, Value};
 use super::values::{IGNORED, Instead, placeholder};
 use super::walk::Walk;
+use crate::config::source::Span;
 use crate::model::RunAs;
 
 /// Nothing is run where keepalived runs nothing.
@@ -24,6 +25,7 @@ impl Walk<'_> {
             None => (words, None),
             Some(second) => self.after_command(statement, words, first, second),
         };
+        let words = if statement.name() == "script" { self.redirection(words, first.span) } else { words };
         if let Some(program) = words.first() {
             self.report.note_program(program, user.as_ref(), first.span);
         }
@@ -101,17 +103,24 @@ impl Walk<'_> {
     /// `user [[:]group]`.
     pub(super) fn run_as(&mut self, statement: Statement<'_>) -> Option<RunAs> {
         let user = statement.word(1)?;
-        if placeholder(user.text).is_some() {
-            self.bad(user, "a user", IGNORED);
-            return None;
+        // Nobody's name is kept as it is: with somebody else's rights nothing is run for it.
+        if placeholder(user.text).is_some() || user.text.starts_with(':') {
+            self.bad(
+                user,
+                "a user",
+                Instead("there is no such user: scripts that it is for are not run, as in keepalived"),
+            );
+            return Some(RunAs { user: user.text.to_owned(), group: None });
         }
         Some(self.who(user, statement.word(2)))
     }
 
     /// A user and a group as they are written, maybe with a colon between them.
     pub(super) fn who(&mut self, user: Value<'_>, group: Option<Value<'_>>) -> RunAs {
-        let apart = group.map(|group| group.text.trim_start_matches(':').to_owned());
+        let bare = group.map(|group| group.text.trim_start_matches(':'));
+        let apart = bare.filter(|group| !group.is_empty()).map(str::to_owned);
         let Some((name, with)) = user.text.split_once(':') else {
+            self.colon(group, apart.is_some());
             return RunAs { user: user.text.to_owned(), group: apart };
         };
         let group = Some(with).filter(|with| !with.is_empty()).map(str::to_owned).or(apart);
@@ -122,6 +131,45 @@ impl Walk<'_> {
                 .help("keepalived finds no user of this name, and runs no script that it is for"),
         );
         RunAs { user: name.to_owned(), group }
+    }
+}
+
+impl Walk<'_> {
+    /// A colon before a group, which versions of keepalived read in two ways.
+    fn colon(&mut self, group: Option<Value<'_>>, named: bool) {
+        let Some(group) = group.filter(|group| group.text.starts_with(':')) else { return };
+        self.say(if named {
+            Diagnostic::note(Code::BadValue, group.span, "keepalived 2.2.7 finds no group whose name begins with `:`")
+                .help(
+                    "it runs no script that this is for; 2.4 takes the colon off, and so do we. Leave it out for both",
+                )
+        } else {
+            Diagnostic::warning(Code::MissingValue, group.span, "`:` lacks its group")
+                .mark("taken as the user\'s own group")
+                .help("keepalived 2.2.7 finds no group of this name, and runs no script that this is for")
+        });
+    }
+
+    /// `</dev/tcp/...` of a `vrrp_script`: a redirection of the shell's, and no file to run. keepalived hands it to `sh`.
+    pub(super) fn redirection(&mut self, words: Vec<String>, at: Span) -> Vec<String> {
+        let Some(first) = words.first().filter(|first| first.starts_with("</")) else { return words };
+        let shown: String = first.chars().take(60).collect();
+        let socket = ["</dev/tcp/", "</dev/udp/"].iter().any(|start| first.starts_with(start));
+        let shell = Diagnostic::note(Code::Quote, at, format!("`{shown}` is run by `/bin/sh -c`, as in keepalived"));
+        self.say(if socket {
+            shell
+                .help("only bash opens `/dev/tcp`: where `/bin/sh` is another shell, as in Debian, it always fails")
+                .help("`vrrp_track_check NAME { tcp ADDRESS PORT }` asks the same without a shell")
+        } else {
+            shell
+        });
+        if words.len() > 1 {
+            self.say(
+                Diagnostic::warning(Code::ExtraValue, at, format!("only `{shown}` of it is run"))
+                    .help("what stands behind it is not run, as in keepalived"),
+            );
+        }
+        vec!["/bin/sh".to_owned(), "-c".to_owned(), first.clone()]
     }
 }
 

@@ -25,7 +25,13 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
             let _: Option<u32> = value.and_then(|value| walk.whole(value, IGNORED));
         }
         "router_id" => walk.draft.global.router_id = value.map(|value| value.text.to_owned()),
-        "script_user" => walk.draft.global.script_user = walk.run_as(statement),
+        "script_user" => {
+            let user = walk.run_as(statement);
+            if let Some(span) = value.map(|value| value.span) {
+                walk.report.note_program("", user.as_ref(), span);
+            }
+            walk.draft.global.script_user = user;
+        }
         "enable_script_security" => walk.draft.global.script_security = true,
         "lvs_flush" => walk.draft.global.exclusive = true,
         "lvs_timeouts" => timeouts(walk, statement),

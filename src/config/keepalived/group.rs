@@ -42,6 +42,12 @@ pub(super) fn block(walk: &mut Walk<'_>, name: Spanned<String>, children: Childr
         }
     }
     let group = Arc::new(reading.group);
+    if group.listens.is_empty() && !group.broken {
+        walk.say(
+            Diagnostic::warning(Code::Idle, name.span, format!("group `{}` has no address", name.value))
+                .help("left out, as in keepalived, with the service that is for it"),
+        );
+    }
     match groups.groups.get(&name.value) {
         None => {
             groups.groups.insert(name.value, (name.span, group));

@@ -1,5 +1,7 @@
 //! `virtual_routes`, `virtual_rules`, `static_routes` and `static_rules`: one on each line.
 
+use std::net::IpAddr;
+
 use super::tree::{Children, Statement};
 use super::values::Instead;
 use super::walk::Walk;
@@ -17,6 +19,7 @@ pub(super) fn routes(walk: &mut Walk<'_>, children: Children<'_>) -> Vec<Spanned
         match line(walk, statement).map(ip::route) {
             Some(Ok((route, idle))) => {
                 routes.push(Spanned::new(route, span));
+                old_words(walk, statement);
                 for word in idle {
                     say(
                         walk,
@@ -33,6 +36,22 @@ pub(super) fn routes(walk: &mut Walk<'_>, children: Children<'_>) -> Vec<Spanned
         }
     }
     routes
+}
+
+/// Words that keepalived advises against.
+fn old_words(walk: &mut Walk<'_>, statement: Statement<'_>) {
+    let words: Vec<_> = statement.words().collect();
+    for (word, after) in words.iter().zip(words.iter().skip(1)) {
+        // Either may be an interface's name too, or a table's.
+        let leads = matches!(after.text, "inet" | "inet6") || after.text.parse::<IpAddr>().is_ok();
+        let instead = match word.text {
+            "gw" if leads => "write `via`",
+            "or" if leads => "write a `nexthop` for each gateway",
+            _ => continue,
+        };
+        let old = Diagnostic::note(Code::Deprecated, word.span, format!("`{}` is an old word of routes", word.text));
+        walk.say(old.help(format!("{instead}: it works, and keepalived says that it will go")));
+    }
 }
 
 /// The rules of a block.

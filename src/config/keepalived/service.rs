@@ -9,7 +9,7 @@ use super::super::draft::{Field, Listen, ServerDraft, ServiceDraft, Timing};
 use super::super::source::Spanned;
 use super::super::suggest;
 use super::checks;
-use super::keywords::Place;
+use super::keywords::{self, Place};
 use super::tree::{Statement, Value};
 use super::unheeded::Fate;
 use super::values::{IGNORED, Instead};
@@ -43,7 +43,7 @@ pub(super) fn header(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<(S
             draft.listen = Field::Bad;
         }
         _ => {
-            let listen = endpoint(walk, statement, 1, "the service's IP address", NO_SERVICE)
+            let listen = endpoint(walk, statement, 1, "an IP address", NO_SERVICE)
                 .map(|(address, port)| Listen::Address(address, port.unwrap_or(0)));
             draft.listen = Field::from(listen, draft.header);
         }
@@ -139,7 +139,6 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
         "loadbalance" | "load_balance" | "leastconn" => Some("wlc"),
         "roundrobin" | "round_robin" => Some("rr"),
         "source" => Some("sh"),
-        "conhash" => Some("mh"),
         // One in other letters is nearer than any that only looks like it.
         other => names
             .into_iter()
@@ -150,7 +149,10 @@ fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {
     walk.say(
         Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is no scheduler of the kernel"))
             .mark(format!("schedulers are {}", names.join(", ")))
-            .help_if(known.filter(|name| *name != "wlc").map(|name| format!("did you mean `{name}`?")))
+            .help_if(
+                keywords::foreign_value(value.text)
+                    .or_else(|| known.filter(|name| *name != "wlc").map(|name| format!("did you mean `{name}`?"))),
+            )
             .help("taken as `wlc` (weighted least connections), as in keepalived"),
     );
     None
@@ -255,7 +257,7 @@ fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
 fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
     let Some(span) = statement.line() else { return };
     const LEFT_OUT: Instead = Instead("this server is left out");
-    let Some((address, port)) = endpoint(walk, statement, 1, "the server's IP address", LEFT_OUT) else {
+    let Some((address, port)) = endpoint(walk, statement, 1, "an IP address", LEFT_OUT) else {
         // What is wrong within it is said at once, and not only when its address has been mended.
         walk.unheeded(statement, Place::Server, Fate::LeftOut);
         return;

@@ -11,9 +11,6 @@ use super::tree::{Statement, Value};
 use super::values::Instead;
 use super::walk::Walk;
 
-/// What becomes of a bad value where no value has an effect.
-const IDLE: Instead = Instead("of no consequence here, since the block around it has no effect");
-
 /// Why nothing comes of the block that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -23,6 +20,20 @@ pub(super) enum Fate {
     NotDone,
     /// It belongs to what is left out, which keepalived steps over too.
     LeftOut,
+    /// The word itself is not done yet.
+    WordNotDone,
+}
+
+impl Fate {
+    /// What becomes of a bad value where no value has an effect.
+    const fn instead(self) -> Instead {
+        Instead(match self {
+            Self::Heeded | Self::NotDone | Self::LeftOut => {
+                "of no consequence here, since the block around it has no effect"
+            }
+            Self::WordNotDone => "of no consequence here, since the word has no effect yet",
+        })
+    }
 }
 
 /// Says that a word in a block that is stepped over lacks its value, if so: elsewhere keepalived exits at that.
@@ -55,13 +66,14 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
 }
 
 fn value(walk: &mut Walk<'_>, kind: Kind, statement: Statement<'_>, first: Value<'_>) {
+    let idle = walk.fate.instead();
     match kind {
         Kind::Text { form, what } => text(walk, form, what, statement, first),
         Kind::Whole { what, least, most, .. } => {
-            walk.number(first, least..=most, what, IDLE);
+            walk.number(first, least..=most, what, idle);
         }
         Kind::Seconds { what, least, most } => {
-            walk.seconds(first, least..=most, what, IDLE);
+            walk.seconds(first, least..=most, what, idle);
         }
         Kind::Flag => {
             walk.flag(statement);
@@ -70,28 +82,29 @@ fn value(walk: &mut Walk<'_>, kind: Kind, statement: Statement<'_>, first: Value
         Kind::Choice(words) if words.iter().any(|word| word.eq_ignore_ascii_case(first.text)) => {}
         Kind::Choice(words) => {
             let choices: Vec<_> = words.iter().map(|word| (*word, ())).collect();
-            walk.choice(first, &choices, IDLE);
+            walk.choice(first, &choices, idle);
         }
     }
 }
 
 fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, first: Value<'_>) {
+    let idle = walk.fate.instead();
     match form {
         "IP" => {
-            walk.address(first, what, IDLE);
+            walk.address(first, what, idle);
         }
         "INTERFACE" => {
-            walk.interface(first, IDLE);
+            walk.interface(first, idle);
         }
         "IP [PORT]" => {
-            super::service::endpoint(walk, statement, 1, what, IDLE);
+            super::service::endpoint(walk, statement, 1, what, idle);
         }
         "MD5" if first.text.len() != 32 || !first.text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            walk.bad(first, "an MD5 sum: 32 hexadecimal digits", IDLE);
+            walk.bad(first, "an MD5 sum: 32 hexadecimal digits", idle);
         }
         "NUMBER[-NUMBER]" => {
             for range in statement.arguments().filter(|range| !is_status(range.text)) {
-                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 999", IDLE);
+                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 999", idle);
             }
         }
         _ => {}

@@ -122,7 +122,7 @@ const ROUTER: &[(&str, &[&str])] = &[
     ("virtual_rules {\nsport 9-5 table 5 priority 7\n}", &["warning C401 8:7"]),
     ("virtual_ipaddress {\n192.0.2.3 home\n}", &["warning C512 8:11"]),
     ("virtual_ipaddress {\n192.0.2.3 peer fe80::1\n}", &["warning C401 8:16"]),
-    ("virtual_ipaddress {\n192.0.2.3 preferred_lft 5\n}", &["warning C512 8:25"]),
+    ("virtual_ipaddress {\n192.0.2.3 preferred_lft 5\n}", &["warning C512 8:11"]),
     ("virtual_ipaddress {\n192.0.2.3 track_group g\n}", &["warning C510 8:1"]),
     ("garp_lower_prio_repeat -1", &["warning C401 7:24"]),
     ("strict_mode\ngarp_lower_prio_repeat 2\ngarp_lower_prio_delay 2", &["warning C513 8:24", "warning C513 9:23"]),

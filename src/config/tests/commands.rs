@@ -74,7 +74,8 @@ fn who_runs_a_command_stands_after_it() {
         ("'/bin/echo x \"y z\"' nobody", "/bin/echo|x|y z nobody", &[][..]),
         ("\"/bin/echo\" nobody nogroup", "/bin/echo nobody:nogroup", &[]),
         ("\"/bin/echo\" \"nobody\" 'nogroup'", "/bin/echo nobody:nogroup", &[]),
-        ("\"/bin/echo\" nobody :nogroup", "/bin/echo nobody:nogroup", &[]),
+        ("\"/bin/echo\" nobody :nogroup", "/bin/echo nobody:nogroup", &["note C401"]),
+        ("\"/bin/echo\" nobody :", "none", &["warning C401"]),
         ("\"/bin/echo\" nobody:nogroup", "/bin/echo nobody:nogroup", &["warning C401"]),
         ("\"/bin/echo\" nobody: nogroup", "/bin/echo nobody:nogroup", &["warning C401"]),
         ("\"/bin/echo\" nobody nogroup extra", "/bin/echo nobody:nogroup", &["warning C307"]),
@@ -104,6 +105,9 @@ fn a_vrrp_script_has_a_word_of_its_own_for_its_user() {
         ("script /x.sh nobody nogroup", "/x.sh", &["warning C204"]),
         ("script /x.sh /etc/x", "/x.sh|/etc/x", &["warning C204"]),
         ("script \"/x.sh a\" nobody nogroup", "/x.sh|a nobody:nogroup", &["note C204"]),
+        // A redirection of the shell's: 2.2.7 says "exited with status 2" where `sh` is dash, and runs nothing behind it.
+        ("script \"</dev/tcp/127.0.0.1/80\"", "/bin/sh|-c|</dev/tcp/127.0.0.1/80", &["note C204"]),
+        ("script \"</dev/null && /bin/false\"", "/bin/sh|-c|</dev/null", &["note C204", "warning C307"]),
     ] {
         let loaded = script(line);
         assert_eq!(
@@ -111,6 +115,16 @@ fn a_vrrp_script_has_a_word_of_its_own_for_its_user() {
             (expected, remarks.iter().map(|&s| s.to_owned()).collect()),
             "{line}"
         );
+    }
+    // Where the user is nobody's name, nothing is run with anybody else's rights.
+    for (user, run_as, code) in [
+        ("<user>", "<user>", "warning C402"),
+        (":root", ":root", "warning C401"),
+        ("root :", "root", "warning C306"),
+        ("root :bin", "root:bin", "note C401"),
+    ] {
+        let loaded = script(&format!("script \"/x\"\nuser {user}"));
+        assert_eq!((of_script(&loaded), said(&loaded, 3)), (format!("/x {run_as}"), vec![code.to_owned()]));
     }
     let loaded = script("script \"/x\"\nuser nobody:nogroup");
     assert_eq!(of_script(&loaded), "/x nobody:nogroup");

@@ -139,7 +139,7 @@ fn a_bad_line_costs_itself_alone() {
 
 #[test]
 fn a_group_without_addresses_is_no_service() {
-    assert_eq!(brief(&with("")), ["warning C510", "warning C510 4:1"]);
+    assert_eq!(brief(&with("")), ["warning C510", "warning C510 1:22", "warning C510 4:1"]);
     let loaded = with("junk");
     assert_eq!(brief(&loaded), ["warning C401 2:1", "error C404 4:1"]);
     assert_eq!(loaded.config, None);

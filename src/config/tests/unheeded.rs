@@ -44,6 +44,21 @@ fn blocks_that_are_not_done_yet_are_looked_into() {
     assert_eq!(said(&session), ["warning C303 1:1", "warning C401 2:13", "warning C401 3:8", "warning C301 4:1"]);
 }
 
+/// A word that is not done yet is held against the table too, with its value.
+#[test]
+fn words_that_are_not_done_yet_are_looked_at() {
+    for (line, expected) in [
+        ("smtp_alert", &["warning C303 3:1"][..]),
+        ("smtp_alert maybe", &["warning C303 3:1", "warning C401 3:12"]),
+        ("virtualhost www.example.com", &["warning C303 3:1"]),
+        ("snmp_name", &["warning C303 3:1", "error C306 3:1"]),
+    ] {
+        let text =
+            format!("virtual_server 192.0.2.1 80 {{\nprotocol TCP\n{line}\nreal_server 10.0.0.1 80 {{\n}}\n}}\n");
+        assert_eq!(said(&text), expected, "{line}");
+    }
+}
+
 #[test]
 fn a_server_that_is_left_out_is_looked_into() {
     let text = "virtual_server 192.0.2.1 80 {\nprotocol TCP\nlb_kind DR\nreal_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n\

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use nix::unistd::{Gid, Uid};
 
-use crate::model::{Command, Config, Notify, OnMissing, RunAs, Tracked, Watched};
+use crate::model::{Command, Config, Notify, OnMissing, RunAs, ScriptOutcome, Tracked, Watched};
 use crate::shell::scripts::child;
 
 /// A script that cannot be run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusableScript {
-    /// Its file, as the configuration names it.
+    /// Its file, as the configuration names it; none where it is the user of all scripts that there is not.
     pub program: String,
     /// Who is to run it, if that is said of it alone.
     pub user: Option<RunAs>,
@@ -88,6 +88,16 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
                 consequence: "it will not be started; unless something else reads the pipe, nobody is told",
             });
         }
+    }
+    if let Some(user) = &config.global.script_user
+        && let Err(ScriptOutcome::NotRunnable(why)) = child::identify(user)
+    {
+        found.push(UnusableScript {
+            program: String::new(),
+            user: Some(user.clone()),
+            problem: format!("nobody can run scripts as `{}`: {why}", user.user),
+            consequence: "scripts that name no user of their own are not run",
+        });
     }
     found
 }

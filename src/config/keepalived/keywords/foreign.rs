@@ -81,7 +81,7 @@ pub(super) const DPVS: &[Keyword] = &[
     .also(&["synproxy"])
     .means("The director answers the TCP handshake before a server is asked."),
     dpvs("establish_timeout", "IPVS has one timeout for all services: `lvs_timeouts` in `global_defs`")
-        .also(&["est_timeout", "conn_timeout"])
+        .also(&["established_timeout", "est_timeout", "conn_timeout"])
         .means("How long an idle connection of the service is remembered."),
     dpvs("vip_bind_dev", "write `dev INTERFACE` after the address in `virtual_ipaddress`")
         .means("The interface that the service's address is put on."),

@@ -41,7 +41,7 @@ pub(in crate::config::keepalived) fn word(
 /// `ADDRESS PORT [TCP|UDP|SCTP]`.
 fn address(walk: &mut Walk<'_>, statement: Statement<'_>, value: Value<'_>) -> Option<ServiceKey> {
     const PROTOCOLS: [(&str, Protocol); 3] = [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
-    let address = walk.address(value, "the service's IP address", UNWATCHED)?;
+    let address = walk.address(value, "an IP address", UNWATCHED)?;
     let port = match statement.word(2) {
         Some(port) => walk.fits(port, 0..=65_535, "a port", UNWATCHED)?,
         None => 0,

@@ -9,7 +9,7 @@ use super::{Keyword, idle, ours, yes};
 const ENOUGH: &str = "buffers are sized as needed, and lost messages are found and repaired";
 const DELAY: Takes = One(seconds("a delay", 0.0, 86_400.0));
 const TIME: Kind = seconds("a time", 0.0, 86_400.0);
-const SPACING: Takes = One(seconds("a time between announcements", 0.0, 1.0));
+const SPACING: Takes = One(seconds("a time between announcements", 0.000_001, 1.0));
 const REPEAT: Kind = whole("a count", 1, 1_000);
 const FIFO: Takes = Several(text("PATH [USER [GROUP]]", "a FIFO's path"));
 
@@ -147,11 +147,11 @@ pub(in crate::config::keepalived::keywords) const ANNOUNCEMENTS: &[Keyword] = &[
         .means("So many announcements after a router of lower priority was heard.")
         .toml("instance.announce.lower-priority-repeat"),
     yes("vrrp_garp_interval", SPACING)
-        .default("0")
+        .otherwise("no time between them")
         .means("Least time between two gratuitous ARPs on one interface.")
         .toml("instance.announce.arp-interval"),
     yes("vrrp_gna_interval", SPACING)
-        .default("0")
+        .otherwise("no time between them")
         .means("Least time between two unsolicited neighbour advertisements on one interface.")
         .toml("instance.announce.na-interval"),
     yes("vrrp_min_garp", Optional(Flag))
