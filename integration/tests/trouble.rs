@@ -77,6 +77,34 @@ native_test! {
         }
     }
 
+    /// An interface that the host does not have: a warning where the file is checked there, and what will wait for it; those that
+    /// the file makes itself are not asked for. The daemon waits, as it was said.
+    fn interfaces_that_are_not_there_are_warned_of() {
+        let (_lab, node) = alone("interfaces");
+        let own = ROUTER.replace("51\n", "51\n  use_vmac own51\n").replace("192.0.2.100", "192.0.2.100 dev own51");
+        let other = ROUTER.replace("VI_1", "VI_2").replace("51", "52").replace("eth0", "eht0").replace(".100", ".101");
+        let text = format!("{own}{other}");
+        node.write("/etc/a.conf", &*text);
+        let check = |words: &[&str]| node.command(bin("ipvsctl")).args(["check", "/etc/a.conf"]).args(words).output();
+        let said = check(&[]);
+        assert!(said.success(), "{said:?}");
+        let warnings: Vec<_> = said.stderr.lines().filter(|line| line.starts_with("warning[C520]")).collect();
+        assert_eq!(warnings, ["warning[C520]: this host has no interface `eht0`"], "{}", said.stderr);
+        for words in ["a.conf:10:13", "did you mean `eth0`?", "router `VI_2` waits for it in FAULT"] {
+            assert!(said.stderr.contains(words), "{words}: {}", said.stderr);
+        }
+        assert_eq!(check(&["--strict"]).status.code(), Some(1));
+        assert!(check(&["--strict", "--other-host"]).success());
+
+        let ipvsd = Ipvsd::start(&node, &text);
+        ipvsd.wait_state("VI_2", "FAULT");
+        ipvsd.wait_state("VI_1", "MASTER");
+        node.sh("ip link add eht0 type veth peer name other");
+        assert!(check(&["--strict"]).success());
+        node.sh("ip address add 198.51.100.9/24 dev eht0; ip link set other up; ip link set eht0 up");
+        ipvsd.wait_state("VI_2", "MASTER");
+    }
+
     /// A second daemon, by state directory and by socket.
     fn a_second_daemon_is_told_of_the_first() {
         let (_lab, node) = alone("second-daemon");

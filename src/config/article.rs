@@ -411,6 +411,13 @@ impl Code {
                 ),
                 "Write a timeout that an answer of a healthy server needs, mostly 1 to 3 seconds.",
             ),
+            Self::NoInterface => (
+                "The file names an interface that the host on which it is checked does not have.",
+                "It may be one that another program makes later: a daemon waits for it, and what needs it waits too, so a router on \
+                 it stays in FAULT. A slip in the name looks just the same.",
+                Described("`interface eth0` on a host where `ip link` shows `enp1s0`"),
+                "Compare it with `ip link`. Where the file is for another host, check it with `--other-host`.",
+            ),
             Self::BeyondIpvs => (
                 "A line of an haproxy.cfg asks for something that IPVS cannot do.",
                 "haproxy ends a connection and opens another; IPVS forwards packets and looks into none. Connections still \

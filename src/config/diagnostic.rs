@@ -157,6 +157,8 @@ codes! {
     OutOfReach = "C518",
     /// Times that do not go together.
     Timers = "C519",
+    /// An interface that this host does not have.
+    NoInterface = "C520",
     /// What haproxy does with connections, and IPVS cannot.
     BeyondIpvs = "C601",
     /// What becomes another thing, which is near.

@@ -27,6 +27,7 @@ mod diagnostic;
 mod draft;
 pub mod explain;
 mod haproxy;
+mod interfaces;
 mod ip;
 mod keepalived;
 mod listing;
@@ -47,6 +48,7 @@ use crate::model::{Config, ServiceKey};
 pub use article::{Article, Example};
 pub use convert::{Converted, convert, convert_haproxy};
 pub use diagnostic::{Code, Diagnostic, Label, Part, Severity};
+pub use interfaces::warn_of_missing_interfaces;
 pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
 pub use listing::{Listed, Listing, Place};
 pub use report::Report;
@@ -131,9 +133,19 @@ fn resolved(
         Language::Keepalived => keepalived::draft(path, id, sources, context, report),
         Language::Toml => toml::draft(id, sources, report),
     };
+    let asked_for = draft.services_asked_for;
     let (config, services) = resolve::config(draft, language, report);
     if config.instances.is_empty() && config.services.is_empty() && report.worst() != Some(Severity::Error) {
-        let message = format!("{} has neither a virtual router nor a service", path.display());
+        let shown = path.display();
+        let message = match asked_for {
+            0 => format!("{shown} has neither a virtual router nor a service"),
+            1 => format!("nothing is left to do: the one service of {shown} is left out, and it has no virtual router"),
+            _ => {
+                format!(
+                    "nothing is left to do: all {asked_for} services of {shown} are left out, and it has no virtual router"
+                )
+            }
+        };
         let empty = Diagnostic::placeless(Severity::Warning, Code::Idle, message);
         report
             .add(empty.help("a daemon that runs with it does nothing, and one that reloads it takes everything away"));

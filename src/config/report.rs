@@ -1,5 +1,6 @@
 //! All that is to be said about a configuration, and how it looks.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
@@ -17,6 +18,8 @@ const LONGEST_MESSAGE: usize = 600;
 /// With more bytes than this between them, the places of a remark are shown apart: to go through ten megabytes between the
 /// first and the last of a thousand servers, for each of a thousand remarks, takes minutes.
 const MOST_BETWEEN: usize = 16 << 10;
+/// So many places are shown of one interface.
+const MOST_PLACES: usize = 3;
 /// A longer line is not shown whole.
 const LONGEST_LINE: usize = 400;
 
@@ -32,6 +35,9 @@ pub struct Report {
     full: bool,
     /// Programs that the text has called, for whom, and where it names them.
     programs: Vec<(String, Option<RunAs>, Span)>,
+    /// Interfaces that the text names, and the first places where it does.
+    interfaces: HashMap<String, Vec<Span>>,
+    interfaces_come_later: bool,
 }
 
 impl Report {
@@ -231,6 +237,39 @@ impl Report {
         }
     }
 
+    /// Interfaces may be absent, the text says: that one is, is no more than a note then.
+    pub(super) fn expect_interfaces_later(&mut self) {
+        self.interfaces_come_later = true;
+    }
+
+    /// Says that a host does not have an interface, at the places that name it.
+    pub(super) fn tell_of_interface(&mut self, name: &str, meant: Vec<String>, consequences: &[String]) {
+        let shown: String = name.chars().take(60).collect();
+        let message = format!("this host has no interface `{shown}`");
+        let mut places = self.interfaces.get(name).into_iter().flatten().copied();
+        let severity = if self.interfaces_come_later { Severity::Note } else { Severity::Warning };
+        let mut diagnostic = match places.next() {
+            Some(first) => Diagnostic::new(severity, Code::NoInterface, first, message),
+            None => Diagnostic::placeless(severity, Code::NoInterface, message),
+        };
+        for place in places {
+            diagnostic = diagnostic.and(place, "here too");
+        }
+        diagnostic.help.extend(meant);
+        self.add(diagnostic.help(consequences.join("; ")));
+    }
+
+    /// Takes note of where the text names an interface.
+    pub(super) fn note_interface(&mut self, name: &str, span: Span) {
+        if let Some(places) = self.interfaces.get_mut(name) {
+            if places.len() < MOST_PLACES && !places.contains(&span) {
+                places.push(span);
+            }
+        } else if self.interfaces.len() < MOST_KEPT {
+            self.interfaces.insert(name.to_owned(), vec![span]);
+        }
+    }
+
     /// An empty report about one of the texts, as this one was when it had been read.
     pub(super) fn first_text(&self, id: FileId) -> Self {
         let mut again = Self::default();
@@ -268,6 +307,13 @@ impl Report {
             return;
         }
         self.count_only(diagnostic.severity);
+    }
+
+    /// Says it if there is something to say.
+    pub(super) fn add_if(&mut self, diagnostic: Option<Diagnostic>) {
+        if let Some(diagnostic) = diagnostic {
+            self.add(diagnostic);
+        }
     }
 
     /// Counts a remark that nobody will read.

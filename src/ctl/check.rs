@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use super::render::{clean, count};
 use super::{Failure, Status, colours, complain, print, show};
-use crate::config::{self, Context, Language, Listing, Severity};
+use crate::config::{self, Context, Language, Listing, Loaded, Severity};
 use crate::model::Config;
 use crate::shell::files::{HostFiles, short_host_name};
+use crate::shell::interfaces;
 use crate::shell::router::script_files::{self, UnusableScript};
 
 /// Check a configuration: every mistake at once, with file, line and column
 ///
-/// The daemon is not asked, and nothing is changed. Scripts that this host could not run are warned of. The exit status is 0 where
+/// The daemon is not asked, and nothing is changed. Scripts that this host could not run and interfaces that it does not have are warned of (unless --other-host). The exit status is 0 where
 /// a daemon would start with the file, also with warnings (unless --strict), and 1 where it would not.
 ///
 /// With `-o json` all goes to standard output as one object with `file`, `accepted`, `strict`, the counts `errors`, `warnings`,
@@ -33,6 +34,10 @@ pub(super) struct Check {
     /// Its language [default: by its name: TOML for *.toml, else keepalived.conf]
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<Tongue>,
+
+    /// The file is for another host: what scripts and interfaces there are here is not looked at
+    #[arg(long)]
+    other_host: bool,
 
     /// Take warnings for errors
     #[arg(long)]
@@ -92,6 +97,12 @@ impl Contents {
     }
 }
 
+impl Contents {
+    const fn is_empty(self) -> bool {
+        self.virtual_routers == 0 && self.services == 0
+    }
+}
+
 impl fmt::Display for Contents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (routers, services) = (several(self.virtual_routers, "virtual router"), several(self.services, "service"));
@@ -116,10 +127,8 @@ impl Check {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let context = Context { config_id: self.config_id.unwrap_or_else(short_host_name) };
         let mut loaded = config::load(&self.file, self.language.map(Language::from), &HostFiles, &context);
-        if let Some(config) = &loaded.config {
-            for UnusableScript { program, user, problem, consequence } in script_files::unusable(config) {
-                loaded.report.warn_of_script(&program, user.as_ref(), problem, format!("on this host {consequence}"));
-            }
+        if !self.other_host {
+            look_at_host(&mut loaded);
         }
         let report = &loaded.report;
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
@@ -137,7 +146,12 @@ impl Check {
             complain(&diagnostics);
         }
         let mut verdict = clean(&file);
-        verdict.push_str(if accepted { ": fine" } else { ": refused" });
+        let idle = contents.is_some_and(|contents| contents.is_empty());
+        verdict.push_str(match (accepted, idle) {
+            (true, false) => ": fine",
+            (true, true) => ": a daemon would start, and do nothing",
+            (false, _) => ": refused",
+        });
         // Writing to a string does not fail.
         match (errors, warnings) {
             (0, 0) => {}
@@ -155,5 +169,18 @@ impl Check {
             complain(&verdict);
         }
         Ok(status)
+    }
+}
+
+/// What the file says is right, and this host has not what it takes.
+fn look_at_host(loaded: &mut Loaded) {
+    if let Some(config) = &loaded.config {
+        for UnusableScript { program, user, problem, consequence } in script_files::unusable(config) {
+            loaded.report.warn_of_script(&program, user.as_ref(), problem, format!("on this host {consequence}"));
+        }
+    }
+    // Where the kernel does not tell them, nobody knows which are missing.
+    if let Ok(interfaces) = interfaces::names() {
+        config::warn_of_missing_interfaces(loaded, &interfaces);
     }
 }

@@ -6,6 +6,7 @@ pub mod balancer;
 mod config_watch;
 pub mod control;
 pub mod files;
+pub mod interfaces;
 pub mod kernel_view;
 pub mod log;
 mod mailbox;

@@ -25,7 +25,12 @@ virtual_server 192.168.10.100 443 {
 }
 ";
 
+/// The file alone: whoever runs this may have an `eth0` or not.
 fn check(folder: &Path, text: &str, arguments: &[&str]) -> Run {
+    check_here(folder, text, &[&["--other-host"], arguments].concat())
+}
+
+fn check_here(folder: &Path, text: &str, arguments: &[&str]) -> Run {
     fs::write(folder.join("keepalived.conf"), text).unwrap();
     let arguments = [&["check", "keepalived.conf"], arguments].concat();
     Run::of(ipvsctl(&arguments).current_dir(folder))
@@ -51,6 +56,21 @@ fn a_warning_is_refused_only_where_that_is_wished() {
     let run = check(folder.path(), &text, &["--strict"]);
     assert_eq!((run.status, run.out.as_str()), (Some(1), ""));
     assert!(run.err.ends_with("keepalived.conf: refused, 1 warning\n"), "{}", run.err);
+}
+
+/// Everything in a file may be left out with warnings: what comes of that is told by the verdict, and not only between them.
+#[test]
+fn a_file_of_which_nothing_is_left_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, service) = GOOD.split_once("virtual_server").unwrap();
+    let text = format!("virtual_server{}", service.replacen("192.168.10.100", "192.168.10.300", 1));
+    let run = check(folder.path(), &text, &[]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.err.contains("nothing is left to do: the one service of keepalived.conf is left out"), "{}", run.err);
+    assert_eq!(
+        run.out,
+        "keepalived.conf: a daemon would start, and do nothing, 3 warnings (0 virtual routers, 0 services with 0 servers)\n"
+    );
 }
 
 #[test]
@@ -99,9 +119,12 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
         ),
         gone = at("gone"),
     );
-    let run = check(folder.path(), &text, &[]);
+    // Scripts of another host are not looked for.
+    assert!(check(folder.path(), &text, &["--strict"]).out.starts_with("keepalived.conf: fine ("));
+    let run = check_here(folder.path(), &text, &[]);
     assert_eq!(run.status, Some(0), "{run:?}");
-    assert!(run.out.starts_with("keepalived.conf: fine, 2 warnings "), "{run:?}");
+    let warnings = if Path::new("/sys/class/net/eth0").exists() { 2 } else { 3 };
+    assert!(run.out.starts_with(&format!("keepalived.conf: fine, {warnings} warnings ")), "{run:?}");
     let flat = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
     for expected in [
         format!("the script `gone`: there is no file {}", at("gone")),
@@ -112,7 +135,15 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
     ] {
         assert_eq!(flat.matches(&expected).count(), 1, "{expected}: {}", run.err);
     }
-    assert_eq!(check(folder.path(), &text, &["--strict"]).status, Some(1));
+    assert_eq!(check_here(folder.path(), &text, &["--strict"]).status, Some(1));
+    // A user that there is not, where no script is run by them yet.
+    let nobody = format!("global_defs {{\n  script_user no-such-user\n}}\n{GOOD}");
+    let run = check_here(folder.path(), &nobody, &[]);
+    for expected in
+        ["nobody can run scripts as `no-such-user`: there is no user no-such-user", "--> keepalived.conf:2:15"]
+    {
+        assert!(run.err.contains(expected), "{expected}: {}", run.err);
+    }
 
     let text = format!(
         "[[script]]\nname = \"gone\"\ncommand = [\"{}\"]\nuser = \"root\"\n[[instance]]\nname = \"a\"\ninterface = \"eth0\"\n\
@@ -128,7 +159,7 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
 
 /// What `-o json` prints, with the exit status; nothing goes to standard error.
 fn json(folder: &Path, name: &str, arguments: &[&str]) -> (Option<i32>, Value) {
-    let arguments = [&["check", "-o", "json", name], arguments].concat();
+    let arguments = [&["check", "--other-host", "-o", "json", name], arguments].concat();
     let run = Run::of(ipvsctl(&arguments).current_dir(folder));
     assert_eq!(run.err, "", "{run:?}");
     (run.status, serde_json::from_str(&run.out).unwrap())
@@ -203,7 +234,8 @@ fn json_and_text_agree() {
     ] {
         fs::write(folder.path().join(name), text).unwrap();
         for arguments in [&[][..], &["--strict"]] {
-            let run = Run::of(ipvsctl(&[&["check", name], arguments].concat()).current_dir(folder.path()));
+            let run =
+                Run::of(ipvsctl(&[&["check", "--other-host", name], arguments].concat()).current_dir(folder.path()));
             let (status, object) = json(folder.path(), name, arguments);
             assert_eq!(status, run.status, "{name} {arguments:?}");
             assert_eq!(object["accepted"], status == Some(0), "{name} {arguments:?}");

@@ -8,7 +8,7 @@ use crate::{Run, ipvsctl};
 fn check(text: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ipvsd.toml"), text).unwrap();
-    Run::of(ipvsctl(&["check", "ipvsd.toml"]).current_dir(folder.path()))
+    Run::of(ipvsctl(&["check", "--other-host", "ipvsd.toml"]).current_dir(folder.path()))
 }
 
 #[test]

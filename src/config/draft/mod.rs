@@ -78,6 +78,8 @@ pub(super) struct Draft {
     pub(super) groups: Vec<GroupDraft>,
     pub(super) services: ServiceTable,
     pub(super) sysctls: Vec<Sysctl>,
+    /// How many services the text asks for, whatever becomes of them.
+    pub(super) services_asked_for: usize,
 }
 
 impl Draft {

@@ -79,6 +79,10 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
                 .help("keepalived would run with nothing, and at a reload take all services and addresses away"),
         );
     }
+    let mut globals = tree.root().filter(|statement| statement.name() == "global_defs").flat_map(Statement::children);
+    if globals.any(|statement| statement.name() == "dynamic_interfaces") {
+        report.expect_interfaces_later();
+    }
     let mut walk = Walk::new(report, sources);
     walk.block(tree.root(), Place::Root, &mut (), root);
     resolve::waiting_services(&mut walk.draft.services, walk.report);
@@ -96,6 +100,7 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
     match (statement.name(), name) {
         ("global_defs", _) => walk.block(children, Place::Global, &mut (), global::word),
         ("virtual_server", _) => {
+            walk.draft.services_asked_for += 1;
             if let Some((mut service, group)) = service::header(walk, statement) {
                 // keepalived steps over the block of a service that it leaves out.
                 if matches!(service.listen, Field::Bad) {

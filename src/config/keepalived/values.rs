@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
+use super::super::interfaces::remark_on_slip;
 use super::super::suggest;
 use super::keywords::{self, Kind};
 use super::tree::{Statement, Value};
@@ -225,11 +226,13 @@ impl Walk<'_> {
         let text = value.text;
         let possible =
             !text.is_empty() && text.len() <= 15 && !text.contains(['/', ' ']) && text != "." && text != "..";
-        if possible && placeholder(text).is_none() {
-            return Some(text.to_owned());
+        if !possible || placeholder(text).is_some() {
+            self.bad(value, "an interface's name: 1 to 15 bytes", instead);
+            return None;
         }
-        self.bad(value, "an interface's name: 1 to 15 bytes", instead);
-        None
+        self.report.note_interface(text, value.span);
+        self.report.add_if(remark_on_slip(text, value.span));
+        Some(text.to_owned())
     }
 }
 

@@ -10,6 +10,7 @@ pub(in crate::config) mod check;
 mod election;
 mod identity;
 mod instance;
+mod interfaces;
 mod link;
 mod listeners;
 mod meaning;
@@ -178,10 +179,11 @@ impl Resolver<'_> {
 
 /// The whole configuration, and where its services stand.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (Config, HashMap<ServiceKey, Span>) {
-    let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls } = draft;
+    let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls, .. } = draft;
     let mut resolver =
         Resolver { words: Words::of(language), language, report, rules_placed: 0, slow_check: services.slow_check };
     let ground = meaning::Ground::of(&instances, &surroundings);
+    resolver.note_interfaces(&instances, &groups, &surroundings);
     let trackers = resolver.trackers(trackers, &services);
     let grouped: HashMap<String, Span> = groups
         .iter()

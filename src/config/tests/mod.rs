@@ -13,6 +13,7 @@ mod garbage;
 mod groups;
 mod haproxy;
 mod includes;
+mod interfaces;
 mod kept;
 mod language;
 mod meaning;

@@ -9,6 +9,7 @@ use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::Draft;
+use super::super::interfaces::remark_on_slip;
 use super::super::report::Report;
 use super::super::source::{FileId, Sources, Span};
 use super::super::suggest;
@@ -259,8 +260,12 @@ impl<'t> Reader<'_> {
         let name = entry.value.as_str().filter(|name| {
             !name.is_empty() && name.len() <= 15 && !name.contains(['/', ' ']) && !matches!(*name, "." | "..")
         });
-        if name.is_none() {
-            self.bad(entry, "an interface's name of 1 to 15 bytes, in quotes");
+        match name {
+            Some(name) => {
+                self.report.note_interface(name, entry.span);
+                self.report.add_if(remark_on_slip(name, entry.span));
+            }
+            None => self.bad(entry, "an interface's name of 1 to 15 bytes, in quotes"),
         }
         name.map(str::to_owned)
     }

@@ -453,6 +453,9 @@ impl Supervisor {
     fn status(&self) -> String {
         match &self.refused {
             Some(why) => format!("runs on with the earlier configuration; reload refused: {why}"),
+            None if self.config.instances.is_empty() && self.config.services.is_empty() => {
+                "nothing to do: neither a virtual router nor a service is left".to_owned()
+            }
             None => format!("{} virtual routers, {} services", self.config.instances.len(), self.config.services.len()),
         }
     }
