@@ -17,7 +17,6 @@ mod engine;
 mod event;
 mod ledger;
 mod plan;
-mod random;
 mod roster;
 mod table;
 mod timeouts;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desired::Health;
-use super::random::Random;
-use crate::check::{Machine, Outcome, Verdict, same_probe};
+use crate::check::{Machine, Outcome, Random, Verdict, same_probe};
 use crate::model::{Check, Config, ServerConfig, ServerKey, ServiceConfig, ServiceKey};
 
 /// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].

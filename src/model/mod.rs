@@ -15,7 +15,7 @@ mod script;
 mod server;
 mod service;
 
-pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Tls};
+pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Pace, Tls};
 pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
 pub use group::Group;
 pub use router::{

@@ -48,7 +48,7 @@ impl Balancer {
     fn turn(&mut self, check: u32, input: CheckInput) {
         let Some((slot, config)) = self.roster.slot(check) else { return };
         let before = slot.machine.last();
-        let Turn { order, verdict } = slot.machine.handle(config, input, self.now);
+        let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
         let last = slot.machine.last();
         match order {
             Some(Order::Start) => {

@@ -252,6 +252,7 @@ fn server(n: u8, checked: bool) -> ServerConfig {
         retry: 1,
         retry_interval: S,
         warmup: None,
+        pace: None,
     };
     let checks = if checked { vec![check] } else { Vec::new() };
     ServerConfig { key, settings: weight(1), inhibit_on_failure: false, checks }

@@ -18,6 +18,9 @@ pub(in crate::config) struct Timing {
     pub(in crate::config) retry: Option<u32>,
     pub(in crate::config) retry_interval: Option<Duration>,
     pub(in crate::config) warmup: Option<Duration>,
+    pub(in crate::config) rise: Option<NonZeroU32>,
+    pub(in crate::config) down_interval: Option<Duration>,
+    pub(in crate::config) jitter_percent: Option<u8>,
 }
 
 impl Timing {
@@ -29,6 +32,9 @@ impl Timing {
             retry: self.retry.or(outer.retry),
             retry_interval: self.retry_interval.or(outer.retry_interval),
             warmup: self.warmup.or(outer.warmup),
+            rise: self.rise.or(outer.rise),
+            down_interval: self.down_interval.or(outer.down_interval),
+            jitter_percent: self.jitter_percent.or(outer.jitter_percent),
         }
     }
 }

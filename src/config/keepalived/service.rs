@@ -302,6 +302,13 @@ pub(super) fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statem
             timing.retry_interval = walk.time(value, IGNORED).or(timing.retry_interval);
         }
         "warmup" => timing.warmup = walk.time(value, IGNORED).or(timing.warmup),
+        "rise" => timing.rise = walk.whole(value, IGNORED).and_then(NonZeroU32::new).or(timing.rise),
+        "fall" => {
+            let fall: Option<u32> = walk.whole(value, IGNORED);
+            timing.retry = fall.map(|fall| fall.saturating_sub(1)).or(timing.retry);
+        }
+        "interval_down" => timing.down_interval = walk.time(value, IGNORED).or(timing.down_interval),
+        "jitter" => timing.jitter_percent = walk.whole(value, IGNORED).or(timing.jitter_percent),
         _ => return false,
     }
     true

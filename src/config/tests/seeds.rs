@@ -116,6 +116,7 @@ fn server(address: IpAddr) -> ServerConfig {
             retry: 1,
             retry_interval: Duration::from_secs(1),
             warmup: None,
+            pace: None,
         }],
     }
 }

@@ -41,6 +41,10 @@ fn timers_go_from_service_to_server_to_checker() {
     innermost("retry", |check| f64::from(check.retry));
     innermost("delay_before_retry", |check| check.retry_interval.as_secs_f64());
     innermost("warmup", |check| check.warmup.unwrap_or_default().as_secs_f64());
+    innermost("rise", |check| f64::from(check.rise()));
+    innermost("fall", |check| f64::from(check.retry + 1));
+    innermost("interval_down", |check| check.down_interval().as_secs_f64());
+    innermost("jitter", |check| f64::from(check.jitter_percent()));
     innermost("connect_timeout", |check| check.timeout.as_secs_f64());
 }
 

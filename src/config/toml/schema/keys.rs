@@ -355,7 +355,17 @@ const TUNNEL: Keys = inline(
 const CHECKS: Kind = Any(&[Only(false), Table(&CHECK), List(&Table(&CHECK))]);
 const CHECK: Keys = section(
     "service.check",
-    &[("tcp", Table(&TCP)), ("interval", Time), ("retry", COUNT), ("retry-interval", Time), ("warmup", Time)],
+    &[
+        ("tcp", Table(&TCP)),
+        ("interval", Time),
+        ("retry", COUNT),
+        ("retry-interval", Time),
+        ("warmup", Time),
+        ("rise", Number(1, u32::MAX as i64)),
+        ("fall", Number(1, u32::MAX as i64)),
+        ("interval-down", Time),
+        ("jitter", Number(0, 50)),
+    ],
     &[],
 );
 const TCP: Keys = inline(
