@@ -27,7 +27,7 @@ fn service(vip: &str, servers: Vec<ServerConfig>) -> ServiceConfig {
     let vip: SocketAddr = vip.parse().unwrap();
     let key = ServiceKey::Address { protocol: Protocol::Tcp, address: vip.ip(), port: vip.port() };
     let settings = ServiceSettings { scheduler: Scheduler::RoundRobin, ..ServiceSettings::default() };
-    ServiceConfig { key, group: None, settings, quorum: 1, servers }
+    ServiceConfig { key, group: None, settings, quorum: 1, floor: None, servers }
 }
 
 fn server(address: &str) -> ServerConfig {

@@ -747,6 +747,7 @@ frontend plain
             key,
             settings: ServiceSettings::default(),
             quorum: 4,
+            floor: None,
             servers: vec![server(&one, 3), server(&two, 2)],
         };
         let watch = TrackService { name: "web".to_owned(), service: key, condition: ServiceCondition::Quorum };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{CheckDraft, Field, GroupTable, Listen, ListenerGroup};
 use crate::config::source::{Span, Spanned};
-use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
+use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
 
 /// What a service, a server and a check each may say of a check's timing; the innermost counts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -66,6 +66,7 @@ pub(in crate::config) struct ServiceDraft {
     pub(in crate::config) inhibit_on_failure: bool,
     pub(in crate::config) default_weight: Option<u32>,
     pub(in crate::config) quorum: Option<Spanned<u32>>,
+    pub(in crate::config) floor: Option<Spanned<Floor>>,
     pub(in crate::config) servers: Vec<ServerDraft>,
 }
 
@@ -85,6 +86,7 @@ impl ServiceDraft {
             inhibit_on_failure: false,
             default_weight: None,
             quorum: None,
+            floor: None,
             servers: Vec::new(),
         }
     }

@@ -14,7 +14,7 @@ use super::tree::{Statement, Value};
 use super::unheeded::Fate;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
-use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
+use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
 
 /// What `persistence_timeout` without a number means.
 const BARE_PERSISTENCE: u32 = 360;
@@ -117,6 +117,10 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "quorum" => {
             service.quorum = walk.whole(value, IGNORED).map(|quorum| Spanned::new(quorum, value.span));
         }
+        "floor" => match Floor::from_str(value.text) {
+            Ok(floor) => service.floor = Some(Spanned::new(floor, value.span)),
+            Err(_) => walk.bad(value, "a count of servers, or a percentage such as `30%`", IGNORED),
+        },
         "weight" => {
             let weight = walk.whole(value, IGNORED);
             service.default_weight = weight.or(service.default_weight);

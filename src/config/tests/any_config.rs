@@ -14,11 +14,11 @@ use crate::config::Language;
 use crate::config::toml::write::{Comments, write};
 use crate::model::{
     AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Check, CheckKind, Checksum, Command, Config,
-    Connect, Election, Family, Forwarding, Instance, NextHop, Notify, OnMissing, Pace, Password, Peer, Persistence,
-    Placing, Preferred, Priority, ProcessArguments, Protocol, Route, RouteKind, RouteMetric, Rule, RuleAction, RunAs,
-    Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey, ServiceSettings,
-    StartAs, TrackProcess, TrackScript, Tracked, Transport, Tunnel, TunnelChecksum, VirtualAddress, VirtualLink,
-    VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched, Weight,
+    Connect, Election, Family, Floor, Forwarding, Instance, NextHop, Notify, OnMissing, Pace, Password, Peer,
+    Persistence, Placing, Preferred, Priority, ProcessArguments, Protocol, Route, RouteKind, RouteMetric, Rule,
+    RuleAction, RunAs, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey,
+    ServiceSettings, StartAs, TrackProcess, TrackScript, Tracked, Transport, Tunnel, TunnelChecksum, VirtualAddress,
+    VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched, Weight,
 };
 
 fn ip(family: Family) -> impl Strategy<Value = IpAddr> + Clone {
@@ -453,6 +453,11 @@ fn server(family: Family, service: u16, keeps_port: bool) -> impl Strategy<Value
     })
 }
 
+fn floor() -> impl Strategy<Value = Option<Floor>> {
+    let count = (1..=u32::MAX).prop_map(|count| Floor::Servers(NonZeroU32::new(count).unwrap()));
+    option::of(prop_oneof![count, (1..=100_u8).prop_map(Floor::Percent)])
+}
+
 fn service() -> impl Strategy<Value = ServiceConfig> {
     let family = prop_oneof![Just(Family::V4), Just(Family::V6)];
     (family, any::<u16>(), any::<bool>(), option::of(1..=u32::MAX)).prop_flat_map(|(family, port, keeps_port, mark)| {
@@ -470,9 +475,9 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
             (1..=u16::MAX).prop_map(|port| Tunnel::Gue { port, checksum: TunnelChecksum::Remote }),
             Just(Tunnel::Gre { checksum: TunnelChecksum::Checksum }),
         ]);
-        let settings = (select(&Scheduler::ALL[..]), vec(any::<bool>(), 4), persistence, 1..=i32::MAX as u32);
+        let settings = (select(&Scheduler::ALL[..]), vec(any::<bool>(), 4), persistence, 1..=i32::MAX as u32, floor());
         (key, settings, tunnel, vec(server(family, port, keeps_port), 1..5)).prop_map(
-            move |(key, (scheduler, flags, persistence, quorum), tunnel, found)| {
+            move |(key, (scheduler, flags, persistence, quorum, floor), tunnel, found)| {
                 let (secs, prefix_len, engine, wanted) = persistence;
                 let wanted = wanted || matches!(key, ServiceKey::Address { port: 0, .. });
                 let mut servers: Vec<ServerConfig> = Vec::new();
@@ -504,6 +509,7 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
                         }),
                     },
                     quorum: quorum.min(most),
+                    floor,
                     servers,
                     group: None,
                 }

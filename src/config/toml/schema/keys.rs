@@ -339,6 +339,7 @@ const SERVICE: Keys = Keys {
         ("forward", FORWARD),
         ("inhibit-on-failure", Flag),
         ("quorum", POSITIVE),
+        ("floor", Any(&[Number(1, u32::MAX as i64), Text])),
         ("check", CHECKS),
         ("server", List(&Table(&SERVER))),
     ],
