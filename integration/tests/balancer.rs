@@ -27,7 +27,7 @@ fn service(vip: &str, servers: Vec<ServerConfig>) -> ServiceConfig {
     let vip: SocketAddr = vip.parse().unwrap();
     let key = ServiceKey::Address { protocol: Protocol::Tcp, address: vip.ip(), port: vip.port() };
     let settings = ServiceSettings { scheduler: Scheduler::RoundRobin, ..ServiceSettings::default() };
-    ServiceConfig { key, group: None, settings, quorum: 1, servers }
+    ServiceConfig { key, group: None, settings, quorum: 1, floor: None, servers }
 }
 
 fn server(address: &str) -> ServerConfig {
@@ -59,6 +59,7 @@ fn checked(address: &str) -> ServerConfig {
         retry: 1,
         retry_interval: Duration::from_millis(50),
         warmup: None,
+        pace: None,
     };
     ServerConfig { checks: vec![check], ..server(address) }
 }

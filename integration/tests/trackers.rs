@@ -408,7 +408,7 @@ fn connect(target: SocketAddr) -> Connect {
 fn check(name: &str, kind: CheckKind) -> TrackCheck {
     let interval = Duration::from_millis(100);
     let timeout = Duration::from_millis(1500);
-    let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None };
+    let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None, pace: None };
     TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
 }
 
@@ -747,6 +747,7 @@ frontend plain
             key,
             settings: ServiceSettings::default(),
             quorum: 4,
+            floor: None,
             servers: vec![server(&one, 3), server(&two, 2)],
         };
         let watch = TrackService { name: "web".to_owned(), service: key, condition: ServiceCondition::Quorum };

@@ -341,6 +341,9 @@ pub struct BalancerView {
     pub last_apply_millis: Option<f64>,
     /// Times that the kernel's table had to be put right after somebody else's edit.
     pub drift_repairs: u64,
+    /// Checks whose verdict waits for a second look, since nearly all servers fell silent at once.
+    #[serde(default)]
+    pub held_checks: u64,
 }
 
 /// The kernel's side.

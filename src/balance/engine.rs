@@ -15,6 +15,7 @@
 
 mod checks;
 mod daemons;
+mod doubt;
 mod kernel;
 mod watched;
 
@@ -23,15 +24,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::Event;
+use super::hold::Hold;
 use super::ledger::Ledger;
 use super::plan::{Plan, StepOutcome};
-use super::random::Random;
 use super::roster::{Roster, ServerStatus};
+use super::suspicion::{Suspicion, Traffic};
 use super::table::Table;
 use super::timeouts::Originals;
 use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
-use crate::check::{Outcome, Stage};
+use crate::check::{Outcome, Random, Stage};
 use crate::model::{CheckKind, Config, OnStop, ServiceKey, Timeouts};
 use kernel::{Kernel, Look};
 use watched::Watched;
@@ -62,6 +64,8 @@ pub enum Input {
     Configure(Arc<Config>),
     /// [`Output::Read`]: the kernel's table.
     Read(Table),
+    /// After a [`Input::Read`]: what the kernel has counted of servers that are reached by NAT and were used at all.
+    Traffic(Vec<Traffic>),
     /// [`Output::Read`]: it could not be read.
     Unread {
         /// There is no IPVS, or we may not use it; else the dump failed.
@@ -159,6 +163,12 @@ pub struct Balancer {
     last_probe: u64,
     /// Checks that are due and wait for a probe to end.
     queue: VecDeque<u32>,
+    hold: Hold,
+    suspicion: Suspicion,
+    /// Checks that say "up".
+    well: usize,
+    /// Probes whose time passed while nobody looked, since people were told.
+    cut_short: u32,
 
     kernel: Kernel,
     /// When the table is looked at again, if nothing comes in between.
@@ -204,6 +214,10 @@ impl Balancer {
             running: HashMap::new(),
             last_probe: 0,
             queue: VecDeque::new(),
+            hold: Hold::new(),
+            suspicion: Suspicion::default(),
+            well: 0,
+            cut_short: 0,
             kernel: Kernel::Unneeded,
             look_at: now,
             observed: Table::default(),
@@ -240,6 +254,7 @@ impl Balancer {
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
             (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
+            (Life::Running, Input::Traffic(rows)) => self.suspect(&rows),
             (Life::Running, Input::Role { router, active }) => self.role(router, active),
             (Life::Running, Input::Wake) => {
                 self.wake_checks();
@@ -249,11 +264,17 @@ impl Balancer {
             (Life::Running, Input::Stop) => self.stop(),
             (
                 Life::Stopping,
-                Input::Configure(_) | Input::Probed(..) | Input::Reached(..) | Input::Role { .. } | Input::Stop,
+                Input::Configure(_)
+                | Input::Traffic(_)
+                | Input::Probed(..)
+                | Input::Reached(..)
+                | Input::Role { .. }
+                | Input::Stop,
             )
             | (
                 Life::Stopped,
                 Input::Configure(_)
+                | Input::Traffic(_)
                 | Input::Read(_)
                 | Input::Unread { .. }
                 | Input::Applied(_)
@@ -269,6 +290,7 @@ impl Balancer {
     /// The next thing to do. When there is nothing more, what has gathered is compared and ordered.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
+            self.settle_floors();
             self.tell_services();
             self.tell_daemons();
             self.settle();
@@ -280,7 +302,7 @@ impl Balancer {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let checks = match self.life {
-            Life::Running => self.timers.next(),
+            Life::Running => [self.timers.next(), self.hold_timeout()].into_iter().flatten().min(),
             Life::Stopping | Life::Stopped => None,
         };
         [checks, self.kernel_timeout()].into_iter().flatten().min()

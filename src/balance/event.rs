@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::daemons::{SyncRole, SyncSettings};
 use crate::check::{Obstacle, Outcome};
-use crate::model::{ServerKey, ServiceKey};
+use crate::model::{Floor, ServerKey, ServiceKey};
 
 /// What is worth a line in the log; `Display` is that line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,45 @@ pub enum Event {
         /// Ours of that role cannot run because of it.
         in_the_way: bool,
     },
+    /// This process stood still, or this host did: probes whose time passed meanwhile are made again.
+    Stalled {
+        /// How long.
+        late: Duration,
+        /// How many.
+        checks: u32,
+    },
+    /// Nearly all servers fell silent at once: verdicts wait for a second look.
+    Held,
+    /// ... and that was had.
+    HoldOver {
+        /// They are silent indeed.
+        believed: bool,
+        /// Checks whose verdicts count now.
+        checks: usize,
+    },
+    /// Fewer servers are up than the service's floor asks for: some that failed stay.
+    FloorReached {
+        /// The service, as people call it.
+        service: String,
+        /// Its floor.
+        floor: Floor,
+        /// How many stay.
+        kept: usize,
+    },
+    /// ... and none has to any more.
+    FloorLeft {
+        /// The service, as people call it.
+        service: String,
+    },
+    /// A server takes connections and answers none: it is checked at once. Told once until it answers.
+    Mute {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// Connections that it was given since the last look.
+        connections: u64,
+    },
     /// The interface of a sync daemon was deleted and made again: it has to be started again.
     DaemonLost {
         /// Which half.
@@ -103,15 +142,19 @@ impl Event {
     #[must_use]
     pub fn gravity(&self) -> Gravity {
         match self {
-            Self::ServerUp { .. } | Self::KernelBack | Self::Shared { .. } => Gravity::Info,
+            Self::ServerUp { .. } | Self::KernelBack | Self::Shared { .. } | Self::FloorLeft { .. } => Gravity::Info,
             Self::ServerDown { .. }
             | Self::NotTried { .. }
             | Self::Drift { .. }
             | Self::Fight { .. }
             | Self::ForeignDaemon { .. }
             | Self::DaemonLost { .. }
+            | Self::Stalled { .. }
+            | Self::Mute { .. }
+            | Self::Held
+            | Self::HoldOver { .. }
             | Self::Unread(_) => Gravity::Warning,
-            Self::Refused { .. } | Self::KernelMissing(_) => Gravity::Error,
+            Self::Refused { .. } | Self::KernelMissing(_) | Self::FloorReached { .. } => Gravity::Error,
         }
     }
 }
@@ -143,6 +186,33 @@ impl fmt::Display for Event {
             Self::Unread(reason) => write!(f, "the kernel's table could not be read: {reason}"),
             Self::Shared { service } => {
                 write!(f, "service {service} stays in the kernel: other programs have servers there")
+            }
+            Self::Stalled { late, checks } => write!(
+                f,
+                "nothing was done for {:.1} s, as if this process or this host had been stopped: {checks} checks whose time \
+                 passed meanwhile count as nothing and are made again",
+                late.as_secs_f64()
+            ),
+            Self::FloorReached { service, floor, kept } => write!(
+                f,
+                "{service} has fewer servers than its floor of {floor} asks for: {kept} of those that failed stay, and clients \
+                 are sent to them"
+            ),
+            Self::FloorLeft { service } => write!(f, "{service} has enough servers again: none that failed stays"),
+            Self::Mute { service, server, connections } => write!(
+                f,
+                "server {server} of {service} was given {connections} connections in the last seconds, and not a packet came \
+                 back through this host: it is checked at once"
+            ),
+            Self::Held => f.write_str(
+                "servers fall silent and none answers, as if this host had no network: none is taken out before a second \
+                 look",
+            ),
+            Self::HoldOver { believed: true, checks } => {
+                write!(f, "silent at the second look too: what {checks} checks say counts now")
+            }
+            Self::HoldOver { believed: false, checks } => {
+                write!(f, "servers answer at the second look: {checks} checks that still get no answer count")
             }
             Self::DaemonLost { role, interface } => {
                 write!(

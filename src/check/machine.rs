@@ -2,11 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Outcome, Stage};
+use super::{Obstacle, Outcome, Random, Stage};
 use crate::model::Check;
 
 /// After an obstacle of our own the next try comes this soon, or sooner where the check itself is more eager.
 const OBSTACLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A deadline that was noticed this much after it, and by more than a quarter of the probe's time, says nothing.
+const LATE: Duration = Duration::from_millis(250);
+/// ... so many times in a row. A host that is late all the time must not keep dead servers for ever.
+const LATE_PROBES: u8 = 2;
+/// Without a route a server stays as it is for so many tries; then it counts as failed, since clients cannot reach it either.
+const ROUTELESS_PROBES: u8 = 5;
 
 /// Outcomes that speak against the server; spelled out so that a new outcome has to be sorted in.
 macro_rules! failure {
@@ -78,8 +85,10 @@ pub struct Machine {
     phase: Phase,
     verdict: Option<Verdict>,
     last: Option<Outcome>,
-    /// Failures in a row.
+    /// Outcomes in a row that speak against the verdict.
     streak: u32,
+    /// Outcomes in a row that were held against this host and may yet be held against the server.
+    doubtful: u8,
     last_micros: u32,
     runs: u64,
     failures: u64,
@@ -95,6 +104,7 @@ impl Machine {
             verdict: None,
             last: None,
             streak: 0,
+            doubtful: 0,
             last_micros: 0,
             runs: 0,
             failures: 0,
@@ -102,8 +112,8 @@ impl Machine {
         }
     }
 
-    /// Takes a step.
-    pub fn handle(&mut self, check: &Check, input: Input, now: Instant) -> Turn {
+    /// Takes a step. Of the dice only checks with jitter take any.
+    pub fn handle(&mut self, check: &Check, input: Input, random: &mut Random, now: Instant) -> Turn {
         match (self.phase, input) {
             (Phase::Waiting { due_at }, Input::Wake) if now < due_at => Turn::default(),
             (Phase::Waiting { .. }, Input::Wake) => {
@@ -118,12 +128,15 @@ impl Machine {
                 Turn::default()
             }
             (Phase::Probing { give_up_at, .. }, Input::Wake) if now < give_up_at => Turn::default(),
-            (Phase::Probing { started_at, stage, .. }, Input::Wake) => {
-                let verdict = self.conclude(check, stage.timeout(), started_at, now);
+            (Phase::Probing { started_at, give_up_at, stage }, Input::Wake) => {
+                let late = now - give_up_at > LATE.max((give_up_at - started_at) / 4);
+                let excused = late && self.doubtful < LATE_PROBES;
+                let outcome = if excused { Outcome::NotTried(Obstacle::Late) } else { stage.timeout() };
+                let verdict = self.conclude(check, outcome, started_at, random, now);
                 Turn { order: Some(Order::Cancel), verdict }
             }
             (Phase::Probing { started_at, .. }, Input::Probed(outcome)) => {
-                Turn { order: None, verdict: self.conclude(check, outcome, started_at, now) }
+                Turn { order: None, verdict: self.conclude(check, outcome, started_at, random, now) }
             }
         }
     }
@@ -141,12 +154,59 @@ impl Machine {
     /// now be later than the new interval allows is brought forward.
     pub fn reconfigure(&mut self, check: &Check, now: Instant) {
         match &mut self.phase {
-            Phase::Waiting { due_at } => *due_at = (*due_at).min(now + check.interval),
+            Phase::Waiting { due_at } => {
+                let interval = match self.verdict {
+                    Some(Verdict::Down) => check.down_interval(),
+                    Some(Verdict::Up) | None => check.interval,
+                };
+                *due_at = (*due_at).min(now + interval);
+            }
             Phase::Probing { give_up_at, .. } => *give_up_at = (*give_up_at).min(now + check.timeout),
         }
     }
 
-    fn conclude(&mut self, check: &Check, outcome: Outcome, started_at: Instant, now: Instant) -> Option<Verdict> {
+    /// Its last verdict does not count yet: all is as it was `before`, and the next probe, which is decisive, begins
+    /// `look_in` from now.
+    pub fn reprieve(&mut self, check: &Check, before: Option<Verdict>, look_in: Duration, now: Instant) {
+        self.verdict = before;
+        self.streak = check.retry;
+        self.phase = Phase::Waiting { due_at: now + look_in };
+    }
+
+    /// It says "down" from now on: other checks have shown that its silence was to be believed.
+    pub fn condemn(&mut self) {
+        self.verdict = Some(Verdict::Down);
+        self.streak = 0;
+    }
+
+    /// The next probe begins now, unless one runs.
+    pub fn hurry(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Waiting { due_at } => *due_at = (*due_at).min(now),
+            Phase::Probing { .. } => {}
+        }
+    }
+
+    /// The probe that runs is not to be waited for: another begins at once.
+    pub fn recall(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Waiting { .. } => {}
+            Phase::Probing { .. } => self.phase = Phase::Waiting { due_at: now },
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        check: &Check,
+        outcome: Outcome,
+        started_at: Instant,
+        random: &mut Random,
+        now: Instant,
+    ) -> Option<Verdict> {
+        let doubtful = matches!(outcome, Outcome::NotTried(Obstacle::NoRoute | Obstacle::Late));
+        let routeless = outcome == Outcome::NotTried(Obstacle::NoRoute) && self.doubtful >= ROUTELESS_PROBES;
+        let outcome = if routeless { Outcome::NetworkUnreachable } else { outcome };
+        self.doubtful = if doubtful { self.doubtful.saturating_add(1) } else { 0 };
         self.last = Some(outcome);
         self.last_micros = u32::try_from((now - started_at).as_micros()).unwrap_or(u32::MAX);
         let (verdict, next) = match (outcome, self.verdict) {
@@ -154,22 +214,29 @@ impl Machine {
                 self.not_tried += 1;
                 (verdict, OBSTACLE_INTERVAL.min(check.retry_interval.max(Duration::from_millis(100))))
             }
-            (Outcome::Ok, _) => {
+            (Outcome::Ok, Some(Verdict::Down)) if self.streak.saturating_add(1) < check.rise() => {
+                self.runs += 1;
+                self.streak = self.streak.saturating_add(1);
+                (Some(Verdict::Down), check.retry_interval)
+            }
+            (Outcome::Ok, Some(Verdict::Up | Verdict::Down) | None) => {
                 self.runs += 1;
                 self.streak = 0;
                 (Some(Verdict::Up), check.interval)
             }
             (failure!(), Some(Verdict::Up)) if self.streak < check.retry => {
                 self.failed();
+                self.streak = self.streak.saturating_add(1);
                 (Some(Verdict::Up), check.retry_interval)
             }
             // The first failure of all is decisive: nothing has spoken for the server yet.
             (failure!(), Some(Verdict::Up | Verdict::Down) | None) => {
                 self.failed();
-                (Some(Verdict::Down), check.interval)
+                self.streak = 0;
+                (Some(Verdict::Down), check.down_interval())
             }
         };
-        self.phase = Phase::Waiting { due_at: now + next };
+        self.phase = Phase::Waiting { due_at: now + random.about(next, check.jitter_percent()) };
         let changed = verdict != self.verdict;
         self.verdict = verdict;
         verdict.filter(|_| changed)
@@ -178,7 +245,6 @@ impl Machine {
     fn failed(&mut self) {
         self.runs += 1;
         self.failures += 1;
-        self.streak = self.streak.saturating_add(1);
     }
 
     /// What it says; `None` until the first probe was concluded.

@@ -12,13 +12,16 @@
 //!
 //! An [`Outcome`] is what a probe came to, told apart finely enough to be of use to a person who reads the log at night.
 //! One distinction decides more than the others: [`Outcome::NotTried`] says that *this host* could not even try, which is
-//! no news about the server and never takes it out.
+//! no news about the server and never takes it out. Of two obstacles that cannot be told for certain, a missing route and a time
+//! that passed while nobody looked, the same holds for a few tries in a row.
 //!
 //! What a probe says and hears is a file per protocol ([`http`]), which knows bytes and no socket.
 
 pub mod http;
 mod machine;
 mod outcome;
+mod random;
 
 pub use machine::{Input, Machine, Order, Turn, Verdict, same_probe};
 pub use outcome::{Obstacle, Outcome, Stage, TlsProblem};
+pub use random::Random;

@@ -142,6 +142,11 @@ pub enum Obstacle {
     ServerName,
     /// Anything else, by its number.
     Other(i32),
+    /// The time was over long before anybody looked: this process, or this host, stood still.
+    Late,
+    /// `ENETUNREACH`, `ENETDOWN` at once: this host has no route, or its interface is down. News about the server after all
+    /// when it lasts ([`super::Machine`]).
+    NoRoute,
 }
 
 impl Outcome {
@@ -149,6 +154,27 @@ impl Outcome {
     #[must_use]
     pub fn is_ok(self) -> bool {
         self == Self::Ok
+    }
+
+    /// Nobody answered: the server may be at fault, or the way to it, or this host. All other outcomes that were tried show
+    /// that the way works.
+    #[must_use]
+    pub fn is_silence(self) -> bool {
+        match self {
+            Self::Timeout | Self::HostUnreachable | Self::NetworkUnreachable | Self::Other(_) => true,
+            Self::Ok
+            | Self::Refused
+            | Self::Reset
+            | Self::ProtocolUnreachable
+            | Self::Status(_)
+            | Self::NotHttp
+            | Self::ClosedEarly
+            | Self::Silent
+            | Self::Slow
+            | Self::HeadTooLong
+            | Self::Tls(_)
+            | Self::NotTried(_) => false,
+        }
     }
 
     /// It is news about the server.
@@ -198,6 +224,8 @@ impl fmt::Display for Obstacle {
             Self::Authorities => "the certificates of trusted authorities cannot be read, or there are none",
             Self::ServerName => "the server name for TLS is not a name",
             Self::Other(errno) => return write!(f, "the socket could not be made, error {errno}"),
+            Self::Late => "its time passed while this process stood still",
+            Self::NoRoute => "this host has no route to it now, or the interface is down",
         })
     }
 }

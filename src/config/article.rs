@@ -428,7 +428,7 @@ impl Code {
             Self::Approximate => (
                 "What a line of an haproxy.cfg asks for becomes something that is near, and not the same.",
                 "On most days nobody notices; the remark says when it shows.",
-                Haproxy("listen web\n bind 192.0.2.1:80\n server a 10.0.0.1:80 check rise 3\n"),
+                Haproxy("listen web\n bind 192.0.2.1:80\n server a 10.0.0.1:80 maxconn 100\n"),
                 "Read the remark, and change the document where it does not suit you.",
             ),
             Self::Undecided => (

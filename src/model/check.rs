@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// One check of one server.
@@ -20,6 +21,53 @@ pub struct Check {
     /// `warmup`: the first check starts at a random moment within this time. `None`: nobody asked for a slow start, so
     /// the first check comes within the first second.
     pub warmup: Option<Duration>,
+    /// What keepalived has no words for. `None`: nothing of the kind; a box, since few checks have any and there are many.
+    pub pace: Option<Box<Pace>>,
+}
+
+impl Check {
+    /// `rise`: successes in a row that bring a server up that was down.
+    #[must_use]
+    pub fn rise(&self) -> u32 {
+        self.pace.as_ref().map_or(1, |pace| pace.rise.get())
+    }
+
+    /// From one check to the next while the server is down.
+    #[must_use]
+    pub fn down_interval(&self) -> Duration {
+        self.pace.as_ref().map_or(self.interval, |pace| pace.down_interval)
+    }
+
+    /// Each wait is shorter or longer at random, by at most so many parts in a hundred of itself.
+    #[must_use]
+    pub fn jitter_percent(&self) -> u8 {
+        self.pace.as_ref().map_or(0, |pace| pace.jitter_percent)
+    }
+}
+
+/// What of a check's pace keepalived has no words for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pace {
+    /// `rise`: successes in a row that bring a server up that was down. Between them a check waits for
+    /// [`Check::retry_interval`]. The very first check decides alone.
+    pub rise: NonZeroU32,
+    /// `interval_down`: from one check to the next while the server is down.
+    pub down_interval: Duration,
+    /// `jitter`: each wait is shorter or longer at random, by at most so many parts in a hundred of itself; up to
+    /// [`Pace::MOST_JITTER`].
+    pub jitter_percent: u8,
+}
+
+impl Pace {
+    /// The most that waits may be scattered, in parts of a hundred.
+    pub const MOST_JITTER: u8 = 50;
+
+    /// This, beside a check's `interval`; `None` if that is how it would be anyway.
+    #[must_use]
+    pub fn beside(self, interval: Duration) -> Option<Box<Self>> {
+        let plain = self.rise == NonZeroU32::MIN && self.down_interval == interval && self.jitter_percent == 0;
+        (!plain).then(|| Box::new(self))
+    }
 }
 
 /// What a check tries. Two that are equal ask the same question: what one has found out holds for the other.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::{
-    Check, Group, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon,
+    Check, Floor, Group, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon,
     SyncGroup, TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
 };
 
@@ -112,6 +112,8 @@ pub struct ServiceConfig {
     pub settings: ServiceSettings,
     /// `quorum`: what the weights of the servers that are up must add up to; 1 unless written.
     pub quorum: u32,
+    /// `floor`: how many servers stay in the table whatever checks say. `None`: those that are up, be it none.
+    pub floor: Option<Floor>,
     /// Its servers, in the file's order; keys are unique.
     pub servers: Vec<ServerConfig>,
 }

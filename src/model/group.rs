@@ -101,6 +101,7 @@ mod tests {
             group: Some(Box::new(Group { name: None, others: vec![tcp("2001:db8::1", 81), mark] })),
             settings: ServiceSettings { persistence: Some(persistence), ..ServiceSettings::default() },
             quorum: 1,
+            floor: None,
             servers: Vec::new(),
         }
     }

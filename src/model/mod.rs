@@ -9,14 +9,16 @@
 
 mod check;
 mod config;
+mod floor;
 mod group;
 mod router;
 mod script;
 mod server;
 mod service;
 
-pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Tls};
+pub use check::{Check, CheckKind, Connect, HttpProbe, HttpVersion, Pace, Tls};
 pub use config::{Config, Global, IpvsMissing, OnStop, RunAs, ServerConfig, ServiceConfig, Sysctl, Timeouts};
+pub use floor::{Floor, NoFloor};
 pub use group::Group;
 pub use router::{
     AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Checksum, Command, Election, Encapsulation,

@@ -95,7 +95,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             Ok(()) if !talks => return Err(accepted(&socket)),
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-            Err(error) => return Err(connect_error(&error)),
+            Err(error) => return Err(refused_at_once(&error)),
         }
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
@@ -224,6 +224,14 @@ fn obstacle(error: &io::Error, unavailable: Obstacle) -> Obstacle {
         Some(libc::EAFNOSUPPORT) => Obstacle::Family,
         Some(errno) => Obstacle::Other(errno),
         None => Obstacle::Other(0),
+    }
+}
+
+/// What a connect that failed before anything left this host says: without a route, something about this host.
+fn refused_at_once(error: &io::Error) -> Outcome {
+    match error.raw_os_error() {
+        Some(libc::ENETUNREACH | libc::ENETDOWN) => Outcome::NotTried(Obstacle::NoRoute),
+        Some(_) | None => connect_error(error),
     }
 }
 

@@ -1,17 +1,23 @@
 //! The engine's checks: who is due, who waits for a free probe, what a verdict means.
 
+use super::doubt::Before;
 use super::{Balancer, Output, ProbeId};
 use crate::balance::Health;
 use crate::balance::event::Event;
 use crate::balance::roster::Roster;
 use crate::balance::timers::Timers;
-use crate::check::{Input as CheckInput, Order, Outcome, Stage, Turn};
+use crate::check::{Input as CheckInput, Obstacle, Order, Outcome, Stage, Turn, Verdict};
 
 impl Balancer {
     pub(super) fn wake_checks(&mut self) {
+        let due_at = self.timers.next();
         while let Some(check) = self.timers.pop(self.now) {
             self.wake_check(check);
         }
+        if let (checks @ 1.., Some(due_at)) = (std::mem::take(&mut self.cut_short), due_at) {
+            self.outputs.push_back(Output::Event(Event::Stalled { late: self.now - due_at, checks }));
+        }
+        self.end_hold();
         self.fill();
     }
 
@@ -47,9 +53,12 @@ impl Balancer {
 
     fn turn(&mut self, check: u32, input: CheckInput) {
         let Some((slot, config)) = self.roster.slot(check) else { return };
-        let before = slot.machine.last();
-        let Turn { order, verdict } = slot.machine.handle(config, input, self.now);
-        let last = slot.machine.last();
+        let before = Before { verdict: slot.machine.verdict(), last: slot.machine.last() };
+        let was_probing = slot.machine.is_probing();
+        let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
+        let last = slot.machine.last().filter(|_| was_probing && !slot.machine.is_probing());
+        self.well += usize::from(verdict == Some(Verdict::Up));
+        self.well -= usize::from(verdict == Some(Verdict::Down) && before.verdict == Some(Verdict::Up)).min(self.well);
         match order {
             Some(Order::Start) => {
                 self.last_probe += 1;
@@ -64,27 +73,37 @@ impl Balancer {
             None => {}
         }
         self.timers.arm(check, slot.machine.poll_timeout());
-        if let (Some(Outcome::NotTried(obstacle)), true) = (last, before.is_none_or(Outcome::was_tried)) {
+        let Some(outcome) = last else { return };
+        if outcome == Outcome::NotTried(Obstacle::Late) {
+            // Told once of all.
+            self.cut_short += 1;
+        } else if let Outcome::NotTried(obstacle) = outcome
+            && before.last.is_none_or(Outcome::was_tried)
+        {
             self.not_tried(check, obstacle);
         }
-        if verdict.is_some()
-            && let Some(health) = self.roster.verdict(check, self.now)
-        {
+        self.weigh(check, before, outcome, verdict);
+    }
+
+    /// What a check says counts, for all servers that have it.
+    pub(super) fn believe(&mut self, check: u32) {
+        for (server, health) in self.roster.verdict(check, self.now) {
             self.stir();
-            self.health_changed(check, health);
+            self.health_changed(check, server, health);
         }
     }
 
-    fn not_tried(&mut self, check: u32, obstacle: crate::check::Obstacle) {
+    fn not_tried(&mut self, check: u32, obstacle: Obstacle) {
         if let Some((service, server, _)) = self.roster.check(check) {
             let service = service.title();
             self.outputs.push_back(Output::Event(Event::NotTried { service, server, obstacle }));
         }
     }
 
-    fn health_changed(&mut self, check: u32, health: Health) {
+    fn health_changed(&mut self, check: u32, server: u32, health: Health) {
         let last = self.roster.last(check);
-        let Some((service, server, config)) = self.roster.check(check) else { return };
+        let Some((_, _, config)) = self.roster.check(check) else { return };
+        let Some((service, server)) = self.roster.server(server) else { return };
         let service = service.title();
         let event = match (health, last) {
             (Health::Up, _) => Event::ServerUp { service, server },
@@ -101,11 +120,19 @@ impl Balancer {
         self.roster = roster;
         self.queue.clear();
         self.timers = Timers::new(self.roster.checks.len());
+        self.hold.renumber();
+        self.well = self.roster.checks.iter().filter(|slot| slot.machine.verdict() == Some(Verdict::Up)).count();
         let mut gone = std::mem::take(&mut self.running);
         for (check, slot) in (0..).zip(&mut self.roster.checks) {
             self.timers.arm(check, slot.machine.poll_timeout());
-            if slot.machine.is_probing() && gone.remove(&slot.probe).is_some() {
-                self.running.insert(slot.probe, check);
+            if slot.machine.is_probing() {
+                if gone.remove(&slot.probe).is_some() {
+                    self.running.insert(slot.probe, check);
+                } else {
+                    // Its probe goes on for another that was the same check before.
+                    slot.machine.recall(self.now);
+                    self.timers.arm(check, slot.machine.poll_timeout());
+                }
             }
         }
         let mut gone: Vec<_> = gone.into_keys().collect();

@@ -3,7 +3,7 @@
 //! A server counts as up if its checks say so. One about which nothing is known yet counts as long as it was found in the
 //! kernel's table with a weight: clients are sent to it. So a daemon that starts beside live traffic, or whose balancer loop
 //! was started again, reports no outage that is none; and one that starts with an empty table reports no server until checks
-//! have found one.
+//! have found one. One that failed and only stays because of the service's floor is not up.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ impl Balancer {
     }
 
     fn service_health(&self, key: ServiceKey) -> Option<ServiceHealth> {
-        let (service, health) = self.roster.service(self.roster.place(key)?)?;
+        let (service, health) = self.roster.verdicts(self.roster.place(key)?)?;
         let found = self.observed.services.get(&key);
         let carries = |place: usize| match health(place) {
             Health::Up | Health::Unchecked => true,

@@ -22,6 +22,7 @@ fn config(services: &[(&str, &[&str])]) -> Config {
     let service = |(key, servers): &(&str, &[&str])| ServiceConfig {
         group: None,
         quorum: 1,
+        floor: None,
         key: service_key(key).unwrap(),
         settings: ServiceSettings::default(),
         servers: servers.iter().map(server).collect(),

@@ -74,6 +74,7 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
             wanted().then(|| ServiceConfig {
                 group: None,
                 quorum: 1,
+                floor: None,
                 key: *key,
                 settings: ServiceSettings::default(),
                 servers: servers.into_iter().map(server).collect(),

@@ -1,8 +1,9 @@
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::check::Obstacle;
-use crate::model::{CheckKind, Connect};
+use crate::model::{CheckKind, Connect, Pace};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -21,15 +22,20 @@ fn check(retry: u32) -> Check {
         retry,
         retry_interval: 2 * S,
         warmup: None,
+        pace: None,
     }
+}
+
+fn handle(machine: &mut Machine, check: &Check, input: Input, now: Instant) -> Turn {
+    machine.handle(check, input, &mut Random::new(1), now)
 }
 
 /// Wakes a waiting machine at its own time, then lets the probe come to `outcome` after 10 ms.
 fn probe(machine: &mut Machine, check: &Check, outcome: Outcome) -> (Option<Verdict>, Instant) {
     let due = machine.poll_timeout();
-    assert_eq!(machine.handle(check, Input::Wake, due), Turn { order: Some(Order::Start), verdict: None });
+    assert_eq!(handle(machine, check, Input::Wake, due), Turn { order: Some(Order::Start), verdict: None });
     let end = due + 10 * MS;
-    let turn = machine.handle(check, Input::Probed(outcome), end);
+    let turn = handle(machine, check, Input::Probed(outcome), end);
     assert_eq!(turn.order, None);
     (turn.verdict, end)
 }
@@ -39,7 +45,7 @@ fn the_first_success_brings_it_up_and_the_interval_runs_from_its_end() {
     let (start, check) = (Instant::now(), check(1));
     let mut machine = Machine::new(300 * MS, start);
     assert_eq!(machine.poll_timeout(), start + 300 * MS);
-    assert_eq!(machine.handle(&check, Input::Wake, start + 299 * MS), Turn::default());
+    assert_eq!(handle(&mut machine, &check, Input::Wake, start + 299 * MS), Turn::default());
     let (verdict, end) = probe(&mut machine, &check, Outcome::Ok);
     assert_eq!(verdict, Some(Verdict::Up));
     assert_eq!(machine.poll_timeout(), end + 6 * S);
@@ -92,13 +98,13 @@ fn silence_ends_at_the_timeout_and_a_late_outcome_is_not_heard() {
     let mut machine = Machine::new(Duration::ZERO, Instant::now());
     probe(&mut machine, &check, Outcome::Ok);
     let due = machine.poll_timeout();
-    machine.handle(&check, Input::Wake, due);
+    handle(&mut machine, &check, Input::Wake, due);
     assert_eq!(machine.poll_timeout(), due + 3 * S);
-    assert_eq!(machine.handle(&check, Input::Wake, due + 2999 * MS), Turn::default());
-    let turn = machine.handle(&check, Input::Wake, due + 3 * S);
+    assert_eq!(handle(&mut machine, &check, Input::Wake, due + 2999 * MS), Turn::default());
+    let turn = handle(&mut machine, &check, Input::Wake, due + 3 * S);
     assert_eq!(turn, Turn { order: Some(Order::Cancel), verdict: Some(Verdict::Down) });
     assert_eq!(machine.last(), Some(Outcome::Timeout));
-    assert_eq!(machine.handle(&check, Input::Probed(Outcome::Ok), due + 3001 * MS), Turn::default());
+    assert_eq!(handle(&mut machine, &check, Input::Probed(Outcome::Ok), due + 3001 * MS), Turn::default());
     assert_eq!(machine.verdict(), Some(Verdict::Down));
 }
 
@@ -161,14 +167,95 @@ fn when_its_time_ends_the_reason_says_how_far_it_came() {
         let check = check(1);
         let mut machine = Machine::new(Duration::ZERO, Instant::now());
         let due = machine.poll_timeout();
-        assert_eq!(machine.handle(&check, Input::Reached(Stage::Answering), due), Turn::default(), "nothing runs yet");
-        machine.handle(&check, Input::Wake, due);
+        assert_eq!(
+            handle(&mut machine, &check, Input::Reached(Stage::Answering), due),
+            Turn::default(),
+            "nothing runs yet"
+        );
+        handle(&mut machine, &check, Input::Wake, due);
         for stage in stages {
-            assert_eq!(machine.handle(&check, Input::Reached(*stage), due + S), Turn::default());
+            assert_eq!(handle(&mut machine, &check, Input::Reached(*stage), due + S), Turn::default());
         }
         assert_eq!(machine.poll_timeout(), due + 3 * S, "progress buys no time");
-        let turn = machine.handle(&check, Input::Wake, due + 3 * S);
+        let turn = handle(&mut machine, &check, Input::Wake, due + 3 * S);
         assert_eq!((turn.order, turn.verdict), (Some(Order::Cancel), Some(Verdict::Down)));
         assert_eq!(machine.last(), Some(outcome));
     }
+}
+
+/// What a row of outcomes makes of a check, and when the next probe comes, in seconds after the end of the last.
+fn row(check: &Check, outcomes: &str) -> String {
+    let mut machine = Machine::new(Duration::ZERO, Instant::now());
+    let mut said = Vec::new();
+    for outcome in outcomes.chars() {
+        let outcome = match outcome {
+            'o' => Outcome::Ok,
+            'x' => Outcome::Refused,
+            _ => Outcome::NotTried(Obstacle::Memory),
+        };
+        let (_, end) = probe(&mut machine, check, outcome);
+        let verdict = match machine.verdict() {
+            Some(Verdict::Up) => "up",
+            Some(Verdict::Down) => "down",
+            None => "?",
+        };
+        said.push(format!("{verdict} {}", (machine.poll_timeout() - end).as_secs()));
+    }
+    said.join(", ")
+}
+
+#[test]
+fn rise_fall_and_the_three_intervals() {
+    // Up: every 6 s. In between: every 2 s. Down: every 9 s.
+    let paced = |rise, fall| Check {
+        pace: Pace { rise: NonZeroU32::new(rise).unwrap(), down_interval: 9 * S, jitter_percent: 0 }.beside(6 * S),
+        ..check(fall - 1_u32)
+    };
+    for (rise, fall, outcomes, said) in [
+        (1, 1, "oxo", "up 6, down 9, up 6"),
+        (1, 2, "oxxo", "up 6, up 2, down 9, up 6"),
+        (1, 3, "oxoxxx", "up 6, up 2, up 6, up 2, up 2, down 9"),
+        (2, 1, "oxoo", "up 6, down 9, down 2, up 6"),
+        (3, 2, "xoooxx", "down 9, down 2, down 2, up 6, up 2, down 9"),
+        // A failure on the way up begins the count anew, and so it is with a success on the way down.
+        (3, 3, "xooxooo", "down 9, down 2, down 2, down 9, down 2, down 2, up 6"),
+        (2, 3, "oxxoxxx", "up 6, up 2, up 2, up 6, up 2, up 2, down 9"),
+        // The first outcome decides alone, either way.
+        (3, 3, "o", "up 6"),
+        (3, 3, "x", "down 9"),
+        // What could not be tried counts neither way and breaks no row.
+        (2, 2, "?o?x?x", "? 1, up 6, up 1, up 2, up 1, down 9"),
+        (2, 2, "xo?o", "down 9, down 2, down 1, up 6"),
+    ] {
+        assert_eq!(row(&paced(rise, fall), outcomes), said, "rise {rise}, fall {fall}, {outcomes}");
+    }
+    assert_eq!(row(&check(1), "oxxxoo"), "up 6, up 2, down 6, down 6, up 6, up 6", "without these words: keepalived");
+}
+
+#[test]
+fn jitter_scatters_each_wait_and_no_farther_than_asked() {
+    let pace = Pace { rise: NonZeroU32::MIN, down_interval: 6 * S, jitter_percent: 25 };
+    let check = Check { pace: pace.beside(6 * S), ..check(1) };
+    let mut random = Random::new(3);
+    let mut machine = Machine::new(Duration::ZERO, Instant::now());
+    let mut waits = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let due = machine.poll_timeout();
+        machine.handle(&check, Input::Wake, &mut random, due);
+        machine.handle(&check, Input::Probed(Outcome::Ok), &mut random, due);
+        waits.insert(machine.poll_timeout() - due);
+    }
+    assert!(waits.len() > 90, "{}", waits.len());
+    assert!(waits.first() >= Some(&(4500 * MS)) && waits.last() < Some(&(7500 * MS)), "{waits:?}");
+}
+
+#[test]
+fn a_server_that_is_down_follows_its_own_interval_when_the_schedule_is_new() {
+    let pace = |down_interval| Pace { rise: NonZeroU32::MIN, down_interval, jitter_percent: 0 }.beside(6 * S);
+    let slow = Check { pace: pace(600 * S), ..check(0) };
+    let mut machine = Machine::new(Duration::ZERO, Instant::now());
+    let (_, end) = probe(&mut machine, &slow, Outcome::Refused);
+    assert_eq!(machine.poll_timeout(), end + 600 * S);
+    machine.reconfigure(&Check { pace: pace(60 * S), ..check(0) }, end);
+    assert_eq!(machine.poll_timeout(), end + 60 * S);
 }

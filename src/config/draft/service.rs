@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{CheckDraft, Field, GroupTable, Listen, ListenerGroup};
 use crate::config::source::{Span, Spanned};
-use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
+use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
 
 /// What a service, a server and a check each may say of a check's timing; the innermost counts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -18,6 +18,9 @@ pub(in crate::config) struct Timing {
     pub(in crate::config) retry: Option<u32>,
     pub(in crate::config) retry_interval: Option<Duration>,
     pub(in crate::config) warmup: Option<Duration>,
+    pub(in crate::config) rise: Option<NonZeroU32>,
+    pub(in crate::config) down_interval: Option<Duration>,
+    pub(in crate::config) jitter_percent: Option<u8>,
 }
 
 impl Timing {
@@ -29,6 +32,9 @@ impl Timing {
             retry: self.retry.or(outer.retry),
             retry_interval: self.retry_interval.or(outer.retry_interval),
             warmup: self.warmup.or(outer.warmup),
+            rise: self.rise.or(outer.rise),
+            down_interval: self.down_interval.or(outer.down_interval),
+            jitter_percent: self.jitter_percent.or(outer.jitter_percent),
         }
     }
 }
@@ -60,6 +66,7 @@ pub(in crate::config) struct ServiceDraft {
     pub(in crate::config) inhibit_on_failure: bool,
     pub(in crate::config) default_weight: Option<u32>,
     pub(in crate::config) quorum: Option<Spanned<u32>>,
+    pub(in crate::config) floor: Option<Spanned<Floor>>,
     pub(in crate::config) servers: Vec<ServerDraft>,
 }
 
@@ -79,6 +86,7 @@ impl ServiceDraft {
             inhibit_on_failure: false,
             default_weight: None,
             quorum: None,
+            floor: None,
             servers: Vec::new(),
         }
     }

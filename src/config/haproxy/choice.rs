@@ -1,5 +1,6 @@
 //! Which servers a service has, and how one of them is chosen.
 
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::model::{Scheduler, SchedulerFlags};
 
 /// `inter`, unless written.
 const INTER: Duration = Duration::from_secs(2);
+/// `rise`, unless written.
+const RISE: u32 = 2;
 /// `fall`, unless written.
 const FALL: u32 = 3;
 
@@ -211,6 +214,9 @@ impl<'m> Making<'m> {
                 retry: Some(options.fall.unwrap_or(FALL) - 1),
                 retry_interval: Some(options.fast_inter.unwrap_or(inter)),
                 warmup: None,
+                rise: NonZeroU32::new(options.rise.unwrap_or(RISE)),
+                down_interval: options.down_inter,
+                jitter_percent: None,
             },
             call: CallDraft { address: options.address, port: check_port, ..CallDraft::default() },
             ..CheckDraft::new(KindDraft::Tcp)

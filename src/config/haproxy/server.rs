@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::lexer::Word;
-use super::remarks::{Remarks, shown};
+use super::remarks::Remarks;
 use super::values;
 use super::words::{Fate, Idle, Parameters};
 use crate::config::source::{Span, Spanned};
@@ -24,6 +24,8 @@ pub(super) struct ServerOptions {
     pub(super) inter: Option<Duration>,
     pub(super) fast_inter: Option<Duration>,
     pub(super) fall: Option<u32>,
+    pub(super) rise: Option<u32>,
+    pub(super) down_inter: Option<Duration>,
     pub(super) weight: Option<u32>,
     /// Connections at a time; 0: any number.
     pub(super) maxconn: u32,
@@ -109,28 +111,9 @@ impl ServerOptions {
             },
             "inter" => self.inter = interval("inter", value, remarks).or(self.inter),
             "fastinter" => self.fast_inter = interval("fastinter", value, remarks).or(self.fast_inter),
-            "downinter" => {
-                if interval("downinter", value, remarks).is_some() {
-                    remarks.nearly(
-                        word.span,
-                        "a server that is down is checked as often as one that is up",
-                        "`downinter` has no equivalent; `interval` holds for both",
-                    );
-                }
-            }
+            "downinter" => self.down_inter = interval("downinter", value, remarks).or(self.down_inter),
             "fall" => self.fall = count("fall", value, remarks).or(self.fall),
-            "rise" => {
-                if count("rise", value, remarks).is_some_and(|rise| rise > 1) {
-                    remarks.nearly(
-                        word.span,
-                        format!(
-                            "a server that is down comes back with its first good check, not after {}",
-                            shown(&value.text)
-                        ),
-                        "`rise` has no equivalent",
-                    );
-                }
-            }
+            "rise" => self.rise = count("rise", value, remarks).or(self.rise),
             "weight" => match u32::from_str(&value.text) {
                 Ok(weight) if weight <= 256 => self.weight = Some(weight),
                 Ok(_) | Err(_) => remarks.bad("weight", value, "a number from 0 to 256"),

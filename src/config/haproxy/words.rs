@@ -111,7 +111,7 @@ const GLOBAL: &Table = &[
          ssl-provider-path ssl-server-verify ssl-skip-self-issued-ca",
     ),
     (Cannot(NO_LIMIT), "maxconn maxconnrate maxsessrate"),
-    (Cannot("checks are spread over the first interval only"), "spread-checks max-spread-checks"),
+    (Cannot("`jitter` of a check scatters its waits; write it where it is wanted"), "spread-checks max-spread-checks"),
 ];
 
 const NO_LIMIT: &str = "connections are not counted here: only a server has a limit (`max-connections`); the firewall can limit rates (nft `ct count`, `limit rate`)";

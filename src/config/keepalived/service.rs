@@ -14,7 +14,7 @@ use super::tree::{Statement, Value};
 use super::unheeded::Fate;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
-use crate::model::{Family, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
+use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
 
 /// What `persistence_timeout` without a number means.
 const BARE_PERSISTENCE: u32 = 360;
@@ -117,6 +117,10 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "quorum" => {
             service.quorum = walk.whole(value, IGNORED).map(|quorum| Spanned::new(quorum, value.span));
         }
+        "floor" => match Floor::from_str(value.text) {
+            Ok(floor) => service.floor = Some(Spanned::new(floor, value.span)),
+            Err(_) => walk.bad(value, "a count of servers, or a percentage such as `30%`", IGNORED),
+        },
         "weight" => {
             let weight = walk.whole(value, IGNORED);
             service.default_weight = weight.or(service.default_weight);
@@ -304,6 +308,13 @@ pub(super) fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statem
             timing.retry_interval = walk.time(value, IGNORED).or(timing.retry_interval);
         }
         "warmup" => timing.warmup = walk.time(value, IGNORED).or(timing.warmup),
+        "rise" => timing.rise = walk.whole(value, IGNORED).and_then(NonZeroU32::new).or(timing.rise),
+        "fall" => {
+            let fall: Option<u32> = walk.whole(value, IGNORED);
+            timing.retry = fall.map(|fall| fall.saturating_sub(1)).or(timing.retry);
+        }
+        "interval_down" => timing.down_interval = walk.time(value, IGNORED).or(timing.down_interval),
+        "jitter" => timing.jitter_percent = walk.whole(value, IGNORED).or(timing.jitter_percent),
         _ => return false,
     }
     true

@@ -1,13 +1,14 @@
 //! One check of a server.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Resolver;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{CallDraft, CheckDraft, KindDraft, Timing};
 use crate::config::source::Span;
-use crate::model::{Check, CheckKind, Connect, Family, ServerKey};
+use crate::model::{Check, CheckKind, Connect, Family, Pace, ServerKey};
 
 /// `delay_loop`.
 pub(in crate::config) const INTERVAL: Duration = Duration::from_secs(60);
@@ -34,7 +35,13 @@ impl Resolver<'_> {
         let retry_interval = timing.retry_interval.unwrap_or(retry_interval);
         self.slow_check(timing, retry, retry_interval);
         let timeout = timing.timeout.map_or(TIMEOUT, |timeout| timeout.value);
-        Check { kind, interval, timeout, retry, retry_interval, warmup: timing.warmup }
+        let pace = Pace {
+            rise: timing.rise.unwrap_or(NonZeroU32::MIN),
+            down_interval: timing.down_interval.unwrap_or(interval),
+            jitter_percent: timing.jitter_percent.unwrap_or(0),
+        };
+        let pace = pace.beside(interval);
+        Check { kind, interval, timeout, retry, retry_interval, warmup: timing.warmup, pace }
     }
 
     fn connect(&mut self, draft: CallDraft, server: ServerKey, span: Span) -> Connect {

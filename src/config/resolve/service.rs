@@ -15,8 +15,8 @@ use crate::config::report::Report;
 use crate::config::source::{Span, Spanned};
 use crate::config::suggest;
 use crate::model::{
-    Family, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig,
-    ServiceKey, ServiceSettings, Weight,
+    Family, Floor, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey, ServerSettings,
+    ServiceConfig, ServiceKey, ServiceSettings, Weight,
 };
 
 /// Persistence of a service that takes every port and does not say how long.
@@ -190,7 +190,8 @@ impl Resolver<'_> {
         let flags = self.flags(draft.flags, key, header);
         let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
         let quorum = self.quorum(draft.quorum, &servers);
-        Some((ServiceConfig { key, group, settings, quorum, servers }, header))
+        let floor = self.floor(draft.floor, &servers);
+        Some((ServiceConfig { key, group, settings, quorum, floor, servers }, header))
     }
 
     /// keepalived goes by the protocol alone, and asks no mark for one.
@@ -223,6 +224,18 @@ impl Resolver<'_> {
             );
         }
         quorum.min(most)
+    }
+
+    fn floor(&mut self, floor: Option<Spanned<Floor>>, servers: &[ServerConfig]) -> Option<Floor> {
+        let Spanned { value: floor, span } = floor?;
+        let carrying = servers.iter().filter(|server| server.settings.weight.value() > 0).count();
+        if carrying > 0 && floor.of(carrying) == carrying && servers.iter().any(|server| !server.checks.is_empty()) {
+            self.say(
+                Diagnostic::note(Code::Combination, span, format!("a floor of {floor} keeps every server"))
+                    .help("their checks tell how they are, and take none out, ever"),
+            );
+        }
+        Some(floor)
     }
 
     pub(super) fn protocol(&mut self, draft: &mut ServiceDraft) -> Protocol {

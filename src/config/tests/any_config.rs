@@ -14,11 +14,11 @@ use crate::config::Language;
 use crate::config::toml::write::{Comments, write};
 use crate::model::{
     AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Check, CheckKind, Checksum, Command, Config,
-    Connect, Election, Family, Forwarding, Instance, NextHop, Notify, OnMissing, Password, Peer, Persistence, Placing,
-    Preferred, Priority, ProcessArguments, Protocol, Route, RouteKind, RouteMetric, Rule, RuleAction, RunAs, Scheduler,
-    SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey, ServiceSettings, StartAs,
-    TrackProcess, TrackScript, Tracked, Transport, Tunnel, TunnelChecksum, VirtualAddress, VirtualLink,
-    VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched, Weight,
+    Connect, Election, Family, Floor, Forwarding, Instance, NextHop, Notify, OnMissing, Pace, Password, Peer,
+    Persistence, Placing, Preferred, Priority, ProcessArguments, Protocol, Route, RouteKind, RouteMetric, Rule,
+    RuleAction, RunAs, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey,
+    ServiceSettings, StartAs, TrackProcess, TrackScript, Tracked, Transport, Tunnel, TunnelChecksum, VirtualAddress,
+    VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched, Weight,
 };
 
 fn ip(family: Family) -> impl Strategy<Value = IpAddr> + Clone {
@@ -380,9 +380,15 @@ fn check(server: ServerKey) -> impl Strategy<Value = Check> {
     let target = (option::of(ip(family)), option::of(1..=u16::MAX));
     let from = (option::of(ip(family)), option::of(1..=u16::MAX), option::of(interface()), option::of(any::<u32>()));
     let long = 1_000_000_000_000_u64;
-    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)));
+    let pace = option::of((1..=u32::MAX, 1..=long, 0..=Pace::MOST_JITTER));
+    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)), pace);
     (target, from, timing).prop_map(move |((address, port), (source_address, source_port, interface, mark), timing)| {
-        let (interval, timeout, retry, retry_interval, warmup) = timing;
+        let (interval, timeout, retry, retry_interval, warmup, timing_pace) = timing;
+        let interval = Duration::from_millis(interval);
+        let pace = |(rise, down, jitter_percent)| {
+            let down_interval = Duration::from_millis(down);
+            Pace { rise: NonZeroU32::new(rise).unwrap(), down_interval, jitter_percent }.beside(interval)
+        };
         Check {
             kind: CheckKind::Tcp(Connect {
                 target: SocketAddr::new(address.unwrap_or(server.address), port.unwrap_or(server.port)),
@@ -391,11 +397,12 @@ fn check(server: ServerKey) -> impl Strategy<Value = Check> {
                 interface,
                 mark,
             }),
-            interval: Duration::from_millis(interval),
+            interval,
             timeout: Duration::from_millis(timeout),
             retry,
             retry_interval,
             warmup,
+            pace: timing_pace.and_then(pace),
         }
     })
 }
@@ -415,6 +422,7 @@ fn usual(server: ServerKey) -> Vec<Vec<Check>> {
         retry: 1,
         retry_interval: Duration::from_secs(1),
         warmup: warmup.map(Duration::from_secs),
+        pace: None,
     };
     vec![
         Vec::new(),
@@ -445,6 +453,11 @@ fn server(family: Family, service: u16, keeps_port: bool) -> impl Strategy<Value
     })
 }
 
+fn floor() -> impl Strategy<Value = Option<Floor>> {
+    let count = (1..=u32::MAX).prop_map(|count| Floor::Servers(NonZeroU32::new(count).unwrap()));
+    option::of(prop_oneof![count, (1..=100_u8).prop_map(Floor::Percent)])
+}
+
 fn service() -> impl Strategy<Value = ServiceConfig> {
     let family = prop_oneof![Just(Family::V4), Just(Family::V6)];
     (family, any::<u16>(), any::<bool>(), option::of(1..=u32::MAX)).prop_flat_map(|(family, port, keeps_port, mark)| {
@@ -462,9 +475,9 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
             (1..=u16::MAX).prop_map(|port| Tunnel::Gue { port, checksum: TunnelChecksum::Remote }),
             Just(Tunnel::Gre { checksum: TunnelChecksum::Checksum }),
         ]);
-        let settings = (select(&Scheduler::ALL[..]), vec(any::<bool>(), 4), persistence, 1..=i32::MAX as u32);
+        let settings = (select(&Scheduler::ALL[..]), vec(any::<bool>(), 4), persistence, 1..=i32::MAX as u32, floor());
         (key, settings, tunnel, vec(server(family, port, keeps_port), 1..5)).prop_map(
-            move |(key, (scheduler, flags, persistence, quorum), tunnel, found)| {
+            move |(key, (scheduler, flags, persistence, quorum, floor), tunnel, found)| {
                 let (secs, prefix_len, engine, wanted) = persistence;
                 let wanted = wanted || matches!(key, ServiceKey::Address { port: 0, .. });
                 let mut servers: Vec<ServerConfig> = Vec::new();
@@ -496,6 +509,7 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
                         }),
                     },
                     quorum: quorum.min(most),
+                    floor,
                     servers,
                     group: None,
                 }

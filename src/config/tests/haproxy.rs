@@ -177,15 +177,18 @@ fn servers() {
     listen(
         &format!("{bind} server a 10.0.0.1:+8000 check\n"),
         &format!(
-            "{head}\"rr\"\ncheck = {{ tcp = {{ timeout = \"2s\" }}, interval = \"2s\", retry = 2, retry-interval = \"2s\" }}\n\
+            "{head}\"rr\"\ncheck = {{ tcp = {{ timeout = \"2s\" }}, interval = \"2s\", retry = 2, retry-interval = \"2s\", \
+             rise = 2 }}\n\
              server = [{{ address = \"10.0.0.1:8080\" }}]"
         ),
     );
     listen(
-        &format!("{bind} server a 10.0.0.1:80 check inter 10s fastinter 500 fall 1 addr 10.1.0.1 port 81\n"),
+        &format!(
+            "{bind} server a 10.0.0.1:80 check inter 10s fastinter 500 downinter 1m fall 1 rise 1 addr 10.1.0.1 port 81\n"
+        ),
         &format!(
             "{head}\"rr\"\ncheck = {{ tcp = {{ address = \"10.1.0.1\", port = 81, timeout = \"10s\" }}, interval = \"10s\", \
-             retry = 0, retry-interval = \"500ms\" }}\nserver = [{{ address = \"10.0.0.1:80\" }}]"
+             retry = 0, retry-interval = \"500ms\", interval-down = \"60s\" }}\nserver = [{{ address = \"10.0.0.1:80\" }}]"
         ),
     );
     // One server with its replacements, in their order.

@@ -116,6 +116,7 @@ fn server(address: IpAddr) -> ServerConfig {
             retry: 1,
             retry_interval: Duration::from_secs(1),
             warmup: None,
+            pace: None,
         }],
     }
 }
@@ -127,6 +128,7 @@ fn expected() -> Config {
         services: vec![ServiceConfig {
             group: None,
             quorum: 1,
+            floor: None,
             key: ServiceKey::Address { protocol: Protocol::Tcp, address: v4(192, 168, 10, 99), port: 8443 },
             settings: ServiceSettings {
                 scheduler: Scheduler::WeightedLeastConnection,

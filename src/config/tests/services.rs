@@ -41,6 +41,10 @@ fn timers_go_from_service_to_server_to_checker() {
     innermost("retry", |check| f64::from(check.retry));
     innermost("delay_before_retry", |check| check.retry_interval.as_secs_f64());
     innermost("warmup", |check| check.warmup.unwrap_or_default().as_secs_f64());
+    innermost("rise", |check| f64::from(check.rise()));
+    innermost("fall", |check| f64::from(check.retry + 1));
+    innermost("interval_down", |check| check.down_interval().as_secs_f64());
+    innermost("jitter", |check| f64::from(check.jitter_percent()));
     innermost("connect_timeout", |check| check.timeout.as_secs_f64());
 }
 
@@ -173,4 +177,47 @@ fn what_is_said_twice() {
     // With direct routing two ports are one server.
     let loaded = keepalived(&text.replace("NAT", "DR").replacen("10.0.0.1 80", "10.0.0.1 81", 1));
     assert_eq!(brief(&loaded), ["note C511 4:1", "warning C501 7:1"]);
+}
+
+#[test]
+fn a_floor_is_a_count_or_a_percentage() {
+    let floor = |word: &str| {
+        let text = format!("192.0.2.1 80 {{\nprotocol TCP\nlvs_method NAT\n{word}\n");
+        let servers =
+            (1..=4).map(|n| format!("real_server 10.0.0.{n} 80 {{\nTCP_CHECK {{\n}}\n}}\n")).collect::<String>();
+        keepalived(&format!("virtual_server {text}{servers}}}\n"))
+    };
+    for (word, wanted) in [("", None), ("floor 2", Some("2")), ("floor 30%", Some("30%"))] {
+        let loaded = floor(word);
+        assert_eq!(brief(&loaded), Vec::<String>::new(), "{}", loaded.report.render(false));
+        let found = loaded.config.unwrap().services[0].floor;
+        assert_eq!(found.map(|floor| floor.to_string()).as_deref(), wanted);
+    }
+    assert_eq!(brief(&floor("floor 100%")), ["note C512 4:7"], "which keeps them all");
+    for bad in ["0", "0%", "101%", "-1", "half"] {
+        let loaded = floor(&format!("floor {bad}"));
+        assert_eq!(brief(&loaded), ["warning C401 4:7"], "{bad}: {}", loaded.report.render(false));
+        assert_eq!(loaded.config.unwrap().services[0].floor, None, "{bad}");
+    }
+}
+
+#[test]
+fn retry_and_fall_are_two_names_for_one_thing() {
+    assert_eq!(server("", "", "fall 3").checks[0].retry, 2);
+    assert_eq!(server("fall 3", "retry 7", "").checks[0].retry, 7, "the innermost counts, by whichever name");
+    let text = |check: &str| {
+        format!(
+            "[[service]]\naddress = \"192.0.2.1:80\"\ncheck = {{ tcp = {{}}, {check} }}\n[[service.server]]\naddress = \"10.0.0.1\"\n"
+        )
+    };
+    let loaded = super::toml(&text("fall = 3, rise = 2, interval-down = \"9s\", jitter = 10"));
+    let check = loaded.config.unwrap().services[0].servers[0].checks[0].clone();
+    assert_eq!((check.retry, check.rise(), check.jitter_percent()), (2, 2, 10));
+    assert_eq!((check.interval, check.down_interval()), (Duration::from_secs(60), Duration::from_secs(9)));
+    let both = super::toml(&text("fall = 3, retry = 2"));
+    assert!(!both.is_runnable(), "{}", both.report.render(false));
+    assert!(both.report.render(false).contains("`fall` stands beside `retry`"), "{}", both.report.render(false));
+    for bad in ["rise = 0", "fall = 0", "jitter = 51", "interval-down = \"0s\""] {
+        assert!(!super::toml(&text(bad)).is_runnable(), "{bad}");
+    }
 }

@@ -1,13 +1,16 @@
 //! `check = ...` of services and servers.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{CheckDraft, KindDraft, Timing};
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
+use crate::model::Pace;
 
-const CHECK: [&str; 5] = ["tcp", "interval", "retry", "retry-interval", "warmup"];
+const CHECK: [&str; 9] =
+    ["tcp", "interval", "retry", "retry-interval", "warmup", "rise", "fall", "interval-down", "jitter"];
 /// Whom a check calls, and how.
 const CALL: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "interface", "mark"];
 /// The longest from one check to another: for good, to people.
@@ -72,19 +75,37 @@ pub(super) fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
         return Checks::None;
     };
     let mut timing = Timing::default();
-    let mut check: Option<CheckDraft> = None;
+    let (mut check, mut fall): (Option<CheckDraft>, _) = (None, None);
     for entry in reader.entries(table, &CHECK, "in `check`") {
         match entry.key {
             "interval" => timing.interval = time(reader, entry),
             "retry" => timing.retry = reader.number(entry, 0..=i64::from(u32::MAX), "a count"),
             "retry-interval" => timing.retry_interval = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
             "warmup" => timing.warmup = reader.duration(entry, Duration::ZERO..=LONGEST, "a time"),
+            "rise" => {
+                let rise = reader.number(entry, 1..=i64::from(u32::MAX), "a count");
+                timing.rise = rise.and_then(NonZeroU32::new);
+            }
+            "fall" => fall = reader.number::<u32>(entry, 1..=i64::from(u32::MAX), "a count").map(|fall| (fall, entry)),
+            "interval-down" => timing.down_interval = time(reader, entry).map(|time| time.value),
+            "jitter" => {
+                timing.jitter_percent = reader.number(entry, 0..=i64::from(Pace::MOST_JITTER), "parts in a hundred");
+            }
             _ if check.is_some() => {
                 reader
                     .bad(entry, "nothing: one check is of one kind; several checks are a list, `[{ tcp = {} }, ...]`");
             }
             _ => check = kind(reader, entry),
         }
+    }
+    if let Some((fall, entry)) = fall {
+        if timing.retry.is_some() {
+            reader.say(
+                Diagnostic::error(Code::Combination, entry.key_span, "`fall` stands beside `retry`")
+                    .help("both say how many failures take a server out: `fall` counts the first one too"),
+            );
+        }
+        timing.retry = Some(fall.saturating_sub(1));
     }
     match check {
         Some(mut check) => {

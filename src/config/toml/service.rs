@@ -15,9 +15,9 @@ use super::super::source::{Span, Spanned};
 use super::super::{Language, resolve};
 use super::checks::{Checks, checks, inherit};
 use super::read::{Entry, Reader};
-use crate::model::{Family, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
+use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 
-const SERVICE: [&str; 14] = [
+const SERVICE: [&str; 15] = [
     "name",
     "address",
     "addresses",
@@ -30,6 +30,7 @@ const SERVICE: [&str; 14] = [
     "forward",
     "inhibit-on-failure",
     "quorum",
+    "floor",
     "check",
     "server",
 ];
@@ -80,6 +81,7 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                 let quorum = reader.number(entry, 1..=i64::from(i32::MAX), "a sum of weights");
                 draft.quorum = quorum.map(|quorum| Spanned::new(quorum, entry.span));
             }
+            "floor" => draft.floor = floor(reader, entry).map(|floor| Spanned::new(floor, span)),
             "inhibit-on-failure" => draft.inhibit_on_failure = reader.flag(entry).unwrap_or(false),
             "check" => check = checks(reader, entry),
             _ => servers = reader.tables(entry),
@@ -104,6 +106,19 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
         draft.servers.extend(server(reader, table, span, &check));
     }
     resolve::service(draft, Language::Toml, &mut reader.draft.services, reader.report);
+}
+
+/// `2`, or `"30%"`.
+fn floor(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Floor> {
+    let Some(text) = entry.value.as_str() else {
+        let count = reader.number(entry, 1..=i64::from(u32::MAX), "a count of servers, or a percentage in quotes");
+        return count.and_then(NonZeroU32::new).map(Floor::Servers);
+    };
+    let floor = Floor::from_str(text).ok();
+    if floor.is_none() {
+        reader.bad(entry, "a count of servers, or a percentage such as \"30%\"");
+    }
+    floor
 }
 
 /// `["192.0.2.1:80", "192.0.2.16/28:80", { fwmark = 5 }]`.

@@ -154,6 +154,14 @@ fn problems(page: &mut Page, snapshot: &Snapshot) {
         let text = format!("somebody else edited the kernel's table; it was put right {times} since the start");
         page.problem(0, text, Tone::Warn);
     }
+    if balancer.held_checks > 0 {
+        let checks = count(balancer.held_checks, "check");
+        let text = format!(
+            "servers fall silent and none answers, as if this host had no network; what {checks} said is held until a second \
+             look"
+        );
+        page.problem(0, text, Tone::Bad);
+    }
     for sysctl in &snapshot.sysctls {
         if let Some(problem) = &sysctl.problem {
             page.problem(0, format!("{}: {problem}", sysctl.name), sysctl_tone(sysctl.state));

@@ -7,7 +7,7 @@ use ipvs_sys::{
 };
 
 use super::translate;
-use crate::balance::{Plan, Service, Step, StepOutcome, Table};
+use crate::balance::{Plan, Service, Step, StepOutcome, Table, Traffic};
 use crate::model::{ServerKey, ServiceKey};
 
 /// Dumps that did not end cleanly are begun again so many times.
@@ -41,6 +41,8 @@ pub(super) struct Kernel {
     ipvs: Option<Ipvs>,
     /// Version and size of the connection table.
     pub(super) info: Option<ipvs_sys::Info>,
+    /// What the last [`Kernel::table`] showed of servers that are reached by NAT, for whoever takes it.
+    pub(super) traffic: Vec<Traffic>,
 }
 
 impl Kernel {
@@ -61,9 +63,9 @@ impl Kernel {
 
     /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own. So do sync daemons.
     pub(super) fn table(&mut self, wanted: impl Fn(ServiceKey) -> bool, daemons: bool) -> Result<Table, Unread> {
-        self.again(|ipvs| {
+        let (table, traffic) = self.again(|ipvs| {
             let services = ipvs.services()?;
-            let mut table = Table::default();
+            let (mut table, mut traffic) = (Table::default(), Vec::new());
             for entry in services {
                 let Some(key) = translate::service_key(&entry.id) else { continue };
                 let mut servers = Vec::new();
@@ -73,6 +75,7 @@ impl Kernel {
                         (translate::server_key(row.id), translate::found_server(&row.settings))
                     };
                     servers.extend(rows.iter().map(row));
+                    traffic.extend(rows.iter().filter_map(|row| counted(key, row)));
                 }
                 table.services.insert(key, Service::new(translate::found_service(&entry.settings), servers));
             }
@@ -80,8 +83,10 @@ impl Kernel {
             if daemons {
                 table.daemons = Some(translate::found_daemons(&ipvs.daemons()?));
             }
-            Ok(table)
-        })
+            Ok((table, traffic))
+        })?;
+        self.traffic = traffic;
+        Ok(table)
     }
 
     /// The table with all its counters.
@@ -158,6 +163,18 @@ impl Kernel {
             self.ipvs = None;
         }
     }
+}
+
+/// What was counted of a server whose answers pass this host, if it was used at all.
+fn counted(service: ServiceKey, row: &DestinationEntry) -> Option<Traffic> {
+    let used = row.statistics.counters.connections > 0 && row.settings.forwarding == ipvs_sys::Forwarding::Masquerade;
+    used.then(|| Traffic {
+        service,
+        server: translate::server_key(row.id),
+        connections: row.statistics.counters.connections,
+        incoming_packets: row.statistics.counters.incoming_packets,
+        outgoing_packets: row.statistics.counters.outgoing_packets,
+    })
 }
 
 fn outcome(result: Outcome, gone: &mut bool) -> StepOutcome {

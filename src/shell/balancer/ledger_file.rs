@@ -119,8 +119,14 @@ mod tests {
 
     fn ledger() -> Ledger {
         let key = ServiceKey::Fwmark { family: crate::model::Family::V4, mark: std::num::NonZeroU32::MIN };
-        let service =
-            ServiceConfig { key, group: None, settings: ServiceSettings::default(), quorum: 1, servers: Vec::new() };
+        let service = ServiceConfig {
+            key,
+            group: None,
+            settings: ServiceSettings::default(),
+            quorum: 1,
+            floor: None,
+            servers: Vec::new(),
+        };
         Ledger::of(&Config { services: vec![service], ..Config::default() })
     }
 

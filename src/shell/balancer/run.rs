@@ -235,6 +235,10 @@ impl Loop {
                 Output::Read => {
                     let input = self.read();
                     self.balancer.handle(input, Instant::now());
+                    let traffic = std::mem::take(&mut self.kernel.traffic);
+                    if !traffic.is_empty() {
+                        self.balancer.handle(Input::Traffic(traffic), Instant::now());
+                    }
                 }
                 Output::Apply(plan) => {
                     let outcomes = self.kernel.apply(&plan);
@@ -325,6 +329,12 @@ impl Loop {
             | Event::Unread(_)
             | Event::ForeignDaemon { .. }
             | Event::DaemonLost { .. }
+            | Event::Stalled { .. }
+            | Event::Held
+            | Event::Mute { .. }
+            | Event::FloorReached { .. }
+            | Event::FloorLeft { .. }
+            | Event::HoldOver { .. }
             | Event::Shared { .. } => {}
         }
     }

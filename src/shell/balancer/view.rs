@@ -77,6 +77,7 @@ pub(super) fn view(
         last_apply_steps: state.last_apply.map(|(steps, _)| steps),
         last_apply_millis: state.last_apply.map(|(_, millis)| millis),
         drift_repairs: counts.repairs,
+        held_checks: balancer.held().map_or(0, |held| u64::try_from(held).unwrap_or(u64::MAX)),
     }
 }
 

@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use tracing::{info, warn};
 
 use super::Mail;
-use crate::check::{Input, Machine, Order, Outcome, same_probe};
+use crate::check::{Input, Machine, Obstacle, Order, Outcome, Random, same_probe};
 use crate::model::{Config, TrackCheck};
 use crate::shell::probe::{Prober, Progress};
 use crate::vrrp::engine::Fact;
@@ -36,6 +36,7 @@ struct Checks<'a> {
     slots: Vec<Slot>,
     prober: Prober<u64>,
     probes: u64,
+    random: Random,
     tell: &'a dyn Fn(Fact),
 }
 
@@ -54,7 +55,7 @@ fn try_run(mail: &mut Mail, tell: &dyn Fn(Fact)) -> io::Result<()> {
     let mut poll = Poll::new()?;
     poll.registry().register(&mut SourceFd(&mail.knock.as_raw_fd()), MAIL, Interest::READABLE)?;
     let prober = Prober::new(poll.registry().try_clone()?);
-    let mut checks = Checks { slots: Vec::new(), prober, probes: 0, tell };
+    let mut checks = Checks { slots: Vec::new(), prober, probes: 0, random: Random::new(0), tell };
     let mut events = Events::with_capacity(EVENTS);
     loop {
         let config = mail.read();
@@ -145,13 +146,16 @@ impl Checks<'_> {
     fn turn(&mut self, at: usize, input: Input, now: Instant) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         let before = slot.machine.counts();
-        let order = slot.machine.handle(&slot.config.check, input, now).order;
+        let order = slot.machine.handle(&slot.config.check, input, &mut self.random, now).order;
         let concluded = slot.machine.counts() != before;
         match order {
             Some(Order::Start) => {
                 self.probes += 1;
                 slot.probe = self.probes;
                 if let Some(outcome) = self.prober.start(self.probes, &slot.config.check.kind) {
+                    // A router watches the way as well: that there is none is what it wants to know.
+                    let routeless = outcome == Outcome::NotTried(Obstacle::NoRoute);
+                    let outcome = if routeless { Outcome::NetworkUnreachable } else { outcome };
                     self.turn(at, Input::Probed(outcome), now);
                 }
             }

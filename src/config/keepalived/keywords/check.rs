@@ -4,7 +4,7 @@ use super::Kind::Flag;
 use super::Takes::{Any, Block, Nothing, One, Optional, Several};
 use super::kind::{COMMAND, COUNT, HOST, I32, INTERFACE, IP, NAME, PORT, U32, USER, measured, seconds, text, whole};
 use super::service::ALPHA;
-use super::{Keyword, Kind, Place, Takes, idle, soon, yes};
+use super::{Keyword, Kind, Place, Takes, idle, ours, soon, yes};
 
 /// The longest that a connection may take, in seconds.
 const LONGEST: f64 = 4_294.0;
@@ -15,7 +15,8 @@ const DELAY: Takes = One(seconds("a delay", 0.0, LONGEST_WAIT));
 const HEX: Kind = text("HEX", "hexadecimal digits");
 
 /// In services and servers: the default of all their checks.
-pub(super) const INHERITED: &[Keyword] = &[DELAY_LOOP, CONNECT_TIMEOUT, RETRY, RETRY_DELAY, WARMUP];
+pub(super) const INHERITED: &[Keyword] =
+    &[DELAY_LOOP, CONNECT_TIMEOUT, RETRY, RETRY_DELAY, WARMUP, RISE, FALL, DOWN_INTERVAL, JITTER];
 
 const DELAY_LOOP: Keyword = yes("delay_loop", One(seconds("an interval", 0.001, LONGEST_WAIT)))
     .default("60")
@@ -38,12 +39,33 @@ const WARMUP: Keyword = yes("warmup", DELAY)
     .means("The first check comes within this time, at a moment of its own.")
     .toml("service.check.warmup");
 
+const RISE: Keyword = ours("rise", One(whole("a count", 1, U32)))
+    .default("1")
+    .means("So many successes in a row bring back a server that was down; between them passes `delay_before_retry`.")
+    .toml("service.check.rise");
+const FALL: Keyword = ours("fall", One(whole("a count", 1, U32)))
+    .otherwise("`retry` and one more")
+    .means("So many failures in a row take a server out, the first one counted too.")
+    .toml("service.check.fall");
+const DOWN_INTERVAL: Keyword = ours("interval_down", One(seconds("an interval", 0.001, LONGEST_WAIT)))
+    .otherwise("as `delay_loop`")
+    .means("From one check to the next of a server that is down.")
+    .toml("service.check.interval-down");
+const JITTER: Keyword = ours("jitter", One(whole("parts in a hundred", 0, 50)))
+    .default("0")
+    .means("Scatter each wait by up to so many parts in a hundred of it.")
+    .toml("service.check.jitter");
+
 /// What all checks have but those of files and of BFD.
 pub(super) const TIMING: &[Keyword] = &[
     RETRY,
     RETRY_DELAY,
     WARMUP,
     DELAY_LOOP,
+    RISE,
+    FALL,
+    DOWN_INTERVAL,
+    JITTER,
     idle("alpha", Optional(Flag), ALPHA)
         .otherwise("that of the server")
         .means("At start the check counts as failed until it succeeds."),

@@ -2,8 +2,8 @@
 
 use super::Kind::Flag;
 use super::Takes::{Any, Named, Nothing, One, Optional, Several};
-use super::kind::{COMMAND, ENDPOINT, HOST, I32, MASK, NAME, measured, whole};
-use super::{Keyword, Kind, Place, Takes, check, gone, idle, soon, yes};
+use super::kind::{COMMAND, ENDPOINT, HOST, I32, MASK, NAME, measured, text, whole};
+use super::{Keyword, Kind, Place, Takes, check, gone, idle, ours, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent";
 const NO_NAME: &str = "there is no SNMP agent to show it";
@@ -92,6 +92,10 @@ const QUORUM: &[Keyword] = &[
         .default("1")
         .means("What the weights of the servers that are up must add up to for the service to be up.")
         .toml("service.quorum"),
+    ours("floor", One(text("NUMBER[%]", "a count or a percentage")))
+        .otherwise("no server")
+        .means("So many servers stay in the table whatever their checks say: those that failed last.")
+        .toml("service.floor"),
     soon("hysteresis", One(whole("a sum of weights", 0, I32)), NO_QUORUM)
         .default("0")
         .means("The quorum is lost only this much below it, and won only this much above."),

@@ -339,6 +339,7 @@ const SERVICE: Keys = Keys {
         ("forward", FORWARD),
         ("inhibit-on-failure", Flag),
         ("quorum", POSITIVE),
+        ("floor", Any(&[Number(1, u32::MAX as i64), Text])),
         ("check", CHECKS),
         ("server", List(&Table(&SERVER))),
     ],
@@ -355,7 +356,17 @@ const TUNNEL: Keys = inline(
 const CHECKS: Kind = Any(&[Only(false), Table(&CHECK), List(&Table(&CHECK))]);
 const CHECK: Keys = section(
     "service.check",
-    &[("tcp", Table(&TCP)), ("interval", Time), ("retry", COUNT), ("retry-interval", Time), ("warmup", Time)],
+    &[
+        ("tcp", Table(&TCP)),
+        ("interval", Time),
+        ("retry", COUNT),
+        ("retry-interval", Time),
+        ("warmup", Time),
+        ("rise", Number(1, u32::MAX as i64)),
+        ("fall", Number(1, u32::MAX as i64)),
+        ("interval-down", Time),
+        ("jitter", Number(0, 50)),
+    ],
     &[],
 );
 const TCP: Keys = inline(

@@ -35,6 +35,12 @@ impl Writer<'_> {
         {
             table.set("warmup", time(warmup));
         }
+        table.number_if("rise", Some(check.rise()).filter(|rise| *rise != outer.map_or(1, Check::rise)));
+        // Where its service says nothing of it, a server that is down is checked as often as one that is up.
+        let said = outer.filter(|outer| outer.down_interval() != outer.interval);
+        table.time("interval-down", check.down_interval(), said.map_or(check.interval, Check::down_interval));
+        let jitter = outer.map_or(0, Check::jitter_percent);
+        table.number_if("jitter", Some(check.jitter_percent()).filter(|own| *own != jitter));
         table.inline()
     }
 }

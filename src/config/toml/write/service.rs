@@ -6,8 +6,8 @@ use super::Writer;
 use super::checks::{alike, only, usual_checks};
 use super::text::{Table, endpoint, quoted, time};
 use crate::model::{
-    Family, Forwarding, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServiceConfig,
-    ServiceKey, Tunnel, TunnelChecksum, Weight,
+    Family, Floor, Forwarding, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey,
+    ServiceConfig, ServiceKey, Tunnel, TunnelChecksum, Weight,
 };
 
 /// What holds for the servers of a service unless they say otherwise.
@@ -76,6 +76,11 @@ impl Writer<'_> {
         if outer.forwarding != Forwarding::Masquerade {
             let forward = self.forward(outer.forwarding);
             table.set("forward", forward);
+        }
+        match service.floor {
+            Some(Floor::Servers(count)) => table.number("floor", count),
+            Some(percent @ Floor::Percent(_)) => table.text("floor", &percent.to_string()),
+            None => {}
         }
         table.number_if("quorum", Some(service.quorum).filter(|quorum| *quorum != 1));
         table.flag("inhibit-on-failure", outer.inhibit_on_failure, false);

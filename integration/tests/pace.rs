@@ -1,0 +1,77 @@
+//! When checks are made and when they are believed, on a real kernel with IPVS: what its counters give away, a cable that is
+//! pulled, a service that is never emptied.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use integration::nat::NatLab;
+use integration::subject::servers;
+use integration::{Ipvsd, lab_test, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const QUICK_CHECK: &str = "TCP_CHECK { connect_timeout 1\n retry 0\n delay_loop 0.2 }";
+
+fn present(table: &str) -> Vec<u8> {
+    (11..=19).filter(|n| table.contains(&format!("-> 10.0.0.{n}:80 "))).collect()
+}
+
+lab_test! {
+    /// A server whose answers get lost is checked long before its turn: the kernel has counted that nothing comes back.
+    fn a_server_that_answers_nobody_is_checked_before_its_turn() {
+        let net = NatLab::new("mute", 1);
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "delay_loop 1000", "TCP_CHECK { connect_timeout 1 }"));
+        ipvsd.wait_table("one server", |table| present(table) == [11]);
+        let runs = || servers(&ipvsd.show())[0]["checks"][0]["runs"].as_u64();
+        assert_eq!(runs(), Some(1));
+        assert_eq!(net.asker().tally(net.service(), 3).len(), 1, "it answers");
+        net.nodes[0].add_route("blackhole 198.51.100.0/24");
+        wait_until(PATIENCE, "a second check", || {
+            net.client.enter(|| TcpStream::connect_timeout(&net.service(), Duration::from_millis(100)).unwrap_err());
+            runs() >= Some(2)
+        });
+        assert_eq!(servers(&ipvsd.show())[0]["health"], "up", "only the check decides, and to us it answers");
+    }
+
+    /// All servers behind one cable: while it is out for a moment nothing is taken out, and connections would live on.
+    fn a_cable_that_is_pulled_for_a_moment_costs_no_server() {
+        let net = NatLab::new("cable", 6);
+        let slower = "TCP_CHECK { connect_timeout 2\n retry 1\n delay_before_retry 1\n delay_loop 0.5 }";
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "delay_loop 1", slower));
+        ipvsd.wait_table("six servers", |table| present(table).len() == 6);
+        let link = |state: &str| net.director.command("ip").args(["link", "set", "eth1", state]).ok();
+        link("down");
+        ipvsd.wait_show("failures at all servers", |snapshot| {
+            servers(snapshot).iter().all(|server| server["checks"][0]["not_tried"].as_u64() > Some(0))
+        });
+        link("up");
+        let runs = |snapshot: &serde_json::Value| -> Vec<_> {
+            servers(snapshot).iter().map(|server| server["checks"][0]["runs"].as_u64()).collect()
+        };
+        let before = runs(&ipvsd.show());
+        ipvsd.wait_show("checks that go on", |snapshot| {
+            runs(snapshot).iter().zip(&before).all(|(now, before)| now > before)
+        });
+        // Without a route a server stays for five tries, a second apart; a machine may be slower than that.
+        let end = ipvsd.show();
+        if servers(&end).iter().all(|server| server["checks"][0]["not_tried"].as_u64() <= Some(5)) {
+            assert_eq!(end["balancer"]["steps_applied"], 7, "the service and six servers, once");
+        }
+        ipvsd.wait_table("all six", |table| present(table).len() == 6);
+    }
+
+    /// With a floor the last server to fail stays, and is shown as what it is.
+    fn a_floor_keeps_a_server_that_failed() {
+        let mut net = NatLab::new("floor", 2);
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "floor 1\n delay_loop 1", QUICK_CHECK));
+        ipvsd.wait_table("two servers", |table| present(table) == [11, 12]);
+        net.servers[0].close();
+        ipvsd.wait_table("one server", |table| present(table) == [12]);
+        net.servers[1].close();
+        ipvsd.wait_show("both down", |snapshot| servers(snapshot).iter().all(|server| server["health"] == "down"));
+        ipvsd.wait_table("the last one still", |table| present(table) == [12]);
+        let reason = servers(&ipvsd.show())[1]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("floor"), "{reason}");
+    }
+}

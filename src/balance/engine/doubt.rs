@@ -1,0 +1,114 @@
+//! When not to believe a check: verdicts that are held, a process that stood still, and who is looked at sooner.
+
+use std::time::{Duration, Instant};
+
+use super::Balancer;
+use crate::balance::event::Event;
+use crate::balance::hold::{End, Ruling};
+use crate::balance::suspicion::{Suspect, Traffic};
+use crate::check::{Outcome, Verdict};
+
+use super::Output;
+
+/// A second look begins within this time, each at a moment of its own.
+const SECOND_LOOKS: Duration = Duration::from_millis(500);
+
+/// A check as it was before its probe was concluded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    pub(super) verdict: Option<Verdict>,
+    pub(super) last: Option<Outcome>,
+}
+
+impl Balancer {
+    /// A probe was concluded, and maybe the verdict is new: what is known of all others says whether it counts.
+    pub(super) fn weigh(&mut self, check: u32, before: Before, outcome: Outcome, verdict: Option<Verdict>) {
+        if outcome.was_tried() {
+            if !outcome.is_silence() {
+                self.hold.answered(check);
+            } else if before.verdict != Some(Verdict::Down) && !before.last.is_some_and(Outcome::is_silence) {
+                self.hold.fell_silent();
+            }
+        }
+        match verdict {
+            Some(Verdict::Down) if outcome.is_silence() => {
+                let well = self.well + usize::from(before.verdict == Some(Verdict::Up));
+                let held_before = self.hold.holds().is_some();
+                match self.hold.rule(check, well, self.now) {
+                    Ruling::Counts => self.believe(check),
+                    Ruling::LookAgain => {
+                        if !held_before {
+                            self.outputs.push_back(Output::Event(Event::Held));
+                        }
+                        self.look_again(check, before.verdict);
+                    }
+                    Ruling::Waits => {}
+                }
+            }
+            Some(Verdict::Up | Verdict::Down) => self.believe(check),
+            None => {}
+        }
+        self.end_hold();
+    }
+
+    fn look_again(&mut self, check: u32, before: Option<Verdict>) {
+        let look_in = self.random.within(SECOND_LOOKS);
+        let Some((slot, config)) = self.roster.slot(check) else { return };
+        slot.machine.reprieve(config, before, look_in, self.now);
+        self.well += usize::from(before == Some(Verdict::Up));
+        self.timers.arm(check, slot.machine.poll_timeout());
+    }
+
+    /// Ends the hold if it is time, and lets what was held count.
+    pub(super) fn end_hold(&mut self) {
+        let Some(End { believed, checks }) = self.hold.end(self.now) else { return };
+        self.outputs.push_back(Output::Event(Event::HoldOver { believed, checks: checks.len() }));
+        for check in checks {
+            if let Some((slot, _)) = self.roster.slot(check) {
+                self.well -= usize::from(slot.machine.verdict() == Some(Verdict::Up)).min(self.well);
+                slot.machine.condemn();
+            }
+            self.believe(check);
+        }
+    }
+
+    /// Servers that failed stay, or need not stay any more.
+    pub(super) fn settle_floors(&mut self) {
+        for (place, kept) in self.roster.settle_floors() {
+            let Some(service) = self.roster.config.services.get(place as usize) else { continue };
+            let title = service.title();
+            self.outputs.push_back(Output::Event(match (service.floor, kept) {
+                (Some(_), 0) => Event::FloorLeft { service: title },
+                (Some(floor), kept) => Event::FloorReached { service: title, floor, kept },
+                // The file asks for none any more.
+                (None, _) => continue,
+            }));
+        }
+    }
+
+    /// Servers that take connections and answer none are checked at once.
+    pub(super) fn suspect(&mut self, rows: &[Traffic]) {
+        for Suspect { service, server, connections, is_new } in self.suspicion.look(rows) {
+            let Some((title, checks)) = self.roster.checks_at(service, server) else { continue };
+            for check in checks {
+                if let Some((slot, _)) = self.roster.slot(check) {
+                    slot.machine.hurry(self.now);
+                    self.timers.arm(check, slot.machine.poll_timeout());
+                }
+            }
+            if is_new {
+                self.outputs.push_back(Output::Event(Event::Mute { service: title, server, connections }));
+            }
+        }
+    }
+
+    pub(super) fn hold_timeout(&self) -> Option<Instant> {
+        self.hold.poll_timeout()
+    }
+
+    /// Verdicts are held until a second look, of so many checks.
+    #[must_use]
+    pub fn held(&self) -> Option<usize> {
+        self.hold.holds()
+    }
+}

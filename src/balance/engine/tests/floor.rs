@@ -1,0 +1,100 @@
+//! Services that are never emptied.
+
+use super::*;
+use crate::balance::Health;
+
+fn floored(floor: &str, servers: u8) -> Config {
+    let servers: Vec<_> = (1..=servers).map(|n| server(n, true)).collect();
+    let mut config = config(1, &servers);
+    config.services[0].floor = Some(floor.parse().unwrap());
+    config
+}
+
+fn target(n: u8) -> SocketAddr {
+    SocketAddr::new(server_key(n).address, 80)
+}
+
+fn in_table(world: &World) -> Vec<String> {
+    let table = world.table.as_ref().unwrap();
+    table.services[&key(1)].servers().iter().map(|(server, _)| server.to_string()).collect()
+}
+
+fn told(world: &World, what: &str) -> usize {
+    world.events.iter().filter(|event| event.contains(what)).count()
+}
+
+#[test]
+fn the_last_to_fail_stay_and_go_when_others_are_back() {
+    let mut world = World::new(empty());
+    configure(&mut world, floored("2", 4));
+    world.pass(8 * S);
+    for n in 1..=4 {
+        world.dead.insert(target(n));
+        world.pass(8 * S);
+    }
+    assert_eq!(in_table(&world), ["10.0.0.3:80", "10.0.0.4:80"]);
+    assert_eq!(told(&world, "fewer servers than its floor of 2"), 1, "{:#?}", world.events);
+    let statuses = world.engine.servers(0);
+    assert_eq!(statuses.iter().map(|status| status.kept).collect::<Vec<_>>(), [false, false, true, true]);
+    assert!(statuses.iter().all(|status| status.health == Health::Down), "nobody is called well who is not");
+    assert!(statuses[3].reason().contains("floor"), "{}", statuses[3].reason());
+    drop(statuses);
+    world.take_steps();
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "their connections are left alone");
+    world.dead.remove(&target(1));
+    world.pass(8 * S);
+    assert_eq!(in_table(&world), ["10.0.0.1:80", "10.0.0.4:80"]);
+    assert_eq!(told(&world, "has enough servers again"), 0);
+    world.dead.remove(&target(2));
+    world.pass(8 * S);
+    assert_eq!(in_table(&world), ["10.0.0.1:80", "10.0.0.2:80"]);
+    assert_eq!(told(&world, "has enough servers again"), 1);
+}
+
+#[test]
+fn those_who_watch_the_service_learn_the_truth() {
+    let mut world = World::new(empty());
+    let config = floored("100%", 2);
+    let watched = TrackService { name: "web".to_owned(), service: key(1), condition: ServiceCondition::AnyUp };
+    configure(&mut world, Config { watched_services: vec![watched], ..config });
+    world.pass(8 * S);
+    world.dead.extend([target(1), target(2)]);
+    world.pass(10 * S);
+    assert_eq!(in_table(&world), ["10.0.0.1:80", "10.0.0.2:80"]);
+    let (_, health) = world.healths.last().unwrap();
+    assert_eq!(health.unwrap().up, 0, "a router may still give way to another");
+}
+
+#[test]
+fn a_reload_raises_and_drops_the_floor_in_place() {
+    let mut world = World::new(empty());
+    configure(&mut world, floored("1", 3));
+    world.pass(8 * S);
+    world.dead.extend((1..=3).map(target));
+    world.pass(10 * S);
+    assert_eq!(in_table(&world).len(), 1);
+    world.take_steps();
+    configure(&mut world, floored("1", 3));
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "the same file changes nothing");
+    configure(&mut world, floored("60%", 3));
+    assert_eq!(in_table(&world).len(), 2);
+    assert_eq!(told(&world, "fewer servers than its floor"), 1);
+    let mut without = floored("1", 3);
+    without.services[0].floor = None;
+    configure(&mut world, without);
+    assert_eq!(in_table(&world), Vec::<String>::new());
+    assert_eq!(told(&world, "has enough servers again"), 0, "{:#?}", world.events);
+}
+
+#[test]
+fn at_a_start_nothing_that_failed_is_put_in_before_all_were_asked() {
+    let mut world = World::new(empty());
+    world.dead.insert(target(1));
+    world.silent.insert(target(2));
+    configure(&mut world, floored("1", 2));
+    world.pass(S);
+    assert_eq!(in_table(&world), Vec::<String>::new());
+    world.pass(8 * S);
+    assert_eq!(in_table(&world).len(), 1, "clients are sent somewhere rather than nowhere");
+}

@@ -1,0 +1,301 @@
+//! Whether silence is to be believed: when nearly all servers fall silent at once, our own side is the suspect.
+//!
+//! ```text
+//!             nearly all of the last ones fell silent            second looks say the same, or time is over
+//!   Trusting ----------------------------------------> Holding -------------------------------------------> Believing
+//!      ^  ^                                               |                                                    |
+//!      |  '-----------------------------------------------' second looks are answered                          |
+//!      '-------------------------------------------------------------------------------------------------------' a minute
+//! ```
+//!
+//! Only silence is weighed. A server that refuses, resets, or answers with nonsense has proved that the way to it works, and
+//! so does every success; such verdicts count at once, however many there are. A pulled cable, a switch that reboots or a
+//! firewall rule of our own makes all servers silent together, and then to take them out would only cut connections that
+//! come to life again with the cable.
+//!
+//! What counts is the order of news, not a span of time, so that a check each minute and a hundred in a second are weighed
+//! alike: of the last `n` checks that either were answered or fell silent after they had been well, nearly all fell silent,
+//! where `n` is the number of checks that are well, but 4 at least and 20 at most. One server cannot make a row by itself:
+//! it falls silent once. At a start nothing shows yet that there is a way to anybody, and all silence is weighed so, until
+//! somebody has answered: a daemon that starts before its network must not empty the table that it finds.
+//!
+//! A verdict that is held costs a second look, half a second later at most. Four second looks are enough for all: where they
+//! fail as well, all that is held counts at once, in one batch, and for a minute nothing is held again. Whatever happens, no
+//! hold lasts longer than ten seconds: five thousand servers that truly died are out that much later, and not at all if they
+//! refuse. Who would rather send clients to dead servers than to none sets a floor ([`super::floor`]).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::{Duration, Instant};
+
+/// No hold lasts longer.
+const LONGEST_HOLD: Duration = Duration::from_secs(10);
+/// Silence that was confirmed is believed for this long.
+const BELIEF: Duration = Duration::from_secs(60);
+/// Fewer that fall silent tell nothing; and so many second looks are enough.
+const ENOUGH: usize = 4;
+/// More need not be looked at.
+const MOST: usize = 20;
+
+/// What becomes of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// It counts.
+    Counts,
+    /// It does not count yet: look again soon.
+    LookAgain,
+    /// The second look says the same; what it means is decided for all together.
+    Waits,
+}
+
+/// How a hold ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    /// The silence is real, as far as can be told.
+    pub(super) believed: bool,
+    /// Checks whose verdicts count now.
+    pub(super) checks: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Due,
+    Silent,
+}
+
+#[derive(Debug)]
+enum State {
+    Trusting,
+    /// Of those that are held so many were silent again; so many others were answered, and are not held any more.
+    Holding {
+        until: Instant,
+        held: BTreeMap<u32, Look>,
+        silent: usize,
+        answered: usize,
+    },
+    Believing {
+        until: Instant,
+    },
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// The last news, the youngest in the lowest bit; 1: a check that was well fell silent, 0: one was answered.
+    news: u32,
+    state: State,
+}
+
+impl Hold {
+    pub(super) fn new() -> Self {
+        Self { news: u32::MAX, state: State::Trusting }
+    }
+
+    /// Checks have other numbers from now on. What was held speaks for itself.
+    pub(super) fn renumber(&mut self) {
+        match self.state {
+            State::Holding { .. } => self.state = State::Trusting,
+            State::Trusting | State::Believing { .. } => {}
+        }
+    }
+
+    /// A check was answered, well or ill.
+    pub(super) fn answered(&mut self, check: u32) {
+        self.news <<= 1;
+        match &mut self.state {
+            State::Holding { held, silent, answered, .. } => {
+                let look = held.remove(&check);
+                *silent -= usize::from(look == Some(Look::Silent));
+                *answered += usize::from(look.is_some());
+            }
+            State::Trusting | State::Believing { .. } => {}
+        }
+    }
+
+    /// A check that was well got no answer, for the first time.
+    pub(super) fn fell_silent(&mut self) {
+        self.news = self.news << 1 | 1;
+    }
+
+    /// A check says "down" out of silence. `well`: how many checks are well, this one still among them.
+    pub(super) fn rule(&mut self, check: u32, well: usize, now: Instant) -> Ruling {
+        let suspicious = self.is_suspicious(well);
+        match &mut self.state {
+            State::Believing { until } if now < *until => Ruling::Counts,
+            State::Trusting | State::Believing { .. } if suspicious => {
+                let held = BTreeMap::from([(check, Look::Due)]);
+                self.state = State::Holding { until: now + LONGEST_HOLD, held, silent: 0, answered: 0 };
+                Ruling::LookAgain
+            }
+            State::Trusting | State::Believing { .. } => {
+                self.state = State::Trusting;
+                Ruling::Counts
+            }
+            State::Holding { held, silent, .. } => match held.entry(check) {
+                Entry::Occupied(mut there) => {
+                    *silent += usize::from(there.insert(Look::Silent) == Look::Due);
+                    Ruling::Waits
+                }
+                Entry::Vacant(free) => {
+                    free.insert(Look::Due);
+                    Ruling::LookAgain
+                }
+            },
+        }
+    }
+
+    fn is_suspicious(&self, well: usize) -> bool {
+        let count = well.clamp(ENOUGH, MOST);
+        let silent = (0..count).filter(|place| self.news >> place & 1 == 1).count();
+        silent * 10 >= count * 9
+    }
+
+    /// When [`Self::end`] is to be asked.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Holding { until, .. } => Some(*until),
+            State::Trusting | State::Believing { .. } => None,
+        }
+    }
+
+    /// Verdicts are held, of so many checks.
+    pub(super) fn holds(&self) -> Option<usize> {
+        match &self.state {
+            State::Holding { held, .. } => Some(held.len()),
+            State::Trusting | State::Believing { .. } => None,
+        }
+    }
+
+    /// Ends the hold if it is time.
+    pub(super) fn end(&mut self, now: Instant) -> Option<End> {
+        let State::Holding { until, held, silent, answered } = &mut self.state else { return None };
+        let (silent, looked) = (*silent, *silent + *answered);
+        if looked < ENOUGH && silent < held.len() && now < *until {
+            return None;
+        }
+        let believed = silent * 10 >= looked * 9;
+        let all = std::mem::take(held).into_iter();
+        let checks = all.filter(|(_, look)| believed || *look == Look::Silent).map(|(check, _)| check).collect();
+        self.state = if believed { State::Believing { until: now + BELIEF } } else { State::Trusting };
+        if !believed {
+            self.news = 0;
+        }
+        Some(End { believed, checks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    /// Everybody has answered of late.
+    fn proven() -> Hold {
+        let mut hold = Hold::new();
+        (0..32).for_each(|check| hold.answered(check));
+        hold
+    }
+
+    /// `well` checks of which these fall silent one after the other, each with a verdict of its own.
+    fn all_silent(hold: &mut Hold, well: u32, now: Instant) -> Vec<Ruling> {
+        (0..well).for_each(|_| hold.fell_silent());
+        (0..well).map(|check| hold.rule(check, (well - check) as usize, now)).collect()
+    }
+
+    #[test]
+    fn when_all_fall_silent_nothing_counts_before_a_second_look() {
+        for well in [4, 5, 19, 20, 5000] {
+            let (mut hold, now) = (Hold::new(), Instant::now());
+            let rulings = all_silent(&mut hold, well, now);
+            assert!(rulings.iter().all(|ruling| *ruling == Ruling::LookAgain), "{well}: {rulings:?}");
+            assert_eq!(hold.holds(), Some(well as usize));
+            assert_eq!(hold.end(now), None);
+            assert_eq!(hold.poll_timeout(), Some(now + LONGEST_HOLD));
+            for check in 0..3 {
+                assert_eq!(hold.rule(check, 1, now + S), Ruling::Waits);
+                assert_eq!(hold.end(now + S), None, "{check}: not enough to tell");
+            }
+            assert_eq!(hold.rule(3, 1, now + S), Ruling::Waits);
+            let end = hold.end(now + S).unwrap();
+            assert_eq!((end.believed, end.checks.len()), (true, well as usize), "all at once");
+            assert_eq!(all_silent(&mut hold, 30, now + 2 * S), [Ruling::Counts; 30], "and no second time");
+            assert_eq!(hold.end(now + 2 * S), None);
+        }
+    }
+
+    #[test]
+    fn before_anybody_has_answered_silence_is_weighed_from_the_first_on() {
+        let (mut hold, now) = (Hold::new(), Instant::now());
+        hold.fell_silent();
+        assert_eq!(hold.rule(0, 0, now), Ruling::LookAgain);
+        let mut hold = Hold::new();
+        (0..3).for_each(|check| hold.answered(check));
+        hold.fell_silent();
+        assert_eq!(hold.rule(0, 3, now), Ruling::Counts);
+    }
+
+    #[test]
+    fn few_servers_tell_nothing_and_one_makes_no_row() {
+        for well in 1..4 {
+            assert_eq!(all_silent(&mut proven(), well, Instant::now()), vec![Ruling::Counts; well as usize]);
+        }
+        let mut hold = proven();
+        hold.fell_silent();
+        assert_eq!(hold.rule(0, 100, Instant::now()), Ruling::Counts);
+    }
+
+    #[test]
+    fn who_answers_in_between_proves_the_way() {
+        let (mut hold, now) = (Hold::new(), Instant::now());
+        for check in 0..100 {
+            hold.fell_silent();
+            if check % 3 == 0 {
+                hold.answered(1000);
+            }
+        }
+        assert_eq!(hold.rule(0, 100, now), Ruling::Counts, "a third still answers");
+        // One of twenty is still "nearly all".
+        let mut hold = proven();
+        (0..10).for_each(|_| hold.fell_silent());
+        hold.answered(1000);
+        (0..9).for_each(|_| hold.fell_silent());
+        assert_eq!(hold.rule(0, 100, now), Ruling::LookAgain);
+    }
+
+    #[test]
+    fn answers_at_the_second_look_end_it_and_only_the_silent_ones_count() {
+        let (mut hold, now) = (Hold::new(), Instant::now());
+        all_silent(&mut hold, 10, now);
+        hold.rule(7, 1, now + S);
+        for check in 0..3 {
+            assert_eq!(hold.end(now + S), None);
+            hold.answered(check);
+        }
+        assert_eq!(hold.end(now + S), Some(End { believed: false, checks: vec![7] }));
+        // Those that were not looked at again speak for themselves from now on.
+        assert_eq!(hold.rule(8, 5, now + 2 * S), Ruling::Counts);
+    }
+
+    #[test]
+    fn no_hold_lasts_for_ever() {
+        let (mut hold, now) = (Hold::new(), Instant::now());
+        all_silent(&mut hold, 10, now);
+        assert_eq!(hold.end(now + LONGEST_HOLD - Duration::from_millis(1)), None);
+        let end = hold.end(now + LONGEST_HOLD).unwrap();
+        assert_eq!((end.believed, end.checks.len()), (true, 10), "whose second looks take long");
+        assert_eq!(hold.poll_timeout(), None);
+        // After a minute of belief it may begin again.
+        let later = now + LONGEST_HOLD + BELIEF;
+        assert_eq!(all_silent(&mut hold, 10, later)[0], Ruling::LookAgain);
+    }
+
+    #[test]
+    fn all_that_is_held_is_settled_by_its_own_second_looks_if_it_is_little() {
+        let (mut hold, now) = (Hold::new(), Instant::now());
+        (0..4).for_each(|_| hold.fell_silent());
+        assert_eq!(hold.rule(0, 4, now), Ruling::LookAgain);
+        assert_eq!(hold.rule(0, 4, now + S), Ruling::Waits);
+        assert_eq!(hold.end(now + S), Some(End { believed: true, checks: vec![0] }));
+    }
+}
