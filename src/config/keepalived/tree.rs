@@ -95,7 +95,7 @@ impl Tree {
 
     /// A statement by its index.
     pub(super) fn statement(&self, index: usize) -> Option<Statement<'_>> {
-        self.nodes.get(index).map(|node| Statement { tree: self, node, index })
+        self.nodes.get(index).map(|node| Statement { tree: self, node, index, words: node.words as usize })
     }
 
     /// The statements outside all blocks.
@@ -126,12 +126,19 @@ pub(super) struct Statement<'t> {
     tree: &'t Tree,
     node: &'t Node,
     index: usize,
+    /// So many of its words are to be seen.
+    words: usize,
 }
 
 impl<'t> Statement<'t> {
+    /// The same without the words after so many arguments.
+    pub(super) fn cut(self, arguments: usize) -> Self {
+        Self { words: self.words.min(arguments.saturating_add(1)), ..self }
+    }
+
     /// One of its words.
     pub(super) fn word(self, index: usize) -> Option<Value<'t>> {
-        if index >= self.node.words as usize {
+        if index >= self.words {
             return None;
         }
         let word = self.tree.words.get(self.node.first_word as usize + index)?;
@@ -161,7 +168,7 @@ impl<'t> Statement<'t> {
 
     /// How many words follow the first.
     pub(super) fn arity(self) -> usize {
-        (self.node.words as usize).saturating_sub(1)
+        self.words.saturating_sub(1)
     }
 
     /// Where its first word stands, or its block if it has none.

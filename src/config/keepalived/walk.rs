@@ -140,7 +140,8 @@ impl<'o> Walk<'o> {
                 seen.push((keyword.name, span));
             }
             let outer = std::mem::replace(&mut self.keyword, keyword);
-            let known = handle(self, into, statement);
+            // Whoever reads the word sees the values that the table grants it, and none that was just said to be ignored.
+            let known = handle(self, into, statement.cut(values(keyword, name).1));
             self.keyword = outer;
             debug_assert!(known, "{place:?} {name} is honoured by the table and by nothing else");
             self.unfilled(statement);
@@ -196,16 +197,12 @@ impl<'o> Walk<'o> {
     /// Whether a word has the values and the block that it needs.
     fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
         let name = statement.name();
-        let (least, most, block) = match keyword.takes {
+        let (least, most) = values(keyword, name);
+        let (least, block) = match keyword.takes {
             // One of the two is there.
-            Takes::Either(_) => (usize::from(statement.block().is_none()), usize::MAX, statement.block().is_some()),
-            Takes::Nothing => (0, 0, false),
-            Takes::One(_) => (1, 1, false),
-            Takes::Optional(_) => (0, 1, false),
-            Takes::Several(_) => (1, usize::MAX, false),
-            Takes::Any(_) => (0, usize::MAX, false),
-            Takes::Block => (0, 0, true),
-            Takes::Named(_) => (1, most_in_name(name), true),
+            Takes::Either(_) => (usize::from(statement.block().is_none()), statement.block().is_some()),
+            Takes::Block | Takes::Named(_) => (least, true),
+            Takes::Nothing | Takes::One(_) | Takes::Optional(_) | Takes::Several(_) | Takes::Any(_) => (least, false),
         };
         if statement.arity() < least {
             self.say(
@@ -365,6 +362,18 @@ fn count(most: usize) -> &'static str {
         0 => "no value",
         1 => "one value",
         _ => "two values",
+    }
+}
+
+/// How many values a word has at least, and how many are read at most.
+fn values(keyword: &Keyword, name: &str) -> (usize, usize) {
+    match keyword.takes {
+        Takes::Nothing | Takes::Block => (0, 0),
+        Takes::One(_) => (1, 1),
+        Takes::Optional(_) => (0, 1),
+        Takes::Several(_) => (1, usize::MAX),
+        Takes::Any(_) | Takes::Either(_) => (0, usize::MAX),
+        Takes::Named(_) => (1, most_in_name(name)),
     }
 }
 

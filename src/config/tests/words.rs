@@ -230,27 +230,30 @@ fn fits(kind: Kind, value: &str) -> bool {
     }
 }
 
+/// The blocks that hold honoured words, each with what opens and closes it.
+const OPEN: &[(Place, &str, &str)] = &[
+    (Place::Root, "", ""),
+    (Place::Global, "global_defs {\n", "}\n"),
+    (Place::Script, "vrrp_script x {\n", "}\n"),
+    (Place::TrackProcess, "vrrp_track_process x {\n", "}\n"),
+    (Place::TrackFile, "track_file x {\n", "}\n"),
+    (Place::TrackService, "vrrp_track_service x {\n", "}\n"),
+    (Place::TrackCheck, "vrrp_track_check x {\n", "}\n"),
+    (Place::SyncGroup, "vrrp_sync_group x {\n", "}\n"),
+    (Place::Instance, "vrrp_instance x {\n", "}\n"),
+    (Place::GarpGroup, "garp_group {\n", "}\n"),
+    (Place::TrackGroup, "track_group x {\n", "}\n"),
+    (Place::Authentication, "vrrp_instance x {\nauthentication {\n", "}\n}\n"),
+    (Place::Service, "virtual_server 192.0.2.1 80 {\n", "}\n"),
+    (Place::Server, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n", "}\n}\n"),
+    (Place::TcpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nTCP_CHECK {\n", "}\n}\n}\n"),
+];
+
 /// What the table calls honoured is handled; a debug assertion in the walk speaks up where it is not.
 #[test]
 fn every_honoured_word_does_something() {
     let mut words = 0;
-    for (place, open, close) in [
-        (Place::Root, "", ""),
-        (Place::Global, "global_defs {\n", "}\n"),
-        (Place::Script, "vrrp_script x {\n", "}\n"),
-        (Place::TrackProcess, "vrrp_track_process x {\n", "}\n"),
-        (Place::TrackFile, "track_file x {\n", "}\n"),
-        (Place::TrackService, "vrrp_track_service x {\n", "}\n"),
-        (Place::TrackCheck, "vrrp_track_check x {\n", "}\n"),
-        (Place::SyncGroup, "vrrp_sync_group x {\n", "}\n"),
-        (Place::Instance, "vrrp_instance x {\n", "}\n"),
-        (Place::GarpGroup, "garp_group {\n", "}\n"),
-        (Place::TrackGroup, "track_group x {\n", "}\n"),
-        (Place::Authentication, "vrrp_instance x {\nauthentication {\n", "}\n}\n"),
-        (Place::Service, "virtual_server 192.0.2.1 80 {\n", "}\n"),
-        (Place::Server, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n", "}\n}\n"),
-        (Place::TcpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nTCP_CHECK {\n", "}\n}\n}\n"),
-    ] {
+    for (place, open, close) in OPEN.iter().copied() {
         for keyword in place.words().filter(|keyword| place.status(keyword) == Status::Honoured) {
             let rest = match keyword.takes {
                 Takes::Either(_) => " x",
@@ -341,6 +344,48 @@ fn honoured() -> impl Iterator<Item = (Place, &'static Keyword, (String, String)
         let words = place.words().filter(|keyword| place.status(keyword) == Status::Honoured);
         words.filter_map(|keyword| Some((*place, keyword, around(*place)?)))
     })
+}
+
+/// Whatever stands after a word, the word is read: with nothing, with one value, with two. Values beyond those that the table
+/// grants are said to be ignored, and the word counts as it does without them.
+#[test]
+fn no_value_too_many_costs_the_word() {
+    let mut compared = 0;
+    for (place, open, close) in OPEN.iter().copied() {
+        for keyword in place.words().filter(|keyword| place.status(keyword) == Status::Honoured) {
+            for (name, value) in keyword.names().flat_map(|name| ["1", "true", "x", "1.5"].map(|value| (name, value))) {
+                for rest in ["", " {\n}"] {
+                    for values in [String::new(), format!(" {value}"), format!(" {value} {value}")] {
+                        // A debug assertion in the walk speaks up where the word is lost.
+                        keepalived(&format!("{open}{name}{values}{rest}\n{close}"));
+                    }
+                }
+            }
+        }
+    }
+    for (place, keyword, (before, after)) in honoured().filter(|(place, ..)| place.is_block()) {
+        let value = match keyword.takes {
+            Takes::Nothing => String::new(),
+            Takes::One(kind) | Takes::Optional(kind) => match kind {
+                Kind::Whole { most, .. } => format!(" {most}"),
+                Kind::Seconds { most, .. } => format!(" {most}"),
+                Kind::Flag => " on".to_owned(),
+                Kind::Choice(words) => format!(" {}", words.last().unwrap()),
+                Kind::Text { form: "IP", .. } => " 224.0.0.7".to_owned(),
+                Kind::Text { .. } => " eth7".to_owned(),
+            },
+            Takes::Several(_) | Takes::Any(_) | Takes::Block | Takes::Either(_) | Takes::Named(_) => continue,
+        };
+        for name in keyword.names() {
+            let plain = keepalived(&format!("{before}{name}{value}\n{after}"));
+            let extra = keepalived(&format!("{before}{name}{value} true\n{after}"));
+            assert_eq!(extra.config, plain.config, "{place:?} {name}{value}");
+            let said = extra.report.diagnostics().iter().any(|said| said.code == Code::ExtraValue);
+            assert!(said, "{place:?} {name}{value}: {}", extra.report.render(false));
+            compared += 1;
+        }
+    }
+    assert!(compared > 120, "{compared}");
 }
 
 /// What is said of a value that the word cannot take.
