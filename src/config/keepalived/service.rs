@@ -83,8 +83,10 @@ pub(super) fn word(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: S
     }
     match statement.name() {
         "ops" => service.flags.one_packet = true,
-        "flag-1" | "sh-fallback" | "mh-fallback" => service.flags.flag_1 = true,
-        "flag-2" | "sh-port" | "mh-port" => service.flags.flag_2 = true,
+        "flag-1" => service.flags.flag_1 = true,
+        "flag-2" => service.flags.flag_2 = true,
+        "sh-fallback" | "mh-fallback" => service.flags.flag_1 |= hashes(walk, service, statement),
+        "sh-port" | "mh-port" => service.flags.flag_2 |= hashes(walk, service, statement),
         "flag-3" => service.flags.flag_3 = true,
         "inhibit_on_failure" => service.inhibit_on_failure = walk.flag(statement).unwrap_or(false),
         "persistence_timeout" => persistence(walk, service, statement),
@@ -128,6 +130,30 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         _ => return false,
     }
     true
+}
+
+/// Whether a flag of the schedulers that hash is heard: keepalived asks for the scheduler when it meets the flag, so it must
+/// stand above. Either's flags are heard with the other too, since their bits are the same.
+fn hashes(walk: &mut Walk<'_>, service: &ServiceDraft, statement: Statement<'_>) -> bool {
+    let scheduler = service.scheduler.get();
+    if scheduler.is_some_and(|scheduler| matches!(scheduler.value, Scheduler::SourceHash | Scheduler::MaglevHash)) {
+        return true;
+    }
+    let Some(span) = statement.span() else { return false };
+    let name = statement.name();
+    let own = name.get(..2).unwrap_or(name);
+    let (message, remedy) = match scheduler {
+        Some(other) => (
+            format!("`{name}` does nothing with the scheduler `{}`", other.value),
+            format!("remove it, or write `lb_algo {own}` above it"),
+        ),
+        None => (
+            format!("`{name}` stands above the scheduler that it is for"),
+            format!("it is heard only below `lb_algo {own}`; move it there, or remove it"),
+        ),
+    };
+    walk.say(Diagnostic::warning(Code::Idle, span, message).mark("ignored, as in keepalived").help(remedy));
+    false
 }
 
 fn scheduler(walk: &mut Walk<'_>, value: Value<'_>) -> Option<Scheduler> {

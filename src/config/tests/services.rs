@@ -65,8 +65,8 @@ fn two_words_for_one_thing() {
     for (one, other) in [
         ("lvs_sched sh", "lb_algo sh"),
         ("lvs_method DR", "lb_kind DR"),
-        ("sh-port", "flag-2"),
-        ("mh-fallback", "flag-1"),
+        ("lb_algo sh\nsh-port", "lb_algo sh\nflag-2"),
+        ("lb_algo mh\nmh-fallback", "lb_algo mh\nflag-1"),
     ] {
         let of = |word: &str| {
             let service = service("192.0.2.1 80", &format!("protocol TCP\n{word}"), "", "");
