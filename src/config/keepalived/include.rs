@@ -117,7 +117,12 @@ impl Reading<'_> {
         let name = text.trim();
         let before = text.len() - text.trim_start().len();
         let Some(span) = argument.place(&(before..before + name.len())).filter(|_| !name.is_empty()) else {
-            self.report.add(Diagnostic::error(Code::MissingValue, at, format!("`{word}` lacks a file name")));
+            let message = format!("`{word}` lacks a file name");
+            self.report.add(if word == "include" {
+                Diagnostic::warning(Code::MissingValue, at, message).help("the line is ignored, as in keepalived")
+            } else {
+                Diagnostic::error(Code::MissingValue, at, message).help("an include of this kind insists on its files")
+            });
             return true;
         };
         let name = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);

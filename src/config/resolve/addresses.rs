@@ -19,12 +19,13 @@ const USUAL_MOST_V6: usize = 89;
 type Addresses = (Vec<VirtualAddress>, Vec<VirtualAddress>);
 
 impl Resolver<'_> {
-    /// The addresses of a router; none when all that were asked for are unusable.
+    /// The addresses of a router, which otherwise could run or not; none when all that were asked for are unusable.
     pub(super) fn addresses(
         &mut self,
         draft: &mut InstanceDraft,
         interface: Option<&str>,
         basics: Basics,
+        runs: bool,
     ) -> Result<Addresses, Unable> {
         let name = draft.name.clone();
         let onto = self.macvlan_base(draft, interface);
@@ -50,7 +51,7 @@ impl Resolver<'_> {
             }
         }
         let empty = addresses.is_empty() && draft.excluded.is_empty();
-        if empty && draft.addresses_at.is_some() {
+        if empty && draft.addresses_at.is_some() && (!runs || !self.goes_without()) {
             return Err(Unable);
         }
         self.nameless(&name, basics.version, addresses.is_empty(), empty);
@@ -68,6 +69,12 @@ impl Resolver<'_> {
             excluded.push(self.onto_macvlan(value, onto, span));
         }
         Ok((addresses, excluded))
+    }
+
+    /// Whether a router of whose addresses none can be read is run without, as keepalived does, rather than let its slip stop
+    /// all that the file has beside it. A template, and a file of which nothing would be left to move, are told so instead.
+    fn goes_without(&self) -> bool {
+        self.language == Language::Keepalived && !self.alone && !self.is_unfilled()
     }
 
     /// The interface below a router's macvlan, where its name after an address means the macvlan.

@@ -59,7 +59,7 @@ impl Resolver<'_> {
         };
         let vrf = self.vrf(&mut draft, id.as_ref());
         let interface = id.as_ref().and_then(|id| id.interface.as_deref());
-        let addresses = self.addresses(&mut draft, interface, basics);
+        let addresses = self.addresses(&mut draft, interface, basics, unusable.is_empty());
         if matches!(addresses, Err(Unable)) {
             unusable.push(self.words.addresses);
         }
@@ -239,12 +239,17 @@ impl Resolver<'_> {
         }
         let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
         let message = format!("router `{}` cannot run without a usable {}", name.value, keys.join(", "));
-        let unfilled = self.report.diagnostics().iter().any(|said| said.code == Code::Placeholder);
-        let likely = if unfilled { "; most likely this file is a template that was not filled in" } else { "" };
+        let likely =
+            if self.is_unfilled() { "; most likely this file is a template that was not filled in" } else { "" };
         self.say(
             Diagnostic::error(Code::Required, name.span, message)
                 .help(format!("what is wrong stands with each below{likely}")),
         );
+    }
+
+    /// Whether something in the file was never filled in.
+    pub(super) fn is_unfilled(&self) -> bool {
+        self.report.diagnostics().iter().any(|said| said.code == Code::Placeholder)
     }
 
     /// What moves beside addresses.

@@ -133,6 +133,8 @@ struct Resolver<'r> {
     report: &'r mut Report,
     /// How many rules had no priority so far.
     rules_placed: u32,
+    /// The file has one router, and nothing else to run.
+    alone: bool,
     /// The first check that waits too long for its answer.
     slow_check: Option<SlowCheck>,
 }
@@ -168,20 +170,21 @@ impl Resolver<'_> {
 impl Resolver<'_> {
     /// Says that a name is taken.
     fn doubled(&mut self, name: &str, span: Span, before: Span, what: &str) {
-        self.say(
-            Diagnostic::error(Code::Duplicate, span, format!("a second {what} `{name}`"))
-                .mark("left out")
-                .and(before, "the first stands here")
-                .help("give it a name of its own"),
-        );
+        let second = self
+            .slip(Code::Duplicate, span, format!("a second {what} `{name}`"))
+            .mark(format!("left out{}", self.words.there))
+            .and(before, "the first stands here")
+            .help("give it a name of its own");
+        self.say(second);
     }
 }
 
 /// The whole configuration, and where its services stand.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (Config, HashMap<ServiceKey, Span>) {
     let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls, .. } = draft;
-    let mut resolver =
-        Resolver { words: Words::of(language), language, report, rules_placed: 0, slow_check: services.slow_check };
+    let alone = instances.len() == 1 && services.services.is_empty();
+    let slow_check = services.slow_check;
+    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0, alone, slow_check };
     let ground = meaning::Ground::of(&instances, &surroundings);
     resolver.note_interfaces(&instances, &groups, &surroundings);
     let trackers = resolver.trackers(trackers, &services);

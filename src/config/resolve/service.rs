@@ -41,8 +41,14 @@ pub(in crate::config) fn service(
     table: &mut ServiceTable,
     report: &mut Report,
 ) {
-    let mut resolver =
-        Resolver { words: Words::of(language), language, report, rules_placed: 0, slow_check: table.slow_check };
+    let mut resolver = Resolver {
+        words: Words::of(language),
+        language,
+        report,
+        rules_placed: 0,
+        alone: false,
+        slow_check: table.slow_check,
+    };
     if let Some((config, span)) = resolver.service(draft, &mut table.groups) {
         resolver.enter(config, span, table);
     }
