@@ -15,6 +15,8 @@ use crate::model::{Preferred, VirtualAddress};
 /// A bad address costs itself alone.
 const SKIPPED: Instead = Instead("this address is left out, as in keepalived");
 const LEFT_OUT: Instead = Instead("the word is ignored; the address is set without it");
+/// The most bits of a prefix that leave room for a broadcast address.
+const LONGEST_WITH_BROADCAST: u8 = 30;
 
 /// The addresses of a block.
 pub(super) fn list(walk: &mut Walk<'_>, children: Children<'_>) -> Vec<Spanned<VirtualAddress>> {
@@ -42,33 +44,24 @@ fn one(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Spanned<VirtualA
             "no_track" => address.track = false,
             "use_vmac" => address.on_virtual_link = true,
             _ if keywords::find(Place::Address, option).is_none() => stray(walk, word),
-            _ => {
-                if !valued(walk, &mut address, word, words.next())? {
-                    break;
-                }
-            }
+            _ => valued(walk, &mut address, word, words.next())?,
         }
     }
     Some(Spanned::new(address, statement.line().unwrap_or(first.span)))
 }
 
-/// A word with a value. None: the address is left out; false: the line is at its end.
-fn valued(
-    walk: &mut Walk<'_>,
-    address: &mut VirtualAddress,
-    word: Value<'_>,
-    value: Option<Value<'_>>,
-) -> Option<bool> {
+/// A word with a value. None: the address is left out.
+fn valued(walk: &mut Walk<'_>, address: &mut VirtualAddress, word: Value<'_>, value: Option<Value<'_>>) -> Option<()> {
     let option = word.text;
     let Some(value) = value else {
         walk.say(
-            Diagnostic::warning(Code::MissingValue, word.span, format!("`{option}` lacks its value")).help(LEFT_OUT.0),
+            Diagnostic::warning(Code::MissingValue, word.span, format!("`{option}` lacks its value")).help(SKIPPED.0),
         );
-        return Some(false);
+        return None;
     };
     match option {
         "dev" => address.interface = Some(walk.interface(value, SKIPPED)?),
-        "label" => address.label = label(walk, value, address.address),
+        "label" => address.label = label(walk, value, address.address)?,
         "scope" if address.address.is_ipv6() => {
             let message = "an IPv6 address has the scope that is in it, and the kernel gives it no other";
             walk.say(Diagnostic::warning(Code::Combination, value.span, message).help(LEFT_OUT.0));
@@ -77,9 +70,9 @@ fn valued(
         "peer" => peer(walk, value, address),
         "preferred_lft" => address.preferred = preferred(walk, word, value, address),
         "track_group" => address.track_group = Some(value.text.to_owned()),
-        _ => address.broadcast = broadcast(walk, value, address),
+        _ => address.broadcast = broadcast(walk, value, address)?,
     }
-    Some(true)
+    Some(())
 }
 
 /// A flag that IPv6 alone has.
@@ -127,7 +120,13 @@ fn parse(walk: &mut Walk<'_>, value: Value<'_>, instead: Instead) -> Option<Virt
         None => longest,
         Some(Ok(length)) if (1..=longest).contains(&length) => length,
         Some(_) => {
-            let instead = Instead("taken as a single address, as in keepalived");
+            // Ours has no such network, and nothing but `ip address` shows the difference.
+            let none = prefix.is_some_and(|prefix| prefix.bytes().all(|digit| digit == b'0'));
+            let instead = Instead(if none {
+                "taken as a single address; keepalived sets it with a prefix of 0 bits"
+            } else {
+                "taken as a single address, as in keepalived"
+            });
             walk.bad(value, &format!("an address with a prefix of 1 to {longest} bits"), instead);
             longest
         }
@@ -155,16 +154,17 @@ fn stray(walk: &mut Walk<'_>, word: Value<'_>) {
     }
 }
 
-fn label(walk: &mut Walk<'_>, value: Value<'_>, address: IpAddr) -> Option<String> {
+/// None: the address is left out.
+fn label(walk: &mut Walk<'_>, value: Value<'_>, address: IpAddr) -> Option<Option<String>> {
     if address.is_ipv6() {
         walk.say(Diagnostic::warning(Code::Combination, value.span, "IPv6 addresses have no labels").help(LEFT_OUT.0));
-        return None;
+        return Some(None);
     }
     if value.text.is_empty() || value.text.len() > 15 {
-        walk.bad(value, "a label of 1 to 15 bytes", LEFT_OUT);
+        walk.bad(value, "a label of 1 to 15 bytes", SKIPPED);
         return None;
     }
-    Some(value.text.to_owned())
+    Some(Some(value.text.to_owned()))
 }
 
 fn scope(walk: &mut Walk<'_>, value: Value<'_>) -> u8 {
@@ -174,18 +174,26 @@ fn scope(walk: &mut Walk<'_>, value: Value<'_>) -> u8 {
     }
 }
 
-fn broadcast(walk: &mut Walk<'_>, value: Value<'_>, address: &VirtualAddress) -> Option<Ipv4Addr> {
+/// None: the address is left out.
+fn broadcast(walk: &mut Walk<'_>, value: Value<'_>, address: &VirtualAddress) -> Option<Option<Ipv4Addr>> {
     let IpAddr::V4(own) = address.address else {
         walk.say(
             Diagnostic::warning(Code::Combination, value.span, "IPv6 addresses have no broadcast address")
                 .help(LEFT_OUT.0),
         );
-        return None;
+        return Some(None);
     };
+    if matches!(value.text, "+" | "-") && address.prefix_len > LONGEST_WITH_BROADCAST {
+        let message = format!("a network of {} bits has no broadcast address", address.prefix_len);
+        walk.say(Diagnostic::warning(Code::Combination, value.span, message).help(
+            "the word is ignored, as in keepalived; the address is set without it. Write its prefix: `192.0.2.1/24 brd +`",
+        ));
+        return Some(None);
+    }
     let mask = u32::MAX.checked_shr(u32::from(address.prefix_len)).unwrap_or(0);
     match value.text {
-        "+" => Some(Ipv4Addr::from_bits(own.to_bits() | mask)),
-        "-" => Some(Ipv4Addr::from_bits(own.to_bits() & !mask)),
-        _ => walk.address_v4(value, "a broadcast address, `+` or `-`", LEFT_OUT),
+        "+" => Some(Some(Ipv4Addr::from_bits(own.to_bits() | mask))),
+        "-" => Some(Some(Ipv4Addr::from_bits(own.to_bits() & !mask))),
+        _ => walk.address_v4(value, "a broadcast address, `+` or `-`", SKIPPED).map(Some),
     }
 }
