@@ -15,7 +15,7 @@ pub(super) use check::{CallDraft, CheckDraft, KindDraft};
 pub(super) use listeners::{GroupTable, Listen, ListenerGroup};
 pub(super) use router::{
     AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
-    RouterDefaults, RuleDraft, SurroundingsDraft, TransportDraft,
+    RouterDefaults, RuleDraft, SurroundingsDraft, SyncOfRouter, TransportDraft,
 };
 pub(super) use service::{PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, SlowCheck, Timing};
 pub(super) use track::{

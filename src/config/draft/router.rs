@@ -84,6 +84,13 @@ pub(in crate::config) struct FifoDraft {
     pub(in crate::config) script: Option<Spanned<Command>>,
 }
 
+/// `lvs_sync_daemon_interface` of a router: connections are copied as it is master or backup.
+#[derive(Debug)]
+pub(in crate::config) struct SyncOfRouter {
+    pub(in crate::config) router: Spanned<String>,
+    pub(in crate::config) interface: Spanned<String>,
+}
+
 /// What concerns all virtual routers, as far as it needs looking at as a whole; the rest is in its `settings`.
 #[derive(Debug, Default)]
 pub(in crate::config) struct SurroundingsDraft {
@@ -98,6 +105,8 @@ pub(in crate::config) struct SurroundingsDraft {
     pub(in crate::config) sync_daemon: Option<Spanned<SyncDaemon>>,
     /// Where its router is named.
     pub(in crate::config) sync_instance: Option<Span>,
+    /// What routers say of it themselves, as in old files, in their order.
+    pub(in crate::config) sync_of_routers: Vec<SyncOfRouter>,
 }
 
 /// How adverts prove whom they are from.

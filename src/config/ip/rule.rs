@@ -121,6 +121,15 @@ pub(in crate::config) fn rule(mut line: Line<'_, '_>) -> Result<(Rule, bool), Mi
     {
         return Err(Mistake::wrong(line.whole, "`goto` leads to a rule further down: one of a greater priority"));
     }
+    if let (RuleAction::Goto(to), None) = (rule.action, priority) {
+        return Err(Mistake::wrong(
+            line.whole,
+            format!(
+                "a rule that goes to {to} needs a place of its own: write its priority, as in `priority {}`",
+                to.saturating_sub(1)
+            ),
+        ));
+    }
     rule.family = line.family();
     rule.from = rule.from.map(|from| line.settled(from));
     rule.to = rule.to.map(|to| line.settled(to));

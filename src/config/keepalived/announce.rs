@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tree::Statement;
+use super::tree::{Statement, Value};
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use crate::config::diagnostic::{Code, Diagnostic};
@@ -56,6 +56,14 @@ pub(super) fn word(walk: &mut Walk<'_>, into: &mut AnnouncementsDraft, statement
         _ => return false,
     }
     true
+}
+
+/// 0 bytes for a buffer: keepalived takes them, and asks the kernel for nothing.
+pub(super) fn no_buffer(walk: &mut Walk<'_>, value: Value<'_>) {
+    walk.say(
+        Diagnostic::note(Code::WithoutEffect, value.span, "0 bytes ask for no buffer")
+            .help("the buffer is as large as if the line were not there, as in keepalived"),
+    );
 }
 
 /// The least time between two announcements.

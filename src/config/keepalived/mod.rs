@@ -85,6 +85,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
     }
     let mut walk = Walk::new(report, sources);
     walk.block(tree.root(), Place::Root, &mut (), root);
+    surroundings::sync_of_routers(&mut walk);
     resolve::waiting_services(&mut walk.draft.services, walk.report);
     walk.draft
 }

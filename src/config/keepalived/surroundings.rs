@@ -6,7 +6,7 @@ use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use super::{addresses, announce, routes};
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{FifoDraft, GroupDraft};
+use crate::config::draft::{FifoDraft, GroupDraft, SyncOfRouter};
 use crate::config::source::Spanned;
 use crate::model::{Command, GarpGroup, InterfaceDelay, SyncDaemon};
 
@@ -157,6 +157,7 @@ pub(super) fn word(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
                     walk.draft.surroundings.settings.scheduling.lateness_warning = bound;
                 }
                 "vrrp_rx_bufs_policy" => match value.text {
+                    "0" => announce::no_buffer(walk, value),
                     "MTU" | "ADVERT" | "NO_SEND_RX" => walk.say(
                         Diagnostic::note(
                             Code::WithoutEffect,
@@ -248,4 +249,32 @@ fn sync_daemon(walk: &mut Walk<'_>, statement: Statement<'_>) {
         }
     }
     walk.draft.surroundings.sync_daemon = Some(Spanned::new(daemon, span));
+}
+
+/// What routers say of the synchronization daemon, once all is read: `global_defs` goes before them wherever it stands, and
+/// of the routers the first.
+pub(super) fn sync_of_routers(walk: &mut Walk<'_>) {
+    for SyncOfRouter { router, interface } in std::mem::take(&mut walk.draft.surroundings.sync_of_routers) {
+        let Spanned { value: interface, span } = interface;
+        // A second router of one name is left out with all that it says.
+        let first = walk.draft.instances.iter().find(|other| other.name.value == router.value);
+        if first.is_some_and(|first| first.name.span != router.span) {
+            continue;
+        }
+        let message = "`lvs_sync_daemon_interface` in a router is an old word";
+        let said = Diagnostic::warning(Code::Deprecated, span, message);
+        if let Some(before) = &walk.draft.surroundings.sync_daemon {
+            let before = before.span;
+            walk.say(said.mark("ignored, as in keepalived").and(before, "this one counts").help("remove the line"));
+            continue;
+        }
+        walk.say(
+            said.mark(format!("connections are copied over `{interface}` as `{}` is master or backup", router.value))
+                .help(format!("write `lvs_sync_daemon {interface} {}` in `global_defs`", router.value)),
+        );
+        let instance = Some(router.value);
+        let daemon = SyncDaemon { interface, instance, id: None, max_len: None, port: None, ttl: None, group: None };
+        walk.draft.surroundings.sync_instance = Some(router.span);
+        walk.draft.surroundings.sync_daemon = Some(Spanned::new(daemon, span));
+    }
 }

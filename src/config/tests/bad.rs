@@ -127,7 +127,8 @@ const ROUTER: &[(&str, &[&str])] = &[
     ("garp_lower_prio_repeat -1", &["warning C401 7:24"]),
     ("strict_mode\ngarp_lower_prio_repeat 2\ngarp_lower_prio_delay 2", &["warning C513 8:24", "warning C513 9:23"]),
     ("garp_extra_if all", &["warning C306 7:15"]),
-    ("kernel_rx_buf_size 0", &["warning C401 7:20"]),
+    ("kernel_rx_buf_size 0", &["note C304 7:20"]),
+    ("kernel_rx_buf_size -1", &["warning C401 7:20"]),
     ("notify_master", &["error C306 7:1"]),
     ("}\n{", &["warning C205 8:1"]),
 ];

@@ -16,6 +16,7 @@ mod includes;
 mod interfaces;
 mod kept;
 mod language;
+mod left_out;
 mod meaning;
 mod routers;
 mod schema;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::toml::de::DeTable;
 
-use super::instance;
+use super::instance::{self, LONGEST_SPACING};
 use super::read::{Entry, Reader};
 use super::{routes, top};
 use crate::config::draft::{FifoDraft, GroupDraft};
@@ -107,7 +107,7 @@ fn garp_groups(reader: &mut Reader<'_>, entry: Entry<'_>) -> Vec<GarpGroup> {
     for element in reader.elements(entry) {
         let Some(table) = reader.table(element) else { continue };
         let mut group = GarpGroup { arp_interval: Duration::ZERO, na_interval: Duration::ZERO, interfaces: Vec::new() };
-        let second = || Duration::ZERO..=Duration::from_secs(1);
+        let spacing = || Duration::ZERO..=LONGEST_SPACING;
         for entry in reader.entries(table, &["interfaces", "arp-interval", "na-interval"], "in `announce-groups`") {
             match entry.key {
                 "interfaces" => {
@@ -115,8 +115,8 @@ fn garp_groups(reader: &mut Reader<'_>, entry: Entry<'_>) -> Vec<GarpGroup> {
                         group.interfaces.extend(reader.interface(name));
                     }
                 }
-                "arp-interval" => group.arp_interval = reader.duration(entry, second(), "a time").unwrap_or_default(),
-                _ => group.na_interval = reader.duration(entry, second(), "a time").unwrap_or_default(),
+                "arp-interval" => group.arp_interval = reader.duration(entry, spacing(), "a time").unwrap_or_default(),
+                _ => group.na_interval = reader.duration(entry, spacing(), "a time").unwrap_or_default(),
             }
         }
         if group.interfaces.is_empty() {

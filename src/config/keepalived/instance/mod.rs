@@ -6,7 +6,7 @@ mod notify;
 mod tracks;
 mod transport;
 
-use super::super::draft::{Field, GroupDraft, InstanceDraft};
+use super::super::draft::{Field, GroupDraft, InstanceDraft, SyncOfRouter};
 use super::super::source::Spanned;
 use super::tree::Statement;
 use super::values::{IGNORED, Instead};
@@ -37,6 +37,10 @@ pub(super) fn word(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement:
         "notify_priority_changes" => instance.priority_changes = walk.flag(statement),
         "kernel_rx_buf_size" => {
             let Some(value) = statement.word(1) else { return true };
+            if value.text == "0" {
+                announce::no_buffer(walk, value);
+                return true;
+            }
             instance.receive_buffer = walk.whole(value, IGNORED);
         }
         "auth_hmac" => instance.signed = Some(span),
@@ -84,6 +88,15 @@ fn value(walk: &mut Walk<'_>, instance: &mut InstanceDraft, statement: Statement
         "advert_int" => {
             let instead = Instead("taken as 1 second, as in keepalived");
             instance.advert_interval = Field::from(walk.time(value, instead), span);
+        }
+        "lvs_sync_daemon_interface" => {
+            let Some(interface) = walk.interface(value, Instead("connections are not copied to the other director"))
+            else {
+                return true;
+            };
+            let router = instance.name.clone();
+            let interface = Spanned::new(interface, statement.line().unwrap_or(span));
+            walk.draft.surroundings.sync_of_routers.push(SyncOfRouter { router, interface });
         }
         "version" => instance.version = Field::from(global::version(walk, statement), span),
         _ => return false,

@@ -2,7 +2,7 @@
 
 use super::Kind::Flag;
 use super::Takes::{Any, Block, Either, Nothing, One, Optional, Several};
-use super::kind::{BYTES, COMMAND, INTERFACE, IP, NAME, seconds, text, whole};
+use super::kind::{COMMAND, I32, INTERFACE, IP, NAME, measured, seconds, text, whole};
 use super::{Keyword, Kind, Place, Takes, idle, ours, refused, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent; `notify` scripts can";
@@ -98,7 +98,7 @@ const TRANSPORT: &[Keyword] = &[
         .otherwise("that of `global_defs`")
         .means("Over IPv4, version 3's checksum leaves out the addresses, as some vendors have it.")
         .toml("instance.checksum-without-pseudo-header"),
-    yes("kernel_rx_buf_size", One(BYTES))
+    yes("kernel_rx_buf_size", One(measured("a number of bytes", 0, I32, "bytes")))
         .otherwise("enough")
         .means("The buffer for adverts.")
         .toml("instance.receive-buffer"),
@@ -318,9 +318,12 @@ const WITHOUT_EFFECT: &[Keyword] = &[
     idle("linkbeat_use_polling", Nothing, "link states come from netlink at once")
         .deprecated("`linkbeat_interfaces` outside all blocks")
         .means("Ask the driver of its interface for the link state again and again."),
-    idle("lvs_sync_daemon_interface", One(INTERFACE), NOTHING)
+    yes("lvs_sync_daemon_interface", One(INTERFACE))
         .deprecated("`lvs_sync_daemon` in `global_defs`")
-        .means("The interface that connections were copied over."),
+        .otherwise("connections are not copied")
+        .first_counts()
+        .means("Connections are copied over this interface as the router is master or backup.")
+        .toml("global.sync-daemon"),
     idle("debug", One(whole("a level", 0, 4)), NOTHING).deprecated("it has no effect").means("How much is logged."),
 ];
 

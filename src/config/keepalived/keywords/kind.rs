@@ -62,6 +62,9 @@ pub(super) const I32: i64 = i32::MAX as i64;
 /// The most that an unsigned number of 32 bits holds.
 pub(super) const U32: i64 = u32::MAX as i64;
 
+/// The greatest time in seconds between two announcements: as many microseconds as a signed number of 32 bits holds.
+pub(super) const LONGEST_SPACING: f64 = 2_147.483_647;
+
 pub(super) const NAME: Kind = text("NAME", "a name");
 pub(super) const IP: Kind = text("IP", "an IP address");
 pub(super) const INTERFACE: Kind = text("INTERFACE", "an interface");

@@ -1,7 +1,7 @@
 //! Words outside all blocks, and those of the small blocks that stand there.
 
 use super::Takes::{Any, Block, Named, Nothing, One, Optional, Several};
-use super::kind::{FILE, INTERFACE, IP, NAME, WEIGHT, measured, seconds, text, whole};
+use super::kind::{FILE, INTERFACE, IP, LONGEST_SPACING, NAME, WEIGHT, measured, seconds, text, whole};
 use super::{Keyword, Place, idle, ours, soon, yes};
 
 const UNHEARD: &str = "no BFD session is kept";
@@ -111,11 +111,11 @@ pub(super) const ROOT: &[Keyword] = &[
 ];
 
 pub(super) const GARP_GROUP: &[Keyword] = &[
-    yes("garp_interval", One(seconds("a time between announcements", 0.0, 1.0)))
+    yes("garp_interval", One(seconds("a time between announcements", 0.0, LONGEST_SPACING)))
         .default("0")
         .means("Least time between two gratuitous ARPs on the group's interfaces.")
         .toml("router.announce-groups.arp-interval"),
-    yes("gna_interval", One(seconds("a time between announcements", 0.0, 1.0)))
+    yes("gna_interval", One(seconds("a time between announcements", 0.0, LONGEST_SPACING)))
         .default("0")
         .means("Least time between two unsolicited neighbour advertisements on the group's interfaces.")
         .toml("router.announce-groups.na-interval"),

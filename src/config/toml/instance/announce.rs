@@ -6,6 +6,9 @@ use super::super::read::{Entry, Reader};
 use crate::config::draft::AnnouncementsDraft;
 use crate::config::source::Spanned;
 
+/// As long as keepalived takes: as many microseconds as a signed number of 32 bits holds.
+pub(in crate::config::toml) const LONGEST_SPACING: Duration = Duration::from_micros(2_147_483_647);
+
 const ANNOUNCE: [&str; 11] = [
     "repeat",
     "delay",
@@ -27,7 +30,7 @@ pub(super) fn announce(reader: &mut Reader<'_>, entry: Entry<'_>) -> Announcemen
     let (mut extra, mut all) = (None, false);
     for entry in reader.entries(table, &ANNOUNCE, "in `announce`") {
         let day = Duration::ZERO..=DAY;
-        let second = Duration::ZERO..=Duration::from_secs(1);
+        let spacing = Duration::ZERO..=LONGEST_SPACING;
         match entry.key {
             "repeat" => draft.repeat = reader.number(entry, 1..=1_000, "a count"),
             "delay" => draft.delay = reader.duration(entry, day, "a time"),
@@ -41,8 +44,8 @@ pub(super) fn announce(reader: &mut Reader<'_>, entry: Entry<'_>) -> Announcemen
             }
             "refresh" => draft.refresh = reader.duration(entry, day, "a time"),
             "refresh-repeat" => draft.refresh_repeat = reader.number(entry, 1..=1_000, "a count"),
-            "arp-interval" => draft.arp_interval = reader.duration(entry, second, "a time"),
-            "na-interval" => draft.na_interval = reader.duration(entry, second, "a time"),
+            "arp-interval" => draft.arp_interval = reader.duration(entry, spacing, "a time"),
+            "na-interval" => draft.na_interval = reader.duration(entry, spacing, "a time"),
             "elsewhere" => extra = reader.duration(entry, day, "a time"),
             "watch-rivals" => draft.watch_rivals = reader.flag(entry),
             _ => all = reader.flag(entry).unwrap_or(false),

@@ -17,6 +17,7 @@ use crate::config::source::{Span, Spanned};
 use crate::model::{Priority, StartAs, Vrid, VrrpVersion};
 
 pub(super) use addresses::list as addresses;
+pub(super) use announce::LONGEST_SPACING;
 pub(super) use notify::{command, notify};
 
 const INSTANCE: [&str; 24] = [

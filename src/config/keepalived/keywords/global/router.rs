@@ -2,14 +2,14 @@
 
 use super::super::Kind::Flag;
 use super::super::Takes::{Nothing, One, Optional, Several};
-use super::super::kind::{COMMAND, IP, NAME, U32, seconds, text, whole};
+use super::super::kind::{COMMAND, IP, LONGEST_SPACING, NAME, U32, seconds, text, whole};
 use super::super::{Kind, Takes};
 use super::{Keyword, idle, ours, yes};
 
 const ENOUGH: &str = "buffers are sized as needed, and lost messages are found and repaired";
 const DELAY: Takes = One(seconds("a delay", 0.0, 86_400.0));
 const TIME: Kind = seconds("a time", 0.0, 86_400.0);
-const SPACING: Takes = One(seconds("a time between announcements", 0.000_001, 1.0));
+const SPACING: Takes = One(seconds("a time between announcements", 0.000_001, LONGEST_SPACING));
 const REPEAT: Kind = whole("a count", 1, 1_000);
 const FIFO: Takes = Several(text("PATH [USER [GROUP]]", "a FIFO's path"));
 
