@@ -181,9 +181,9 @@ impl Code {
             ),
             Self::MissingValue => (
                 "The word needs a value that is not there.",
-                "keepalived exits at once when it meets this, also at a reload. Here it is an error where the word itself \
-                 lacks its value, and a warning for words further along a line.",
-                Keepalived("global_defs {\nrouter_id\n}\n"),
+                "At most words keepalived exits at once when it meets this, also at a reload: here it is an error. Words that \
+                 keepalived steps over, and words further along a line, get a warning.",
+                Keepalived("global_defs {\nvrrp_version\n}\n"),
                 "Write the value, or remove the word.",
             ),
             Self::ExtraValue => (

@@ -80,6 +80,12 @@ impl<'o> Walk<'o> {
                 // What is refused is refused by whoever puts the whole together.
                 Status::Honoured | Status::Refused(_) => {}
                 Status::WithoutEffect(_) | Status::NotYet(_) if self.fate != Fate::Heeded => {}
+                Status::WithoutEffect(_)
+                    if keywords::ends_keepalived(place, keyword) && unheeded::lacks(keyword, statement) =>
+                {
+                    self.lone(place, keyword, statement, span);
+                    continue;
+                }
                 Status::WithoutEffect(why) => {
                     self.say(
                         Diagnostic::note(Code::WithoutEffect, span, format!("`{name}` has nothing to do here"))
@@ -89,7 +95,7 @@ impl<'o> Walk<'o> {
                 }
                 Status::NotYet(means) => {
                     self.say(Diagnostic::warning(Code::NotYet, span, format!("`{name}` is not done yet")).help(means));
-                    self.look_at(keyword, statement, span);
+                    self.look_at(place, keyword, statement, span);
                     continue;
                 }
                 Status::Removed(instead) => {
@@ -111,10 +117,10 @@ impl<'o> Walk<'o> {
                 }
                 continue;
             }
-            if self.fate == Fate::LeftOut && unheeded::lacks_value(self, keyword, statement) {
+            if self.fate == Fate::LeftOut && unheeded::lacks_value(self, place, keyword, statement) {
                 continue;
             }
-            if !self.shape(keyword, statement, span) {
+            if !self.shape(place, keyword, statement, span) {
                 self.look_into(keyword, statement);
                 continue;
             }
@@ -165,12 +171,12 @@ impl<'o> Walk<'o> {
 
     /// Says what is wrong with a word that is not done yet, as far as the table tells: what keepalived does not take today
     /// will not be taken here tomorrow.
-    fn look_at(&mut self, keyword: &'static Keyword, statement: Statement<'_>, span: Span) {
+    fn look_at(&mut self, place: Place, keyword: &'static Keyword, statement: Statement<'_>, span: Span) {
         let block = keyword.opens.is_some_and(Place::is_block);
         if block || matches!(keyword.takes, Takes::Block | Takes::Either(_) | Takes::Named(_)) {
             return self.look_into(keyword, statement);
         }
-        if self.shape(keyword, statement, span) {
+        if self.shape(place, keyword, statement, span) {
             let outer =
                 (std::mem::replace(&mut self.keyword, keyword), std::mem::replace(&mut self.fate, Fate::WordNotDone));
             unheeded::word(self, &mut (), statement);
@@ -193,8 +199,21 @@ impl<'o> Walk<'o> {
         self.fate = outer;
     }
 
+    /// Says that a word lacks its value: an error where keepalived exits at that.
+    fn lone(&mut self, place: Place, keyword: &Keyword, statement: Statement<'_>, span: Span) {
+        let (severity, help) = if keywords::ends_keepalived(place, keyword) {
+            (Severity::Error, "keepalived exits when it meets this, at start and at reload")
+        } else {
+            (Severity::Warning, "the word is left out, as in keepalived")
+        };
+        let expected = keyword.takes.kind().map(Kind::expected).unwrap_or_default();
+        let message = format!("`{}` lacks its value", statement.name());
+        let lone = Diagnostic::new(severity, Code::MissingValue, span, message);
+        self.say(lone.mark(format!("expected {expected} after this")).help(help));
+    }
+
     /// Whether a word has the values and the block that it needs.
-    fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
+    fn shape(&mut self, place: Place, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
         let name = statement.name();
         let (least, most, block) = match keyword.takes {
             // One of the two is there.
@@ -208,14 +227,7 @@ impl<'o> Walk<'o> {
             Takes::Named(_) => (1, most_in_name(name), true),
         };
         if statement.arity() < least {
-            self.say(
-                Diagnostic::error(Code::MissingValue, span, format!("`{name}` lacks its value"))
-                    .mark(format!(
-                        "expected {} after this",
-                        keyword.takes.kind().map(Kind::expected).unwrap_or_default()
-                    ))
-                    .help("keepalived exits when it meets this, at start and at reload"),
-            );
+            self.lone(place, keyword, statement, span);
             return false;
         }
         match (block, statement.block()) {
