@@ -41,6 +41,8 @@ pub struct Report {
     interfaces_come_later: bool,
     /// Servers under direct routing that no network of the text holds.
     far_servers: Vec<FarServers>,
+    /// Variables that the text defines, and where it first does.
+    definitions: HashMap<String, Span>,
 }
 
 impl Report {
@@ -260,6 +262,18 @@ impl Report {
         }
         diagnostic.help.extend(meant);
         self.add(diagnostic.help(consequences.join("; ")));
+    }
+
+    /// Takes note of where the text defines a variable.
+    pub(super) fn note_definition(&mut self, name: &str, span: Span) {
+        if self.definitions.len() < MOST_KEPT && !self.definitions.contains_key(name) {
+            self.definitions.insert(name.to_owned(), span);
+        }
+    }
+
+    /// Where the text defines a variable.
+    pub(super) fn definition(&self, name: &str) -> Option<Span> {
+        self.definitions.get(name).copied()
     }
 
     pub(super) const fn interfaces_come_later(&self) -> bool {

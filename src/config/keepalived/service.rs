@@ -110,7 +110,17 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "persistence_granularity" => {
             service.persistence.prefix_len = prefix(walk, value).map(|length| Spanned::new(length, value.span));
         }
-        "persistence_engine" => service.persistence.engine = Some(value.to_owned()),
+        "persistence_engine" => {
+            if value.text != "sip" {
+                let shown: String = value.text.chars().take(60).collect();
+                walk.say(
+                    Diagnostic::note(Code::BadValue, value.span, format!("Linux has no persistence engine `{shown}`"))
+                        .mark("expected `sip`")
+                        .help("taken as it is written: with a kernel that has no module of this name the service is refused"),
+                );
+            }
+            service.persistence.engine = Some(value.to_owned());
+        }
         "ip_family" => {
             service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
         }

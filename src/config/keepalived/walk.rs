@@ -8,7 +8,7 @@ use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
 use super::unheeded::{self, Fate};
-use super::values::is_unfilled;
+use super::values::{is_unfilled, misused};
 
 /// So many unknown lines one after another are told in one remark.
 const SHORTEST_PROSE: usize = 4;
@@ -249,9 +249,17 @@ impl<'o> Walk<'o> {
         let last = statement.words().last().map_or(extra.span, |last| extra.span.to(last.span));
         let named = matches!(keyword.takes, Takes::Named(_));
         let lost = named && is_lost_with_more(name);
+        let equals = statement.word(1).is_some_and(|first| first.text == "=");
+        let opposite = match (name, extra.text) {
+            ("preempt", "no" | "off" | "false" | "0") => Some("nopreempt"),
+            ("accept", "no" | "off" | "false" | "0") => Some("no_accept"),
+            (_, _) => None,
+        };
         self.say(
             Diagnostic::warning(Code::ExtraValue, last, format!("`{name}` takes {}", count(most)))
                 .mark(if lost { "one word too many" } else { "ignored" })
+                .help_if(equals.then(|| "a value follows its word after a blank, without `=`".to_owned()))
+                .help_if(opposite.map(|word| format!("the word itself counts, the opposite of what is meant: write `{word}`")))
                 .help(match (named, lost) {
                     (true, true) => {
                         "the block is ignored with all that it holds, as in keepalived; quotes make one name of two words"
@@ -313,6 +321,20 @@ impl<'o> Walk<'o> {
             );
             return;
         }
+        if let Some((defined, here, help)) = misused(self.report, name, span).filter(|_| name.starts_with('$')) {
+            // A repetition gives it again and again.
+            let at = self.report.files().position(span);
+            let again = |said: &Diagnostic| {
+                let place = said.primary.as_ref().map(|label| self.report.files().position(label.span));
+                said.code == Code::Placeholder && place == Some(at)
+            };
+            if !self.report.diagnostics().iter().any(again) {
+                let message = format!("`{name}` is not filled in, though the file defines it");
+                let said = Diagnostic::error(Code::Placeholder, span, message);
+                self.say(said.mark("the line is ignored, as in keepalived").and(defined, here).help(help));
+            }
+            return;
+        }
         let ignored = if holds_blocks(place, statement) {
             "the word is ignored, and what its block holds is read as if it stood outside, as in keepalived"
         } else if statement.block().is_some() {
@@ -335,9 +357,20 @@ impl<'o> Walk<'o> {
                 .mark(format!("belongs {}", elsewhere.join(" or ")))
         };
         let definition = name.starts_with('$') && statement.word(1).is_some_and(|next| next.text.starts_with('='));
+        // As other languages have it: `priority=100;`.
+        let assigned = name.split_once('=').filter(|(word, _)| keywords::find(place, word).is_some());
+        let assigned = assigned.map(|(word, value)| {
+            let value = value.trim_end_matches([';', ',']);
+            format!("a value follows its word after a blank, without `=`: did you mean `{word} {value}`?")
+                .replace(" `?", "`?")
+        });
         let joined = definition.then(|| format!("a definition has no blank before its `=`: `{shown}=...`"));
         self.say(
-            diagnostic.help_if(joined).help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored),
+            diagnostic
+                .help_if(joined)
+                .help_if(assigned)
+                .help_if(meant.map(|meant| format!("did you mean `{meant}`?")))
+                .help(ignored),
         );
     }
 
