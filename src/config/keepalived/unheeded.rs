@@ -113,7 +113,7 @@ fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, f
         }
         "NUMBER[-NUMBER]" => {
             for range in statement.arguments().filter(|range| !is_status(range.text)) {
-                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 999", idle);
+                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 599", idle);
             }
         }
         _ => {}
@@ -122,7 +122,7 @@ fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, f
 
 /// Whether it is a status of HTTP, or a range of them.
 fn is_status(text: &str) -> bool {
-    let number = |text: &str| u16::from_str(text).ok().filter(|number| (100..=999).contains(number));
+    let number = |text: &str| u16::from_str(text).ok().filter(|number| (100..=599).contains(number));
     match text.split_once('-') {
         Some((first, last)) => number(first).zip(number(last)).is_some_and(|(first, last)| first <= last),
         None => number(text).is_some(),

@@ -203,6 +203,8 @@ fn forms_that_other_languages_have() {
         (words("").replace("eth0", "\u{201c}eth0\u{201d}"), "typographic quotes"),
         (service("[2001:db8::1] 80", ""), "without brackets here: `2001:db8::1`"),
         (service("192.0.2.1 80", "persistence_engine foo"), "no module of this name"),
+        (service("192.0.2.1 80", "").replace("NAT", "TUN type gue"), "write `port 6080`"),
+        (service("192.0.2.1 80", "").replace("NAT", "TUN type ipip port 5"), "only a `gue` tunnel has a port"),
         (
             words("") + "vrrp_script s {\nscript /bin/true\nuser root root extra\n}\n",
             "after a user stands a group, no more",
@@ -213,6 +215,8 @@ fn forms_that_other_languages_have() {
     }
     // A word that is set by the kernel anyway fails no strict check.
     assert_eq!(keepalived(&service("192.0.2.1 80", "lb_algo rr\nhashed")).report.count(Severity::Warning), 0);
+    let tunnel = service("192.0.2.1 80", "lb_algo rr").replace("NAT", "TUN type gue port 6080");
+    assert_eq!(runs(&tunnel), [""; 0]);
     for fine in [words("preempt"), words("use_vmac"), words("use_vmac vrrp.on"), address("192.0.2.10/24 dev eth1")] {
         assert_eq!(runs(&fine), [""; 0], "{fine}");
     }

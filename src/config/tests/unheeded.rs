@@ -20,6 +20,7 @@ fn blocks_that_are_not_done_yet_are_looked_into() {
         ("HTTP_GET {\nurl {\npath\n}\n}", &["warning C303 4:1", "error C306 6:1"]),
         ("HTTP_GET {\nbogus 3\n}", &["warning C303 4:1", "warning C301 5:1"]),
         ("HTTP_GET {\nlb_algo rr\n}", &["warning C303 4:1", "warning C302 5:1"]),
+        ("HTTP_GET {\nurl {\nstatus_code 599 600\n}\n}", &["warning C303 4:1", "warning C401 6:17"]),
         ("HTTP_GET {\nurl {\nstatus_code abc\n}\n}", &["warning C303 4:1", "warning C401 6:13"]),
         (
             "HTTP_GET {\nurl {\nstatus_code 200 99 300-200\n}\n}",
