@@ -181,9 +181,9 @@ impl Code {
             ),
             Self::MissingValue => (
                 "The word needs a value that is not there.",
-                "keepalived exits at once when it meets this, also at a reload. Here it is an error where the word itself \
-                 lacks its value, and a warning for words further along a line.",
-                Keepalived("global_defs {\nrouter_id\n}\n"),
+                "At most words keepalived exits at once when it meets this, also at a reload: here it is an error. Words that \
+                 keepalived steps over, and words further along a line, get a warning.",
+                Keepalived("global_defs {\nvrrp_version\n}\n"),
                 "Write the value, or remove the word.",
             ),
             Self::ExtraValue => (
@@ -392,9 +392,10 @@ impl Code {
                 "Write the server's own address; 127.0.0.1 where this host itself is meant.",
             ),
             Self::OutOfReach => (
-                "Packets do not get to a server, as the routes of this very file tell.",
+                "Packets do not get to a server, as the routes or networks of this file and of the host tell.",
                 "With direct routing a packet keeps the address of the service, so only a server on a link of this host gets it: \
-                 a gateway would send it back. What a route discards nobody gets.",
+                 a gateway would send it back. The networks are those of the file's addresses, and where the file is checked on its \
+                 own host those of its interfaces too. What a route discards nobody gets.",
                 Keepalived(
                     "static_routes {\n  10.9.0.0/24 via 192.0.2.254\n}\nvirtual_server 192.0.2.1 80 {\n  protocol TCP\n  \
                      lb_kind DR\n  real_server 10.9.0.1 80 {\n  }\n}\n",

@@ -48,6 +48,11 @@ pub(super) fn slip(name: &str) -> Option<(&str, &'static str)> {
             bare,
             "`:` is in labels of addresses and in no interface's name: write the interface, and `label` for the label",
         )
+    } else if name.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
+        (
+            name.trim_matches(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']),
+            "it holds typographic quotes; plain ones are `\"`, and a name needs none",
+        )
     } else {
         (name.trim_end_matches([';', ',']), "lines do not end in `;` or `,` in this language")
     };

@@ -33,6 +33,7 @@ mod keepalived;
 mod listing;
 mod origin;
 mod range;
+mod reach;
 mod report;
 mod resolve;
 mod source;
@@ -51,6 +52,7 @@ pub use diagnostic::{Code, Diagnostic, Label, Part, Severity};
 pub use interfaces::warn_of_missing_interfaces;
 pub(crate) use ip::{read_route, read_rule, write_route, write_rule};
 pub use listing::{Listed, Listing, Place};
+pub use reach::note_far_servers;
 pub use report::Report;
 pub use source::{FileId, Files, Position, SourceError, Sources, Span, Spanned};
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::diagnostic::{Code, Diagnostic, Label, Severity};
+use super::reach::FarServers;
 use super::source::{FileId, Files, Span};
 use crate::model::RunAs;
 
@@ -38,6 +39,10 @@ pub struct Report {
     /// Interfaces that the text names, and the first places where it does.
     interfaces: HashMap<String, Vec<Span>>,
     interfaces_come_later: bool,
+    /// Servers under direct routing that no network of the text holds.
+    far_servers: Vec<FarServers>,
+    /// Variables that the text defines, and where it first does.
+    definitions: HashMap<String, Span>,
 }
 
 impl Report {
@@ -257,6 +262,33 @@ impl Report {
         }
         diagnostic.help.extend(meant);
         self.add(diagnostic.help(consequences.join("; ")));
+    }
+
+    /// Takes note of where the text defines a variable.
+    pub(super) fn note_definition(&mut self, name: &str, span: Span) {
+        if self.definitions.len() < MOST_KEPT && !self.definitions.contains_key(name) {
+            self.definitions.insert(name.to_owned(), span);
+        }
+    }
+
+    /// Where the text defines a variable.
+    pub(super) fn definition(&self, name: &str) -> Option<Span> {
+        self.definitions.get(name).copied()
+    }
+
+    pub(super) const fn interfaces_come_later(&self) -> bool {
+        self.interfaces_come_later
+    }
+
+    /// Takes note of servers that the text does not show a link to.
+    pub(super) fn note_far_servers(&mut self, servers: FarServers) {
+        if self.far_servers.len() < MOST_KEPT {
+            self.far_servers.push(servers);
+        }
+    }
+
+    pub(super) fn take_far_servers(&mut self) -> Vec<FarServers> {
+        std::mem::take(&mut self.far_servers)
     }
 
     /// Takes note of where the text names an interface.

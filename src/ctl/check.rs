@@ -17,7 +17,7 @@ use crate::shell::router::script_files::{self, UnusableScript};
 
 /// Check a configuration: every mistake at once, with file, line and column
 ///
-/// The daemon is not asked, and nothing is changed. Scripts that this host could not run and interfaces that it does not have are warned of (unless --other-host). The exit status is 0 where
+/// The daemon is not asked, and nothing is changed. Scripts that this host could not run, interfaces that it does not have and servers under direct routing that it is not connected to are told of (unless --other-host). The exit status is 0 where
 /// a daemon would start with the file, also with warnings (unless --strict), and 1 where it would not.
 ///
 /// With `-o json` all goes to standard output as one object with `file`, `accepted`, `strict`, the counts `errors`, `warnings`,
@@ -127,9 +127,14 @@ impl Check {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let context = Context { config_id: self.config_id.unwrap_or_else(short_host_name) };
         let mut loaded = config::load(&self.file, self.language.map(Language::from), &HostFiles, &context);
-        if !self.other_host {
+        let networks = if self.other_host {
+            Vec::new()
+        } else {
             look_at_host(&mut loaded);
-        }
+            // Where the kernel does not tell them, the file's own are all that is known.
+            interfaces::networks().unwrap_or_default()
+        };
+        config::note_far_servers(&mut loaded, &networks);
         let report = &loaded.report;
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
         let accepted = loaded.is_runnable() && !(self.strict && warnings > 0);

@@ -206,8 +206,14 @@ impl<'m> Making<'m> {
             let names = self.document.proxies.iter().filter(kinds).map(|proxy| proxy.name.as_str());
             let near = suggest::did_you_mean(&name.text, names);
             let message = format!("there is no backend `{}`", shown(&name.text));
+            let chosen = name.text.contains("%[").then(|| {
+                "haproxy chooses this one by each connection's data while it runs, which IPVS cannot: it looks into no \
+                 connection. Give each backend an address of its own, or name one backend here"
+                    .to_owned()
+            });
             self.say(
                 Diagnostic::error(Code::UnknownName, name.span, message)
+                    .help_if(chosen)
                     .help_if(near)
                     .help(format!("{title} is not converted")),
             );

@@ -146,12 +146,29 @@ fn stray(walk: &mut Walk<'_>, word: Value<'_>) {
                 .help("it is left out; give it a line of its own"),
         );
     } else {
+        let number = word.text.parse::<u8>().is_ok();
+        let form = match word.text {
+            "netmask" | "mask" => Some("the prefix length stands behind the address: `192.0.2.1/24`".to_owned()),
+            _ if number => {
+                Some("the prefix length stands behind the address, without blanks: `192.0.2.1/24`".to_owned())
+            }
+            text if is_like_an_interface(text) => Some(format!("if the interface is meant, write `dev {text}`")),
+            _ => None,
+        };
         walk.say(
             Diagnostic::warning(Code::UnknownWord, word.span, format!("unknown word `{shown}` after an address"))
+                .help_if(form)
                 .help_if(keywords::meant(Place::Address, word.text).map(|meant| format!("did you mean `{meant}`?")))
                 .help(LEFT_OUT.0),
         );
     }
+}
+
+/// Whether a word has the form of an interface's name: letters, and a number at the end.
+fn is_like_an_interface(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+    plain && begins && text.len() < 16 && text.bytes().any(|b| b.is_ascii_digit())
 }
 
 /// None: the address is left out.

@@ -103,6 +103,12 @@ impl Walk<'_> {
     /// `user [[:]group]`.
     pub(super) fn run_as(&mut self, statement: Statement<'_>) -> Option<RunAs> {
         let user = statement.word(1)?;
+        if let Some(extra) = statement.word(3) {
+            let last = statement.words().last().map_or(extra.span, |last| extra.span.to(last.span));
+            self.say(
+                Diagnostic::warning(Code::ExtraValue, last, "after a user stands a group, no more").mark("ignored"),
+            );
+        }
         // Nobody's name is kept as it is: with somebody else's rights nothing is run for it.
         if placeholder(user.text).is_some() || user.text.starts_with(':') {
             self.bad(

@@ -15,6 +15,7 @@ mod command;
 mod expand;
 mod global;
 mod group;
+mod hint;
 mod include;
 mod instance;
 pub(super) mod keywords;
@@ -62,7 +63,10 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
     let tree = read::read(path, id, sources, context, report);
     // Where reading was given up, that is said already.
     let given_up = report.diagnostics().iter().any(|said| said.code == Code::Hopeless);
-    let known = |statement: Statement<'_>| keywords::find(Place::Root, statement.name()).is_some();
+    // What stands for blocks and comes too late is spoken of where it stands.
+    let late = |name: &str| name.strip_prefix('$').is_some_and(|name| report.definition(name).is_some());
+    let known =
+        |statement: Statement<'_>| keywords::find(Place::Root, statement.name()).is_some() || late(statement.name());
     if !given_up && !tree.root().any(|statement| known(statement) || walk::holds_blocks(Place::Root, statement)) {
         let shown = path.display();
         let message = match tree.root().next() {

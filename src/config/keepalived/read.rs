@@ -215,6 +215,9 @@ impl Reading<'_> {
                     }
                 }
                 b'$' if let Some((name, skip)) = expand::definition(body) => {
+                    if let Some(place) = line.place(&(start..start + skip)) {
+                        self.report.note_definition(name, place);
+                    }
                     let value = definition(&line, start + skip, more);
                     self.variables.define(name, value);
                 }

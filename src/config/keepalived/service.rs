@@ -112,7 +112,17 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "persistence_granularity" => {
             service.persistence.prefix_len = prefix(walk, value).map(|length| Spanned::new(length, value.span));
         }
-        "persistence_engine" => service.persistence.engine = Some(value.to_owned()),
+        "persistence_engine" => {
+            if value.text != "sip" {
+                let shown: String = value.text.chars().take(60).collect();
+                walk.say(
+                    Diagnostic::note(Code::BadValue, value.span, format!("Linux has no persistence engine `{shown}`"))
+                        .mark("expected `sip`")
+                        .help("taken as it is written: with a kernel that has no module of this name the service is refused"),
+                );
+            }
+            service.persistence.engine = Some(value.to_owned());
+        }
         "ip_family" => {
             service.family = walk.choice(value, &[("inet", Family::V4), ("inet6", Family::V6)], IGNORED);
         }
@@ -203,7 +213,7 @@ fn forwarding(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Forwardin
     let forwarding = match walk.choice(value, &METHODS, NAT)? {
         Method::Nat => Forwarding::Masquerade,
         Method::Direct => Forwarding::Direct,
-        Method::Tunnel => Forwarding::Tunnel(tunnel(walk, options)),
+        Method::Tunnel => Forwarding::Tunnel(tunnel(walk, value, options)),
     };
     if let Some(extra) = options.next() {
         walk.bad(extra, "anything that may stand here", Instead("ignored"));
@@ -211,7 +221,7 @@ fn forwarding(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<Forwardin
     Some(forwarding)
 }
 
-fn tunnel<'t>(walk: &mut Walk<'_>, options: &mut impl Iterator<Item = Value<'t>>) -> Tunnel {
+fn tunnel<'t>(walk: &mut Walk<'_>, method: Value<'t>, options: &mut impl Iterator<Item = Value<'t>>) -> Tunnel {
     #[derive(Clone, Copy, PartialEq)]
     enum Type {
         Ipip,
@@ -221,7 +231,8 @@ fn tunnel<'t>(walk: &mut Walk<'_>, options: &mut impl Iterator<Item = Value<'t>>
     const IPIP: Instead = Instead("the tunnel is a plain one, IP in IP");
     const PLAIN: Instead = Instead("ignored");
     let mut kind = Type::Ipip;
-    let mut port = None;
+    let mut kind_at = method.span;
+    let (mut port, mut port_at) = (None, None);
     let mut checksum = TunnelChecksum::None;
     while let Some(option) = options.next() {
         match option.text {
@@ -229,11 +240,13 @@ fn tunnel<'t>(walk: &mut Walk<'_>, options: &mut impl Iterator<Item = Value<'t>>
                 if let Some(value) = options.next() {
                     const TYPES: [(&str, Type); 3] = [("ipip", Type::Ipip), ("gue", Type::Gue), ("gre", Type::Gre)];
                     kind = walk.choice(value, &TYPES, IPIP).unwrap_or(Type::Ipip);
+                    kind_at = value.span;
                 }
             }
             "port" => {
                 if let Some(value) = options.next() {
                     port = walk.port(value, IPIP);
+                    port_at = Some(value.span);
                 }
             }
             "nocsum" => checksum = TunnelChecksum::None,
@@ -241,6 +254,20 @@ fn tunnel<'t>(walk: &mut Walk<'_>, options: &mut impl Iterator<Item = Value<'t>>
             "remcsum" => checksum = TunnelChecksum::Remote,
             _ => walk.bad(option, "`type`, `port`, `nocsum`, `csum` or `remcsum`", PLAIN),
         }
+    }
+    match (kind, port_at) {
+        (Type::Ipip | Type::Gre, Some(at)) => walk.say(
+            Diagnostic::warning(Code::Combination, at, "only a `gue` tunnel has a port")
+                .mark("ignored")
+                .and(kind_at, "the tunnel is another")
+                .help("keepalived complains of it too"),
+        ),
+        (Type::Gue, None) => walk.say(
+            Diagnostic::warning(Code::Combination, kind_at, "a `gue` tunnel has a port, and this one names none")
+                .mark("taken as 6080, the port that IANA has given to GUE")
+                .help("keepalived insists on it: write `port 6080`"),
+        ),
+        (Type::Ipip | Type::Gre, None) | (Type::Gue, Some(_)) => {}
     }
     match (kind, port) {
         (Type::Ipip, _) => Tunnel::Ipip,

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::keywords::{Keyword, Kind, Takes};
+use super::keywords::{self, Keyword, Kind, Place, Takes};
 use super::tree::{Statement, Value};
 use super::values::Instead;
 use super::walk::Walk;
@@ -36,19 +36,28 @@ impl Fate {
     }
 }
 
-/// Says that a word in a block that is stepped over lacks its value, if so: elsewhere keepalived exits at that.
-pub(super) fn lacks_value(walk: &mut Walk<'_>, keyword: &Keyword, statement: Statement<'_>) -> bool {
+/// Whether a word stands alone that needs a value.
+pub(super) fn lacks(keyword: &Keyword, statement: Statement<'_>) -> bool {
     let needed = match keyword.takes {
         Takes::One(_) | Takes::Several(_) | Takes::Named(_) => true,
         Takes::Either(_) => statement.block().is_none(),
         Takes::Nothing | Takes::Optional(_) | Takes::Any(_) | Takes::Block => false,
     };
-    let Some(span) = statement.span().filter(|_| needed && statement.arity() == 0) else { return false };
+    needed && statement.arity() == 0
+}
+
+/// Says that a word in a block that is stepped over lacks its value, if so: elsewhere keepalived exits at that.
+pub(super) fn lacks_value(walk: &mut Walk<'_>, place: Place, keyword: &Keyword, statement: Statement<'_>) -> bool {
+    let Some(span) = statement.span().filter(|_| lacks(keyword, statement)) else { return false };
     let expected = keyword.takes.kind().map(Kind::expected).unwrap_or_default();
+    let help = match keywords::ends_keepalived(place, keyword) {
+        true => "of no consequence while the block around it is left out; keepalived exits at it otherwise",
+        false => "of no consequence, since the block around it is left out",
+    };
     walk.say(
         Diagnostic::warning(Code::MissingValue, span, format!("`{}` lacks its value", statement.name()))
             .mark(format!("expected {expected} after this"))
-            .help("of no consequence while the block around it is left out; keepalived exits at it otherwise"),
+            .help(help),
     );
     true
 }
@@ -104,7 +113,7 @@ fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, f
         }
         "NUMBER[-NUMBER]" => {
             for range in statement.arguments().filter(|range| !is_status(range.text)) {
-                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 999", idle);
+                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 599", idle);
             }
         }
         _ => {}
@@ -113,7 +122,7 @@ fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, f
 
 /// Whether it is a status of HTTP, or a range of them.
 fn is_status(text: &str) -> bool {
-    let number = |text: &str| u16::from_str(text).ok().filter(|number| (100..=999).contains(number));
+    let number = |text: &str| u16::from_str(text).ok().filter(|number| (100..=599).contains(number));
     match text.split_once('-') {
         Some((first, last)) => number(first).zip(number(last)).is_some_and(|(first, last)| first <= last),
         None => number(text).is_some(),

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::interfaces::remark_on_slip;
+use super::super::report::Report;
+use super::super::source::Span;
 use super::super::suggest;
+use super::hint;
 use super::keywords::{self, Kind};
 use super::tree::{Statement, Value};
 use super::walk::Walk;
@@ -37,6 +40,28 @@ pub(in crate::config) fn placeholder(text: &str) -> Option<&'static str> {
     first.is_some_and(|c| !c.is_ascii()).then_some("a description where the value should be")
 }
 
+/// The name of the first variable that a text uses, or means to use.
+fn variable(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once('$')?;
+    let after = after.strip_prefix('{').unwrap_or(after);
+    let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+    after.get(..end).filter(|name| !name.is_empty())
+}
+
+/// What is wrong with the use of a variable that the file does define: where it is defined, what that means, and what to do.
+pub(super) fn misused(report: &Report, text: &str, used: Span) -> Option<(Span, &'static str, String)> {
+    let name = variable(text)?;
+    let defined = report.definition(name)?;
+    let later = defined.file.index() != used.file.index() || defined.start > used.start;
+    Some(if later {
+        let help = format!("a variable holds from its definition on: move `${name}=...` above its first use");
+        (defined, "it is defined only here, after this use", help)
+    } else {
+        let help = format!("without braces a name goes up to a blank, `,` or `)`: write `${{{name}}}`");
+        (defined, "defined here", help)
+    })
+}
+
 /// Whether a text has a template's `{{ name }}` in it. Programs have templates of their own, as in `docker inspect -f
 /// '{{.State.Running}}'`: what begins with a dot is of those.
 pub(super) fn is_unfilled(text: &str) -> bool {
@@ -59,6 +84,20 @@ impl Walk<'_> {
         // A remark that hangs on a value: `100,the higher wins` in another script.
         let remark =
             template.is_some() && !value.text.is_ascii() && value.text.starts_with(|c: char| c.is_ascii_digit());
+        if let Some((defined, here, help)) = misused(self.report, value.text, value.span) {
+            let message = format!("`{shown}` is not filled in, though the file defines it");
+            let said = Diagnostic::error(Code::Placeholder, value.span, message).mark(format!("expected {expected}"));
+            return self.say(said.and(defined, here).help(help));
+        }
+        if let Some((meant, letter)) = hint::lookalike(value.text) {
+            let number = u32::from(letter);
+            let said = Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is not {expected}"))
+                .mark(format!("did you mean `{meant}`?"))
+                .help(format!(
+                    "`{letter}` (U+{number:04X}) is a letter of another script that looks like one of these"
+                ));
+            return self.say(said.help(instead.0));
+        }
         self.say(match template.filter(|_| !remark) {
             Some(what) => {
                 let severe = value.text.contains('$') || value.text.contains("{{");
@@ -75,6 +114,7 @@ impl Walk<'_> {
                 let quotes = value.text.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']);
                 Diagnostic::warning(Code::BadValue, value.span, format!("`{shown}` is not {expected}"))
                     .help_if(remark.then(|| "a remark needs a blank and `#` before it".to_owned()))
+                    .help_if(hint::form(value.text))
                     .help_if(quotes.then(|| "it holds typographic quotes; plain ones are `\"`".to_owned()))
                     .help(instead.0)
             }

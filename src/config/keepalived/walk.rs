@@ -8,7 +8,7 @@ use super::super::source::{Sources, Span};
 use super::keywords::{self, Keyword, Kind, Place, Status, Takes};
 use super::tree::{Children, Statement};
 use super::unheeded::{self, Fate};
-use super::values::is_unfilled;
+use super::values::{is_unfilled, misused};
 
 /// So many unknown lines one after another are told in one remark.
 const SHORTEST_PROSE: usize = 4;
@@ -80,6 +80,12 @@ impl<'o> Walk<'o> {
                 // What is refused is refused by whoever puts the whole together.
                 Status::Honoured | Status::Refused(_) => {}
                 Status::WithoutEffect(_) | Status::NotYet(_) if self.fate != Fate::Heeded => {}
+                Status::WithoutEffect(_)
+                    if keywords::ends_keepalived(place, keyword) && unheeded::lacks(keyword, statement) =>
+                {
+                    self.lone(place, keyword, statement, span);
+                    continue;
+                }
                 Status::WithoutEffect(why) => {
                     self.say(
                         Diagnostic::note(Code::WithoutEffect, span, format!("`{name}` has nothing to do here"))
@@ -89,7 +95,7 @@ impl<'o> Walk<'o> {
                 }
                 Status::NotYet(means) => {
                     self.say(Diagnostic::warning(Code::NotYet, span, format!("`{name}` is not done yet")).help(means));
-                    self.look_at(keyword, statement, span);
+                    self.look_at(place, keyword, statement, span);
                     continue;
                 }
                 Status::Removed(instead) => {
@@ -111,10 +117,10 @@ impl<'o> Walk<'o> {
                 }
                 continue;
             }
-            if self.fate == Fate::LeftOut && unheeded::lacks_value(self, keyword, statement) {
+            if self.fate == Fate::LeftOut && unheeded::lacks_value(self, place, keyword, statement) {
                 continue;
             }
-            if !self.shape(keyword, statement, span) {
+            if !self.shape(place, keyword, statement, span) {
                 self.look_into(keyword, statement);
                 continue;
             }
@@ -166,12 +172,12 @@ impl<'o> Walk<'o> {
 
     /// Says what is wrong with a word that is not done yet, as far as the table tells: what keepalived does not take today
     /// will not be taken here tomorrow.
-    fn look_at(&mut self, keyword: &'static Keyword, statement: Statement<'_>, span: Span) {
+    fn look_at(&mut self, place: Place, keyword: &'static Keyword, statement: Statement<'_>, span: Span) {
         let block = keyword.opens.is_some_and(Place::is_block);
         if block || matches!(keyword.takes, Takes::Block | Takes::Either(_) | Takes::Named(_)) {
             return self.look_into(keyword, statement);
         }
-        if self.shape(keyword, statement, span) {
+        if self.shape(place, keyword, statement, span) {
             let outer =
                 (std::mem::replace(&mut self.keyword, keyword), std::mem::replace(&mut self.fate, Fate::WordNotDone));
             unheeded::word(self, &mut (), statement);
@@ -194,8 +200,21 @@ impl<'o> Walk<'o> {
         self.fate = outer;
     }
 
+    /// Says that a word lacks its value: an error where keepalived exits at that.
+    fn lone(&mut self, place: Place, keyword: &Keyword, statement: Statement<'_>, span: Span) {
+        let (severity, help) = if keywords::ends_keepalived(place, keyword) {
+            (Severity::Error, "keepalived exits when it meets this, at start and at reload")
+        } else {
+            (Severity::Warning, "the word is left out, as in keepalived")
+        };
+        let expected = keyword.takes.kind().map(Kind::expected).unwrap_or_default();
+        let message = format!("`{}` lacks its value", statement.name());
+        let lone = Diagnostic::new(severity, Code::MissingValue, span, message);
+        self.say(lone.mark(format!("expected {expected} after this")).help(help));
+    }
+
     /// Whether a word has the values and the block that it needs.
-    fn shape(&mut self, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
+    fn shape(&mut self, place: Place, keyword: &Keyword, statement: Statement<'_>, span: Span) -> bool {
         let name = statement.name();
         let (least, most) = values(keyword, name);
         let (least, block) = match keyword.takes {
@@ -205,14 +224,7 @@ impl<'o> Walk<'o> {
             Takes::Nothing | Takes::One(_) | Takes::Optional(_) | Takes::Several(_) | Takes::Any(_) => (least, false),
         };
         if statement.arity() < least {
-            self.say(
-                Diagnostic::error(Code::MissingValue, span, format!("`{name}` lacks its value"))
-                    .mark(format!(
-                        "expected {} after this",
-                        keyword.takes.kind().map(Kind::expected).unwrap_or_default()
-                    ))
-                    .help("keepalived exits when it meets this, at start and at reload"),
-            );
+            self.lone(place, keyword, statement, span);
             return false;
         }
         match (block, statement.block()) {
@@ -234,9 +246,17 @@ impl<'o> Walk<'o> {
         let last = statement.words().last().map_or(extra.span, |last| extra.span.to(last.span));
         let named = matches!(keyword.takes, Takes::Named(_));
         let lost = named && is_lost_with_more(name);
+        let equals = statement.word(1).is_some_and(|first| first.text == "=");
+        let opposite = match (name, extra.text) {
+            ("preempt", "no" | "off" | "false" | "0") => Some("nopreempt"),
+            ("accept", "no" | "off" | "false" | "0") => Some("no_accept"),
+            (_, _) => None,
+        };
         self.say(
             Diagnostic::warning(Code::ExtraValue, last, format!("`{name}` takes {}", count(most)))
                 .mark(if lost { "one word too many" } else { "ignored" })
+                .help_if(equals.then(|| "a value follows its word after a blank, without `=`".to_owned()))
+                .help_if(opposite.map(|word| format!("the word itself counts, the opposite of what is meant: write `{word}`")))
                 .help(match (named, lost) {
                     (true, true) => {
                         "the block is ignored with all that it holds, as in keepalived; quotes make one name of two words"
@@ -298,6 +318,20 @@ impl<'o> Walk<'o> {
             );
             return;
         }
+        if let Some((defined, here, help)) = misused(self.report, name, span).filter(|_| name.starts_with('$')) {
+            // A repetition gives it again and again.
+            let at = self.report.files().position(span);
+            let again = |said: &Diagnostic| {
+                let place = said.primary.as_ref().map(|label| self.report.files().position(label.span));
+                said.code == Code::Placeholder && place == Some(at)
+            };
+            if !self.report.diagnostics().iter().any(again) {
+                let message = format!("`{name}` is not filled in, though the file defines it");
+                let said = Diagnostic::error(Code::Placeholder, span, message);
+                self.say(said.mark("the line is ignored, as in keepalived").and(defined, here).help(help));
+            }
+            return;
+        }
         let ignored = if holds_blocks(place, statement) {
             "the word is ignored, and what its block holds is read as if it stood outside, as in keepalived"
         } else if statement.block().is_some() {
@@ -320,9 +354,20 @@ impl<'o> Walk<'o> {
                 .mark(format!("belongs {}", elsewhere.join(" or ")))
         };
         let definition = name.starts_with('$') && statement.word(1).is_some_and(|next| next.text.starts_with('='));
+        // As other languages have it: `priority=100;`.
+        let assigned = name.split_once('=').filter(|(word, _)| keywords::find(place, word).is_some());
+        let assigned = assigned.map(|(word, value)| {
+            let value = value.trim_end_matches([';', ',']);
+            format!("a value follows its word after a blank, without `=`: did you mean `{word} {value}`?")
+                .replace(" `?", "`?")
+        });
         let joined = definition.then(|| format!("a definition has no blank before its `=`: `{shown}=...`"));
         self.say(
-            diagnostic.help_if(joined).help_if(meant.map(|meant| format!("did you mean `{meant}`?"))).help(ignored),
+            diagnostic
+                .help_if(joined)
+                .help_if(assigned)
+                .help_if(meant.map(|meant| format!("did you mean `{meant}`?")))
+                .help(ignored),
         );
     }
 

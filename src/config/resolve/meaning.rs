@@ -5,13 +5,14 @@
 //! address, one for all checks.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::Resolver;
 use super::election::shown;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{InstanceDraft, ServiceTable, SlowCheck, SurroundingsDraft, Timing};
+use crate::config::reach::{FarServers, holds};
 use crate::config::source::{Span, Spanned};
 use crate::model::{
     Family, Forwarding, Instance, Priority, Route, RouteKind, ServiceConfig, ServiceKey, SyncGroup, Tracked,
@@ -90,6 +91,18 @@ impl Ground {
         }
     }
 
+    /// Whether the host is connected to an address, by one of its own or a route without a gateway, or it is the address.
+    fn is_near(&self, to: IpAddr) -> bool {
+        let on_link = |route: &Route| {
+            matches!(route.kind, RouteKind::Unicast)
+                && route.hops.iter().any(|hop| hop.via.is_none())
+                && holds(route.to.0, route.to.1, to)
+        };
+        self.addresses.contains_key(&to)
+            || self.networks.iter().any(|(address, length)| holds(*address, *length, to))
+            || self.routes.iter().any(|(_, route)| on_link(route))
+    }
+
     /// The file's own word on how packets get to an address: a route that is surely taken.
     fn way(&self, to: IpAddr) -> Option<&(Span, Route)> {
         let near =
@@ -109,25 +122,16 @@ impl Ground {
     }
 }
 
-/// The table that routes are in unless another is written.
-const MAIN: u32 = 254;
-
-/// Whether an address lies in the network of another.
-fn holds(network: IpAddr, length: u8, address: IpAddr) -> bool {
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
-            network.to_bits() & mask == address.to_bits() & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => same_v6(network, address, length),
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+/// Whether an address is one of any link.
+fn link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 
-fn same_v6(one: Ipv6Addr, two: Ipv6Addr, length: u8) -> bool {
-    let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
-    one.to_bits() & mask == two.to_bits() & mask
-}
+/// The table that routes are in unless another is written.
+const MAIN: u32 = 254;
 
 impl Resolver<'_> {
     /// What can only be said when all is known.
@@ -143,6 +147,7 @@ impl Resolver<'_> {
         if !ground.routes.is_empty() {
             self.out_of_reach(ground, services);
         }
+        self.far_away(ground, services);
         self.slow_checks();
     }
 
@@ -257,6 +262,45 @@ impl Resolver<'_> {
                     let note = Diagnostic::note(Code::OutOfReach, at, message).mark("a server of this service");
                     self.say(note.and(*route_at, "this route goes there").help(help));
                 }
+            }
+        }
+    }
+
+    /// Servers under direct routing that are in no network of the file: whoever knows the host's says whether that matters.
+    fn far_away(&mut self, ground: &Ground, services: &ServiceTable) {
+        // What was not read may hold the network.
+        let unread = |code: Code| {
+            matches!(
+                code,
+                Code::Unclosed
+                    | Code::Unopened
+                    | Code::Nesting
+                    | Code::IncludeMissing
+                    | Code::IncludeLoop
+                    | Code::NotRead
+                    | Code::Expansion
+                    | Code::Hopeless
+            )
+        };
+        let unsure = ground.incomplete || self.report.diagnostics().iter().any(|said| unread(said.code));
+        let mut told = HashSet::new();
+        for service in &services.services {
+            let Some(at) = services.places.get(&service.key).copied() else { continue };
+            let mut far = |family: Family| {
+                let direct = |forwarding| matches!(forwarding, Forwarding::Direct);
+                let own = |address: IpAddr| service.keys().filter_map(endpoint).any(|(own, _)| own == address);
+                let candidates = service.servers.iter().filter(|server| direct(server.settings.forwarding));
+                candidates
+                    .map(|server| server.key.address)
+                    .filter(|address| Family::of(*address) == family && !address.is_loopback())
+                    .filter(|address| !link_local(*address) && !own(*address) && !ground.is_near(*address))
+                    .filter(|address| ground.way(*address).is_none() && told.insert(*address))
+                    .collect::<Vec<_>>()
+            };
+            for servers in [far(Family::V4), far(Family::V6)].into_iter().filter(|servers| !servers.is_empty()) {
+                let of_family = |address: &IpAddr| servers.first().is_some_and(|it| it.is_ipv4() == address.is_ipv4());
+                let networks_written = !unsure && ground.networks.iter().any(|(address, _)| of_family(address));
+                self.report.note_far_servers(FarServers { at, servers, networks_written });
             }
         }
     }

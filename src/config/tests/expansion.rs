@@ -193,3 +193,37 @@ fn prose_is_told_in_one_remark() {
     let said = loaded.report.diagnostics().iter().find(|said| said.code == Code::UnknownWord).unwrap();
     assert!(said.message.starts_with("4 lines"), "{}", said.message);
 }
+
+/// A variable holds from its definition on; one that comes later is no template's.
+#[test]
+fn variables_that_are_defined_below_their_use() {
+    let router = "vrrp_instance A {\ninterface eth0\nvirtual_router_id $ID\nvirtual_ipaddress {\n192.0.2.1/24\n}\n}\n";
+    let told = |text: &str| {
+        let loaded = keepalived(text);
+        let said = only(&loaded, Code::Placeholder);
+        let places = said.primary.iter().chain(&said.secondary).map(|label| loaded.report.files().position(label.span));
+        let places: Vec<_> = places.map(|at| (at.line, at.column)).collect();
+        assert!(!loaded.is_runnable());
+        (places, said.help.join("\n"))
+    };
+    let (places, help) = told(&format!("{router}$ID=7\n"));
+    assert_eq!(places, [(3, 19), (8, 1)]);
+    assert!(help.contains("move `$ID=...` above"), "{help}");
+    // It is above, and its name does not end where it seems to.
+    let (places, help) = told(&format!("$ID=7\n{}", router.replace("$ID", "$ID.1")));
+    assert_eq!(places, [(4, 19), (1, 1)]);
+    assert!(help.contains("write `${ID}`"), "{help}");
+    let (places, help) = told(router);
+    assert_eq!(places, [(3, 19)]);
+    assert!(help.contains("template"), "{help}");
+    // One remark for all turns of a repetition, and none that the file is of another kind.
+    let text = "~LST({n},{A},{B},{C}) $INST\n$INST= \\\nvrrp_instance $n { \\\ninterface eth0 \\\n}\n";
+    let (places, _) = told(text);
+    assert_eq!(places, [(1, 23), (2, 1)]);
+    let said = keepalived(text);
+    assert!(
+        said.report.diagnostics().iter().all(|said| said.code == Code::Placeholder || said.code == Code::Idle),
+        "{:?}",
+        brief(&said)
+    );
+}

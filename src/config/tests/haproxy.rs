@@ -449,3 +449,16 @@ proptest! {
         converted(&text, addresses);
     }
 }
+
+/// A backend that haproxy finds out anew for each connection.
+#[test]
+fn backends_that_are_chosen_at_run_time() {
+    let text = "frontend f\n mode tcp\n bind 192.0.2.1:443\n use_backend %[req.ssl_sni]\nbackend b\n mode tcp\n server a 10.0.0.1:443\n";
+    let converted = converted(text.as_bytes(), &[]);
+    let said = converted.loaded.report.diagnostics().iter().find(|said| said.code == Code::UnknownName).unwrap();
+    assert!(said.help.iter().any(|help| help.contains("IPVS cannot")), "{said:?}");
+    let plain = text.replace("%[req.ssl_sni]", "nowhere");
+    let report = self::converted(plain.as_bytes(), &[]).loaded.report;
+    let said = report.diagnostics().iter().find(|said| said.code == Code::UnknownName).unwrap();
+    assert!(said.help.iter().all(|help| !help.contains("IPVS cannot")), "{said:?}");
+}

@@ -1,6 +1,7 @@
 //! Notes on what runs as written and is hardly meant: where they are given, and where they must not be.
 
 use super::{Code, Loaded, Severity, keepalived, toml};
+use crate::config::note_far_servers;
 
 /// Each remark of these codes: `note C516 line:column, line:column of the other places`.
 fn notes(loaded: &Loaded, codes: &[Code]) -> Vec<String> {
@@ -133,6 +134,61 @@ fn servers_that_this_files_routes_keep_away() {
     }
     let near = text("10.9.0.0/24 via 192.0.2.254", "DR", "10.9.0.5") + "static_ipaddress {\n10.9.0.1/28 dev eth1\n}\n";
     assert_eq!(conf(&near), [""; 0], "an address of the host is nearer");
+}
+
+/// Direct routing needs a link to the server: in a network of the file, or one of the host's if it is known.
+#[test]
+fn servers_that_no_network_holds() {
+    let far = |text: &str, host: &[(&str, u8)]| {
+        let mut loaded = keepalived(text);
+        assert!(loaded.is_runnable(), "{}", loaded.report.render(false));
+        let host: Vec<_> = host.iter().map(|(address, length)| (address.parse().unwrap(), *length)).collect();
+        note_far_servers(&mut loaded, &host);
+        notes(&loaded, &[Code::OutOfReach])
+    };
+    let text =
+        |kind: &str, server: &str| ROUTER.to_owned() + &service("192.0.2.1 80", &format!("lb_kind {kind}"), server);
+    let lone = |server: &str| service("192.0.2.1 80", "lb_kind DR", server);
+    let mine = [("127.0.0.1", 8), ("198.51.100.7", 24)];
+    let said = ["note C518 8:1"];
+    assert_eq!(far(&text("DR", "10.9.0.5 80"), &[]), said);
+    assert_eq!(far(&text("DR", "10.9.0.5 80"), &mine), said);
+    assert_eq!(far(&lone("10.9.0.5 80"), &mine), ["note C518 1:1"]);
+    let default = "static_routes {\ndefault via 192.0.2.254 dev eth0\n}\n";
+    assert_eq!(far(&(text("DR", "10.9.0.5 80") + default), &mine), said, "a gateway does not help");
+    for (text, host, why) in [
+        (text("NAT", "10.9.0.5 80"), &mine[..], "NAT goes through gateways"),
+        (text("TUN", "10.9.0.5 80"), &mine, "tunnels do"),
+        (text("DR", "192.0.2.77 80"), &[], "in the network of an address that moves"),
+        (text("DR", "192.0.2.77 80"), &mine, "the same"),
+        (text("DR", "198.51.100.9 80"), &mine, "in a network of the host"),
+        (text("DR", "127.0.0.1 80"), &mine, "this host"),
+        (lone("10.9.0.5 80"), &[], "the file names no network, and the host is not known"),
+        (lone("10.9.0.5 80"), &[("127.0.0.1", 8), ("10.1.1.1", 32)], "the host has no link"),
+        (lone("10.9.0.5 80") + "static_ipaddress {\n10.9.0.1/24 dev eth1\n}\n", &mine, "an address that is set"),
+        (lone("10.9.0.5 80") + "static_routes {\n10.9.0.0/16 dev eth1\n}\n", &mine, "a route without a gateway"),
+        (
+            "global_defs {\ndynamic_interfaces\n}\n".to_owned() + &lone("10.9.0.5 80"),
+            &mine,
+            "interfaces that come later have networks of their own",
+        ),
+        (
+            service("2001:db8::1 80", "lb_kind DR", "2001:db8:9::5 80"),
+            &[("198.51.100.7", 24), ("fe80::1", 64)],
+            "the host has no link of the family",
+        ),
+    ] {
+        assert_eq!(far(&text, host), [""; 0], "{why}\n{text}");
+    }
+    let v6 = service("2001:db8::1 80", "lb_kind DR", "2001:db8:9::5 80");
+    assert_eq!(far(&v6, &[("2001:db8:8::1", 64)]), ["note C518 1:1"]);
+    assert_eq!(far(&v6, &[("2001:db8:9::1", 64)]), [""; 0]);
+    // An address is spoken of once.
+    let twice = text("DR", "10.9.0.5 80") + &service("192.0.2.1 81", "lb_kind DR", "10.9.0.5 81");
+    assert_eq!(far(&twice, &mine), said);
+    // A gateway in the file says more.
+    let behind = text("DR", "10.9.0.5 80") + "static_routes {\n10.9.0.0/24 via 192.0.2.254\n}\n";
+    assert_eq!(far(&behind, &mine), ["note C518 8:1, 15:1"]);
 }
 
 #[test]

@@ -171,3 +171,53 @@ fn placeholders_in_free_text_are_told() {
     let said = brief(&loaded).into_iter().filter(|it| it.contains("C402")).collect::<Vec<_>>();
     assert_eq!(said, ["error C402 2:12"], "{}", loaded.report.render(false));
 }
+
+/// What is written in the form of another language, or looks like what it is not: the remark names what to write.
+#[test]
+fn forms_that_other_languages_have() {
+    let router = |words: &str, addresses: &str| {
+        format!(
+            "vrrp_instance A {{\n{words}\ninterface eth0\nvirtual_router_id 1\npriority 5\nvirtual_ipaddress {{\n192.0.2.9\n{addresses}\n}}\n}}\n"
+        )
+    };
+    let words = |words: &str| router(words, "");
+    let address = |address: &str| router("", address);
+    let service = |header: &str, words: &str| {
+        format!("virtual_server {header} {{\nprotocol TCP\nlb_kind NAT\n{words}\nreal_server 10.0.0.1 80 {{\n}}\n}}\n")
+    };
+    for (text, told) in [
+        (words("preempt no"), "write `nopreempt`"),
+        (words("accept off"), "write `no_accept`"),
+        (words("advert_int = 2"), "without `=`"),
+        (words("priority=100;"), "did you mean `priority 100`?"),
+        (words("state \u{41c}ASTER"), "did you mean `MASTER`?"),
+        (words("track_interface {\neth1 wieght 10\n}"), "did you mean `weight`?"),
+        (words("track_interface {\neth1 10\n}"), "put one name on each line"),
+        (words("use_vmac on"), "`use_vmac` is no switch"),
+        (words("dont_track_primary\nmcast_src_ip 192.0.2.4;"), "did you mean `192.0.2.4`?"),
+        (address("192.0.2.10,"), "did you mean `192.0.2.10`?"),
+        (address("192.0.2.10/255.255.255.0"), "`192.0.2.10/24`"),
+        (address("192.0.2.10/ 24"), "without a blank"),
+        (address("192.0.2.10 netmask 24"), "stands behind the address"),
+        (address("192.0.2.10/24 eth1"), "write `dev eth1`"),
+        (words("").replace("eth0", "\u{201c}eth0\u{201d}"), "typographic quotes"),
+        (service("[2001:db8::1] 80", ""), "without brackets here: `2001:db8::1`"),
+        (service("192.0.2.1 80", "persistence_engine foo"), "no module of this name"),
+        (service("192.0.2.1 80", "").replace("NAT", "TUN type gue"), "write `port 6080`"),
+        (service("192.0.2.1 80", "").replace("NAT", "TUN type ipip port 5"), "only a `gue` tunnel has a port"),
+        (
+            words("") + "vrrp_script s {\nscript /bin/true\nuser root root extra\n}\n",
+            "after a user stands a group, no more",
+        ),
+    ] {
+        let loaded = keepalived(&text);
+        assert!(loaded.report.render(false).contains(told), "{told}\n{text}\n{}", loaded.report.render(false));
+    }
+    // A word that is set by the kernel anyway fails no strict check.
+    assert_eq!(keepalived(&service("192.0.2.1 80", "lb_algo rr\nhashed")).report.count(Severity::Warning), 0);
+    let tunnel = service("192.0.2.1 80", "lb_algo rr").replace("NAT", "TUN type gue port 6080");
+    assert_eq!(runs(&tunnel), [""; 0]);
+    for fine in [words("preempt"), words("use_vmac"), words("use_vmac vrrp.on"), address("192.0.2.10/24 dev eth1")] {
+        assert_eq!(runs(&fine), [""; 0], "{fine}");
+    }
+}

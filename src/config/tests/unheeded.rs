@@ -1,7 +1,7 @@
 //! Blocks of which nothing comes: what is wrong within them is said all the same.
 
-use super::{brief, keepalived};
-use crate::config::Code;
+use super::{brief, keepalived, only};
+use crate::config::{Code, Severity};
 
 /// A server of a service with these lines, the first of which is the fourth.
 fn server(lines: &str) -> String {
@@ -20,6 +20,7 @@ fn blocks_that_are_not_done_yet_are_looked_into() {
         ("HTTP_GET {\nurl {\npath\n}\n}", &["warning C303 4:1", "error C306 6:1"]),
         ("HTTP_GET {\nbogus 3\n}", &["warning C303 4:1", "warning C301 5:1"]),
         ("HTTP_GET {\nlb_algo rr\n}", &["warning C303 4:1", "warning C302 5:1"]),
+        ("HTTP_GET {\nurl {\nstatus_code 599 600\n}\n}", &["warning C303 4:1", "warning C401 6:17"]),
         ("HTTP_GET {\nurl {\nstatus_code abc\n}\n}", &["warning C303 4:1", "warning C401 6:13"]),
         (
             "HTTP_GET {\nurl {\nstatus_code 200 99 300-200\n}\n}",
@@ -33,7 +34,7 @@ fn blocks_that_are_not_done_yet_are_looked_into() {
         ("DNS_CHECK {\ntype XY\n}", &["warning C303 4:1", "warning C401 5:6"]),
         (
             "SMTP_CHECK {\nhelo_name\nhost {\nconnect_port 0\n}\n}",
-            &["warning C303 4:1", "error C306 5:1", "warning C401 7:14"],
+            &["warning C303 4:1", "warning C306 5:1", "warning C401 7:14"],
         ),
         ("TCP_CHECK {\n}\nHTTP_GET", &["warning C303 6:1"]),
     ] {
@@ -51,7 +52,7 @@ fn words_that_are_not_done_yet_are_looked_at() {
         ("smtp_alert", &["warning C303 3:1"][..]),
         ("smtp_alert maybe", &["warning C303 3:1", "warning C401 3:12"]),
         ("virtualhost www.example.com", &["warning C303 3:1"]),
-        ("snmp_name", &["warning C303 3:1", "error C306 3:1"]),
+        ("snmp_name", &["warning C303 3:1", "warning C306 3:1"]),
     ] {
         let text =
             format!("virtual_server 192.0.2.1 80 {{\nprotocol TCP\n{line}\nreal_server 10.0.0.1 80 {{\n}}\n}}\n");
@@ -80,4 +81,47 @@ fn a_server_that_is_left_out_is_looked_into() {
     let missing = |diagnostic: &&crate::config::Diagnostic| diagnostic.code == Code::MissingValue;
     let help = &loaded.report.diagnostics().iter().find(missing).unwrap().help;
     assert!(help[0].contains("left out"), "{help:?}");
+}
+
+/// keepalived exits at most words that lack their value, and steps over some: only the former is an error.
+#[test]
+fn words_that_stand_alone() {
+    let router = |words: &str| {
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\n{words}\nvirtual_ipaddress {{\n192.0.2.1/24\n}}\n}}\n"
+        )
+    };
+    let global = |word: &str| format!("global_defs {{\n{word}\n}}\n") + &router("");
+    let check = |words: &str| {
+        router("")
+            + &format!(
+                "virtual_server 192.0.2.1 80 {{\nprotocol TCP\nlb_kind DR\nreal_server 192.0.2.2 80 {{\n{words}\n}}\n}}\n"
+            )
+    };
+    let fatal = |text: &str| {
+        let loaded = keepalived(text);
+        let said = only(&loaded, Code::MissingValue);
+        assert_eq!(said.severity == Severity::Error, said.help[0].contains("exits"), "{text}\n{said:?}");
+        said.severity == Severity::Error
+    };
+    for word in ["router_id", "script_user", "default_interface", "lvs_timeouts", "snmp_socket", "notify_fifo"] {
+        assert!(!fatal(&global(word)), "{word}");
+    }
+    for word in ["vrrp_version", "process_name", "checker_rlimit_rttime", "checker_rlimit_rtime", "smtp_server"] {
+        assert!(fatal(&global(word)), "{word}");
+    }
+    assert!(fatal(&("child_wait_time\n".to_owned() + &router(""))));
+    assert!(!fatal(&("net_namespace\n".to_owned() + &router(""))));
+    for (word, ends) in [("kernel_rx_buf_size", false), ("garp_extra_if", false), ("debug", true), ("priority", true)] {
+        assert_eq!(fatal(&router(word)), ends, "{word}");
+    }
+    for (words, ends) in [
+        ("snmp_name", false),
+        ("weight", true),
+        ("HTTP_GET {\nvirtualhost\nurl {\npath /\n}\n}", false),
+        ("HTTP_GET {\nurl {\npath\n}\n}", true),
+        ("TCP_CHECK {\nconnect_port\n}", true),
+    ] {
+        assert_eq!(fatal(&check(words)), ends, "{words}");
+    }
 }

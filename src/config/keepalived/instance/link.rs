@@ -50,7 +50,17 @@ fn vmac(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<LinkDraft> {
             (text, None) if text.contains(':') => {
                 walk.bad(word, "a MAC address of 5 or 6 bytes, not a multicast one", Instead("the usual one is used"));
             }
-            (_, None) => link.name = walk.interface(word, NAMED),
+            (text, None) => {
+                if matches!(text, "on" | "yes" | "true" | "1") {
+                    walk.say(
+                        Diagnostic::note(Code::BadValue, word.span, format!("the VMAC's interface is called `{text}`"))
+                            .help(
+                                "`use_vmac` is no switch: what follows it is a name; alone it makes an interface too",
+                            ),
+                    );
+                }
+                link.name = walk.interface(word, NAMED);
+            }
         }
     }
     Some(link)

@@ -6,6 +6,7 @@ use crate::config::keepalived::trackers;
 use crate::config::keepalived::tree::Statement;
 use crate::config::keepalived::values::{Instead, placeholder};
 use crate::config::keepalived::walk::Walk;
+use crate::config::suggest;
 
 /// The kind that a word watches.
 fn kind(name: &str) -> Option<(TrackKind, &'static str)> {
@@ -48,6 +49,10 @@ fn entry(walk: &mut Walk<'_>, track: Statement<'_>, at: usize, kind: TrackKind, 
                 );
             }
             trackers::weight(walk, track, at + 2, kind)
+        }
+        Some(other) if suggest::did_you_mean(other.text, std::iter::once("weight")).is_some() => {
+            walk.bad(other, "`weight`", Instead("ignored with what follows it; did you mean `weight`?"));
+            None
         }
         Some(other) => {
             walk.bad(other, "`weight`", Instead("ignored; put one name on each line"));

@@ -11,6 +11,7 @@ mod global;
 mod instance;
 mod kind;
 mod line;
+mod lone;
 mod place;
 mod root;
 mod server;
@@ -21,6 +22,7 @@ mod tracker;
 
 use super::super::suggest;
 pub(in crate::config) use kind::{Kind, Takes};
+pub(in crate::config::keepalived) use lone::ends_keepalived;
 pub(in crate::config) use place::Place;
 
 /// What becomes of a word.
@@ -78,7 +80,7 @@ pub(in crate::config) struct Keyword {
     pub(in crate::config) first_counts: bool,
     /// Written again, it replaces what was written before, although it takes several values.
     pub(in crate::config) last_counts: bool,
-    /// Without its name the block is stepped over; at others that lack it keepalived exits.
+    /// Without its name the block is stepped over with all that it holds.
     pub(in crate::config) nameless_skipped: bool,
     /// What becomes of it.
     pub(in crate::config) status: Status,

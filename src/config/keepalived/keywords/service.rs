@@ -55,7 +55,7 @@ const SETTINGS: &[Keyword] = &[
     yes("mh-port", Nothing).means("`mh` counts the client's port too.").toml("service.flags"),
     yes("mh-fallback", Nothing).means("`mh` chooses another server if the one is unavailable.").toml("service.flags"),
     yes("ops", Nothing).means("Each UDP packet is a connection of its own.").toml("service.flags"),
-    soon("hashed", Nothing, "the kernel sets it by itself").means("The service stands in the kernel's hash table."),
+    idle("hashed", Nothing, "the kernel sets it by itself").means("The service stands in the kernel's hash table."),
     yes("ip_family", One(Kind::Choice(&["inet", "inet6"])))
         .otherwise("that of the first server")
         .means("The family of a firewall mark's packets.")
