@@ -58,8 +58,9 @@ impl Code {
                 "Name the right file, or save it as UTF-8.",
             ),
             Self::Encoding => (
-                "Some bytes of the file are not UTF-8.",
-                "In comments it does not matter; in a name or a password it decides whether two sides agree.",
+                "Some bytes of the file are not UTF-8, or it has a byte-order mark or the line ends of another system.",
+                "In comments odd bytes do not matter; in a name or a password they decide whether two sides agree. A mark \
+                 costs keepalived the first block, and without line feeds the whole file is one line.",
                 Described("a comment with an umlaut in Latin-1"),
                 "Save the file as UTF-8: `iconv -f latin1 -t utf8`.",
             ),

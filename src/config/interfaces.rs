@@ -53,10 +53,20 @@ pub(super) fn slip(name: &str) -> Option<(&str, &'static str)> {
             name.trim_matches(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']),
             "it holds typographic quotes; plain ones are `\"`, and a name needs none",
         )
+    } else if name.contains(|c: char| !c.is_ascii() && is_blank(c)) {
+        (
+            name.trim_matches(is_blank),
+            "it has a no-break space or the like at its edge, which nobody sees; a name needs no quotes",
+        )
     } else {
         (name.trim_end_matches([';', ',']), "lines do not end in `;` or `,` in this language")
     };
     (bare != name && !bare.is_empty()).then_some((bare, why))
+}
+
+/// What shows as a blank or as nothing.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}')
 }
 
 /// Says so where it is read.

@@ -93,7 +93,10 @@ impl Verb {
         let positional = command.get_positionals().next();
         let parts: Vec<_> = command.get_subcommands().map(|part| part.get_name().to_owned()).collect();
         let values = match (command.get_name(), positional) {
-            ("explain", _) => Values::Names(explain::names().into_iter().collect()),
+            // A shell would take `$NAME`, `~SEQ` and the like for something of its own.
+            ("explain", _) => {
+                Values::Names(explain::names().into_iter().filter(|name| !name.starts_with(['$', '~', '@'])).collect())
+            }
             (_, None) if parts.is_empty() => Values::Nothing,
             (_, None) => Values::Names(parts),
             (_, Some(arg)) => match (choices(arg), is_file(arg)) {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::render::{Page, Side, Tone, cell, plain};
 use super::{Failure, Status, colours, complain, print, show};
-use crate::config::explain::{self, CodeText, Explanation, Key, Treatment, Word};
+use crate::config::explain::{self, CodeText, Construct, Explanation, Key, Treatment, Word};
 
 /// Columns of a line of text; longer ones are broken.
 const WIDTH: usize = 80;
@@ -46,6 +46,7 @@ enum Format {
 #[derive(Debug, Serialize)]
 struct Everything {
     words: Vec<Word>,
+    constructs: Vec<Construct>,
     keys: Vec<Key>,
     codes: Vec<CodeText>,
 }
@@ -88,7 +89,12 @@ fn hint(name: &str) -> String {
 }
 
 fn list(output: Format) -> Result<String, Failure> {
-    let all = Everything { words: Word::all().collect(), keys: Key::all().collect(), codes: explain::codes() };
+    let all = Everything {
+        words: Word::all().collect(),
+        constructs: Construct::all().collect(),
+        keys: Key::all().collect(),
+        codes: explain::codes(),
+    };
     if output == Format::Json {
         return show::json(&all);
     }
@@ -98,6 +104,9 @@ fn list(output: Format) -> Result<String, Failure> {
         for name in word.names() {
             page.row(vec![cell(name, tone(word.status)), plain(word.place), plain(word.meaning)]);
         }
+    }
+    for construct in &all.constructs {
+        page.row(vec![cell(construct.name, Tone::Plain), plain("anywhere"), plain(construct.meaning)]);
     }
     for key in &all.keys {
         page.row(vec![cell(&key.name, Tone::Plain), plain(format!("TOML {}", key.table)), plain(&key.remark)]);
@@ -122,6 +131,14 @@ fn text(found: &Explanation) -> String {
         page.gap();
         explain_word(&mut page, word);
     }
+    if let Some(construct) = found.construct {
+        page.gap();
+        page.text(0, format!("{} (anywhere in keepalived.conf)", construct.name), Tone::Strong);
+        page.text(2, construct.form, Tone::Plain);
+        wrap(&mut page, 2, construct.meaning);
+        page.gap();
+        example(&mut page, construct.example);
+    }
     for key in &found.keys {
         page.gap();
         page.text(0, format!("{}, a key of {}", key.name, key.table), Tone::Strong);
@@ -135,17 +152,21 @@ fn text(found: &Explanation) -> String {
         page.gap();
         wrap(&mut page, 2, code.matters);
         page.gap();
-        page.text(2, "For example:", Tone::Plain);
-        let mut depth = 0_usize;
-        for line in code.example.lines() {
-            depth = depth.saturating_sub(usize::from(line.starts_with('}')));
-            page.text(4 + 4 * depth, line, Tone::Dim);
-            depth += usize::from(line.ends_with('{'));
-        }
+        example(&mut page, code.example);
         page.gap();
         wrap(&mut page, 2, &format!("What to do: {}", code.remedy));
     }
     page.render(colours(&io::stdout()))
+}
+
+fn example(page: &mut Page, lines: &str) {
+    page.text(2, "For example:", Tone::Plain);
+    let mut depth = 0_usize;
+    for line in lines.lines() {
+        depth = depth.saturating_sub(usize::from(line.starts_with('}')));
+        page.text(4 + 4 * depth, line, Tone::Dim);
+        depth += usize::from(line.ends_with('{'));
+    }
 }
 
 fn explain_word(page: &mut Page, word: &Word) {

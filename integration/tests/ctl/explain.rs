@@ -27,6 +27,16 @@ fn aliases_keys_and_codes() {
     assert!(explain(&["laddr_group_name"]).out.contains("DPVS"));
 }
 
+/// A variable is no word, and people meet one in a file all the same.
+#[test]
+fn variables_and_repetitions() {
+    for (name, part) in [("~SEQ", "192.0.2.${N}/24"), ("${_PWD}", "The folder of the file"), ("@", "--config-id")] {
+        let run = explain(&[name]);
+        assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{name}");
+        assert!(run.out.contains(part) && run.out.contains("For example:"), "{name}: {}", run.out);
+    }
+}
+
 #[test]
 fn an_unknown_name_leads_to_known_ones() {
     let run = explain(&["virtual_ruoter_id"]);

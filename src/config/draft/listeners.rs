@@ -1,6 +1,6 @@
 //! Where services listen: an address, a mark, or a group of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub(in crate::config) struct ListenerGroup {
 pub(in crate::config) struct GroupTable {
     /// Where each stands, and what it is.
     pub(in crate::config) groups: HashMap<String, (Span, Arc<ListenerGroup>)>,
+    /// Those that services are for.
+    pub(in crate::config) named: HashSet<String>,
     /// Addresses and marks of all groups, as they are defined.
     pub(in crate::config) defined: usize,
     /// ... and as services use them.

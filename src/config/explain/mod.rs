@@ -1,6 +1,7 @@
-//! What a word, a key or a code means: the table of words, the reference of our own language and the articles on codes,
-//! looked up by name.
+//! What a word, a key or a code means: the table of words, what the language has beside them, the reference of our own
+//! language and the articles on codes, looked up by name.
 
+mod construct;
 mod key;
 mod page;
 mod word;
@@ -13,6 +14,7 @@ use super::article::{Article, Example};
 use super::diagnostic::Code;
 use super::keepalived::keywords::{Keyword, Kind, Place};
 use super::suggest;
+pub use construct::Construct;
 pub use key::Key;
 #[cfg(test)]
 pub(super) use key::is_in_reference;
@@ -26,6 +28,8 @@ pub struct Explanation {
     pub name: String,
     /// Words of keepalived.conf that go by it, one for each place.
     pub words: Vec<Word>,
+    /// What keepalived.conf has beside words: a variable, a repetition.
+    pub construct: Option<Construct>,
     /// Keys of our own language that go by it.
     pub keys: Vec<Key>,
     /// The code of a remark.
@@ -64,8 +68,9 @@ pub fn explain(name: &str) -> Option<Explanation> {
     let words: Vec<_> = Word::named(name).collect();
     let keys: Vec<_> = Key::all().filter(|key| key.is(name)).collect();
     let code = Code::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(name)).map(CodeText::from);
-    let found = !words.is_empty() || !keys.is_empty() || code.is_some();
-    found.then(|| Explanation { name: name.to_owned(), words, keys, code })
+    let construct = Construct::named(name);
+    let found = construct.is_some() || !words.is_empty() || !keys.is_empty() || code.is_some();
+    found.then(|| Explanation { name: name.to_owned(), words, construct, keys, code })
 }
 
 /// Everything that can be explained, each name once, in the order of the alphabet.
@@ -74,7 +79,8 @@ pub fn names() -> BTreeSet<String> {
     let words = Word::all().flat_map(|word| word.names().map(str::to_owned).collect::<Vec<_>>());
     let keys = Key::all().map(|key| key.name);
     let codes = Code::ALL.iter().map(|code| code.as_str().to_owned());
-    words.chain(keys).chain(codes).collect()
+    let constructs = Construct::all().map(|construct| construct.name.to_owned());
+    words.chain(keys).chain(codes).chain(constructs).collect()
 }
 
 /// The codes of remarks, with what each means.

@@ -20,6 +20,13 @@ impl Walk<'_> {
     /// A command line, and maybe who runs it; no words: nothing is to be run, and that is said.
     pub(super) fn command(&mut self, statement: Statement<'_>) -> (Vec<String>, Option<RunAs>) {
         let Some(first) = statement.word(1) else { return (Vec::new(), None) };
+        if first.text.starts_with(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
+            // They hold nothing together, so that what is in them cannot be told from what follows.
+            if statement.name() != "script" {
+                self.bad(first, "a command", Instead(NOT_RUN));
+            }
+            return (Vec::new(), None);
+        }
         let words = lexer::command_again(first.text);
         let (words, user) = match statement.word(2) {
             None => (words, None),

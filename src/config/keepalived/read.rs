@@ -95,6 +95,7 @@ impl Reading<'_> {
             &mut self.variables.folder,
             path.parent().map_or_else(String::new, |folder| folder.display().to_string()),
         );
+        self.foreign_ends(id, &text);
         let mut at = 0;
         while at < text.len() && !self.stopped && !self.report.is_full() {
             let end = line_end(&text, at);
@@ -104,6 +105,32 @@ impl Reading<'_> {
         self.variables.folder = outer;
         self.files.pop();
         self.reading.pop();
+    }
+
+    /// What editors of other systems put before the first word and after each line, and what keepalived makes of it.
+    fn foreign_ends(&mut self, file: FileId, text: &str) {
+        if text.starts_with(lexer::MARK) {
+            let span = Span::new(file, 0..lexer::MARK.len_utf8());
+            self.report.add(
+                Diagnostic::note(Code::Encoding, span, "the file begins with a byte-order mark (U+FEFF)")
+                    .mark("stepped over")
+                    .help("keepalived takes it for part of the first word, and loses the line or the block that begins so")
+                    .help("save the file as UTF-8 without it: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE`"),
+            );
+        }
+        // One at the very end parts nothing.
+        let parting = text.trim_end().find('\r').filter(|_| !text.contains('\n'));
+        if let Some(at) = parting {
+            self.report.add(
+                Diagnostic::warning(
+                    Code::Encoding,
+                    Span::new(file, at..at + 1),
+                    "the lines of this file end in a carriage return (CR) alone",
+                )
+                .mark("the first of them; taken for a blank, as in keepalived")
+                .help("so the whole file is one line: `tr '\\r' '\\n' < OLD > NEW` makes lines of it"),
+            );
+        }
     }
 
     /// keepalived reads lines into a buffer of its own, and takes what does not fit for another line.

@@ -93,6 +93,11 @@ impl<'o> Walk<'o> {
                     );
                     continue;
                 }
+                // One remark is enough, and some of these keepalived exits at.
+                Status::NotYet(_) if statement.block().is_none() && unheeded::lacks(keyword, statement) => {
+                    self.lone(place, keyword, statement, span);
+                    continue;
+                }
                 Status::NotYet(means) => {
                     self.say(Diagnostic::warning(Code::NotYet, span, format!("`{name}` is not done yet")).help(means));
                     self.look_at(place, keyword, statement, span);

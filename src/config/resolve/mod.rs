@@ -206,8 +206,17 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (
         let told = told.get(instance.name.value.as_str()).copied().flatten();
         instance.priority_changes = instance.priority_changes.or(told);
     }
+    let watched: HashSet<String> = (instances.iter().map(|instance| &instance.tracks))
+        .chain(groups.iter().map(|group| &group.tracks))
+        .flatten()
+        .filter(|track| track.kind == TrackKind::Script)
+        .map(|track| track.name.value.clone())
+        .collect();
     let names: Vec<String> = instances.iter().map(|instance| instance.name.value.clone()).collect();
     let instances = resolver.instances(instances, &defaults, &trackers, &grouped, &groups);
+    if !instances.is_empty() {
+        resolver.unwatched(&trackers, &watched);
+    }
     let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
     let (router, sync_daemon) = resolver.surroundings(surroundings, &instances, &names);
     let router = RouterSettings {

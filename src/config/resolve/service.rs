@@ -62,6 +62,7 @@ pub(in crate::config) fn service_of_group(
     table: &mut ServiceTable,
     report: &mut Report,
 ) {
+    table.groups.named.insert(name.value.clone());
     match table.groups.groups.get(&name.value) {
         Some((_, group)) => {
             draft.group = Some(Arc::clone(group));
@@ -86,6 +87,25 @@ pub(in crate::config) fn waiting_services(table: &mut ServiceTable, report: &mut
                 .help(
                     "this service is left out, for it has no address; keepalived leaves it out too, and says nothing",
                 ),
+        );
+    }
+    // Where nothing is served at all, that is said once.
+    if !table.services.is_empty() {
+        unused_groups(&table.groups, report);
+    }
+}
+
+/// Speaks of the groups of addresses that no service is for, in the order that they stand in.
+fn unused_groups(table: &GroupTable, report: &mut Report) {
+    let unused = table.groups.iter().filter(|(name, (_, group))| !group.broken && !table.named.contains(*name));
+    let mut unused: Vec<_> = unused.filter(|(_, (_, group))| !group.listens.is_empty()).collect();
+    unused.sort_by_key(|(_, (span, _))| (span.file, span.start));
+    for (name, (span, _)) in unused {
+        let shown: String = name.chars().take(60).collect();
+        report.add(
+            Diagnostic::note(Code::Idle, *span, format!("no service is for the group `{shown}`"))
+                .mark("its addresses are served by nothing")
+                .help(format!("a service names it so: `virtual_server group {shown} {{ ... }}`")),
         );
     }
 }

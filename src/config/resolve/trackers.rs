@@ -1,9 +1,10 @@
 //! The things that can be watched: scripts, processes, files, services and checks, each with its name and weight.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::Resolver;
+use super::election::shown as long;
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::{
@@ -79,6 +80,25 @@ impl Resolver<'_> {
         trackers
     }
 
+    /// Speaks of the scripts that no router and no group watches; the engine never runs them.
+    pub(super) fn unwatched(&mut self, trackers: &Trackers, watched: &HashSet<String>) {
+        for script in trackers.scripts.iter().filter(|script| !watched.contains(&script.name)) {
+            let Known::Well(place) = trackers.find(TrackKind::Script, &script.name) else { continue };
+            if place.inline {
+                continue;
+            }
+            let shown: String = script.name.chars().take(60).collect();
+            self.say(
+                Diagnostic::note(Code::Idle, place.name, format!("no router tracks the script `{shown}`"))
+                    .mark(format!("it is not run{}", self.words.there))
+                    .help(match self.language {
+                        Language::Keepalived => "a router tracks it by its name in `track_script { ... }`",
+                        Language::Toml => "a router tracks it by its name in `track`",
+                    }),
+            );
+        }
+    }
+
     fn define<D, T: PartialEq>(
         &mut self,
         kind: TrackKind,
@@ -135,6 +155,16 @@ impl Resolver<'_> {
             return None;
         };
         let interval = draft.interval.unwrap_or(INTERVAL);
+        if let Some(timeout) = draft.timeout.filter(|timeout| *timeout > interval) {
+            let shown: String = name.chars().take(60).collect();
+            let message =
+                format!("the script `{shown}` may take {}, and is due every {}", long(timeout), long(interval));
+            self.say(
+                Diagnostic::note(Code::Timers, span, message)
+                    .mark("its timeout is longer than its interval")
+                    .help("while it runs it is not begun again: one that hangs is found out only at the timeout"),
+            );
+        }
         Some(TrackScript {
             name,
             command: command.value,

@@ -174,8 +174,11 @@ fn slips_in_routers() {
              vrrp_script ok {{\nscript x\n}}\n"
         );
         let loaded = keepalived(&text);
-        // The script stands last for the line numbers' sake, which is worth a remark of its own where it is used.
-        let said: Vec<_> = brief(&loaded).into_iter().filter(|line| line != "note C502 8:1").collect();
+        // The script stands last for the line numbers' sake, which is worth a remark of its own, used or not.
+        let said: Vec<_> = brief(&loaded)
+            .into_iter()
+            .filter(|line| line != "note C502 8:1" && !(line.starts_with("note C510 ") && line.ends_with(":13")))
+            .collect();
         assert_eq!(said, *expected, "{words}\n{}", loaded.report.render(false));
         assert_eq!(loaded.config.unwrap().instances.len(), 1, "{words}");
     }

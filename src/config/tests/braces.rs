@@ -206,7 +206,7 @@ fn a_block_may_begin_in_one_file_and_end_in_another() {
     let definitions = "$BEGIN=vrrp_instance A {\n$END=}\n";
     let main =
         "include inner.conf\n$BEGIN\n interface eth0\n virtual_router_id 7\n virtual_ipaddress {\n  192.0.2.1\n }\n";
-    let after = "vrrp_script x {\n script /x\n}\n";
+    let after = "global_defs {\n router_id x\n}\n";
     assert_eq!(with_include(&format!("{main}$END\n{after}"), definitions).1, "");
     assert_eq!(with_include(&format!("{main}{after}"), definitions).1, "error C202 test.conf:8");
 }

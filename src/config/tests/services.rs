@@ -36,6 +36,20 @@ fn innermost(word: &str, of: impl Fn(&Check) -> f64) {
 }
 
 #[test]
+fn a_group_of_addresses_that_no_service_is_for() {
+    const SERVICE: &str = "protocol TCP\nlb_kind DR\nreal_server 10.0.0.1 80 {\n}\n}\n";
+    let group = "virtual_server_group G {\n192.0.2.9 80\n}\n";
+    let unused = |text: &str| {
+        let loaded = keepalived(text);
+        loaded.report.diagnostics().iter().filter(|said| said.message == "no service is for the group `G`").count()
+    };
+    assert_eq!(unused(&format!("{group}virtual_server 192.0.2.8 80 {{\n{SERVICE}")), 1);
+    assert_eq!(unused(&format!("{group}virtual_server group G {{\n{SERVICE}")), 0);
+    // One that is defined behind its service is used all the same.
+    assert_eq!(unused(&format!("virtual_server group G {{\n{SERVICE}{group}")), 0);
+}
+
+#[test]
 fn timers_go_from_service_to_server_to_checker() {
     innermost("delay_loop", |check| check.interval.as_secs_f64());
     innermost("retry", |check| f64::from(check.retry));

@@ -93,6 +93,31 @@ fn a_definition_with_a_blank() {
 }
 
 #[test]
+fn typographic_quotes_around_a_command() {
+    let text = format!("{ROUTER}notify_master \u{201c}/bin/true now\u{201d}\n}}\n");
+    let loaded = keepalived(&text);
+    let said = only(&loaded, Code::BadValue);
+    assert!(said.help.iter().any(|help| help.contains("typographic quotes")), "{said:?}");
+    assert_eq!(loaded.report.diagnostics().len(), 1, "{}", loaded.report.render(false));
+    assert!(loaded.config.unwrap().instances[0].notify.master.is_none());
+}
+
+#[test]
+fn a_lone_word_is_spoken_of_once() {
+    for word in ["umask", "startup_script", "config_save_dir", "checker_priority", "snmp_socket"] {
+        let said = brief(&keepalived(&format!("global_defs {{\n{word}\n}}\n{ROUTER}}}\n")));
+        assert_eq!(said.len(), 1, "{word}: {said:?}");
+    }
+}
+
+#[test]
+fn a_no_break_space_in_a_name() {
+    let loaded = keepalived(&format!("{}}}\n", ROUTER.replace("eth0", "\"eth0\u{a0}\"")));
+    let said = only(&loaded, Code::BadValue);
+    assert!(said.help[0].contains("no-break space"), "{said:?}");
+}
+
+#[test]
 fn each_odd_blank_is_shown() {
     let text = |lines: usize| format!("{}{ROUTER}}}\n", "global_defs {\nrouter_id\u{a0}a\n}\n".repeat(lines));
     let said = |lines: usize| -> Vec<String> {

@@ -31,6 +31,29 @@ fn tracked(what: Watched, weight: i16, reverse: bool) -> Tracked {
 }
 
 #[test]
+fn scripts_that_nothing_watches_are_not_run() {
+    let unused = "vrrp_script x {\nscript y\n}\n";
+    let loaded = keepalived(&conf(unused, ""));
+    let said = only(&loaded, Code::Idle);
+    assert_eq!(said.message, "no router tracks the script `x`");
+    assert_eq!(said.severity, Severity::Note);
+    quiet(&conf(unused, "track_script {\nx\n}"));
+    // A group watches, too.
+    let group = "vrrp_sync_group G {\ngroup {\nA\nB\n}\ntrack_script {\nx\n}\n}\n";
+    let other = conf("", "").replace("instance A", "instance B").replace("id 7", "id 8").replace("2.1", "2.2");
+    quiet(&format!("{}{other}{group}", conf(unused, "")));
+}
+
+#[test]
+fn a_script_that_may_take_longer_than_its_interval() {
+    let text = |words: &str| conf(&format!("vrrp_script x {{\nscript y\n{words}\n}}"), "track_script {\nx\n}");
+    let loaded = keepalived(&text("interval 2\ntimeout 5"));
+    let said = only(&loaded, Code::Timers);
+    assert_eq!(said.message, "the script `x` may take 5 s, and is due every 2 s");
+    quiet(&text("interval 5\ntimeout 5"));
+}
+
+#[test]
 fn weights_and_which_way_round() {
     let x = || Watched::Script("x".to_owned());
     for (script, track, expected) in [

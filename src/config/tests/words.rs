@@ -597,6 +597,43 @@ fn every_name_is_explained() {
     assert_eq!(explain::explain("instance.advert-interval").unwrap().keys[0].line, "advert-interval = \"1s\"");
 }
 
+/// What has no row in the table, in all the ways that it is written.
+#[test]
+fn what_is_no_word_is_explained_too() {
+    for (written, name) in [
+        ("~SEQ", "~SEQ"),
+        ("~SEQx(N,1,9)", "~SEQx"),
+        ("~LST", "~LST"),
+        ("@", "@id"),
+        ("@^lb1", "@id"),
+        ("$VAR", "$NAME"),
+        ("${VIP}", "$NAME"),
+        ("_PWD", "_PWD"),
+        ("$_PWD", "_PWD"),
+        ("${_RANDOM 1 5}", "_RANDOM"),
+        ("${_ENV HOME}", "_ENV"),
+    ] {
+        let found = explain::explain(written).unwrap_or_else(|| panic!("{written}"));
+        let construct = found.construct.unwrap_or_else(|| panic!("{written}"));
+        assert_eq!(construct.name, name, "{written}");
+    }
+    assert_eq!(explain::explain("~SEK"), None);
+    assert_eq!(explain::meant("~SEK").first().map(String::as_str), Some("~SEQ"));
+}
+
+/// The examples are read without a remark on what they show.
+#[test]
+fn what_is_no_word_is_read_as_it_is_explained() {
+    let shown = |name: &str| explain::explain(name).unwrap().construct.unwrap().example;
+    for (name, addresses) in [("~SEQ", &["192.0.2.11", "192.0.2.12", "192.0.2.13"][..]), ("$NAME", &["192.0.2.1"])] {
+        let lines = format!("{}\n{}", shown("@id"), shown(name));
+        let text = format!("vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\n{lines}\n}}\n");
+        let router = keepalived(&text).config.unwrap().instances.remove(0);
+        let found: Vec<_> = router.addresses.iter().map(|virtual_one| virtual_one.address.to_string()).collect();
+        assert_eq!(found, addresses, "{name}");
+    }
+}
+
 /// What a block that is not done holds is not done either.
 #[test]
 fn words_share_the_fate_of_their_block() {
