@@ -97,6 +97,11 @@ const VERDICTS: &[(&str, bool, &str)] = &[
         false,
         "keepalived remarks that it does not track routes that name no interface; nothing is wrong with them",
     ),
+    (
+        "flags",
+        false,
+        "keepalived remarks that `hashed`, which the kernel sets by itself, goes with `sh` only; a note for us",
+    ),
     ("marks", false, PORTS),
     ("methods", false, PORTS),
     ("schedulers", false, "keepalived remarks on its own default, wlc; nothing is wrong with it"),
