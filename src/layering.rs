@@ -4,15 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Room, and the rooms that it may name beside itself.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("wire", &["model"]),
-    ("config", &["model"]),
+    ("pattern", &["model"]),
+    ("config", &["model", "pattern"]),
     ("vrrp", &["model", "wire"]),
-    ("check", &["model"]),
+    ("check", &["model", "wire", "pattern"]),
     ("balance", &["model", "check"]),
     ("api", &[]),
-    ("shell", &["model", "wire", "config", "vrrp", "check", "balance", "api"]),
+    ("shell", &["model", "wire", "pattern", "config", "vrrp", "check", "balance", "api"]),
     ("ctl", &["model", "config", "api", "balance", "shell"]),
 ];
 

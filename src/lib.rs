@@ -23,10 +23,11 @@
 //! | room | what is in it | may use |
 //! |---|---|---|
 //! | [`model`] | nouns: service, server, virtual router, ... | `std` |
-//! | [`wire`] | packets: VRRP, ARP, IPv4 | `model` |
-//! | [`config`] | text -> [`model::Config`] or diagnostics; TOML and keepalived.conf are two front ends; a configuration back to TOML | `model` |
+//! | [`wire`] | packets: VRRP, ARP, IPv4, ICMP | `model` |
+//! | [`pattern`] | regular expressions as PCRE2 writes them | `model` |
+//! | [`config`] | text -> [`model::Config`] or diagnostics; TOML and keepalived.conf are two front ends; a configuration back to TOML | `model`, `pattern` |
 //! | [`vrrp`] | one virtual router's machine, and the engine of all of them | `model`, `wire` |
-//! | [`check`] | schedule -> probe -> verdict, one machine per check | `model` |
+//! | [`check`] | schedule -> probe -> verdict, one machine per check | `model`, `wire`, `pattern` |
 //! | [`balance`] | verdicts -> desired table; the plan; the balancer's engine | `model`, `check` |
 //! | [`api`] | what crosses the control socket | `std`, serde |
 //! | [`shell`] | everything with a side effect | all of the above, `ipvs-sys` |
@@ -54,6 +55,7 @@ pub mod check;
 pub mod config;
 pub mod ctl;
 pub mod model;
+pub mod pattern;
 pub mod shell;
 pub mod vrrp;
 pub mod wire;

@@ -59,6 +59,7 @@ pub mod daemon;
 pub mod demo;
 pub mod differ;
 pub mod inject;
+pub mod keeping;
 pub mod kernel;
 pub mod nat;
 pub mod node;

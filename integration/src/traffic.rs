@@ -86,6 +86,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Conversations {
     counts: Vec<Arc<AtomicU64>>,
+    servers: Vec<Arc<Mutex<String>>>,
     broken: Arc<Mutex<Vec<String>>>,
     talkers: Vec<(mpsc::Sender<()>, JoinHandle<()>)>,
 }
@@ -103,6 +104,7 @@ impl Conversations {
         let broken = Arc::new(Mutex::new(Vec::new()));
         let mut counts = Vec::with_capacity(count);
         let mut talkers = Vec::with_capacity(count);
+        let mut servers = Vec::with_capacity(count);
         for number in 0..count {
             let stream = node
                 .enter(|| connect(from, to, PATIENCE))
@@ -110,8 +112,10 @@ impl Conversations {
             let exchanges = Arc::new(AtomicU64::new(0));
             let (stop, stopped) = mpsc::channel();
             let (seen, noted) = (Arc::clone(&exchanges), Arc::clone(&broken));
+            let server = Arc::default();
+            servers.push(Arc::clone(&server));
             let talker = thread::spawn(move || {
-                if let Err(error) = talk(&stream, interval, &seen, &stopped) {
+                if let Err(error) = talk(&stream, interval, &seen, &server, &stopped) {
                     let after = seen.load(Ordering::Relaxed);
                     noted
                         .lock()
@@ -122,7 +126,7 @@ impl Conversations {
             counts.push(exchanges);
             talkers.push((stop, talker));
         }
-        Conversations { counts, broken, talkers }
+        Conversations { counts, servers, broken, talkers }
     }
 
     /// Lines sent and answered so far, over all connections.
@@ -155,6 +159,32 @@ impl Conversations {
         });
     }
 
+    /// For each connection the name of the node that serves it; empty before its first answer.
+    ///
+    /// # Panics
+    /// Never: no thread panics with a name in hand.
+    #[must_use]
+    pub fn servers(&self) -> Vec<String> {
+        self.servers.iter().map(|name| name.lock().expect("no thread panics with the name in hand").clone()).collect()
+    }
+
+    /// Waits until as many connections are broken as are served by whom `lost` names, and all others have exchanged `more` lines.
+    ///
+    /// # Panics
+    /// When that is not so in time, or others are broken.
+    #[track_caller]
+    pub fn wait_lost(&self, patience: Duration, more: u64, lost: impl Fn(&str) -> bool) {
+        let goals: Vec<_> = self.counts.iter().map(|count| count.load(Ordering::Relaxed) + more).collect();
+        let (doomed, living): (Vec<_>, Vec<_>) =
+            self.servers().into_iter().enumerate().partition(|(_, server)| lost(server));
+        wait_for(patience, &format!("{} connections to be lost and {} to live", doomed.len(), living.len()), || {
+            let broken = self.broken();
+            let silent = living.iter().filter(|(n, _)| self.counts[*n].load(Ordering::Relaxed) < goals[*n]).count();
+            let ok = broken.len() == doomed.len() && silent == 0;
+            if ok { Ok(()) } else { Err(format!("{silent} silent; broken: {broken:#?}")) }
+        });
+    }
+
     /// Closes all connections in good order and tells how they went.
     #[must_use]
     pub fn finish(self) -> Report {
@@ -171,7 +201,13 @@ impl Conversations {
 }
 
 /// Talks until told to stop, or until something goes wrong.
-fn talk(stream: &TcpStream, interval: Duration, exchanges: &AtomicU64, stopped: &mpsc::Receiver<()>) -> io::Result<()> {
+fn talk(
+    stream: &TcpStream,
+    interval: Duration,
+    exchanges: &AtomicU64,
+    server: &Mutex<String>,
+    stopped: &mpsc::Receiver<()>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut answers = BufReader::new(stream);
@@ -186,6 +222,10 @@ fn talk(stream: &TcpStream, interval: Duration, exchanges: &AtomicU64, stopped: 
         if answer.split_whitespace().nth(1) != Some(number.to_string().as_str()) {
             let text = format!("a wrong answer to {number}: {answer:?}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        if number == 0 {
+            let name = answer.split_whitespace().next().unwrap_or_default();
+            name.clone_into(&mut server.lock().expect("no thread panics with the name in hand"));
         }
         exchanges.fetch_add(1, Ordering::Relaxed);
         match stopped.recv_timeout(interval) {

@@ -169,4 +169,45 @@ lab_test! {
             keepalived.wait(PATIENCE);
         }
     }
+
+    /// `nftables_ipvs`: one service for all addresses of a group, as keepalived makes it. Its packets are marked while the daemon
+    /// runs and after it was killed; a group keeps its mark when another comes before it. A kernel without nftables for IP (that of
+    /// User Mode Linux) keeps a service for each address, and the log says why; so it is with keepalived there.
+    fn a_group_whose_packets_are_marked_is_one_service() {
+        let net = NatLab::new("group-marks", 2);
+        net.director.sh("ip address add 198.51.100.22/32 dev eth0 && ip address add 198.51.100.33/32 dev eth0");
+        let marked = |text: &str| format!("global_defs {{\nnftables_ipvs\n}}\n{text}");
+        let plain = conf(LINES, 80, "weight 2");
+        let both = ["10.0.0.11:80 Masq 2", "10.0.0.12:80 Masq 2"];
+        let mut ipvsd = Ipvsd::start(&net.director, &marked(&plain));
+        let able = !ipvsd.daemon().log().contains("this kernel has no nftables for IP");
+        let services = |marked: &[&str]| if able { each(marked, &both) } else { each(&SERVICES, &both) };
+        ipvsd.wait_table("the group", |table| entries(table) == services(&["FWM 1000 rr", "FWM 5 rr"]));
+        let ask = |what: &str| {
+            for address in ["198.51.100.1:80", "198.51.100.22:80", "198.51.100.33:81"] {
+                let tally = net.asker().tally(address.parse().unwrap(), 4);
+                assert_eq!(tally.values().copied().collect::<Vec<_>>(), [2, 2], "{what}: {address} {tally:?}");
+            }
+        };
+        ask("running");
+        ipvsd.kill();
+        ipvsd.daemon().wait(PATIENCE);
+        ask("killed");
+        ipvsd.spawn_again();
+        ipvsd.wait_answering();
+        ask("started again");
+        assert_eq!(ipvsd.show()["balancer"]["steps_applied"], 0);
+        if able {
+            // Another group comes before it, and gets another mark.
+            let other = plain.replace("group web", "group other").replace(LINES, "198.51.100.1 82");
+            assert!(ipvsd.reload(&marked(&format!("{other}{plain}"))).success());
+            ipvsd.wait_table("both groups", |table| entries(table) == services(&["FWM 1000 rr", "FWM 5 rr", "FWM 1001 rr"]));
+            ask("with another one");
+        }
+        assert!(ipvsd.reload(&plain).success());
+        ipvsd.wait_table("a service for each address", |table| entries(table) == each(&SERVICES, &both));
+        ask("not marked any more");
+        ipvsd.stop();
+        assert_eq!(entries(&net.director.ipvs_table()), BTreeMap::new());
+    }
 }

@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 use integration::web::WebServer;
 use integration::{Topology, native_test, peers, wait_until};
 use ipvsd::model::{
-    Check, CheckKind, Config, Connect, FileStart, Forwarding, HttpProbe, ProcessArguments, Protocol, ServerConfig,
-    ServerKey, ServerSettings, ServiceCondition, ServiceConfig, ServiceKey, ServiceSettings, Tls, TrackCheck,
-    TrackFile, TrackProcess, TrackService, Weight,
+    Check, CheckKind, Config, Connect, FileContent, FileStart, Forwarding, HttpProbe, ProcessArguments, Protocol,
+    ServerConfig, ServerKey, ServerSettings, ServiceCondition, ServiceConfig, ServiceKey, ServiceSettings, Tls,
+    TrackCheck, TrackFile, TrackProcess, TrackService, Weight,
 };
 use ipvsd::shell::balancer;
 use ipvsd::shell::service_board::ServiceBoard;
 use ipvsd::shell::trackers::Trackers;
-use ipvsd::vrrp::engine::{Fact, FileContent};
+use ipvsd::vrrp::engine::Fact;
 use socket2::SockRef;
 
 /// Generous: what takes this long on the slowest machine is broken.
@@ -459,7 +459,7 @@ fn web_servers_of_all_kinds() {
                 say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
             }),
             true,
-            "accepts the connection",
+            "answers as expected",
         ),
         (
             "at a snail's pace, in time",
@@ -472,7 +472,7 @@ fn web_servers_of_all_kinds() {
                 stay(stream);
             }),
             true,
-            "accepts the connection",
+            "answers as expected",
         ),
         (
             "before it was asked",
@@ -481,7 +481,7 @@ fn web_servers_of_all_kinds() {
                 stay(stream);
             }),
             true,
-            "accepts the connection",
+            "answers as expected",
         ),
         (
             "unavailable",
@@ -566,11 +566,13 @@ fn web_servers_of_all_kinds() {
         ),
         ("nobody", nobody, false, "refuses the connection: nobody listens there"),
     ];
-    let mut checks: Vec<_> =
-        cases.iter().map(|(name, target, ..)| check(name, CheckKind::Http(HttpProbe::new(connect(*target))))).collect();
+    let mut checks: Vec<_> = cases
+        .iter()
+        .map(|(name, target, ..)| check(name, CheckKind::Http(Arc::new(HttpProbe::new(connect(*target))))))
+        .collect();
     checks.push(check("tcp", CheckKind::Tcp(connect(cases[0].1))));
     let tls = |target: SocketAddr| {
-        CheckKind::Http(HttpProbe { tls: Some(Tls::default()), ..HttpProbe::new(connect(target)) })
+        CheckKind::Http(Arc::new(HttpProbe { tls: Some(Tls::default()), ..HttpProbe::new(connect(target)) }))
     };
     checks.push(check("tls with one who hangs", tls(cases[10].1)));
     checks.push(check("tls with one who does not speak it", tls(cases[4].1)));
@@ -670,15 +672,15 @@ frontend plain
 
         // Nobody is slow here on purpose: on a busy machine fifteen handshakes at once may take their time.
         let patient = |name: &str, probe: HttpProbe| {
-            let TrackCheck { check, .. } = check(name, CheckKind::Http(probe));
+            let TrackCheck { check, .. } = check(name, CheckKind::Http(Arc::new(probe)));
             TrackCheck { name: name.to_owned(), check: Check { timeout: LONG, ..check }, rise: 1, fall: 1 }
         };
         let local = |port: u16| connect(SocketAddr::from(([127, 0, 0, 1], port)));
         let probe = |port: u16, tls: Option<Tls>| HttpProbe { tls, ..HttpProbe::new(local(port)) };
-        let ours = || Tls { server_name: None, verify: true, authorities: Some(authority.path("ca.pem")) };
+        let ours = || Tls { verify: true, authorities: Some(authority.path("ca.pem")), ..Tls::default() };
         let named = |name: &str| Some(Tls { server_name: Some(name.to_owned()), ..ours() });
         let anybody = || Some(Tls::default());
-        let good = "accepts the connection";
+        let good = "answers as expected";
         let host = Some("api.example.net".to_owned());
         let cases = vec![
             ("by address", probe(8443, Some(ours())), good),
@@ -740,7 +742,9 @@ frontend plain
                 lower_threshold: 0,
             },
             inhibit_on_failure: false,
-            checks: vec![check("", CheckKind::Http(HttpProbe::new(connect(server.address())))).check],
+            alpha: false,
+            notify: None,
+            checks: vec![check("", CheckKind::Http(Arc::new(HttpProbe::new(connect(server.address()))))).check],
         };
         let service = ServiceConfig {
             group: None,
@@ -748,6 +752,8 @@ frontend plain
             settings: ServiceSettings::default(),
             quorum: 4,
             floor: None,
+            handover: ipvsd::model::Handover::default(),
+            rules: Box::default(),
             servers: vec![server(&one, 3), server(&two, 2)],
         };
         let watch = TrackService { name: "web".to_owned(), service: key, condition: ServiceCondition::Quorum };
@@ -761,8 +767,10 @@ frontend plain
                 state_dir: state.path().to_owned(),
                 events: events.into(),
                 seed: 1,
+                nonce_seed: 2,
                 services: Arc::clone(&board),
                 roles: Arc::default(),
+                door: balancer::Door::default(),
             };
             (node.enter(|| balancer::spawn(options)).unwrap(), told)
         };

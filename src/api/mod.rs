@@ -5,18 +5,24 @@
 //! | request | reply |
 //! |---|---|
 //! | `GET /v1/snapshot` | [`Snapshot`] |
+//! | `GET /v1/brief` | [`Snapshot`] without services and servers, which costs nothing however many there are |
 //! | `POST /v1/plan` with [`PlanRequest`] | [`PlanReply`] |
 //! | `POST /v1/reload` | [`ReloadReply`] |
+//! | `POST /v1/server` with [`ServerRequest`] | [`ServerReply`] |
 //!
 //! Anything that goes wrong is an [`ErrorReply`] with a 4xx or 5xx status.
 
 mod reply;
 mod snapshot;
+mod timings;
 
-pub use reply::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
-pub use snapshot::{
-    AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, InstanceView,
-    KernelView, LatenessView, LoopView, PeerView, ReloadCause, ReloadView, RivalView, ServerHealth, ServerView,
-    ServiceView, Snapshot, SteeringView, SyncDaemonView, SysctlState, SysctlView, TrackView, TransitionView,
-    UnreadView, WatchState,
+pub use reply::{
+    ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest, ServerVerb,
 };
+pub use snapshot::{
+    AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, HoldState,
+    HoldView, InstanceView, KernelView, LatenessView, LoopView, PeerView, QuorumView, ReloadCause, ReloadView,
+    RivalView, ServerHealth, ServerView, ServiceView, Snapshot, SteeringView, SyncDaemonView, SysctlState, SysctlView,
+    TrackView, TransitionView, UnreadView, WatchState,
+};
+pub use timings::TimingsView;

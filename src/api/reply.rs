@@ -44,6 +44,66 @@ pub struct ReloadReply {
     pub diagnostics: String,
 }
 
+/// What the operator wishes of a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerRequest {
+    /// Its address and port as the snapshot has them, `10.0.0.7:80`; the port may be left out where that is clear.
+    pub server: String,
+    /// The service, `tcp 192.0.2.1:80`, or the name of its group; every service that has the server if none.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// What.
+    pub verb: ServerVerb,
+}
+
+/// What the operator may wish of a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerVerb {
+    /// No new connections; out of the table once those that it has have ended.
+    Drain {
+        /// ... or once so many seconds have passed; `None`: it may take for ever.
+        #[serde(default)]
+        deadline_secs: Option<f64>,
+    },
+    /// Take that back.
+    Undrain,
+    /// Out of the table at once.
+    Disable,
+    /// In use again, whether it was drained or disabled.
+    Enable,
+    /// Another weight than the file's.
+    Weight {
+        /// Which; `None`: the file's again.
+        #[serde(default)]
+        weight: Option<u32>,
+    },
+}
+
+/// What became of a wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerReply {
+    /// One of each service that has the server.
+    pub changes: Vec<ServerChange>,
+    /// What one should know beside, as sentences.
+    #[serde(default)]
+    pub remarks: Vec<String>,
+}
+
+/// What became of a wish in one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerChange {
+    /// The service, as people call it.
+    pub service: String,
+    /// The server.
+    pub server: String,
+    /// Something is another way now than before.
+    pub changed: bool,
+    /// How it is now, in words.
+    pub text: String,
+}
+
 /// Something went wrong: what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReply {

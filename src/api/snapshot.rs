@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TimingsView;
+
 /// Everything that the daemon knows, at one moment. Times are seconds before that moment, so that they mean the same on
 /// both sides of the socket whatever the clocks do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -344,6 +346,12 @@ pub struct BalancerView {
     /// Checks whose verdict waits for a second look, since nearly all servers fell silent at once.
     #[serde(default)]
     pub held_checks: u64,
+    /// By how much probes began later than they were due.
+    #[serde(default)]
+    pub probe_lateness: TimingsView,
+    /// From a check's verdict to the kernel's acknowledgement of what follows from it.
+    #[serde(default)]
+    pub verdict_to_kernel: TimingsView,
 }
 
 /// The kernel's side.
@@ -413,16 +421,40 @@ pub struct ServiceView {
     pub persistence_engine: Option<String>,
     /// Ours, or somebody else's.
     pub ours: bool,
+    /// It serves no client: it leads checks of a path to their one server.
+    #[serde(default)]
+    pub path_check: bool,
     /// In the kernel's table.
     pub present: bool,
     /// Its place in the kernel's own listing, from 0. The order of `ipvsadm -Ln` depends on it.
     pub kernel_position: Option<u32>,
     /// What the kernel refused, if it did.
     pub problem: Option<String>,
+    /// Whether enough of its servers are up; `None`: that is not known yet, or the service is not ours.
+    #[serde(default)]
+    pub quorum: Option<QuorumView>,
+    /// Its checks rest: none of its addresses is on this host.
+    #[serde(default)]
+    pub resting: bool,
     /// Counters; `None` where the kernel was not read.
     pub counters: Option<CountersView>,
     /// Its servers: configured ones in the file's order, then foreign ones.
     pub servers: Vec<ServerView>,
+}
+
+/// Whether enough of a service's servers are up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuorumView {
+    /// They are not.
+    pub lost: bool,
+    /// Seconds since it is so.
+    pub since_secs: f64,
+    /// What the weights of those that are up must add up to, and how far they may be off before it changes.
+    pub needed: u32,
+    /// `hysteresis`.
+    pub hysteresis: u32,
+    /// The sorry server that takes new connections now.
+    pub sorry_server: Option<String>,
 }
 
 /// How a server is.
@@ -437,6 +469,8 @@ pub enum ServerHealth {
     Unknown,
     /// It has no checks and counts as up.
     Unchecked,
+    /// The sorry server: in charge if its weight is not 0.
+    Sorry,
     /// Not in the configuration.
     Foreign,
 }
@@ -452,6 +486,9 @@ pub struct ServerView {
     pub forwarding: String,
     /// Weight that it has, or would have, in the table now.
     pub weight: u32,
+    /// The weight that the configuration gives it; its checks may have changed it. `None`: it is not configured.
+    #[serde(default)]
+    pub configured_weight: Option<u32>,
     /// In the kernel's table.
     pub present: bool,
     /// Its place in the kernel's own listing of the service, from 0. The order of `ipvsadm -Ln` depends on it.
@@ -464,6 +501,15 @@ pub struct ServerView {
     pub since_secs: f64,
     /// Its checks.
     pub checks: Vec<CheckView>,
+    /// What keeps new connections from it beside its health, if something does.
+    #[serde(default)]
+    pub hold: Option<HoldView>,
+    /// The operator's weight for it, in place of the configured one.
+    #[serde(default)]
+    pub operator_weight: Option<u32>,
+    /// It returns slowly: seconds until it has its whole weight.
+    #[serde(default)]
+    pub slow_start_secs: Option<f64>,
     /// What the kernel refused, if it did.
     pub problem: Option<String>,
     /// Connections that are established.
@@ -472,6 +518,33 @@ pub struct ServerView {
     pub inactive_connections: u32,
     /// Counters; `None` where the kernel was not read.
     pub counters: Option<CountersView>,
+}
+
+/// What keeps new connections from a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldState {
+    /// The operator has it drained: it has connections yet.
+    Draining,
+    /// The operator had it drained: it is out of the table.
+    Drained,
+    /// The operator has disabled it: it is out of the table.
+    Disabled,
+    /// The configuration names it no more: it has connections yet.
+    Leaving,
+}
+
+/// What keeps new connections from a server, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HoldView {
+    /// What.
+    pub state: HoldState,
+    /// Connections that are left, in whatever state; `None`: not counted.
+    pub connections: Option<u64>,
+    /// Clients that are bound to it and will come back to it.
+    pub clients: Option<u64>,
+    /// Seconds until it is taken out all the same.
+    pub deadline_secs: Option<f64>,
 }
 
 /// One check.

@@ -1,5 +1,6 @@
 //! What is wished for: the configuration in the light of the verdicts and of what is there already.
 
+use super::quorum::Quorum;
 use super::table::Service;
 use crate::model::{ServerConfig, ServerSettings, ServiceConfig, ServiceKey, Weight};
 
@@ -16,50 +17,156 @@ pub enum Health {
     Unchecked,
 }
 
+/// How the service of a server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceStanding {
+    /// Whether enough of its servers are up.
+    pub quorum: Quorum,
+    /// Its checks rest, since its address is elsewhere.
+    pub resting: bool,
+}
+
+/// Who takes new connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charge {
+    Servers,
+    Sorry,
+}
+
+/// What is known of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How it is.
+    pub health: Health,
+    /// Its weight while it is up, with all that its checks add; `None`: one that has a say has said nothing yet.
+    pub weight: Option<Weight>,
+    /// The operator keeps new connections from it.
+    pub held: Option<Held>,
+}
+
+/// How the operator keeps new connections from a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It keeps those that it has.
+    Draining,
+    /// It is out of the table.
+    Out,
+}
+
 /// How a server is to be in the kernel's table; `None`: not there.
 ///
 /// `found` is how it is there now, as [`Service::server`] tells it. As long as nothing is known about a server it stays
 /// where it was found: in the table (another process of ours, or keepalived, had put it there for a reason), taken off
-/// new connections if its weight was found 0, or not there at all.
-#[must_use]
-pub fn wish(server: &ServerConfig, health: Health, found: Option<Option<&ServerSettings>>) -> Option<ServerSettings> {
-    let at_zero = || ServerSettings { weight: Weight::ZERO, ..server.settings.clone() };
-    match (health, found) {
-        (Health::Up | Health::Unchecked, _) => Some(server.settings.clone()),
-        (Health::Down, _) => server.inhibit_on_failure.then(at_zero),
-        (Health::Unknown, None) => None,
-        (Health::Unknown, Some(Some(found))) if found.weight == Weight::ZERO => Some(at_zero()),
-        (Health::Unknown, Some(_)) => Some(server.settings.clone()),
+/// new connections if its weight was found 0, or not there at all. So does its weight, as long as a check that has a say in it
+/// has said nothing. Where its checks rest nothing will be known, and no connection comes: it is put in on trust, so that it
+/// is there when the address comes; with `alpha` it is not trusted.
+fn wish(
+    server: &ServerConfig,
+    standing: Standing,
+    resting: bool,
+    found: Option<Option<&ServerSettings>>,
+) -> Option<ServerSettings> {
+    let weighing = |weight| ServerSettings { weight, ..server.settings.clone() };
+    let weight = standing.weight.unwrap_or(server.settings.weight);
+    let wish = match (standing.health, found) {
+        (Health::Up | Health::Unchecked, _) => Some(weighing(weight)),
+        (Health::Down, _) => server.inhibit_on_failure.then(|| at_zero(server)),
+        (Health::Unknown, None) => match (resting, server.alpha) {
+            (false, _) => None,
+            (true, false) => Some(weighing(weight)),
+            (true, true) => server.inhibit_on_failure.then(|| at_zero(server)),
+        },
+        (Health::Unknown, Some(Some(found))) if found.weight == Weight::ZERO => Some(at_zero(server)),
+        (Health::Unknown, Some(Some(found))) => Some(weighing(standing.weight.unwrap_or(found.weight))),
+        (Health::Unknown, Some(None)) => Some(weighing(weight)),
+    };
+    match standing.held {
+        None => wish,
+        // One that is not there has nothing to finish, and one that failed could not.
+        Some(Held::Draining) => wish.filter(|_| found.is_some()).map(|_| weighing(Weight::ZERO)),
+        Some(Held::Out) => None,
     }
 }
 
-/// How one of a service's keys and its servers are to be. `health` is asked for each server by its place in the file.
+fn at_zero(server: &ServerConfig) -> ServerSettings {
+    ServerSettings { weight: Weight::ZERO, ..server.settings.clone() }
+}
+
+/// While the sorry server is in charge a server that works gets no new connections and keeps those that it has: it stays at
+/// weight 0 where it is in the table, and enters only when it takes connections again.
+fn set_aside(server: &ServerConfig, wish: Option<ServerSettings>, found: bool) -> Option<ServerSettings> {
+    wish.filter(|wish| found || wish.weight == Weight::ZERO).map(|_| at_zero(server))
+}
+
+/// How one of a service's keys and its servers are to be. `standing` is asked for each server by its place in the file.
 pub(super) fn service(
     config: &ServiceConfig,
     key: ServiceKey,
-    health: impl Fn(usize) -> Health,
+    standing: impl Fn(usize) -> Standing,
+    whole: ServiceStanding,
     found: Option<&Service>,
 ) -> Service {
-    let servers = config.servers.iter().enumerate().filter_map(|(place, server)| {
-        let entry = config.entry(key, server)?;
+    let sorry = config.rules.sorry.as_deref().and_then(|sorry| Some((config.entry(key, sorry)?, sorry)));
+    let charge = match (whole.quorum, sorry) {
+        (Quorum::Lost, Some(_)) => Charge::Sorry,
+        (Quorum::Lost, None) | (Quorum::Up, _) => Charge::Servers,
+    };
+    let mut servers: Vec<_> = Vec::with_capacity(config.servers.len() + 1);
+    for (place, server) in config.servers.iter().enumerate() {
+        let Some(entry) = config.entry(key, server) else { continue };
         let found = found.and_then(|service| service.server(entry));
-        wish(server, health(place), found).map(|settings| (entry, Some(settings)))
-    });
-    Service::new(Some(config.settings_of(key)), servers.collect())
+        let wish = wish(server, standing(place), whole.resting, found);
+        let wish = match charge {
+            Charge::Servers => wish,
+            Charge::Sorry => set_aside(server, wish, found.is_some()),
+        };
+        servers.extend(wish.map(|settings| (entry, Some(settings))));
+    }
+    if let Some((entry, sorry)) = sorry {
+        // A sorry server that is one of the servers too is that server while the quorum holds.
+        let twice = || servers.iter().any(|(other, _)| *other == entry);
+        let wish = match charge {
+            Charge::Sorry => Some(sorry.settings.clone()),
+            Charge::Servers => (sorry.inhibit_on_failure && !twice()).then(|| at_zero(sorry)),
+        };
+        // Of two entries with the same key the last counts.
+        servers.extend(wish.map(|settings| (entry, Some(settings))));
+    }
+    Service::new(Some(config.settings_of(key)), servers)
+}
+
+/// The table shows that the sorry server of a service takes its connections: whoever was here before us had found the
+/// quorum lost.
+pub(super) fn is_sorry(config: &ServiceConfig, key: ServiceKey, found: Option<&Service>) -> bool {
+    let entry = config.rules.sorry.as_deref().and_then(|sorry| config.entry(key, sorry));
+    let Some((entry, found)) = entry.zip(found) else { return false };
+    let twice = config.servers.iter().any(|server| config.entry(key, server) == Some(entry));
+    !twice && found.server(entry).is_some_and(carries)
+}
+
+/// A server that was found so gets connections.
+pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
+    found.is_none_or(|settings| settings.weight != Weight::ZERO)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Forwarding, ServerKey};
+    use crate::model::{Forwarding, Protocol, Rules, ServerKey, ServiceSettings};
 
     fn server(weight: u32, inhibit_on_failure: bool) -> ServerConfig {
         ServerConfig {
             key: ServerKey { address: "10.0.0.1".parse().unwrap(), port: 80 },
             settings: settings(weight),
             inhibit_on_failure,
+            alpha: false,
+            notify: None,
             checks: Vec::new(),
         }
+    }
+
+    fn knows(health: Health) -> Standing {
+        Standing { health, weight: Some(Weight::new(3).unwrap()), held: None }
     }
 
     fn settings(weight: u32) -> ServerSettings {
@@ -73,24 +180,114 @@ mod tests {
 
     #[test]
     fn a_failed_server_leaves_or_keeps_its_connections_at_weight_zero() {
-        assert_eq!(wish(&server(3, false), Health::Down, Some(Some(&settings(3)))), None);
-        assert_eq!(wish(&server(3, true), Health::Down, Some(Some(&settings(3)))), Some(settings(0)));
-        assert_eq!(wish(&server(3, false), Health::Up, None), Some(settings(3)));
-        assert_eq!(wish(&server(3, false), Health::Unchecked, None), Some(settings(3)));
+        assert_eq!(wish(&server(3, false), knows(Health::Down), false, Some(Some(&settings(3)))), None);
+        assert_eq!(wish(&server(3, true), knows(Health::Down), false, Some(Some(&settings(3)))), Some(settings(0)));
+        assert_eq!(wish(&server(3, false), knows(Health::Up), false, None), Some(settings(3)));
+        assert_eq!(wish(&server(3, false), knows(Health::Unchecked), false, None), Some(settings(3)));
+    }
+
+    #[test]
+    fn one_that_is_held_takes_nothing_new() {
+        use Health::{Down, Unchecked, Unknown, Up};
+        let held = |held, health, found: Option<u32>| {
+            let (standing, found) = (Standing { held: Some(held), ..knows(health) }, found.map(settings));
+            wish(&server(3, false), standing, false, found.as_ref().map(Some)).map(|settings| settings.weight.value())
+        };
+        for health in [Up, Unchecked, Unknown] {
+            assert_eq!(held(Held::Draining, health, Some(3)), Some(0));
+            assert_eq!(held(Held::Draining, health, None), None, "it does not come back for that");
+        }
+        assert_eq!(held(Held::Draining, Down, Some(3)), None, "it died");
+        for health in [Up, Unchecked, Unknown, Down] {
+            assert_eq!(held(Held::Out, health, Some(3)), None);
+        }
     }
 
     #[test]
     fn while_nothing_is_known_a_server_stays_as_it_was_found() {
         for inhibit in [false, true] {
-            assert_eq!(wish(&server(3, inhibit), Health::Unknown, None), None);
-            assert_eq!(wish(&server(3, inhibit), Health::Unknown, Some(Some(&settings(3)))), Some(settings(3)));
-            assert_eq!(wish(&server(3, inhibit), Health::Unknown, Some(Some(&settings(0)))), Some(settings(0)));
+            assert_eq!(wish(&server(3, inhibit), knows(Health::Unknown), false, None), None);
             assert_eq!(
-                wish(&server(3, inhibit), Health::Unknown, Some(Some(&settings(9)))),
+                wish(&server(3, inhibit), knows(Health::Unknown), false, Some(Some(&settings(3)))),
+                Some(settings(3))
+            );
+            assert_eq!(
+                wish(&server(3, inhibit), knows(Health::Unknown), false, Some(Some(&settings(0)))),
+                Some(settings(0))
+            );
+            assert_eq!(
+                wish(&server(3, inhibit), knows(Health::Unknown), false, Some(Some(&settings(9)))),
                 Some(settings(3)),
                 "a new weight of a server that is in use counts at once"
             );
-            assert_eq!(wish(&server(3, inhibit), Health::Unknown, Some(None)), Some(settings(3)));
+            assert_eq!(wish(&server(3, inhibit), knows(Health::Unknown), false, Some(None)), Some(settings(3)));
+        }
+    }
+
+    #[test]
+    fn where_checks_rest_servers_are_trusted_but_those_that_must_prove_themselves() {
+        let rests = |alpha, inhibit, health, found| {
+            wish(&ServerConfig { alpha, ..server(3, inhibit) }, knows(health), true, found)
+        };
+        assert_eq!(rests(false, false, Health::Unknown, None), Some(settings(3)));
+        assert_eq!(rests(true, false, Health::Unknown, None), None);
+        assert_eq!(rests(true, true, Health::Unknown, None), Some(settings(0)));
+        assert_eq!(rests(false, false, Health::Down, None), None, "what was found out before the rest holds");
+        assert_eq!(rests(true, false, Health::Unknown, Some(Some(&settings(3)))), Some(settings(3)));
+    }
+
+    /// A service on port 80 with two servers and a sorry server, and how it is to be.
+    fn wished(sorry: &ServerConfig, quorum: Quorum, healths: [Health; 2], found: &[(u8, u32)]) -> Vec<(u8, u32)> {
+        let key = |address: &str| ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address: address.parse().unwrap(),
+            port: 80,
+        };
+        let at = |n: u8| ServerKey { address: [10, 0, 0, n].into(), port: 80 };
+        let config = ServiceConfig {
+            key: key("192.0.2.1"),
+            group: None,
+            settings: ServiceSettings::default(),
+            quorum: 2,
+            floor: None,
+            handover: crate::model::Handover::default(),
+            rules: Box::new(Rules { sorry: Some(Box::new(sorry.clone())), ..Rules::default() }),
+            servers: vec![server(3, false), ServerConfig { key: at(2), ..server(3, false) }],
+        };
+        let there = found.iter().map(|(n, weight)| (at(*n), Some(settings(*weight)))).collect();
+        let there = Service::new(None, there);
+        let whole = ServiceStanding { quorum, resting: false };
+        let wished = service(&config, config.key, |place| knows(healths[place]), whole, Some(&there));
+        let short = |(key, settings): &(ServerKey, Option<ServerSettings>)| match key.address {
+            std::net::IpAddr::V4(address) => (address.octets()[3], settings.as_ref().unwrap().weight.value()),
+            std::net::IpAddr::V6(_) => panic!("{key}"),
+        };
+        let own = config.servers.iter().any(|server| server.key == sorry.key);
+        assert_eq!(is_sorry(&config, config.key, Some(&wished)), !own && quorum == Quorum::Lost);
+        wished.servers().iter().map(short).collect()
+    }
+
+    #[test]
+    fn the_sorry_server_takes_over_and_those_that_work_keep_their_connections() {
+        use Health::{Down, Up};
+        let nine = ServerConfig { key: ServerKey { address: [10, 0, 0, 9].into(), port: 80 }, ..server(1, false) };
+        let stays = ServerConfig { inhibit_on_failure: true, ..nine.clone() };
+        let both = [(1, 3), (2, 3)];
+        assert_eq!(wished(&nine, Quorum::Up, [Up, Up], &both), both);
+        assert_eq!(wished(&stays, Quorum::Up, [Up, Up], &both), [(1, 3), (2, 3), (9, 0)]);
+        assert_eq!(wished(&nine, Quorum::Lost, [Up, Down], &both), [(1, 0), (9, 1)]);
+        assert_eq!(wished(&nine, Quorum::Lost, [Up, Down], &[(9, 1)]), [(9, 1)], "it has no connections to keep");
+        assert_eq!(wished(&stays, Quorum::Lost, [Down, Down], &both), [(9, 1)]);
+        assert_eq!(wished(&nine, Quorum::Up, [Up, Up], &[(1, 0), (9, 1)]), both);
+    }
+
+    #[test]
+    fn a_sorry_server_may_be_one_of_the_servers() {
+        use Health::{Down, Up};
+        for inhibit in [false, true] {
+            let first = ServerConfig { inhibit_on_failure: inhibit, ..server(1, false) };
+            assert_eq!(wished(&first, Quorum::Up, [Up, Up], &[(1, 3), (2, 3)]), [(1, 3), (2, 3)]);
+            assert_eq!(wished(&first, Quorum::Lost, [Down, Up], &[(1, 3), (2, 3)]), [(1, 1), (2, 0)]);
         }
     }
 }

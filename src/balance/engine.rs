@@ -17,28 +17,36 @@ mod checks;
 mod daemons;
 mod doubt;
 mod kernel;
+mod rules;
 mod watched;
+mod wishes;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::Event;
 use super::hold::Hold;
 use super::ledger::Ledger;
+use super::paths;
 use super::plan::{Plan, StepOutcome};
-use super::roster::{Roster, ServerStatus};
+use super::roster::{Files, Roster, ServerStatus, ServiceStatus};
 use super::suspicion::{Suspicion, Traffic};
 use super::table::Table;
 use super::timeouts::Originals;
 use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
+use super::wishes::Kept;
 use crate::check::{Outcome, Random, Stage};
-use crate::model::{CheckKind, Config, OnStop, ServiceKey, Timeouts};
+use crate::model::{
+    CheckKind, Config, FileContent, Notice, OnStop, PathProbe, ScriptOutcome, ScriptRun, ServiceKey, Timeouts,
+};
 use kernel::{Kernel, Look};
 use watched::Watched;
 
 pub use watched::ServiceHealth;
+pub use wishes::Asked;
 
 /// What the engine needs to know at its birth.
 #[derive(Debug, Clone)]
@@ -47,8 +55,12 @@ pub struct Options {
     pub seed: u64,
     /// What the last process of ours left behind.
     pub ledger: Ledger,
+    /// What was wished while it ran, and who was leaving.
+    pub kept: Kept,
     /// Probes that may run at once; those beyond wait for their turn.
     pub probes: usize,
+    /// Scripts that may run at once; those beyond wait for their turn.
+    pub scripts: usize,
     /// How often the kernel's table is looked at, as long as that is cheap.
     pub drift_interval: Duration,
 }
@@ -56,6 +68,20 @@ pub struct Options {
 /// One probe, from its start to its outcome. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub(super) u64);
+
+impl ProbeId {
+    /// Its number, which tells it apart from all others.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The probe of this number.
+    #[must_use]
+    pub const fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// What the engine is told.
 #[derive(Debug)]
@@ -79,6 +105,15 @@ pub enum Input {
     Probed(ProbeId, Outcome),
     /// A probe has come so far.
     Reached(ProbeId, Stage),
+    /// The run of a check's script is over.
+    Scripted(ProbeId, ScriptOutcome),
+    /// What a file holds that checks go by: whenever it changes, and once at first.
+    File {
+        /// Name of its definition.
+        name: String,
+        /// What it holds.
+        content: FileContent,
+    },
     /// A virtual router is active now, or is not.
     Role {
         /// Its name.
@@ -86,6 +121,15 @@ pub enum Input {
         /// It owns its addresses.
         active: bool,
     },
+    /// An address is on this host now, or is not. What was never told is not.
+    Address {
+        /// Which.
+        address: IpAddr,
+        /// It is.
+        here: bool,
+    },
+    /// All addresses of this host were told; before that none is taken to be elsewhere.
+    AddressesKnown,
     /// [`Balancer::poll_timeout`] has passed.
     Wake,
     /// Come to a clean end.
@@ -95,8 +139,13 @@ pub enum Input {
 /// What the engine wants done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Begin a probe, of [`Balancer::probe`].
-    StartProbe(ProbeId),
+    /// Begin a probe, of [`Balancer::probe`]. These come last: what verdicts change goes to the kernel before new probes begin.
+    StartProbe {
+        /// Which.
+        probe: ProbeId,
+        /// When it should have begun.
+        due_at: Instant,
+    },
     /// Drop a probe, without a word.
     CancelProbe(ProbeId),
     /// Read the kernel's table; [`Input::Read`] or [`Input::Unread`] is the answer.
@@ -105,6 +154,8 @@ pub enum Output {
     Apply(Arc<Plan>),
     /// Write [`Balancer::ledger`] to its file, before anything that comes after this.
     WriteLedger,
+    /// Write [`Balancer::kept`] to its file.
+    WriteWishes,
     /// Tell people.
     Event(Event),
     /// The last [`Input::Configure`] has come to what could be done: its steps are applied, or the kernel is away.
@@ -116,6 +167,10 @@ pub enum Output {
     /// How a service stands that [`Config::watched_services`] names: at first, and whenever that changes. `None`: there is
     /// no such service.
     ServiceHealth(ServiceKey, Option<ServiceHealth>),
+    /// Run a script.
+    Notify(Notice),
+    /// Tell the pipes of services (`lvs_notify_fifo`, `notify_fifo`) this line.
+    Fifo(String),
 }
 
 /// Counters since the start.
@@ -153,6 +208,12 @@ pub struct Balancer {
     now: Instant,
     life: Life,
     outputs: VecDeque<Output>,
+    /// Probes that are to begin, and when they were due.
+    starts: VecDeque<(ProbeId, Instant)>,
+    /// Some of those that were to begin in this turn have, and what they come to at once is weighed together.
+    starting: bool,
+    /// The first verdict that the kernel does not know of yet.
+    verdict_at: Option<Instant>,
     random: Random,
     probes: usize,
     drift_interval: Duration,
@@ -169,6 +230,12 @@ pub struct Balancer {
     well: usize,
     /// Probes whose time passed while nobody looked, since people were told.
     cut_short: u32,
+    scripts: usize,
+    /// Those of `running` that are scripts.
+    running_scripts: HashSet<u64>,
+    /// Checks that are due and wait for a script to end.
+    script_queue: VecDeque<u32>,
+    files: Files,
 
     kernel: Kernel,
     /// When the table is looked at again, if nothing comes in between.
@@ -194,6 +261,8 @@ pub struct Balancer {
     counts: Counts,
     watched: Watched,
     daemons: daemons::Daemons,
+    handovers: wishes::Handovers,
+    addresses: rules::Addresses,
     /// Connection timeouts that we found.
     originals: Originals,
 }
@@ -206,8 +275,15 @@ impl Balancer {
             now,
             life: Life::Running,
             outputs: VecDeque::new(),
+            starts: VecDeque::new(),
+            starting: false,
+            verdict_at: None,
             random: Random::new(options.seed),
             probes: options.probes.max(1),
+            scripts: options.scripts.max(1),
+            running_scripts: HashSet::new(),
+            script_queue: VecDeque::new(),
+            files: Files::new(),
             drift_interval: options.drift_interval,
             roster: Roster::empty(now),
             timers: Timers::default(),
@@ -234,6 +310,8 @@ impl Balancer {
             counts: Counts::default(),
             watched: Watched::default(),
             daemons: daemons::Daemons::default(),
+            handovers: wishes::Handovers::of(options.kept),
+            addresses: rules::Addresses::default(),
             originals: Originals::default(),
         }
     }
@@ -255,9 +333,14 @@ impl Balancer {
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
             (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
             (Life::Running, Input::Traffic(rows)) => self.suspect(&rows),
+            (Life::Running, Input::Scripted(probe, outcome)) => self.scripted(probe, &outcome),
+            (Life::Running, Input::File { name, content }) => self.file(name, content),
             (Life::Running, Input::Role { router, active }) => self.role(router, active),
+            (Life::Running, Input::Address { address, here }) => self.address(address, here),
+            (Life::Running, Input::AddressesKnown) => self.addresses_known(),
             (Life::Running, Input::Wake) => {
                 self.wake_checks();
+                self.wake_handovers();
                 self.wake_kernel();
             }
             (Life::Stopping, Input::Wake) => self.wake_kernel(),
@@ -268,7 +351,11 @@ impl Balancer {
                 | Input::Traffic(_)
                 | Input::Probed(..)
                 | Input::Reached(..)
+                | Input::Scripted(..)
+                | Input::File { .. }
                 | Input::Role { .. }
+                | Input::Address { .. }
+                | Input::AddressesKnown
                 | Input::Stop,
             )
             | (
@@ -280,7 +367,11 @@ impl Balancer {
                 | Input::Applied(_)
                 | Input::Probed(..)
                 | Input::Reached(..)
+                | Input::Scripted(..)
+                | Input::File { .. }
                 | Input::Role { .. }
+                | Input::Address { .. }
+                | Input::AddressesKnown
                 | Input::Wake
                 | Input::Stop,
             ) => {}
@@ -289,20 +380,41 @@ impl Balancer {
 
     /// The next thing to do. When there is nothing more, what has gathered is compared and ordered.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.outputs.is_empty() {
-            self.settle_floors();
-            self.tell_services();
-            self.tell_daemons();
-            self.settle();
+        loop {
+            if self.outputs.is_empty() && !self.starting {
+                self.rest();
+                self.settle_floors();
+                self.tell_services();
+                self.settle_quorums();
+                self.tell_daemons();
+                self.settle();
+            }
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            let start = self.starts.pop_front();
+            let was_starting = std::mem::replace(&mut self.starting, start.is_some());
+            match start {
+                Some((probe, due_at)) => return Some(Output::StartProbe { probe, due_at }),
+                None if was_starting => {}
+                None => return None,
+            }
         }
-        self.outputs.pop_front()
+    }
+
+    /// Since when the verdicts wait that the last [`Output::Apply`] brings to the kernel; `None`: no verdict is behind it.
+    #[must_use]
+    pub fn verdict_at(&self) -> Option<Instant> {
+        self.verdict_at
     }
 
     /// When [`Input::Wake`] is wanted.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let checks = match self.life {
-            Life::Running => [self.timers.next(), self.hold_timeout()].into_iter().flatten().min(),
+            Life::Running => {
+                [self.timers.next(), self.hold_timeout(), self.handover_timeout()].into_iter().flatten().min()
+            }
             Life::Stopping | Life::Stopped => None,
         };
         [checks, self.kernel_timeout()].into_iter().flatten().min()
@@ -310,8 +422,13 @@ impl Balancer {
 
     fn configure(&mut self, config: Arc<Config>) {
         let claims = Ledger::of(&config);
-        let roster = Roster::new(config, Some(&self.roster), &mut self.random, self.now);
+        self.keep_files(&config);
+        let roster = Roster::new(config, Some(&self.roster), &self.files, &mut self.random, self.now);
+        let before = Arc::clone(&self.roster.config);
+        self.tell_gone(&roster);
         self.replace_roster(roster);
+        self.configure_handovers(&before, claims.clone());
+        self.addresses.stir();
         self.watch_services();
         self.forget_routers();
         self.troubles.clear();
@@ -341,6 +458,7 @@ impl Balancer {
         !config.services.is_empty()
             || !self.ledger.is_empty()
             || config.global.exclusive
+            || config.global.on_stop == OnStop::Flush
             || config.global.timeouts != Timeouts::default()
             || !self.originals.is_empty()
             || config.global.sync_daemon.is_some()
@@ -351,10 +469,15 @@ impl Balancer {
         let running: Vec<_> = self.running.drain().map(|(probe, _)| probe).collect();
         self.outputs.extend(running.into_iter().map(|probe| Output::CancelProbe(ProbeId(probe))));
         self.queue.clear();
+        self.starts.clear();
+        self.script_queue.clear();
+        self.running_scripts.clear();
+        self.tell_stop();
         self.troubles.clear();
         self.rounds = 0;
         let keep = match self.roster.config.global.on_stop {
             OnStop::Keep => true,
+            OnStop::Flush => false,
             OnStop::Remove => self.ledger.is_empty() && self.originals.is_empty(),
         };
         match self.kernel {
@@ -378,6 +501,34 @@ impl Balancer {
     pub fn probe(&self, probe: ProbeId) -> Option<&CheckKind> {
         let (_, _, check) = self.roster.check(*self.running.get(&probe.0)?)?;
         Some(&check.kind)
+    }
+
+    /// What is to be run for a probe, while it runs, if that is a script.
+    #[must_use]
+    pub fn script(&self, probe: ProbeId) -> Option<ScriptRun> {
+        let place = *self.running.get(&probe.0)?;
+        let (service, server, check) = self.roster.check(place)?;
+        let CheckKind::Script(script) = &check.kind else { return None };
+        Some(ScriptRun {
+            run: probe.0,
+            // Of the runs of one check only one is alive at a time; another check may run the same command.
+            name: format!("{} {} check {place}", service.title(), server.key),
+            command: script.command.clone(),
+            user: script.user.clone().or_else(|| self.roster.config.global.script_user.clone()),
+            timeout: check.timeout,
+        })
+    }
+
+    /// The kernel leads a path's packets to its server, as far as we know.
+    #[must_use]
+    pub fn is_paved(&self, probe: &PathProbe) -> bool {
+        paths::is_paved(probe, self.observed.services.get(&probe.service()))
+    }
+
+    /// The service is there for checks of paths alone.
+    #[must_use]
+    pub fn is_path(&self, service: ServiceKey) -> bool {
+        self.roster.paths.contains_key(&service)
     }
 
     /// The configuration in force.
@@ -413,7 +564,20 @@ impl Balancer {
     /// The servers of the service at this place of [`Config::services`].
     #[must_use]
     pub fn servers(&self, place: usize) -> Vec<ServerStatus<'_>> {
-        u32::try_from(place).map(|place| self.roster.statuses(place)).unwrap_or_default()
+        let Ok(number) = u32::try_from(place) else { return Vec::new() };
+        let mut servers = self.roster.statuses(number);
+        if let Some(service) = self.roster.config.services.get(place) {
+            for server in &mut servers {
+                server.wish = self.handovers.wishes.get((service.key, server.config.key)).copied();
+            }
+        }
+        servers
+    }
+
+    /// How the service at this place of [`Config::services`] stands as a whole; `None`: that is not known yet.
+    #[must_use]
+    pub fn service(&self, place: usize) -> Option<ServiceStatus> {
+        self.roster.service_status(u32::try_from(place).ok()?)
     }
 
     /// How we stand with the kernel.

@@ -4,8 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::daemons::{SyncRole, SyncSettings};
+use super::drain::{End, Load};
+use super::wishes::Verb;
 use crate::check::{Obstacle, Outcome};
-use crate::model::{Floor, ServerKey, ServiceKey};
+use crate::model::{Floor, ServerKey, ServiceKey, Weight};
 
 /// What is worth a line in the log; `Display` is that line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,36 @@ pub enum Event {
         subject: String,
         /// What it said.
         outcome: Outcome,
+    },
+    /// Enough of a service's servers are up again.
+    QuorumWon {
+        /// The service, as people call it.
+        service: String,
+        /// What its servers that are up weigh together.
+        sum: u64,
+        /// The sorry server, which takes new connections no more.
+        sorry: Option<ServerKey>,
+    },
+    /// Too few of a service's servers are up.
+    QuorumLost {
+        /// The service, as people call it.
+        service: String,
+        /// What its servers that are up weigh together.
+        sum: u64,
+        /// What they would have to weigh.
+        needed: u64,
+        /// The sorry server, which takes new connections from now on.
+        sorry: Option<ServerKey>,
+    },
+    /// The checks of a service rest: its address is elsewhere.
+    Resting {
+        /// The service, as people call it.
+        service: String,
+    },
+    /// Its address is here: they go on.
+    Resumed {
+        /// The service, as people call it.
+        service: String,
     },
     /// A check cannot be tried, for reasons of this host. Told once until it can.
     NotTried {
@@ -124,6 +156,59 @@ pub enum Event {
         /// Its interface.
         interface: String,
     },
+    /// A check gives its server another weight.
+    Weight {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// The check: `script /x`.
+        subject: String,
+        /// What it said.
+        outcome: Outcome,
+        /// The server's weight now, with what all its checks add.
+        weight: Weight,
+    },
+    /// The operator wishes something of a server.
+    Asked {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// What.
+        verb: Verb,
+    },
+    /// A server is configured no more, and goes once its connections have ended.
+    Leaves {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// What it has to do yet.
+        left: Load,
+        /// How long it may take.
+        within: Duration,
+    },
+    /// A server was emptied, or has no time any more, and goes.
+    Drained {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// Why it goes.
+        end: End,
+    },
+    /// The script of a check cannot be run, and the check counts for nothing.
+    Unusable {
+        /// Its service, as people call it.
+        service: String,
+        /// Its server.
+        server: ServerKey,
+        /// The check: `script /x`.
+        subject: String,
+        /// Why.
+        outcome: Outcome,
+    },
 }
 
 /// How much a person should care.
@@ -142,7 +227,20 @@ impl Event {
     #[must_use]
     pub fn gravity(&self) -> Gravity {
         match self {
-            Self::ServerUp { .. } | Self::KernelBack | Self::Shared { .. } | Self::FloorLeft { .. } => Gravity::Info,
+            Self::ServerUp { .. }
+            | Self::QuorumWon { .. }
+            | Self::Resting { .. }
+            | Self::Resumed { .. }
+            | Self::KernelBack
+            | Self::Shared { .. }
+            | Self::FloorLeft { .. }
+            | Self::Asked { .. }
+            | Self::Leaves { .. }
+            | Self::Weight { .. } => Gravity::Info,
+            Self::Drained { end, .. } => match end {
+                End::Late(Load { established: 1.., .. }) => Gravity::Warning,
+                End::Late(_) | End::Empty => Gravity::Info,
+            },
             Self::ServerDown { .. }
             | Self::NotTried { .. }
             | Self::Drift { .. }
@@ -153,10 +251,20 @@ impl Event {
             | Self::Mute { .. }
             | Self::Held
             | Self::HoldOver { .. }
+            | Self::QuorumLost { sorry: Some(_), .. }
+            | Self::Unusable { .. }
             | Self::Unread(_) => Gravity::Warning,
-            Self::Refused { .. } | Self::KernelMissing(_) | Self::FloorReached { .. } => Gravity::Error,
+            Self::Refused { .. }
+            | Self::KernelMissing(_)
+            | Self::FloorReached { .. }
+            | Self::QuorumLost { sorry: None, .. } => Gravity::Error,
         }
     }
+}
+
+/// `30 s`, `0.5 s`.
+fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs_f64())
 }
 
 impl fmt::Display for Event {
@@ -166,6 +274,26 @@ impl fmt::Display for Event {
             Self::ServerDown { service, server, subject, outcome } => {
                 write!(f, "server {server} of {service} is down: {subject} {outcome}")
             }
+            Self::QuorumWon { service, sum, sorry: None } => {
+                write!(f, "{service} has its quorum: servers in service weigh {sum}")
+            }
+            Self::QuorumWon { service, sum, sorry: Some(sorry) } => write!(
+                f,
+                "{service} has its quorum: servers in service weigh {sum} and take new connections in place of sorry \
+                 server {sorry}"
+            ),
+            Self::QuorumLost { service, sum, needed, sorry } => {
+                write!(f, "{service} has lost its quorum: servers in service weigh {sum}, and {needed} is needed; ")?;
+                match (sorry, sum) {
+                    (Some(sorry), _) => write!(f, "sorry server {sorry} takes new connections"),
+                    (None, 0) => f.write_str("new connections find no server"),
+                    (None, _) => f.write_str("new connections go on to those that are left"),
+                }
+            }
+            Self::Resting { service } => {
+                write!(f, "checks of {service} rest: its address is not on this host")
+            }
+            Self::Resumed { service } => write!(f, "checks of {service} go on: its address is on this host"),
             Self::NotTried { service, server, obstacle } => {
                 write!(f, "server {server} of {service} cannot be checked and stays as it is: {obstacle}")
             }
@@ -220,6 +348,38 @@ impl fmt::Display for Event {
                     "{interface} is another interface than the one that sync daemon {role} began on: it is started again"
                 )
             }
+            Self::Weight { service, server, subject, outcome, weight } => {
+                write!(f, "server {server} of {service} has the weight {weight} now: {subject} {outcome}")
+            }
+            Self::Asked { service, server, verb } => {
+                write!(f, "server {server} of {service} is ")?;
+                match verb {
+                    Verb::Drain(None) => f.write_str("drained, for as long as it takes"),
+                    Verb::Drain(Some(within)) => write!(f, "drained, for {} at most", seconds(*within)),
+                    Verb::Undrain | Verb::Enable => f.write_str("in use again"),
+                    Verb::Disable => f.write_str("disabled"),
+                    Verb::Weight(Some(weight)) => write!(f, "given the weight {weight}"),
+                    Verb::Weight(None) => f.write_str("given the weight of the file again"),
+                }?;
+                f.write_str(": the operator wishes it")
+            }
+            Self::Leaves { service, server, left, within } => write!(
+                f,
+                "server {server} of {service} is configured no more: it gets nothing new, and goes once its connections have \
+                 ended, after {} at the latest; it has {left}",
+                seconds(*within)
+            ),
+            Self::Drained { service, server, end: End::Empty } => {
+                write!(f, "server {server} of {service} has nothing left to do, and goes")
+            }
+            Self::Drained { service, server, end: End::Late(left) } => {
+                write!(f, "server {server} of {service} has no more time, and goes: cut off are {left}")
+            }
+            Self::Unusable { service, server, subject, outcome } => write!(
+                f,
+                "{subject} {outcome}: this check of server {server} of {service} counts for nothing until it can be run, as \
+                 with keepalived"
+            ),
             Self::ForeignDaemon { role, found, in_the_way } => {
                 write!(f, "another program runs a sync daemon {role} ({found}): it is left alone")?;
                 if *in_the_way {

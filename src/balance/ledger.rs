@@ -28,6 +28,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use super::daemons::SyncRole;
+use super::paths;
 use super::table::Table;
 use crate::model::{Config, Family, Protocol, ServerKey, ServiceKey};
 
@@ -69,12 +70,14 @@ impl Ledger {
         for service in &config.services {
             for key in service.keys() {
                 let entry = |server| service.entry(key, server);
-                let mut servers: Vec<_> = service.servers.iter().filter_map(entry).collect();
+                let all = service.servers.iter().chain(service.rules.sorry.as_deref());
+                let mut servers: Vec<_> = all.filter_map(entry).collect();
                 servers.sort_unstable();
                 servers.dedup();
                 services.insert(key, servers);
             }
         }
+        services.extend(paths::of(config).into_iter().map(|(service, (server, _))| (service, vec![server])));
         Self { services, daemons: BTreeSet::new() }
     }
 
@@ -235,7 +238,7 @@ impl Ledger {
 }
 
 /// What `Display` of [`ServiceKey`] writes.
-fn service_key(text: &str) -> Option<ServiceKey> {
+pub(super) fn service_key(text: &str) -> Option<ServiceKey> {
     let (word, rest) = text.split_once(' ')?;
     let protocol = match word {
         "tcp" => Protocol::Tcp,

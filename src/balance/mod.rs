@@ -11,32 +11,50 @@
 //! and what became of its steps, and says what to do next. It knows no socket and no clock. A verdict, a reload, drift, start and stop all end in the same
 //! place, `Balancer::settle`, which compares and orders at most one batch at a time.
 //!
+//! Beside the configuration stands what the operator wishes (`wishes`): to drain a server, to disable it, to give it another
+//! weight. Whoever goes is emptied first (`drain`), also where a reload removes it (`leaving`); who returns may take its time
+//! (`slow_start`).
+//!
 //! Between a check's verdict and the wished table stand two that doubt it: `hold`, when nearly all servers fall silent at once,
 //! and `floor`, when a service would be left with too few. A third, `suspicion`, reads the kernel's counters and has mute servers
-//! checked sooner.
+//! checked sooner. Checks of paths have services of their own in the table (`paths`).
 
 mod daemons;
 mod desired;
+mod drain;
 mod engine;
 mod event;
 mod floor;
 mod hold;
+mod leaving;
 mod ledger;
+mod marks;
+mod naming;
+mod notice;
+mod paths;
 mod plan;
+mod quorum;
 mod roster;
+mod slow_start;
 mod suspicion;
 mod table;
 mod timeouts;
 mod timers;
 mod trouble;
+mod wishes;
 
 pub use daemons::{SyncDaemons, SyncRole, SyncSettings};
-pub use desired::{Health, wish};
-pub use engine::{Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
+pub use desired::{Health, Held, ServiceStanding, Standing};
+pub use drain::{Drain, End, Load, Loads};
+pub use engine::{Asked, Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
 pub use event::{Event, Gravity};
+pub use leaving::Leaver;
 pub use ledger::{InvalidLedger, Ledger, Stamp};
+pub use marks::{Marking, with_marks};
 pub use plan::{Plan, Planner, Step, StepOutcome, diff};
-pub use roster::{CheckStatus, ServerStatus};
+pub use quorum::{Quorum, Thresholds};
+pub use roster::{CheckStatus, ServerStatus, ServiceStatus};
 pub use suspicion::Traffic;
 pub use table::{Service, Table, TimeoutSeconds};
 pub use trouble::Subject;
+pub use wishes::{Clock, Effect, Hold, InvalidWishes, Kept, Place, Verb, Wish, Wishes};

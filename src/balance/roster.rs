@@ -5,15 +5,28 @@
 //! goes to all. Checks that ask the same at another pace, or with other patience, are made apart: each was promised to its
 //! service as it is written, and a verdict after one failure is no answer to who forgives three.
 
+mod floors;
+mod handover;
+mod standing;
+
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::desired::Health;
-use super::floor::{self, Footing};
-use crate::check::{Machine, Outcome, Random, Verdict, same_probe};
-use crate::model::{Check, Config, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Weight};
+use super::desired::{Health, Held, Standing};
+use super::paths::{self, Paths};
+use super::quorum::Quorum;
+use super::slow_start::Ramps;
+use super::wishes::Wish;
+use crate::check::{self, Machine, Outcome, Random, Verdict, same_probe};
+use crate::model::{
+    Check, CheckKind, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend,
+    Weight,
+};
+
+pub use standing::ServiceStatus;
+pub(super) use standing::thresholds;
 
 /// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
@@ -23,6 +36,14 @@ const FIRST_CHECKS: Duration = Duration::from_secs(1);
 struct ServiceState {
     first_server: u32,
     dirty: bool,
+    /// It waits to be weighed.
+    stirred: bool,
+    /// `None`: never weighed yet.
+    quorum: Option<Quorum>,
+    /// Since when it is so.
+    quorum_since: Instant,
+    /// Its checks rest.
+    resting: bool,
 }
 
 #[derive(Debug)]
@@ -33,6 +54,10 @@ struct ServerState {
     health: Health,
     /// It failed, and stays as its service's floor asks.
     kept: bool,
+    /// The operator keeps new connections from it.
+    held: Option<Held>,
+    /// The operator's weight for it.
+    asked: Option<Weight>,
     since: Instant,
 }
 
@@ -46,9 +71,26 @@ pub(super) struct Slot {
     place: u32,
     /// Where the servers that have it begin in [`Roster::users`].
     first_user: u32,
+    /// It is a script.
+    pub(super) is_script: bool,
+    /// The last success, where that says something of the server's weight.
+    success: Option<Outcome>,
 }
 
+/// What files hold, by the names of their definitions.
+pub(super) type Files = BTreeMap<String, FileContent>;
+
+/// What is known of a check: its machine, the number of the probe that runs, and the last success.
+type Known = (Machine, u64, Option<Outcome>);
+
 impl Slot {
+    /// Notes what was concluded. Returns the success before, where what the check adds to the weight may be another now.
+    pub(super) fn succeeded(&mut self, check: &Check, outcome: Outcome) -> Option<Option<Outcome>> {
+        let success = Some(outcome).filter(|outcome| outcome.is_ok())?;
+        let is_new = check.kind.weighs() && self.success != Some(success);
+        is_new.then(|| self.success.replace(success))
+    }
+
     fn is_fresh(&self) -> bool {
         self.machine.last().is_none() && !self.machine.is_probing()
     }
@@ -65,6 +107,12 @@ pub struct ServerStatus<'a> {
     pub since: Instant,
     /// It failed, and stays in the table as its service's floor asks.
     pub kept: bool,
+    /// The weight that its checks give it while it is up; `None`: one that has a say has said nothing yet.
+    pub weight: Option<Weight>,
+    /// What the operator wishes of it.
+    pub wish: Option<Wish>,
+    /// It returns slowly: until then it has less than its weight.
+    pub rises_until: Option<Instant>,
     /// Its checks.
     pub checks: Vec<CheckStatus<'a>>,
 }
@@ -89,12 +137,23 @@ impl ServerStatus<'_> {
             Health::Unknown => None,
         };
         let decisive = self.checks.iter().find(|check| check.machine.verdict() == verdict);
-        match (decisive.and_then(|check| check.machine.last()), self.health) {
-            (Some(outcome), Health::Up) if !outcome.is_ok() && outcome.was_tried() => format!("{outcome}; tried again"),
-            (Some(outcome), _) if self.kept => format!("{outcome}; it stays, for the floor of its service asks for it"),
-            (Some(outcome), _) => outcome.to_string(),
+        let last = decisive.and_then(|check| Some((check.machine.last()?, &check.config.kind)));
+        match (last, self.health) {
+            (Some((outcome, _)), Health::Up) if !outcome.is_ok() && outcome.was_tried() => {
+                format!("{}; tried again", self.in_light(outcome))
+            }
+            (Some((outcome, _)), _) if self.kept => {
+                format!("{}; it stays, for the floor of its service asks for it", self.in_light(outcome))
+            }
+            (Some((outcome, kind)), _) => self.in_light(outcome).of(kind),
             (None, _) => "not checked yet".to_owned(),
         }
+    }
+}
+
+impl ServerStatus<'_> {
+    fn in_light(&self, outcome: Outcome) -> Outcome {
+        outcome.beside(self.checks.iter().map(|check| (&check.config.kind, check.machine.verdict())))
     }
 }
 
@@ -110,23 +169,45 @@ pub(super) struct Roster {
     /// For each of `checks` the servers that have it.
     users: Vec<u32>,
     index: HashMap<ServiceKey, u32>,
+    /// Addresses that are no services in the kernel, since their packets are marked.
+    marked: HashMap<ServiceKey, u32>,
+    /// What checks of paths need of the kernel.
+    pub(super) paths: Paths,
+    /// Checks that go by a file, by its name.
+    by_file: HashMap<String, Vec<u32>>,
     dirty: Vec<u32>,
     /// Services with a floor among whose servers something changed.
     unsettled: BTreeSet<u32>,
+    /// Servers that return slowly.
+    ramps: Ramps,
+    /// Those that wait to be weighed.
+    stirred: Vec<u32>,
+    /// Those whose checks may rest.
+    suspended: Vec<u32>,
 }
 
 impl Roster {
     pub(super) fn empty(now: Instant) -> Self {
-        Self::new(Arc::default(), None, &mut Random::new(0), now)
+        Self::new(Arc::default(), None, &Files::new(), &mut Random::new(0), now)
     }
 
-    /// A roster for this configuration. Servers and checks that were there `before` keep what is known about them.
-    pub(super) fn new(config: Arc<Config>, before: Option<&Self>, random: &mut Random, now: Instant) -> Self {
+    /// A roster for this configuration. Servers and checks that were there `before` keep what is known about them; checks by
+    /// files begin with what those are known to hold.
+    pub(super) fn new(
+        config: Arc<Config>,
+        before: Option<&Self>,
+        files: &Files,
+        random: &mut Random,
+        now: Instant,
+    ) -> Self {
         let all_servers = || config.services.iter().flat_map(|service| &service.servers);
         let all_checks = all_servers().map(|server| server.checks.len()).sum();
-        let mut index = HashMap::with_capacity(config.services.len());
+        let (mut index, mut marked) = (HashMap::with_capacity(config.services.len()), HashMap::new());
         for (place, service) in (0..).zip(&config.services) {
             index.extend(service.keys().map(|key| (key, place)));
+            if service.group.as_ref().is_some_and(|group| group.mark.is_some()) {
+                marked.extend(service.listeners().filter(|key| key.mark().is_none()).map(|key| (key, place)));
+            }
         }
         let mut new = Self {
             services: Vec::with_capacity(config.services.len()),
@@ -135,17 +216,35 @@ impl Roster {
             made_by: Vec::with_capacity(all_checks),
             users: Vec::new(),
             index,
+            marked,
+            paths: paths::of(&config),
+            by_file: HashMap::new(),
             config: Arc::clone(&config),
             dirty: Vec::new(),
             unsettled: BTreeSet::new(),
+            ramps: Ramps::default(),
+            stirred: Vec::new(),
+            suspended: Vec::new(),
         };
-        let spread = FIRST_CHECKS.min(FIRST_CHECK_SPACING * number(all_checks));
+        let spread = Self::spread(all_checks);
         let mut shared: HashMap<&Check, u32> = HashMap::with_capacity(all_checks);
         let mut from: Vec<Option<u32>> = Vec::with_capacity(all_servers().count());
         for service in &config.services {
             let old = before.map(|before| before.servers_of(service)).unwrap_or_default();
+            let was = before.and_then(|before| before.services.get(before.place_of(service)? as usize));
             let (index, first_server) = (number(new.services.len()), number(new.servers.len()));
-            new.services.push(ServiceState { first_server, dirty: false });
+            if service.rules.suspend != Suspend::Never {
+                new.suspended.push(index);
+            }
+            new.services.push(ServiceState {
+                first_server,
+                dirty: false,
+                stirred: true,
+                quorum: was.and_then(|was| was.quorum),
+                quorum_since: was.map_or(now, |was| was.quorum_since),
+                resting: was.is_some_and(|was| was.resting) && service.rules.suspend != Suspend::Never,
+            });
+            new.stirred.push(index);
             for server in &service.servers {
                 let old = before.zip(old.get(&server.key).copied());
                 let this = number(new.servers.len());
@@ -155,20 +254,43 @@ impl Roster {
                     let at = match shared.entry(check) {
                         Entry::Occupied(there) => *there.get(),
                         Entry::Vacant(free) => {
-                            let (machine, probe) = known().unwrap_or_else(|| {
-                                (Machine::new(random.within(check.warmup.unwrap_or(spread)), now), 0)
+                            let (machine, probe, success) = known().unwrap_or_else(|| match &check.kind {
+                                CheckKind::File(probe) => by_file(check, files.get(&probe.file), probe, random, now),
+                                CheckKind::Tcp(_)
+                                | CheckKind::Http(_)
+                                | CheckKind::Smtp(_)
+                                | CheckKind::Dns(_)
+                                | CheckKind::Udp(_)
+                                | CheckKind::Ping(_)
+                                | CheckKind::Path(_)
+                                | CheckKind::Script(_) => {
+                                    (Machine::new(random.within(check.warmup.unwrap_or(spread)), now), 0, None)
+                                }
                             });
-                            new.checks.push(Slot { machine, probe, server: this, place: number(place), first_user: 0 });
+                            if let CheckKind::File(probe) = &check.kind {
+                                let list = new.by_file.entry(probe.file.clone()).or_default();
+                                list.push(number(new.checks.len()));
+                            }
+                            new.checks.push(Slot {
+                                machine,
+                                probe,
+                                server: this,
+                                place: number(place),
+                                first_user: 0,
+                                is_script: check.kind.is_script(),
+                                success,
+                            });
                             *free.insert(number(new.checks.len() - 1))
                         }
                     };
                     // The one who named it first may be new, and another not.
                     if let Some(slot) = new.checks.get_mut(at as usize)
                         && slot.is_fresh()
-                        && let Some((machine, probe)) = known()
+                        && let Some((machine, probe, success)) = known()
                     {
                         slot.machine = machine;
                         slot.probe = probe;
+                        slot.success = success;
                     }
                     new.made_by.push(at);
                 }
@@ -177,6 +299,8 @@ impl Roster {
                     first_check,
                     health: Health::Unknown,
                     kept: false,
+                    held: None,
+                    asked: None,
                     since: now,
                 });
                 from.push(old.map(|(_, old)| old));
@@ -186,6 +310,10 @@ impl Roster {
         new.list_users();
         for (this, old) in (0..).zip(from) {
             let health = new.judge(this);
+            if let Some(ramp) = before.zip(old).and_then(|(before, old)| before.ramps.of(old)) {
+                let takes = new.server(this).map_or(Duration::ZERO, |(service, _)| service.handover.slow_start);
+                new.ramps.carry(this, ramp, takes);
+            }
             let old = before.zip(old).and_then(|(before, old)| before.servers.get(old as usize));
             if let Some(state) = new.servers.get_mut(this as usize) {
                 state.health = health;
@@ -235,16 +363,32 @@ impl Roster {
         self.users.get(begin..end).unwrap_or_default()
     }
 
+    /// Over how long the first tries of so many checks are spread.
+    pub(super) fn spread(checks: usize) -> Duration {
+        FIRST_CHECKS.min(FIRST_CHECK_SPACING * number(checks))
+    }
+
+    /// The same service, as it is configured here.
+    pub(super) fn same_service(&self, service: &ServiceConfig) -> Option<&ServiceConfig> {
+        self.config.services.get(self.place_of(service)? as usize)
+    }
+
+    /// Where the same service stands here: one that has one of its keys.
+    fn place_of(&self, service: &ServiceConfig) -> Option<u32> {
+        let known = |key| self.index.get(&key).or_else(|| self.marked.get(&key)).copied();
+        service.keys().chain(service.listeners()).find_map(known)
+    }
+
     /// The servers of what was the same service before: one that had one of its keys.
     fn servers_of(&self, service: &ServiceConfig) -> HashMap<ServerKey, u32> {
-        let Some(place) = service.keys().find_map(|key| self.index.get(&key).copied()) else { return HashMap::new() };
+        let Some(place) = self.place_of(service) else { return HashMap::new() };
         let first = self.services.get(place as usize).map_or(0, |service| service.first_server);
         let servers = self.config.services.get(place as usize).map(|service| service.servers.as_slice());
         (first..).zip(servers.unwrap_or_default()).map(|(index, server)| (server.key, index)).collect()
     }
 
     /// What is known about a check of an old server: that in the same place if it asks the same, else any that does.
-    fn carry(&self, server: u32, check: &Check, place: usize, now: Instant) -> Option<(Machine, u64)> {
+    fn carry(&self, server: u32, check: &Check, place: usize, now: Instant) -> Option<Known> {
         let first = self.servers.get(server as usize)?.first_check as usize;
         let old = &self.server_config(server)?.checks;
         let here = old.get(place).filter(|old| same_probe(old, check)).map(|_| place);
@@ -255,7 +399,7 @@ impl Roster {
         if old != check {
             machine.reconfigure(check, now);
         }
-        Some((machine, slot.probe))
+        Some((machine, slot.probe, slot.success))
     }
 
     fn server_config(&self, server: u32) -> Option<&ServerConfig> {
@@ -265,17 +409,17 @@ impl Roster {
     }
 
     /// A check as configured, with a service and server that have it.
-    pub(super) fn check(&self, check: u32) -> Option<(&ServiceConfig, ServerKey, &Check)> {
+    pub(super) fn check(&self, check: u32) -> Option<(&ServiceConfig, &ServerConfig, &Check)> {
         let slot = self.checks.get(check as usize)?;
-        let (service, key) = self.server(slot.server)?;
-        Some((service, key, self.server_config(slot.server)?.checks.get(slot.place as usize)?))
+        let (service, config) = self.server(slot.server)?;
+        Some((service, config, config.checks.get(slot.place as usize)?))
     }
 
     /// A server with its service.
-    pub(super) fn server(&self, server: u32) -> Option<(&ServiceConfig, ServerKey)> {
+    pub(super) fn server(&self, server: u32) -> Option<(&ServiceConfig, &ServerConfig)> {
         let state = self.servers.get(server as usize)?;
         let config = self.server_config(server)?;
-        Some((self.config.services.get(state.service as usize)?, config.key))
+        Some((self.config.services.get(state.service as usize)?, config))
     }
 
     /// Lends a machine together with its check.
@@ -286,6 +430,50 @@ impl Roster {
         let config = self.config.services.get(state.service as usize)?.servers.get((slot.server - first) as usize)?;
         let check_config = config.checks.get(slot.place as usize)?;
         Some((slot, check_config))
+    }
+
+    /// Checks that go by a file.
+    pub(super) fn checks_by_file(&self, name: &str) -> Vec<u32> {
+        self.by_file.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The weight that a server's checks give it while it is up: its own, and what they add, together no less than 0. `None`:
+    /// one that has a say has said nothing yet.
+    fn weigh(&self, server: u32) -> Option<Weight> {
+        let asked = self.servers.get(server as usize).and_then(|state| state.asked);
+        asked.or_else(|| self.weigh_checks(server))
+    }
+
+    /// The same, whatever the operator wishes.
+    fn weigh_checks(&self, server: u32) -> Option<Weight> {
+        let config = self.server_config(server)?;
+        let configured = config.settings.weight;
+        let mut sum = i64::from(configured.value());
+        let checks = self.checks_of(server).zip(&config.checks);
+        for (slot, _) in checks.filter(|(_, check)| check.kind.weighs()) {
+            match slot.success {
+                Some(success) => sum = sum.saturating_add(success.adds(configured).unwrap_or(0)),
+                // One that cannot be run, and is forgiven that, has no say.
+                None if slot.machine.verdict() == Some(Verdict::Up) => {}
+                None => return None,
+            }
+        }
+        let most = Weight::MAX.value();
+        Weight::new(u32::try_from(sum.max(0)).unwrap_or(most).min(most)).ok()
+    }
+
+    /// What a check adds has changed: the services of its servers are to be compared with the kernel's. Returns those servers
+    /// with their weights, as configured and as they are now.
+    pub(super) fn weight_changed(&mut self, check: u32) -> Vec<(u32, Weight, Weight)> {
+        let mut changed = Vec::new();
+        for server in self.users_of(check).to_vec() {
+            let Some(service) = self.servers.get(server as usize).map(|state| state.service) else { continue };
+            self.mark(service);
+            self.stir(service);
+            let configured = self.server_config(server).map(|config| config.settings.weight);
+            changed.extend(configured.zip(self.weigh(server)).map(|(configured, weight)| (server, configured, weight)));
+        }
+        changed
     }
 
     fn judge(&self, server: u32) -> Health {
@@ -323,8 +511,8 @@ impl Roster {
         (!checks.is_empty()).then(|| (config.title(), checks.to_vec()))
     }
 
-    /// A check has come to a new verdict. Returns the servers whose health is new too.
-    pub(super) fn verdict(&mut self, check: u32, now: Instant) -> Vec<(u32, Health)> {
+    /// A check has come to a new verdict. Returns the servers whose health is new too, before and now.
+    pub(super) fn verdict(&mut self, check: u32, now: Instant) -> Vec<(u32, Health, Health)> {
         let mut news = Vec::new();
         for server in self.users_of(check).to_vec() {
             let health = self.judge(server);
@@ -332,14 +520,15 @@ impl Roster {
             if state.health == health {
                 continue;
             }
-            state.health = health;
+            let before = std::mem::replace(&mut state.health, health);
             state.since = now;
             let service = state.service;
             self.mark(service);
+            self.stir(service);
             if self.minds_floor(service) {
                 self.unsettled.insert(service);
             }
-            news.push((server, health));
+            news.push((server, before, health));
         }
         news
     }
@@ -362,7 +551,7 @@ impl Roster {
 
     /// Where a service stands in the file.
     pub(super) fn place(&self, service: ServiceKey) -> Option<u32> {
-        self.index.get(&service).copied()
+        self.index.get(&service).or_else(|| self.marked.get(&service)).copied()
     }
 
     pub(super) fn has_dirty(&self) -> bool {
@@ -382,64 +571,34 @@ impl Roster {
     }
 
     pub(super) fn is_configured(&self, service: ServiceKey) -> bool {
-        self.index.contains_key(&service)
+        self.index.contains_key(&service) || self.paths.contains_key(&service)
     }
 
-    /// A service as configured, and how the server in a given place counts: one that its floor keeps, as up.
-    pub(super) fn service(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Health + '_)> {
+    /// A service as configured, and how the server in a given place counts: one that its floor keeps, as up; one that returns
+    /// slowly, with a part of its weight.
+    pub(super) fn service(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
         let (config, verdict) = self.verdicts(place)?;
         let first = self.services.get(place as usize)?.first_server as usize;
         let kept = move |server: usize| self.servers.get(first + server).is_some_and(|state| state.kept);
-        Some((config, move |server| if kept(server) { Health::Up } else { verdict(server) }))
+        let counts = move |server| {
+            let mut standing: Standing = verdict(server);
+            let place = number(first.saturating_add(server));
+            standing.weight = standing.weight.map(|whole| self.ramps.part(place, whole));
+            if kept(server) { Standing { health: Health::Up, ..standing } } else { standing }
+        };
+        Some((config, counts))
     }
 
     /// A service as configured, and what checks say of the server in a given place.
-    pub(super) fn verdicts(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Health + '_)> {
-        let first = self.services.get(place as usize)?.first_server as usize;
-        let health =
-            move |server: usize| self.servers.get(first + server).map_or(Health::Unknown, |state| state.health);
-        Some((self.config.services.get(place as usize)?, health))
-    }
-
-    /// It has a floor, or had one until now.
-    fn minds_floor(&self, place: u32) -> bool {
-        let Some(config) = self.config.services.get(place as usize) else { return false };
-        let first = self.services.get(place as usize).map_or(0, |service| service.first_server as usize);
-        let states = self.servers.get(first..first + config.servers.len()).unwrap_or_default();
-        config.floor.is_some() || states.iter().any(|state| state.kept)
-    }
-
-    /// Decides anew which failed servers stay, where something changed. Returns services of which some stay now and none did
-    /// before, and the other way round: how many stay.
-    pub(super) fn settle_floors(&mut self) -> Vec<(u32, usize)> {
-        let mut news = Vec::new();
-        for place in std::mem::take(&mut self.unsettled) {
-            let Some(config) = self.config.services.get(place as usize) else { continue };
-            let Some(first) = self.services.get(place as usize).map(|service| service.first_server as usize) else {
-                continue;
-            };
-            let states = self.servers.get_mut(first..first + config.servers.len()).unwrap_or_default();
-            let footing = |(state, config): (&ServerState, &ServerConfig)| Footing {
-                health: state.health,
-                since: state.since,
-                carries: config.settings.weight != Weight::ZERO,
-            };
-            let kept = match config.floor {
-                Some(floor) => floor::kept(floor, states.iter().zip(&config.servers).map(footing)),
-                None => Vec::new(),
-            };
-            let before = states.iter().filter(|state| state.kept).count();
-            states.iter_mut().for_each(|state| state.kept = false);
-            for stays in &kept {
-                if let Some(state) = states.get_mut(*stays) {
-                    state.kept = true;
-                }
-            }
-            if kept.is_empty() != (before == 0) {
-                news.push((place, kept.len()));
-            }
-        }
-        news
+    pub(super) fn verdicts(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
+        let first = self.services.get(place as usize)?.first_server;
+        let standing = move |server: usize| {
+            let server = first.saturating_add(number(server));
+            let health = self.servers.get(server as usize).map_or(Health::Unknown, |state| state.health);
+            let held = self.servers.get(server as usize).and_then(|state| state.held);
+            Standing { health, weight: self.weigh(server), held }
+        };
+        Some((self.config.services.get(place as usize)?, standing))
     }
 
     /// The servers of a service, for those who show them.
@@ -450,15 +609,40 @@ impl Roster {
             let state = self.servers.get(index as usize)?;
             let checks = self.checks_of(index).zip(&config.checks);
             let checks = checks.map(|(slot, config)| CheckStatus { config, machine: &slot.machine }).collect();
-            Some(ServerStatus { config, health: state.health, since: state.since, kept: state.kept, checks })
+            let weight = self.weigh(index);
+            let (health, since, kept) = (state.health, state.since, state.kept);
+            let rises_until = self.ramps.until(index);
+            Some(ServerStatus { config, health, since, kept, weight, wish: None, rises_until, checks })
         };
         (first..).zip(servers.unwrap_or_default()).filter_map(status).collect()
+    }
+
+    /// What a check came to, in the light of the server's others.
+    pub(super) fn in_light(&self, outcome: Outcome, server: u32) -> Outcome {
+        let configs = self.server_config(server).map(|config| config.checks.as_slice()).unwrap_or_default();
+        let verdicts = self.checks_of(server).map(|slot| slot.machine.verdict());
+        outcome.beside(configs.iter().map(|check| &check.kind).zip(verdicts))
     }
 
     /// The last outcome of the check that speaks against a server, with whom it called.
     pub(super) fn last(&self, check: u32) -> Option<Outcome> {
         self.checks.get(check as usize)?.machine.last()
     }
+}
+
+/// A check by a file, as far as it is known what that holds.
+fn by_file(
+    check: &Check,
+    content: Option<&FileContent>,
+    probe: &FileProbe,
+    random: &mut Random,
+    now: Instant,
+) -> Known {
+    let mut machine = Machine::told(now);
+    let Some(content) = content else { return (machine, 0, None) };
+    let outcome = check::file::outcome(probe, content);
+    machine.handle(check, check::Input::Probed(outcome), random, now);
+    (machine, 0, Some(outcome).filter(|outcome| outcome.is_ok()))
 }
 
 fn number(size: usize) -> u32 {

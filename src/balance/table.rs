@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::daemons::SyncDaemons;
+use super::drain::Loads;
 use crate::model::{ServerKey, ServerSettings, ServiceKey, ServiceSettings};
 
 /// The kernel's connection timeouts in seconds (`IPVS_CMD_ATTR_TIMEOUT_*`).
@@ -25,6 +26,8 @@ pub struct Table {
     pub timeouts: Option<TimeoutSeconds>,
     /// Sync daemons, where they were read.
     pub daemons: Option<SyncDaemons>,
+    /// What servers had to do when they were read: those that are asked for, and had anything.
+    pub loads: Loads,
 }
 
 /// A service of a table.

@@ -18,9 +18,9 @@ impl Timers {
         Self { heap: BinaryHeap::with_capacity(checks), armed: vec![None; checks] }
     }
 
-    /// Wakes a check at this moment, or before.
-    pub(super) fn arm(&mut self, check: u32, at: Instant) {
-        let Some(armed) = self.armed.get_mut(check as usize) else { return };
+    /// Wakes a check at this moment, or before; one that waits for nothing, never.
+    pub(super) fn arm(&mut self, check: u32, at: impl Into<Option<Instant>>) {
+        let (Some(at), Some(armed)) = (at.into(), self.armed.get_mut(check as usize)) else { return };
         if armed.is_none_or(|armed| at < armed) {
             *armed = Some(at);
             self.heap.push(Reverse((at, check)));

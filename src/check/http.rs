@@ -1,32 +1,50 @@
 //! A request to a web server, and as much of its answer as it takes to judge it (RFC 9110, RFC 9112).
 //!
-//! [`request`] is what is sent, in one piece. [`Head`] reads what comes back, however it is cut, and says what it means as
+//! ```text
+//!   bytes --> Head --> framing --> Body --> digest, what is kept --> Outcome
+//!             status     |
+//!                        `--> nothing more is expected of the page: Outcome
+//! ```
+//!
+//! [`request`] is what is sent, in one piece. [`Answer`] reads what comes back, however it is cut, and says what it means as
 //! soon as nothing that may follow could change it: a status that is not expected as soon as its line ends, an expected one
-//! when the header section has ended, which is the point at which a server has shown that it can answer. Bodies are not
-//! looked at.
+//! when the header section has ended, which is the point at which a server has shown that it can answer. Only where
+//! something is expected of the page itself is its body read on: its MD5 sum is taken as it passes, and for an expression
+//! the first [`MOST_KEPT`] bytes are kept.
 //!
 //! It takes no liberties but those of RFC 9112: a line may end with a bare LF (section 2.2), and a field's value may go on
 //! in the next line (section 5.2). Interim answers (1xx) are read over, except 101, which nobody asked for.
 
+mod body;
+mod head;
+
 use std::net::SocketAddr;
 
-use super::Outcome;
-use crate::model::{Connect, HttpProbe, HttpVersion};
+use md5::{Digest, Md5};
 
-/// Bytes that the heads of an answer, interim ones included, may have together.
-pub const LONGEST_HEAD: usize = 16 * 1024;
+use super::{Outcome, TlsProblem};
+use crate::model::{Connect, HttpProbe, HttpVersion, Page};
+use crate::pattern::Pattern;
+use body::Body;
+use head::Head;
+pub use head::LONGEST_HEAD;
 
-/// A request, ready to be sent.
+/// Bytes of a body that are held against an expression, at most.
+pub const MOST_KEPT: usize = 256 * 1024;
+/// Bytes that a body may have whose digest is wanted, its framing included.
+pub const LONGEST_BODY: u64 = 16 * 1024 * 1024;
+
+/// A request for a page, ready to be sent.
 ///
 /// Bytes that a request target must not have (RFC 3986, section 3.3) are percent-encoded, and control characters are left
 /// out of the host: whatever the configuration says, this is one request.
 #[must_use]
-pub fn request(probe: &HttpProbe) -> Vec<u8> {
+pub fn request(probe: &HttpProbe, page: &Page) -> Vec<u8> {
     let mut text = String::from("GET ");
-    if !probe.path.starts_with('/') {
+    if !page.path.starts_with('/') {
         text.push('/');
     }
-    for byte in probe.path.bytes() {
+    for byte in page.path.bytes() {
         if byte.is_ascii_graphic() && byte != b'#' {
             text.push(char::from(byte));
         } else {
@@ -37,7 +55,7 @@ pub fn request(probe: &HttpProbe) -> Vec<u8> {
         HttpVersion::V1_0 => " HTTP/1.0\r\nHost: ",
         HttpVersion::V1_1 => " HTTP/1.1\r\nHost: ",
     });
-    match &probe.host {
+    match probe.host_of(page) {
         Some(host) => text.extend(host.chars().filter(|character| !character.is_control())),
         None => text.push_str(&host_of(&probe.connect, probe.tls.is_some())),
     }
@@ -56,155 +74,150 @@ fn host_of(connect: &Connect, tls: bool) -> String {
     }
 }
 
-/// Where in the head the next byte belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
-    /// In the status line, of which this many bytes have come.
-    Status(u8),
-    /// In its reason phrase.
-    Reason,
-    /// After a CR: only an LF may follow, and then comes what `next` says.
-    Return { next: Next },
-    /// At the beginning of a line of the header section.
-    Line,
-    /// In a field's name.
-    Name,
-    /// In its value.
-    Value,
+/// An answer, as far as it has come.
+#[derive(Debug)]
+pub struct Answer {
+    head: Head,
+    /// What has come of its body; none: the head has not ended, or the body is of no interest.
+    body: Option<Box<Reading>>,
 }
 
-/// What comes after a line's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    StatusIsKnown,
-    Line,
-    HeadIsOver,
+/// A body that counts.
+#[derive(Debug)]
+struct Reading {
+    body: Body,
+    /// Bytes read, framing included.
+    taken: u64,
+    /// The sum of what the framing holds.
+    digest: Option<Md5>,
+    /// The sum of everything, where the framing puts something between: that is what keepalived and its `genhash` take.
+    raw: Option<Md5>,
+    kept: Vec<u8>,
 }
 
-/// The head of an answer, as far as it has come.
-#[derive(Debug, Clone)]
-pub struct Head {
-    at: At,
-    status: u16,
-    /// A field stands above, whose value may go on in the next line.
-    has_field: bool,
-    taken: usize,
-}
-
-impl Default for Head {
+impl Default for Answer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Head {
+impl Answer {
     /// Nothing has come yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { at: At::Status(0), status: 0, has_field: false, taken: 0 }
+        Self { head: Head::new(), body: None }
     }
 
     /// Nothing has come yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.taken == 0
+        self.head.is_empty()
     }
 
     /// Reads on. An outcome is final: what comes after it does not matter.
-    pub fn read(&mut self, probe: &HttpProbe, bytes: &[u8]) -> Option<Outcome> {
-        for byte in bytes {
-            if self.taken >= LONGEST_HEAD {
-                return Some(Outcome::HeadTooLong);
+    pub fn read(&mut self, page: &Page, pattern: Option<&Pattern>, bytes: &[u8]) -> Option<Outcome> {
+        let mut rest = bytes;
+        if self.body.is_none() {
+            let length = match self.head.read(page, rest) {
+                Ok(Some(length)) => length,
+                Ok(None) => return None,
+                Err(outcome) => return Some(outcome),
+            };
+            if !page.wants_body() {
+                return Some(Outcome::Ok);
             }
-            self.taken += 1;
-            if let Some(outcome) = self.byte(probe, *byte) {
-                return Some(outcome);
+            rest = rest.get(length..).unwrap_or_default();
+            match self.head.framing() {
+                Some(body) => self.body = Some(Box::new(Reading::new(body, page))),
+                None => return Some(Outcome::NotHttp),
             }
         }
-        None
-    }
-
-    fn byte(&mut self, probe: &HttpProbe, byte: u8) -> Option<Outcome> {
-        self.at = match (self.at, byte) {
-            (At::Status(place), _) => return self.status_line(probe, place, byte),
-            (At::Reason, b'\r') => At::Return { next: Next::StatusIsKnown },
-            (At::Reason, b'\n') => return self.line_ended(probe, Next::StatusIsKnown),
-            (At::Reason, _) if is_text(byte) => At::Reason,
-            (At::Return { next }, b'\n') => return self.line_ended(probe, next),
-            (At::Line, b'\r') => At::Return { next: Next::HeadIsOver },
-            (At::Line, b'\n') => return self.line_ended(probe, Next::HeadIsOver),
-            (At::Line, b' ' | b'\t') if self.has_field => At::Value,
-            (At::Line, _) if is_token(byte) => At::Name,
-            (At::Name, b':') => At::Value,
-            (At::Name, _) if is_token(byte) => At::Name,
-            (At::Value, b'\r') => At::Return { next: Next::Line },
-            (At::Value, b'\n') => return self.line_ended(probe, Next::Line),
-            (At::Value, _) if is_text(byte) => At::Value,
-            (At::Reason | At::Return { .. } | At::Line | At::Name | At::Value, _) => return Some(Outcome::NotHttp),
-        };
-        None
-    }
-
-    /// `HTTP/1.` DIGIT SP 3DIGIT, then an end or a reason.
-    fn status_line(&mut self, probe: &HttpProbe, place: u8, byte: u8) -> Option<Outcome> {
-        let next = At::Status(place + 1);
-        let fits = match place {
-            0..7 => b"HTTP/1.".get(usize::from(place)) == Some(&byte),
-            7 => byte.is_ascii_digit(),
-            8 => byte == b' ',
-            9..12 => {
-                self.status = self.status * 10 + u16::from(byte.wrapping_sub(b'0'));
-                byte.is_ascii_digit() && self.status > 0
-            }
-            _ => {
-                match byte {
-                    b' ' => self.at = At::Reason,
-                    b'\r' => self.at = At::Return { next: Next::StatusIsKnown },
-                    b'\n' => return self.line_ended(probe, Next::StatusIsKnown),
-                    _ => return Some(Outcome::NotHttp),
-                }
-                return None;
-            }
-        };
-        self.at = next;
-        (!fits).then_some(Outcome::NotHttp)
-    }
-
-    fn line_ended(&mut self, probe: &HttpProbe, next: Next) -> Option<Outcome> {
-        match next {
-            Next::StatusIsKnown => {
-                self.at = At::Line;
-                self.has_field = false;
-                (!self.is_interim() && !probe.expects(self.status)).then_some(Outcome::Status(self.status))
-            }
-            Next::Line => {
-                self.at = At::Line;
-                self.has_field = true;
-                None
-            }
-            Next::HeadIsOver if self.is_interim() => {
-                self.at = At::Status(0);
-                self.status = 0;
-                None
-            }
-            Next::HeadIsOver => Some(Outcome::Ok),
+        let reading = self.body.as_mut()?;
+        match reading.read(page, pattern, rest) {
+            Err(outcome) => Some(outcome),
+            Ok(()) if reading.body.is_over() && !page.orderly_close => Some(reading.judge(page, pattern)),
+            Ok(()) => None,
         }
     }
 
-    /// RFC 9110, section 15.2: another answer follows.
-    fn is_interim(&self) -> bool {
-        self.status != 101 && (100..200).contains(&self.status)
+    /// The connection has ended; `farewell`: as TLS ends connections, or without TLS. What it all comes to.
+    #[must_use]
+    pub fn ended(&self, page: &Page, pattern: Option<&Pattern>, farewell: bool) -> Outcome {
+        match &self.body {
+            None => Outcome::ClosedEarly,
+            Some(_) if page.orderly_close && !farewell => Outcome::Tls(TlsProblem::Unclosed),
+            Some(reading) if reading.body.may_end() => reading.judge(page, pattern),
+            Some(_) => Outcome::ClosedEarly,
+        }
+    }
+
+    /// The MD5 sums of the body so far: of what it holds, and, where it came in chunks, of the bytes as they came. None: no
+    /// page with a digest was asked for, or its head has not ended.
+    #[must_use]
+    pub fn digests(&self) -> Option<([u8; 16], Option<[u8; 16]>)> {
+        let reading = self.body.as_ref()?;
+        let sum = |md5: &Md5| <[u8; 16]>::from(md5.clone().finalize());
+        Some((sum(reading.digest.as_ref()?), reading.raw.as_ref().map(sum)))
+    }
+
+    /// Bytes of the body so far, framing included.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.body.as_ref().map_or(0, |reading| reading.taken)
     }
 }
 
-/// RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
+impl Reading {
+    fn new(body: Body, page: &Page) -> Self {
+        let digest = page.digest.map(|_| Md5::new());
+        let raw = digest.clone().filter(|_| body.is_chunked());
+        Self { body, taken: 0, digest, raw, kept: Vec::new() }
+    }
 
-/// What a field's value and a reason phrase consist of (RFC 9110, section 5.5): no control character but the tab.
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || byte >= b' ' && byte != 0x7f
+    fn read(&mut self, page: &Page, pattern: Option<&Pattern>, bytes: &[u8]) -> Result<(), Outcome> {
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.body.is_over() {
+            let piece = self.body.next(rest).ok_or(Outcome::NotHttp)?;
+            let (taken, after) = rest.split_at_checked(piece.length).unwrap_or((rest, &[]));
+            rest = after;
+            if !piece.content {
+                continue;
+            }
+            if let Some(digest) = &mut self.digest {
+                digest.update(taken);
+            }
+            if pattern.is_some() {
+                let room = MOST_KEPT.saturating_sub(self.kept.len());
+                self.kept.extend_from_slice(taken.get(..room).unwrap_or(taken));
+            }
+        }
+        let taken = bytes.get(..bytes.len() - rest.len()).unwrap_or_default();
+        self.taken += taken.len() as u64;
+        if let Some(raw) = &mut self.raw {
+            raw.update(taken);
+        }
+        if self.digest.is_none() && !page.orderly_close && pattern.is_some() && self.kept.len() >= MOST_KEPT {
+            return Err(self.judge(page, pattern));
+        }
+        if self.taken > LONGEST_BODY { Err(Outcome::BodyTooLong) } else { Ok(()) }
+    }
+
+    fn judge(&self, page: &Page, pattern: Option<&Pattern>) -> Outcome {
+        if let (Some(expected), Some(digest)) = (page.digest, &self.digest) {
+            let sum = |md5: &Md5| <[u8; 16]>::from(md5.clone().finalize());
+            if sum(digest) != expected && self.raw.as_ref().is_none_or(|raw| sum(raw) != expected) {
+                return Outcome::Digest;
+            }
+        }
+        match (&page.expression, pattern) {
+            (Some(expression), Some(pattern)) => match (pattern.is_in(&self.kept), expression.unwanted) {
+                (true, false) | (false, true) => Outcome::Ok,
+                (false, false) => Outcome::NoMatch,
+                (true, true) => Outcome::Match,
+            },
+            (None, _) | (_, None) => Outcome::Ok,
+        }
+    }
 }
 
 #[cfg(test)]

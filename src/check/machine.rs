@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Obstacle, Outcome, Random, Stage};
-use crate::model::Check;
+use crate::model::{Check, CheckKind};
 
 /// After an obstacle of our own the next try comes this soon, or sooner where the check itself is more eager.
 const OBSTACLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -14,6 +14,9 @@ const LATE: Duration = Duration::from_millis(250);
 const LATE_PROBES: u8 = 2;
 /// Without a route a server stays as it is for so many tries; then it counts as failed, since clients cannot reach it either.
 const ROUTELESS_PROBES: u8 = 5;
+
+/// Nothing was heard of a script for so long after its time was up: whoever runs it is stuck.
+const BACKSTOP: Duration = Duration::from_secs(30);
 
 /// Outcomes that speak against the server; spelled out so that a new outcome has to be sorted in.
 macro_rules! failure {
@@ -31,7 +34,35 @@ macro_rules! failure {
             | Outcome::Silent
             | Outcome::Slow
             | Outcome::HeadTooLong
+            | Outcome::BodyTooLong
+            | Outcome::Digest
+            | Outcome::NoMatch
+            | Outcome::Match
             | Outcome::Tls(_)
+            | Outcome::Exited(1..)
+            | Outcome::Killed(_)
+            | Outcome::Overran
+            | Outcome::Unusable(_)
+            | Outcome::TakenOut
+            | Outcome::PortUnreachable
+            | Outcome::SmtpGreeting(_)
+            | Outcome::SmtpHello(_)
+            | Outcome::NotSmtp
+            | Outcome::EndlessReply
+            | Outcome::DnsError(_)
+            | Outcome::BrokenDns
+            | Outcome::OtherAnswer
+            | Outcome::ReplyLength(_)
+            | Outcome::ReplyDiffers(_)
+            | Outcome::PathSilent(..)
+            | Outcome::PathRefused(..)
+    };
+}
+
+/// Outcomes that speak for it.
+macro_rules! success {
+    () => {
+        Outcome::Ok | Outcome::Exited(0) | Outcome::Weighs(_) | Outcome::Adds(_)
     };
 }
 /// What a check says of its server.
@@ -74,8 +105,16 @@ pub struct Turn {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Waiting { due_at: Instant },
-    Probing { started_at: Instant, give_up_at: Instant, stage: Stage },
+    Waiting {
+        due_at: Instant,
+    },
+    Probing {
+        started_at: Instant,
+        give_up_at: Instant,
+        stage: Stage,
+    },
+    /// It never asks: somebody tells it what there is to know.
+    Told,
 }
 
 /// One check: when the next probe is due, and what the last ones said. The same [`Check`] must be lent at every turn, or a
@@ -112,18 +151,30 @@ impl Machine {
         }
     }
 
+    /// A machine that is told outcomes and orders no probes.
+    #[must_use]
+    pub fn told(now: Instant) -> Self {
+        Self { phase: Phase::Told, ..Self::new(Duration::ZERO, now) }
+    }
+
     /// Takes a step. Of the dice only checks with jitter take any.
     pub fn handle(&mut self, check: &Check, input: Input, random: &mut Random, now: Instant) -> Turn {
         match (self.phase, input) {
             (Phase::Waiting { due_at }, Input::Wake) if now < due_at => Turn::default(),
             (Phase::Waiting { .. }, Input::Wake) => {
-                let give_up_at = now + check.timeout;
-                self.phase = Phase::Probing { started_at: now, give_up_at, stage: Stage::Connecting };
+                let stage = first_stage(&check.kind);
+                self.phase = Phase::Probing { started_at: now, give_up_at: now + patience(check), stage };
                 Turn { order: Some(Order::Start), verdict: None }
+            }
+            (Phase::Told, Input::Wake | Input::Reached(_)) => Turn::default(),
+            (Phase::Told, Input::Probed(outcome)) => {
+                Turn { order: None, verdict: self.conclude(check, outcome, now, random, now) }
             }
             // The probe was dropped, and its outcome was on the way already.
             (Phase::Waiting { .. }, Input::Probed(_) | Input::Reached(_)) => Turn::default(),
             (Phase::Probing { started_at, give_up_at, .. }, Input::Reached(stage)) => {
+                // Another connection, for another page: each has its time.
+                let give_up_at = if stage == Stage::Connecting { now + check.timeout } else { give_up_at };
                 self.phase = Phase::Probing { started_at, give_up_at, stage };
                 Turn::default()
             }
@@ -141,12 +192,13 @@ impl Machine {
         }
     }
 
-    /// When [`Input::Wake`] is wanted.
+    /// When [`Input::Wake`] is wanted, if ever.
     #[must_use]
-    pub fn poll_timeout(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Waiting { due_at } => due_at,
-            Phase::Probing { give_up_at, .. } => give_up_at,
+            Phase::Waiting { due_at } => Some(due_at),
+            Phase::Probing { give_up_at, .. } => Some(give_up_at),
+            Phase::Told => None,
         }
     }
 
@@ -161,7 +213,16 @@ impl Machine {
                 };
                 *due_at = (*due_at).min(now + interval);
             }
-            Phase::Probing { give_up_at, .. } => *give_up_at = (*give_up_at).min(now + check.timeout),
+            Phase::Probing { give_up_at, .. } => *give_up_at = (*give_up_at).min(now + patience(check)),
+            Phase::Told => {}
+        }
+    }
+
+    /// After a rest: the next probe is due `first_in` from now. One that runs is let run.
+    pub fn resume(&mut self, first_in: Duration, now: Instant) {
+        match &mut self.phase {
+            Phase::Waiting { due_at } => *due_at = now + first_in,
+            Phase::Probing { .. } | Phase::Told => {}
         }
     }
 
@@ -183,14 +244,22 @@ impl Machine {
     pub fn hurry(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Waiting { due_at } => *due_at = (*due_at).min(now),
-            Phase::Probing { .. } => {}
+            Phase::Probing { .. } | Phase::Told => {}
+        }
+    }
+
+    /// The next probe begins so much sooner than it would, unless one runs.
+    pub fn bring_forward(&mut self, by: Duration, now: Instant) {
+        match &mut self.phase {
+            Phase::Waiting { due_at } => *due_at = due_at.checked_sub(by).map_or(now, |sooner| sooner.max(now)),
+            Phase::Probing { .. } | Phase::Told => {}
         }
     }
 
     /// The probe that runs is not to be waited for: another begins at once.
     pub fn recall(&mut self, now: Instant) {
         match self.phase {
-            Phase::Waiting { .. } => {}
+            Phase::Waiting { .. } | Phase::Told => {}
             Phase::Probing { .. } => self.phase = Phase::Waiting { due_at: now },
         }
     }
@@ -214,12 +283,17 @@ impl Machine {
                 self.not_tried += 1;
                 (verdict, OBSTACLE_INTERVAL.min(check.retry_interval.max(Duration::from_millis(100))))
             }
-            (Outcome::Ok, Some(Verdict::Down)) if self.streak.saturating_add(1) < check.rise() => {
+            // keepalived drops a check whose script is not there at its start, and configurations count on that.
+            (Outcome::Unusable(_), _) if self.runs == 0 && check.kind.is_forgiven_its_absence() => {
+                self.not_tried += 1;
+                (Some(Verdict::Up), check.interval)
+            }
+            (success!(), Some(Verdict::Down)) if self.streak.saturating_add(1) < check.rise() => {
                 self.runs += 1;
                 self.streak = self.streak.saturating_add(1);
                 (Some(Verdict::Down), check.retry_interval)
             }
-            (Outcome::Ok, Some(Verdict::Up | Verdict::Down) | None) => {
+            (success!(), Some(Verdict::Up | Verdict::Down) | None) => {
                 self.runs += 1;
                 self.streak = 0;
                 (Some(Verdict::Up), check.interval)
@@ -236,7 +310,9 @@ impl Machine {
                 (Some(Verdict::Down), check.down_interval())
             }
         };
-        self.phase = Phase::Waiting { due_at: now + random.about(next, check.jitter_percent()) };
+        if self.phase != Phase::Told {
+            self.phase = Phase::Waiting { due_at: now + random.about(next, check.jitter_percent()) };
+        }
         let changed = verdict != self.verdict;
         self.verdict = verdict;
         verdict.filter(|_| changed)
@@ -270,7 +346,7 @@ impl Machine {
     pub fn is_probing(&self) -> bool {
         match self.phase {
             Phase::Probing { .. } => true,
-            Phase::Waiting { .. } => false,
+            Phase::Waiting { .. } | Phase::Told => false,
         }
     }
 
@@ -279,6 +355,25 @@ impl Machine {
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.runs, self.failures, self.not_tried)
     }
+}
+
+fn first_stage(kind: &CheckKind) -> Stage {
+    match kind {
+        CheckKind::Script(_) => Stage::Running,
+        CheckKind::Path(probe) => Stage::Forwarded(probe.way()),
+        CheckKind::Tcp(_)
+        | CheckKind::Http(_)
+        | CheckKind::Smtp(_)
+        | CheckKind::Dns(_)
+        | CheckKind::Udp(_)
+        | CheckKind::Ping(_)
+        | CheckKind::File(_) => Stage::Connecting,
+    }
+}
+
+/// How long a probe is waited for. Who runs a script counts its time from when it really began, and ends it.
+fn patience(check: &Check) -> Duration {
+    if check.kind.is_script() { check.timeout.saturating_add(BACKSTOP) } else { check.timeout }
 }
 
 /// Two checks ask the same question, though perhaps at other times: what one has found out holds for the other.

@@ -15,13 +15,21 @@
 //! no news about the server and never takes it out. Of two obstacles that cannot be told for certain, a missing route and a time
 //! that passed while nobody looked, the same holds for a few tries in a row.
 //!
-//! What a probe says and hears is a file per protocol ([`http`]), which knows bytes and no socket.
+//! What a probe says and hears is a file per protocol ([`http`], [`smtp`], [`dns`], [`udp`], [`ping`]), which knows bytes and
+//! no socket. Two kinds call nobody: a [`script`] is run by somebody else, and a [`file`](mod@file) asks nothing at all; its
+//! machine is told what there is to know. Both may say what their server's weight is besides whether it works.
 
+pub mod dns;
+pub mod file;
 pub mod http;
 mod machine;
 mod outcome;
+pub mod ping;
 mod random;
+pub mod script;
+pub mod smtp;
+pub mod udp;
 
 pub use machine::{Input, Machine, Order, Turn, Verdict, same_probe};
-pub use outcome::{Obstacle, Outcome, Stage, TlsProblem};
+pub use outcome::{Directly, Obstacle, Outcome, Stage, TlsProblem};
 pub use random::Random;

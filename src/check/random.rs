@@ -13,7 +13,8 @@ impl Random {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +25,7 @@ impl Random {
     /// A moment within `span`.
     pub fn within(&mut self, span: Duration) -> Duration {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(self.next().checked_rem(micros).unwrap_or(0))
+        Duration::from_micros(self.bits().checked_rem(micros).unwrap_or(0))
     }
 
     /// A time that differs from `span` by at most so many parts in a hundred of it, to either side.

@@ -244,6 +244,20 @@ impl Code {
                 Keepalived("vrrp_instance A {\ninterface eth0\n}\n"),
                 "Add what the remark names.",
             ),
+            Self::Expression => (
+                "A regular expression is wrong, or has something that cannot be matched in time that grows with the page.",
+                "keepalived hands expressions to PCRE2, whose worst pages take for ever. Here time is linear, so what looks \
+                 back or aside cannot be: references (`\\1`), looking ahead and behind (`(?=`, `(?!`, `(?<=`, `(?<!`), atomic \
+                 groups and possessive quantifiers (`(?>`, `a++`), recursion, conditions, verbs. What an expression may have: \
+                 literals, `.`, `|`, groups, the flags `imsxU`, `*` `+` `?` `{n,m}` and their lazy forms, classes with `[:alpha:]` \
+                 and its like, `\\d \\s \\w \\h \\N \\R` and their opposites, `^ $ \\A \\z \\Z \\b \\B`, `\\Q...\\E`, `\\xhh`; with the \
+                 option `utf` also `\\p{...}`. In keepalived.conf a backslash escapes what follows it before PCRE2 sees it: \
+                 `\\d` is written `\\\\d`.",
+                Toml(
+                    "[[service]]\naddress = \"192.0.2.1:80\"\ncheck = { http = { regex = \"a(?=b)\" } }\nserver = [{ address = \"10.0.0.1:80\" }]\n",
+                ),
+                "Write it without; two checks can ask for two things.",
+            ),
             Self::Duplicate => (
                 "Two things that must differ do not.",
                 "Two routers with one number on one interface would fight; of two services on one address the kernel \

@@ -119,6 +119,8 @@ codes! {
     LongPassword = "C403",
     /// A required value is missing.
     Required = "C404",
+    /// An expression that cannot be, or that cannot be done.
+    Expression = "C405",
     /// Two things that must differ do not.
     Duplicate = "C501",
     /// A name that nothing bears.

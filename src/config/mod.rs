@@ -27,11 +27,13 @@ mod diagnostic;
 mod draft;
 pub mod explain;
 mod haproxy;
+mod hex;
 mod interfaces;
 mod ip;
 mod keepalived;
 mod listing;
 mod origin;
+mod page;
 mod range;
 mod reach;
 mod report;
@@ -191,6 +193,11 @@ pub fn reference() -> &'static str {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     toml::schema::schema()
+}
+
+/// It can be the name of a network namespace: a file's name, and no path.
+fn is_namespace(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 255 && !name.contains(['/', '\0']) && name != "." && name != ".."
 }
 
 #[cfg(test)]

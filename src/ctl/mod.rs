@@ -8,10 +8,12 @@ mod check;
 mod completions;
 mod config;
 mod convert;
+mod digest;
 mod explain;
 mod plan;
 mod reload;
 mod render;
+mod server;
 mod show;
 mod status;
 mod steps;
@@ -37,7 +39,7 @@ struct Cli {
     #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
 
-    /// Seconds that the daemon has for its answer
+    /// Seconds that the daemon, or with `digest` the web server, has for its answer
     #[arg(long, global = true, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     timeout: Duration,
 
@@ -53,8 +55,14 @@ enum Verb {
     Explain(explain::Explain),
     Convert(convert::Convert),
     Config(config::Config),
+    Digest(digest::Digest),
     Plan(plan::Plan),
     Reload(reload::Reload),
+    Drain(server::Drain),
+    Undrain(server::Undrain),
+    Disable(server::Disable),
+    Enable(server::Enable),
+    Weight(server::Weight),
     Completions(completions::Completions),
 }
 
@@ -87,8 +95,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Check(check) => check.run(),
         Verb::Convert(convert) => convert.run(),
         Verb::Config(config) => config.run(),
+        Verb::Digest(digest) => digest.run(cli.timeout),
         Verb::Plan(plan) => plan.run(&client),
         Verb::Reload(reload) => reload.run(&client),
+        Verb::Drain(drain) => drain.run(&client),
+        Verb::Undrain(undrain) => undrain.run(&client),
+        Verb::Disable(disable) => disable.run(&client),
+        Verb::Enable(enable) => enable.run(&client),
+        Verb::Weight(weight) => weight.run(&client),
         Verb::Explain(explain) => explain.run(),
         Verb::Completions(completions) => completions.run(&Cli::command()),
     };

@@ -43,7 +43,7 @@ impl Status {
         match self {
             Self::Ok => "fine",
             Self::BadNews => {
-                "the answer is bad news: check found errors, explain knows no such name, or the configuration was refused in whole or part"
+                "the answer is bad news: check found errors, explain knows no such name, digest gets no page, or the configuration was refused in whole or part"
             }
             Self::Usage => "the command line is wrong",
             Self::NoDaemon => "no daemon answers on the socket",

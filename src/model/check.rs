@@ -3,7 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::{DnsProbe, FileProbe, HttpProbe, OnMissing, PathProbe, ScriptProbe, SmtpProbe, UdpProbe};
 
 /// One check of one server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,7 +15,8 @@ pub struct Check {
     pub kind: CheckKind,
     /// `delay_loop`: from one check to the next while nothing is amiss.
     pub interval: Duration,
-    /// `connect_timeout`: how long one try may take, from its beginning to the answer that settles it.
+    /// `connect_timeout`: how long one try may take, from its beginning to the answer that settles it; of several pages
+    /// each.
     pub timeout: Duration,
     /// `retry`: failures in a row, after the first, that are forgiven while the server is up.
     pub retry: u32,
@@ -75,17 +79,85 @@ impl Pace {
 pub enum CheckKind {
     /// `TCP_CHECK`: the connection is accepted.
     Tcp(Connect),
-    /// `HTTP_GET`, `SSL_GET`: a web server answers a request with an expected status.
-    Http(HttpProbe),
+    /// `HTTP_GET`, `SSL_GET`: a web server gives the right pages. Shared, since probes hold on to it, and lest every other
+    /// check be as large.
+    Http(Arc<HttpProbe>),
+    /// `MISC_CHECK`: a script succeeds.
+    Script(Box<ScriptProbe>),
+    /// `FILE_CHECK`: the number in a file.
+    File(Box<FileProbe>),
+    /// `SMTP_CHECK`: a mail server greets as it should.
+    Smtp(Box<SmtpProbe>),
+    /// `DNS_CHECK`: a name server answers a question.
+    Dns(Box<DnsProbe>),
+    /// `UDP_CHECK`: a datagram is not refused, or is answered.
+    Udp(Box<UdpProbe>),
+    /// `PING_CHECK`: an echo request is answered. The target's port does not matter and is 0.
+    Ping(Connect),
+    /// `path_check`: a call to the virtual address is forwarded to the server and answered.
+    Path(Box<PathProbe>),
 }
 
 impl CheckKind {
-    /// Whom it calls, and how; `None`: it calls nobody over the network.
+    /// It is a script, and so a process and not a socket while it runs.
+    #[must_use]
+    pub fn is_script(&self) -> bool {
+        match self {
+            Self::Script(_) => true,
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Udp(_)
+            | Self::Ping(_)
+            | Self::Path(_)
+            | Self::File(_) => false,
+        }
+    }
+
+    /// It has a say in its server's weight.
+    #[must_use]
+    pub fn weighs(&self) -> bool {
+        match self {
+            Self::Script(probe) => probe.dynamic,
+            Self::File(_) => true,
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Udp(_)
+            | Self::Ping(_)
+            | Self::Path(_) => false,
+        }
+    }
+
+    /// Where it cannot be made from the beginning it counts for nothing, as with keepalived.
+    #[must_use]
+    pub fn is_forgiven_its_absence(&self) -> bool {
+        match self {
+            Self::Script(probe) => probe.on_missing == OnMissing::Disable,
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Udp(_)
+            | Self::Ping(_)
+            | Self::Path(_)
+            | Self::File(_) => false,
+        }
+    }
+
+    /// Whom it calls, and how; `None`: it calls nobody over the network, or nobody by an address of his own.
     #[must_use]
     pub fn connect(&self) -> Option<&Connect> {
         match self {
             Self::Tcp(connect) => Some(connect),
             Self::Http(probe) => Some(&probe.connect),
+            Self::Script(_) | Self::File(_) | Self::Path(_) => None,
+            Self::Smtp(probe) => Some(&probe.connect),
+            Self::Dns(probe) => Some(&probe.connect),
+            Self::Udp(probe) => Some(&probe.connect),
+            Self::Ping(connect) => Some(connect),
         }
     }
 
@@ -93,28 +165,52 @@ impl CheckKind {
     pub fn connect_mut(&mut self) -> Option<&mut Connect> {
         match self {
             Self::Tcp(connect) => Some(connect),
-            Self::Http(probe) => Some(&mut probe.connect),
+            Self::Http(probe) => Some(&mut Arc::make_mut(probe).connect),
+            Self::Script(_) | Self::File(_) | Self::Path(_) => None,
+            Self::Smtp(probe) => Some(&mut probe.connect),
+            Self::Dns(probe) => Some(&mut probe.connect),
+            Self::Udp(probe) => Some(&mut probe.connect),
+            Self::Ping(connect) => Some(connect),
         }
     }
 
-    /// Of whom an outcome speaks: `10.0.0.1:80`, as in "10.0.0.1:80 refuses the connection".
+    /// Of whom an outcome speaks: `10.0.0.1:80`, as in "10.0.0.1:80 refuses the connection", or `script /x`.
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
             Self::Tcp(connect) => connect.target.to_string(),
             Self::Http(probe) => probe.connect.target.to_string(),
+            Self::Script(_) | Self::File(_) => self.to_string(),
+            Self::Smtp(probe) => probe.connect.target.to_string(),
+            Self::Dns(probe) => probe.connect.target.to_string(),
+            Self::Udp(probe) => probe.connect.target.to_string(),
+            Self::Ping(connect) => connect.target.ip().to_string(),
+            Self::Path(probe) => probe.to_string(),
         }
     }
 }
 
 impl fmt::Display for CheckKind {
-    /// `TCP 10.0.0.1:80`, `HTTPS 10.0.0.1:443/health`.
+    /// `TCP 10.0.0.1:80`, `HTTPS 10.0.0.1:443/health`, `DNS 10.0.0.1:53 example.org A`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(connect) => write!(f, "TCP {}", connect.target),
-            Self::Http(HttpProbe { connect, tls, path, .. }) => {
-                write!(f, "{} {}{path}", if tls.is_some() { "HTTPS" } else { "HTTP" }, connect.target)
+            Self::Http(probe) => {
+                let scheme = if probe.tls.is_some() { "HTTPS" } else { "HTTP" };
+                let path = probe.pages.first().map_or("/", |page| &page.path);
+                write!(f, "{scheme} {}{path}", probe.connect.target)?;
+                match probe.pages.len().saturating_sub(1) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
             }
+            Self::Script(probe) => write!(f, "script {}", probe.command.join(" ")),
+            Self::File(probe) => write!(f, "file {}", probe.file),
+            Self::Smtp(probe) => write!(f, "SMTP {}", probe.connect.target),
+            Self::Dns(probe) => write!(f, "DNS {} {} {}", probe.connect.target, probe.name, probe.kind),
+            Self::Udp(probe) => write!(f, "UDP {}", probe.connect.target),
+            Self::Ping(connect) => write!(f, "ping {}", connect.target.ip()),
+            Self::Path(probe) => write!(f, "path {probe}"),
         }
     }
 }
@@ -134,61 +230,10 @@ pub struct Connect {
     pub mark: Option<u32>,
 }
 
-/// One request to a web server, and the answers that count as well.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HttpProbe {
-    /// Whom to call.
-    pub connect: Connect,
-    /// Speak TLS first.
-    pub tls: Option<Tls>,
-    /// `virtualhost`: the `Host` field; the target's address and port unless said otherwise.
-    pub host: Option<String>,
-    /// `path`: the request's target, with its query.
-    pub path: String,
-    /// `http_protocol`.
-    pub version: HttpVersion,
-    /// `status_code`: statuses that count as well, inclusive ranges; never empty.
-    pub statuses: Vec<(u16, u16)>,
-}
-
-impl HttpProbe {
-    /// `GET /` over HTTP/1.1, well with any status from 200 to 299.
+impl Connect {
+    /// To this address, as the kernel likes it.
     #[must_use]
-    pub fn new(connect: Connect) -> Self {
-        Self {
-            connect,
-            tls: None,
-            host: None,
-            path: "/".to_owned(),
-            version: HttpVersion::V1_1,
-            statuses: vec![(200, 299)],
-        }
+    pub fn to(target: SocketAddr) -> Self {
+        Self { target, source_address: None, source_port: None, interface: None, mark: None }
     }
-
-    /// A status counts as well.
-    #[must_use]
-    pub fn expects(&self, status: u16) -> bool {
-        self.statuses.iter().any(|(least, most)| (*least..=*most).contains(&status))
-    }
-}
-
-/// The version that a request speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HttpVersion {
-    /// `1.0`, `1.0C`.
-    V1_0,
-    /// `1.1`.
-    V1_1,
-}
-
-/// TLS as a client: versions 1.2 and 1.3.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Tls {
-    /// `enable_sni`, `sni_name`: the server's name, told to it and, with `verify`, looked for in its certificate. `None`:
-    /// no name is told, and the certificate must be for the target's address.
-    pub server_name: Option<String>,
-    /// The certificate must be valid. Without it any server that speaks TLS will do, as with keepalived.
-    pub verify: bool,
-    /// A PEM file with the authorities that count, in place of the host's own.
-    pub authorities: Option<String>,
 }

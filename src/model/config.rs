@@ -1,10 +1,11 @@
 //! A whole configuration, as both languages mean it: complete, checked, every default filled in.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::{
-    Check, Floor, Group, Instance, RouterSettings, ServerKey, ServerSettings, ServiceKey, ServiceSettings, SyncDaemon,
-    SyncGroup, TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService,
+    Check, Fifo, Floor, Group, Handover, Instance, RouterSettings, Rules, ServerKey, ServerSettings, ServiceKey,
+    ServiceSettings, SyncDaemon, SyncGroup, TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService, UpDown,
 };
 
 /// A whole configuration.
@@ -45,20 +46,60 @@ pub struct Global {
     pub exclusive: bool,
     /// What a clean stop does with the entries that we made.
     pub on_stop: OnStop,
+    /// `nftables_ipvs`: packets to the addresses of a group are marked, and the group is one service.
+    pub group_marks: Option<GroupMarks>,
+    /// `net_namespace_ipvs`: the network namespace, by its name in `/run/netns`, whose IPVS table is programmed. `None`: the daemon's
+    /// own. Everything else (checks, virtual routers, settings) stays in the daemon's own.
+    pub ipvs_namespace: Option<String>,
     /// What to do where services are configured and the kernel has no IPVS.
     pub ipvs_missing: IpvsMissing,
     /// `lvs_timeouts`.
     pub timeouts: Timeouts,
     /// `lvs_sync_daemon`.
     pub sync_daemon: Option<SyncDaemon>,
+    /// `lvs_drain`: [`Handover::drain`] of services that say nothing of it.
+    pub drain: Option<Duration>,
+    /// `lvs_notify_fifo`: told of servers and services that come and go.
+    pub service_fifo: Option<Fifo>,
+    /// `rs_init_notifies`: servers that are up at the start are told of too.
+    pub tell_servers_at_start: bool,
     /// `script_user`: who runs scripts that name no user of their own.
     pub script_user: Option<RunAs>,
     /// `enable_script_security`: refuse scripts run as root that others could have written.
     pub script_security: bool,
     /// Leave `ip_forward` and `ip_nonlocal_bind` alone even where services need them.
     pub keep_sysctls: bool,
+    /// The first of the [`PathProbe::MARKS`](super::PathProbe::MARKS) marks that checks of paths may use; `None`:
+    /// [`PathProbe::FIRST_MARK`](super::PathProbe::FIRST_MARK).
+    pub path_marks: Option<NonZeroU32>,
     /// Reload when the content of a file that the configuration was read from changes.
     pub watch: bool,
+}
+
+/// How packets to the addresses of a group are marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMarks {
+    /// The table of nftables that does it.
+    pub table: String,
+    /// The priority of its chain.
+    pub priority: i32,
+    /// The first of the marks.
+    pub first: NonZeroU32,
+}
+
+impl GroupMarks {
+    /// The table's name unless another is written.
+    pub const TABLE: &'static str = "keepalived_ipvs";
+    /// The priority unless another is written.
+    pub const PRIORITY: i32 = -1;
+    /// The first mark unless another is written.
+    pub const FIRST: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+}
+
+impl Default for GroupMarks {
+    fn default() -> Self {
+        Self { table: Self::TABLE.to_owned(), priority: Self::PRIORITY, first: Self::FIRST }
+    }
 }
 
 /// What a clean stop does with the kernel's entries that we made.
@@ -69,6 +110,8 @@ pub enum OnStop {
     Remove,
     /// Leave them: connections go on, unchecked.
     Keep,
+    /// Remove them and everybody else's too (`lvs_flush_on_stop`).
+    Flush,
 }
 
 /// What to do where services are configured and the kernel has no IPVS.
@@ -93,7 +136,7 @@ pub struct Timeouts {
 }
 
 /// Who runs a script: names as written, looked up when it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RunAs {
     /// User name or number.
     pub user: String,
@@ -114,6 +157,10 @@ pub struct ServiceConfig {
     pub quorum: u32,
     /// `floor`: how many servers stay in the table whatever checks say. `None`: those that are up, be it none.
     pub floor: Option<Floor>,
+    /// How its servers come back and how they go.
+    pub handover: Handover,
+    /// What else holds for its servers together.
+    pub rules: Box<Rules>,
     /// Its servers, in the file's order; keys are unique.
     pub servers: Vec<ServerConfig>,
 }
@@ -127,6 +174,10 @@ pub struct ServerConfig {
     pub settings: ServerSettings,
     /// `inhibit_on_failure`: a failed server stays in the table at weight 0 and keeps its connections.
     pub inhibit_on_failure: bool,
+    /// `alpha`: counts as down until a check has succeeded.
+    pub alpha: bool,
+    /// `notify_up`, `notify_down`.
+    pub notify: Option<Box<UpDown>>,
     /// All must agree that it is up. None: it is always up.
     pub checks: Vec<Check>,
 }

@@ -7,6 +7,7 @@
 //! [`entry`](ServiceConfig::entry) of each server that can serve it.
 
 use std::iter::once;
+use std::num::NonZeroU32;
 
 use super::{Family, Forwarding, Persistence, ServerConfig, ServerKey, ServiceConfig, ServiceKey, ServiceSettings};
 
@@ -17,13 +18,40 @@ pub struct Group {
     pub name: Option<String>,
     /// Its addresses and marks beside the first, in the file's order; unique in the whole configuration.
     pub others: Vec<ServiceKey>,
+    /// Packets to its addresses get this mark, and the kernel keeps one service for them all (`nftables_ipvs`). Files say that it is
+    /// to be so, and not which mark: that is chosen when the configuration comes into force.
+    pub mark: Option<NonZeroU32>,
+}
+
+impl Group {
+    /// One of its others is an address.
+    #[must_use]
+    pub fn has_address(&self) -> bool {
+        self.others.iter().any(|key| match key {
+            ServiceKey::Address { .. } => true,
+            ServiceKey::Fwmark { .. } => false,
+        })
+    }
 }
 
 impl ServiceConfig {
-    /// The kernel's services that it becomes: one, but for a group.
-    pub fn keys(&self) -> impl Iterator<Item = ServiceKey> + '_ {
+    /// What is written in the file: one address or mark, but for a group.
+    pub fn listeners(&self) -> impl Iterator<Item = ServiceKey> + '_ {
         let others = self.group.as_deref().map(|group| group.others.as_slice()).unwrap_or_default();
         once(self.key).chain(others.iter().copied())
+    }
+
+    /// The kernel's services that it becomes: what is written, but for a group whose packets are marked: it becomes one for each
+    /// family of its addresses, beside its own marks.
+    pub fn keys(&self) -> impl Iterator<Item = ServiceKey> + '_ {
+        let mark = self.group.as_deref().and_then(|group| group.mark);
+        let of = move |family: Family| {
+            let mark = mark?;
+            let mut addresses = self.listeners().filter(|key| key.mark().is_none());
+            addresses.any(|key| key.family() == family).then_some(ServiceKey::Fwmark { family, mark })
+        };
+        let marked = [Family::V4, Family::V6].into_iter().filter_map(of);
+        marked.chain(self.listeners().filter(move |key| mark.is_none() || key.mark().is_some()))
     }
 
     /// The name of its group.
@@ -38,8 +66,8 @@ impl ServiceConfig {
         match self.group.as_deref() {
             None => self.key.to_string(),
             Some(Group { name: Some(name), .. }) => format!("group {name}"),
-            Some(Group { name: None, others }) if others.is_empty() => self.key.to_string(),
-            Some(Group { name: None, others }) => format!("{} and {} more", self.key, others.len()),
+            Some(Group { name: None, others, .. }) if others.is_empty() => self.key.to_string(),
+            Some(Group { name: None, others, .. }) => format!("{} and {} more", self.key, others.len()),
         }
     }
 
@@ -78,7 +106,6 @@ impl ServiceConfig {
 mod tests {
     use super::*;
     use crate::model::{Protocol, ServerSettings, Tunnel, Weight};
-    use std::num::NonZeroU32;
 
     fn tcp(address: &str, port: u16) -> ServiceKey {
         ServiceKey::Address { protocol: Protocol::Tcp, address: address.parse().unwrap(), port }
@@ -89,6 +116,8 @@ mod tests {
             key: ServerKey { address: address.parse().unwrap(), port },
             settings: ServerSettings { forwarding, weight: Weight::ONE, upper_threshold: 0, lower_threshold: 0 },
             inhibit_on_failure: false,
+            alpha: false,
+            notify: None,
             checks: Vec::new(),
         }
     }
@@ -98,10 +127,12 @@ mod tests {
         let persistence = Persistence { timeout_secs: NonZeroU32::MIN, prefix_len, engine: None };
         ServiceConfig {
             key: tcp("192.0.2.1", 80),
-            group: Some(Box::new(Group { name: None, others: vec![tcp("2001:db8::1", 81), mark] })),
+            group: Some(Box::new(Group { name: None, others: vec![tcp("2001:db8::1", 81), mark], mark: None })),
             settings: ServiceSettings { persistence: Some(persistence), ..ServiceSettings::default() },
             quorum: 1,
             floor: None,
+            handover: crate::model::Handover::default(),
+            rules: Box::default(),
             servers: Vec::new(),
         }
     }
@@ -127,5 +158,16 @@ mod tests {
         };
         assert_eq!(prefixes(32), [32, 128, 32]);
         assert_eq!(prefixes(24), [24, 24, 24]);
+    }
+
+    #[test]
+    fn marked_addresses_are_one_service_of_each_family() {
+        let mut group = group(32);
+        let mark = NonZeroU32::new(1000).unwrap();
+        group.group.as_mut().unwrap().mark = Some(mark);
+        let own = ServiceKey::Fwmark { family: Family::V4, mark: NonZeroU32::MIN };
+        let of = |family| ServiceKey::Fwmark { family, mark };
+        assert_eq!(group.keys().collect::<Vec<_>>(), [of(Family::V4), of(Family::V6), own]);
+        assert_eq!(group.listeners().count(), 3);
     }
 }

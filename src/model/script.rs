@@ -51,8 +51,8 @@ pub enum ScriptOutcome {
     Killed(i32),
     /// It ran for too long, and is being ended.
     TimedOut,
-    /// There is no such program, or it may not be run.
-    NotRunnable(String),
+    /// There is no such program, or it may not be run: in a word, and as part of a sentence.
+    NotRunnable(ScriptFault, String),
     /// It could not be tried, for reasons of our own (no process to be had, the last run not over). This says nothing
     /// about what the script looks at, and counts as nothing.
     NotTried(String),
@@ -64,8 +64,51 @@ impl fmt::Display for ScriptOutcome {
             Self::Exited(status) => write!(f, "it exited with status {status}"),
             Self::Killed(signal) => write!(f, "signal {signal} ended it"),
             Self::TimedOut => f.write_str("it ran longer than its timeout"),
-            Self::NotRunnable(why) => write!(f, "it cannot be run: {why}"),
+            Self::NotRunnable(_, why) => write!(f, "it cannot be run: {why}"),
             Self::NotTried(why) => write!(f, "it could not be tried: {why}"),
         }
+    }
+}
+
+/// Why a script cannot be run, whoever tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ScriptFault {
+    /// There is nothing to run.
+    NoCommand,
+    /// There is no such file.
+    NoFile,
+    /// There is no such program in `PATH`.
+    NotInPath,
+    /// It is a folder or something else that is no file.
+    NotAFile,
+    /// Its user may not execute it.
+    NotExecutable,
+    /// The interpreter that its first line names does not exist.
+    NoInterpreter,
+    /// It is neither a program nor does its first line name an interpreter.
+    NotAProgram,
+    /// `enable_script_security`: others than root could have written what root is to run.
+    Insecure,
+    /// The user or the group that is to run it does not exist.
+    NoUser,
+    /// The kernel refused it for another reason.
+    Refused,
+}
+
+impl fmt::Display for ScriptFault {
+    /// A sentence without its subject.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCommand => "has no command",
+            Self::NoFile => "is not there",
+            Self::NotInPath => "is not in PATH",
+            Self::NotAFile => "is not a file",
+            Self::NotExecutable => "may not be executed by its user (chmod +x)",
+            Self::NoInterpreter => "names an interpreter in its first line that does not exist",
+            Self::NotAProgram => "is no program, and its first line names no interpreter",
+            Self::Insecure => "would be run by root, and others than root can write it (script security)",
+            Self::NoUser => "is to be run by a user or a group that does not exist",
+            Self::Refused => "cannot be run",
+        })
     }
 }

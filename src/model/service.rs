@@ -95,6 +95,15 @@ impl ServiceKey {
         }
     }
 
+    /// The mark that its packets have, if it goes by that.
+    #[must_use]
+    pub fn mark(&self) -> Option<NonZeroU32> {
+        match self {
+            Self::Address { .. } => None,
+            Self::Fwmark { mark, .. } => Some(*mark),
+        }
+    }
+
     /// The port that its packets go to; 0 if to any.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -191,6 +200,29 @@ impl Scheduler {
             Self::Failover => "fo",
             Self::Overflow => "ovf",
             Self::PowerOfTwo => "twos",
+        }
+    }
+
+    /// New connections are dealt out in proportion to weights, and another weight moves no client that has its server. Not so
+    /// where weights are not asked (`rr`, `lc`, `dh`), where they are ranks (`fo`, `ovf`), or where clients are told apart by
+    /// a table that another weight lays out anew (`sh`, `mh`).
+    #[must_use]
+    pub const fn shares_by_weight(self) -> bool {
+        match self {
+            Self::WeightedRoundRobin
+            | Self::WeightedLeastConnection
+            | Self::LocalityBased
+            | Self::LocalityBasedReplicated
+            | Self::ShortestExpectedDelay
+            | Self::NeverQueue
+            | Self::PowerOfTwo => true,
+            Self::RoundRobin
+            | Self::LeastConnection
+            | Self::DestinationHash
+            | Self::SourceHash
+            | Self::MaglevHash
+            | Self::Failover
+            | Self::Overflow => false,
         }
     }
 

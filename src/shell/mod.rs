@@ -5,13 +5,16 @@
 pub mod balancer;
 mod config_watch;
 pub mod control;
+mod fifos;
 pub mod files;
 pub mod interfaces;
 pub mod kernel_view;
 pub mod log;
 mod mailbox;
+mod namespace;
+mod nftables;
 pub mod outbox;
-mod probe;
+pub(crate) mod probe;
 pub mod role_board;
 pub mod router;
 pub mod scheduling;
@@ -27,9 +30,14 @@ mod watched_folders;
 /// This boot and the network namespace of this thread, as one line of text: what is written down about the kernel's state holds
 /// there and nowhere else.
 fn here() -> String {
+    stamp(std::path::Path::new("/proc/thread-self/ns/net"))
+}
+
+/// This boot and the network namespace that this file stands for, as [`here`].
+fn stamp(namespace: &std::path::Path) -> String {
     use std::os::unix::fs::MetadataExt;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let netns = std::fs::metadata("/proc/thread-self/ns/net").map_or(0, |file| file.ino());
+    let netns = std::fs::metadata(namespace).map_or(0, |file| file.ino());
     format!("boot {} netns {netns}", boot.trim())
 }
 

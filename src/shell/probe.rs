@@ -1,19 +1,28 @@
 //! The sockets of the checks, for whichever thread runs checks: non-blocking, each with a place in that thread's epoll.
 //!
 //! A TCP check is one event. One over HTTP goes on from there: [`exchange`] moves bytes between the socket, TLS where it is
-//! wanted ([`tls`]), and [`crate::check::http`], which judges them.
+//! wanted ([`tls`]), and [`crate::check::http`], which judges them. Of several pages each has a connection of its own, one
+//! after another in the same place. So does one over SMTP ([`mail`]). Name servers, services over UDP and hosts that are pinged
+//! are asked with one datagram ([`datagram`]). A path
+//! through the forwarding itself is tried by hand ([`path`]).
 //!
 //! A connection that was accepted is closed with zero linger: a reset leaves no TIME_WAIT here and frees the server at once.
 //! How long a probe may take is the business of the check's machine; a probe whose time is up is simply dropped.
 
+mod datagram;
 mod exchange;
+mod fetch;
+mod mail;
+mod path;
+mod settings;
 mod tls;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -21,11 +30,16 @@ use mio::{Interest, Registry, Token};
 use nix::libc;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::check::{Obstacle, Outcome, Stage};
+use crate::check::{Obstacle, Outcome, Random, Stage};
 use crate::model::{CheckKind, Connect};
-use exchange::Exchange;
+use datagram::Datagram;
+use exchange::{Exchange, Step};
+pub(crate) use fetch::{Fetched, fetch};
+use mail::Mail;
+use path::{Call, Calls, TAPS};
+use settings::Settings;
 
 /// News of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +65,23 @@ enum Talk {
     None,
     /// A request.
     Http(Box<Exchange>),
+    /// A greeting.
+    Mail(Box<Mail>),
+    /// Nobody accepts: a question is asked, and that is all.
+    Datagram(Box<Datagram>),
+    /// Its socket keeps a port; what comes back is heard by another, of all such probes.
+    Path(Box<Call>),
+}
+
+impl Talk {
+    /// What its socket is to be watched for, if at all.
+    fn interest(&self) -> Option<Interest> {
+        match self {
+            Self::None => Some(Interest::WRITABLE),
+            Self::Http(_) | Self::Mail(_) | Self::Datagram(_) => Some(Interest::READABLE | Interest::WRITABLE),
+            Self::Path(_) => None,
+        }
+    }
 }
 
 /// The probes that run. A probe's token is its place.
@@ -60,17 +91,37 @@ pub(super) struct Prober<Id> {
     places: Vec<Option<Running<Id>>>,
     free: Vec<usize>,
     by_id: HashMap<Id, usize>,
-    tls: tls::Settings,
+    settings: Settings,
+    calls: Calls,
+    /// What was heard of several probes at once, and not told yet.
+    heard: VecDeque<(Id, Progress)>,
+    /// Where datagrams are read into, whoever they are for.
+    buffer: datagram::Buffer,
+    /// For what an answer is known by, and nobody else should guess.
+    random: Random,
 }
 
 impl<Id: Copy + Eq + Hash> Prober<Id> {
-    pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, places: Vec::new(), free: Vec::new(), by_id: HashMap::new(), tls: tls::Settings::default() }
+    /// `seed` should not be guessable, nor be what anything starts from that others can watch.
+    pub(super) fn new(registry: Registry, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            registry,
+            places: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::new(),
+            settings: Settings::default(),
+            calls: Calls::new(&mut random),
+            heard: VecDeque::new(),
+            buffer: datagram::Buffer::default(),
+            random,
+        }
     }
 
     /// A new configuration: files that belong to checks are read anew when they are next needed.
     pub(super) fn reload(&mut self) {
-        self.tls = tls::Settings::default();
+        self.settings = Settings::default();
+        self.calls.reload();
     }
 
     /// Begins a probe. An outcome that is known at once is given back.
@@ -79,39 +130,66 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
     }
 
     fn try_start(&mut self, id: Id, kind: &CheckKind) -> Result<(), Outcome> {
-        let (connect, talk) = match kind {
-            CheckKind::Tcp(connect) => (connect, Talk::None),
+        let (socket, talk) = match kind {
+            // No socket has an answer to these.
+            CheckKind::Script(_) => return Err(Outcome::NotTried(Obstacle::Script)),
+            CheckKind::File(_) => return Err(Outcome::NotTried(Obstacle::File)),
+            CheckKind::Tcp(connect) => {
+                let (socket, peer) = call(connect)?;
+                if peer.is_some() {
+                    return Err(accepted(&socket, peer.as_ref()));
+                }
+                (socket, Talk::None)
+            }
             CheckKind::Http(probe) => {
-                let exchange = Exchange::new(probe, &mut self.tls).map_err(Outcome::NotTried)?;
-                (&probe.connect, Talk::Http(Box::new(exchange)))
+                let exchange = Exchange::new(probe, 0, &mut self.settings).map_err(Outcome::NotTried)?;
+                let talk = exchange.map_or(Talk::None, |exchange| Talk::Http(Box::new(exchange)));
+                (call(&probe.connect)?.0, talk)
+            }
+            CheckKind::Smtp(probe) => {
+                let (socket, _) = call(&probe.connect)?;
+                let mail = Mail::new(probe, &socket);
+                (socket, Talk::Mail(Box::new(mail)))
+            }
+            CheckKind::Dns(probe) => ask(&probe.connect, Datagram::dns(probe, &mut self.random))?,
+            CheckKind::Udp(probe) => ask(&probe.connect, Datagram::udp(probe, &mut self.random))?,
+            CheckKind::Ping(connect) => ask(connect, Datagram::ping(connect, &mut self.random))?,
+            CheckKind::Path(probe) => {
+                let (socket, call) = self.calls.call(probe, &self.registry, &mut self.random)?;
+                (socket, Talk::Path(Box::new(call)))
             }
         };
-        let socket = open(connect).map_err(Outcome::NotTried)?;
-        let talks = match talk {
-            Talk::None => false,
-            Talk::Http(_) => true,
-        };
-        match socket.connect(&connect.target.into()) {
-            Ok(()) if !talks => return Err(accepted(&socket)),
-            Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-            Err(error) => return Err(refused_at_once(&error)),
-        }
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             self.places.len() - 1
         });
-        let interest = if talks { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
-        let fd = socket.as_raw_fd();
-        if let Err(error) = self.registry.register(&mut SourceFd(&fd), Token(place), interest) {
-            self.free.push(place);
-            return Err(Outcome::NotTried(obstacle(&error, Obstacle::Ports)));
+        match self.watch(place, id, socket, talk) {
+            Ok(running) => {
+                if let Some(entry) = self.places.get_mut(place) {
+                    if let Talk::Path(call) = &running.talk {
+                        self.calls.wait(call, place);
+                    }
+                    *entry = Some(running);
+                    self.by_id.insert(id, place);
+                }
+                Ok(())
+            }
+            Err(outcome) => {
+                self.free.push(place);
+                Err(outcome)
+            }
         }
-        if let Some(entry) = self.places.get_mut(place) {
-            *entry = Some(Running { id, socket, stage: Stage::Connecting, talk });
-            self.by_id.insert(id, place);
+    }
+
+    /// Has the events of a socket told to this place.
+    fn watch(&self, place: usize, id: Id, socket: Socket, talk: Talk) -> Result<Running<Id>, Outcome> {
+        let (fd, interest) = (socket.as_raw_fd(), talk.interest());
+        if let Some(interest) = interest {
+            self.registry
+                .register(&mut SourceFd(&fd), Token(place), interest)
+                .map_err(|error| Outcome::NotTried(obstacle(&error, Obstacle::Ports)))?;
         }
-        Ok(())
+        Ok(Running { id, socket, stage: Stage::Connecting, talk })
     }
 
     /// Drops a probe if it runs.
@@ -121,11 +199,18 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         }
     }
 
-    /// Something happened to the socket in this place.
+    /// Something happened to the socket of this token. After news there may be [`more`](Self::more).
     pub(super) fn ready(&mut self, token: Token) -> Option<(Id, Progress)> {
+        if let Some(tap) = TAPS.iter().position(|tap| *tap == token) {
+            self.hear(tap);
+            return self.more();
+        }
         let running = self.places.get_mut(token.0)?.as_mut()?;
         let id = running.id;
-        let progress = running.go_on()?;
+        let progress = match running.go_on(&self.registry, token, &mut self.buffer)? {
+            Progress::Done(Outcome::Ok) => self.next_page(token.0),
+            progress @ (Progress::Done(_) | Progress::Reached(_)) => progress,
+        };
         if let Progress::Done(_) = progress {
             self.by_id.remove(&id);
             self.clear(token.0);
@@ -133,81 +218,181 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         Some((id, progress))
     }
 
+    /// A page was as expected: asks for the next one, if there is one, in the same place.
+    fn next_page(&mut self, place: usize) -> Progress {
+        let Some(running) = self.places.get_mut(place).and_then(Option::take) else {
+            return Progress::Done(Outcome::Ok);
+        };
+        let Running { id, socket, talk, .. } = running;
+        // Its port must be free for the next.
+        drop(socket);
+        let next = match &talk {
+            Talk::None | Talk::Mail(_) | Talk::Datagram(_) | Talk::Path(_) => Ok(None),
+            Talk::Http(exchange) => exchange.next(&mut self.settings),
+        };
+        let next = match next {
+            Ok(Some(next)) => {
+                let probe = Arc::clone(next.probe());
+                call(&probe.connect).and_then(|(socket, _)| self.watch(place, id, socket, Talk::Http(Box::new(next))))
+            }
+            Ok(None) => Err(Outcome::Ok),
+            Err(obstacle) => Err(Outcome::NotTried(obstacle)),
+        };
+        match next {
+            Ok(running) => {
+                if let Some(entry) = self.places.get_mut(place) {
+                    *entry = Some(running);
+                }
+                Progress::Reached(Stage::Connecting)
+            }
+            Err(outcome) => {
+                self.free.push(place);
+                Progress::Done(outcome)
+            }
+        }
+    }
+
+    /// News that came with other news.
+    pub(super) fn more(&mut self) -> Option<(Id, Progress)> {
+        self.heard.pop_front()
+    }
+
+    /// Answers to calls of paths.
+    fn hear(&mut self, tap: usize) {
+        let places = &self.places;
+        let call = |place: usize| match &places.get(place)?.as_ref()?.talk {
+            Talk::Path(call) => Some(call.as_ref()),
+            Talk::None | Talk::Http(_) | Talk::Mail(_) | Talk::Datagram(_) => None,
+        };
+        let (heard, is_full) = self.calls.hear(tap, call);
+        for (place, outcome) in heard {
+            // Who answers twice is heard once.
+            let Some(id) = self.places.get(place).and_then(Option::as_ref).map(|running| running.id) else { continue };
+            self.by_id.remove(&id);
+            self.clear(place);
+            self.heard.push_back((id, Progress::Done(outcome)));
+        }
+        if is_full {
+            self.calls.ask_again(tap, &self.registry);
+        }
+    }
+
     /// Closing takes it out of the epoll too.
     fn clear(&mut self, place: usize) {
-        if self.places.get_mut(place).and_then(Option::take).is_some() {
+        if let Some(gone) = self.places.get_mut(place).and_then(Option::take) {
             self.free.push(place);
+            if let Talk::Path(call) = &gone.talk {
+                self.calls.end(call);
+            }
         }
     }
 }
 
 impl<Id> Running<Id> {
-    fn go_on(&mut self) -> Option<Progress> {
-        if self.stage == Stage::Connecting {
-            match self.socket.take_error() {
-                Ok(Some(error)) | Err(error) => return Some(Progress::Done(connect_error(&error))),
-                // Woken for nothing: still on the way.
-                Ok(None) if self.socket.peer_addr().is_err() => return None,
-                Ok(None) => {}
-            }
-            let accepted = accepted(&self.socket);
+    fn go_on(&mut self, registry: &Registry, token: Token, buffer: &mut datagram::Buffer) -> Option<Progress> {
+        let connects = match &self.talk {
+            Talk::None | Talk::Http(_) | Talk::Mail(_) => true,
+            Talk::Datagram(_) | Talk::Path(_) => false,
+        };
+        if connects && self.stage == Stage::Connecting {
+            // Who has a peer is connected. Only where there is none is it asked why.
+            let peer = match self.socket.peer_addr() {
+                Ok(peer) => peer,
+                Err(_) => match self.socket.take_error() {
+                    Ok(Some(error)) | Err(error) => return Some(Progress::Done(connect_error(&error))),
+                    // Woken for nothing: still on the way.
+                    Ok(None) => return None,
+                },
+            };
+            let accepted = accepted(&self.socket, Some(&peer));
             if accepted != Outcome::Ok {
                 return Some(Progress::Done(accepted));
             }
         }
-        let reached = match &mut self.talk {
-            Talk::None => Err(Outcome::Ok),
+        let step = match &mut self.talk {
+            Talk::None => return Some(Progress::Done(Outcome::Ok)),
             Talk::Http(exchange) => exchange.go_on(&self.socket),
+            Talk::Mail(mail) => mail.go_on(&self.socket).map(Step::Waits),
+            Talk::Datagram(datagram) => datagram.go_on(&self.socket, buffer),
+            Talk::Path(_) => return None,
         };
-        match reached {
-            Err(outcome) => Some(Progress::Done(outcome)),
-            Ok(stage) if stage == self.stage => None,
-            Ok(stage) => {
-                self.stage = stage;
-                Some(Progress::Reached(stage))
+        let stage = match step {
+            Err(outcome) => return Some(Progress::Done(outcome)),
+            Ok(Step::Waits(stage)) => stage,
+            Ok(Step::GoesOn(stage)) => {
+                // Events are told once: this has what is there already told again.
+                let (fd, interest) = (self.socket.as_raw_fd(), self.talk.interest());
+                if let Some(interest) = interest
+                    && let Err(error) = registry.reregister(&mut SourceFd(&fd), token, interest)
+                {
+                    return Some(Progress::Done(Outcome::NotTried(obstacle(&error, Obstacle::Ports))));
+                }
+                stage
             }
+        };
+        if stage == self.stage {
+            return None;
         }
+        self.stage = stage;
+        Some(Progress::Reached(stage))
     }
 }
 
-fn accepted(socket: &Socket) -> Outcome {
+fn accepted(socket: &Socket, peer: Option<&SockAddr>) -> Outcome {
     // Where nobody listens on a port of this host, a connect from that very port meets itself (RFC 9293, section 3.5, figure
     // 7: simultaneous open). The kernel may choose it, once in as many probes as there are ports.
-    let itself = match (socket.local_addr(), socket.peer_addr()) {
-        (Ok(local), Ok(peer)) => local == peer,
-        (Err(_), _) | (_, Err(_)) => false,
-    };
+    let itself = peer.is_some_and(|peer| socket.local_addr().is_ok_and(|local| local == *peer));
     // If it cannot be had, the connection is closed the slow way.
     let _ = socket.set_linger(Some(Duration::ZERO));
     if itself { Outcome::Refused } else { Outcome::Ok }
 }
 
-fn open(connect: &Connect) -> Result<Socket, Obstacle> {
+/// Begins a connection, and says with whom it is there already: a server on this host accepts within the call.
+fn call(connect: &Connect) -> Result<(Socket, Option<SockAddr>), Outcome> {
     let domain = Domain::for_address(connect.target);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
-        .map_err(|error| obstacle(&error, Obstacle::Ports))?;
+        .map_err(|error| Outcome::NotTried(obstacle(&error, Obstacle::Ports)))?;
+    prepare(&socket, connect, connect.source_port).map_err(Outcome::NotTried)?;
+    match socket.connect(&connect.target.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(refused_at_once(&error)),
+        Ok(()) | Err(_) => {
+            let peer = socket.peer_addr().ok();
+            Ok((socket, peer))
+        }
+    }
+}
+
+/// Points a datagram's socket at whom it is for: nobody else is heard then.
+fn ask(connect: &Connect, made: Result<(Socket, Datagram), Obstacle>) -> Result<(Socket, Talk), Outcome> {
+    let (socket, datagram) = made.map_err(Outcome::NotTried)?;
+    socket.connect(&connect.target.into()).map_err(|error| refused_at_once(&error))?;
+    Ok((socket, Talk::Datagram(Box::new(datagram))))
+}
+
+/// Gives a socket its mark, interface and source.
+fn prepare(socket: &Socket, connect: &Connect, source_port: Option<u16>) -> Result<(), Obstacle> {
     if let Some(mark) = connect.mark {
         socket.set_mark(mark).map_err(|error| obstacle(&error, Obstacle::Ports))?;
     }
     if let Some(interface) = &connect.interface {
         socket.bind_device(Some(interface.as_bytes())).map_err(|error| obstacle(&error, Obstacle::Ports))?;
     }
-    if connect.source_address.is_some() || connect.source_port.is_some() {
+    if connect.source_address.is_some() || source_port.is_some() {
         let any = match connect.target {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let source = SocketAddr::new(connect.source_address.unwrap_or(any), connect.source_port.unwrap_or(0));
-        if connect.source_port.is_some() {
+        let source = SocketAddr::new(connect.source_address.unwrap_or(any), source_port.unwrap_or(0));
+        if source_port.is_some() {
             // The last probe from this port may not be quite gone.
             let _ = socket.set_reuse_address(true);
         } else {
             // The port is chosen at connect, where only the pair with the target has to be free, not at bind.
-            let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
+            let _ = setsockopt(socket, IpBindAddressNoPort, &true);
         }
         socket.bind(&source.into()).map_err(|error| obstacle(&error, Obstacle::SourceAddress))?;
     }
-    Ok(socket)
+    Ok(())
 }
 
 /// Why a socket could not be made. `unavailable` is what `EADDRNOTAVAIL` means at this point.

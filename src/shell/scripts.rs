@@ -37,6 +37,8 @@ const MOST_WAITING: usize = 1024;
 const MOST_NOTICES: usize = 256;
 /// After a notice script could not be started for want of memory or processes, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the word of a child that has ended is waited for: its thread has only to send it.
+const ENDED: Duration = Duration::from_millis(100);
 /// How long a stop waits for notice scripts.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// From SIGTERM to SIGKILL for tracked scripts at a stop: afterwards nobody is left to send it.
@@ -45,6 +47,8 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 /// What the thread is told.
 enum Job {
     Run(ScriptRun),
+    /// End a run; nobody wants to know what comes of it.
+    Cancel(u64),
     Look(Vec<ScriptLook>),
     Notify(Notice),
     /// Refuse scripts run as root that others could have written.
@@ -70,6 +74,11 @@ pub(super) struct Runner {
 impl Runner {
     pub(super) fn run(&self, run: ScriptRun) {
         let _ = self.jobs.send(Job::Run(run));
+    }
+
+    /// Ends a run and its group, without a word of what came of it.
+    pub(super) fn cancel(&self, run: u64) {
+        let _ = self.jobs.send(Job::Cancel(run));
     }
 
     pub(super) fn look(&self, looks: Vec<ScriptLook>) {
@@ -188,6 +197,7 @@ impl Scripts {
             };
             match job {
                 Ok(Job::Run(run)) => self.track(run),
+                Ok(Job::Cancel(run)) => self.cancel(run),
                 Ok(Job::Look(looks)) => self.look(looks),
                 Ok(Job::Notify(notice)) => self.enqueue(notice),
                 Ok(Job::Secure(secure)) => self.secure = secure,
@@ -232,6 +242,18 @@ impl Scripts {
         }
     }
 
+    fn cancel(&mut self, cancelled: u64) {
+        let running = self.children.values_mut().find(|running| match running.purpose {
+            Purpose::Track { run, .. } => run == cancelled,
+            Purpose::Notice { .. } | Purpose::Overtaken => false,
+        });
+        if let Some(running) = running.filter(|running| running.term_at.is_some()) {
+            running.term_at = None;
+            running.kill_at = Some(Instant::now() + GRACE);
+            signal(&running.child, Signal::SIGTERM);
+        }
+    }
+
     fn enqueue(&mut self, notice: Notice) {
         let waiting = self.waiting.entry(notice.subject.clone()).or_default();
         for command in notice.commands {
@@ -273,7 +295,7 @@ impl Scripts {
                     outcome @ (ScriptOutcome::Exited(_)
                     | ScriptOutcome::Killed(_)
                     | ScriptOutcome::TimedOut
-                    | ScriptOutcome::NotRunnable(_)),
+                    | ScriptOutcome::NotRunnable(..)),
                 ) => warn!("{subject}: notice script {name}: {outcome}"),
             }
         }
@@ -370,6 +392,11 @@ impl Scripts {
         let mut overtaken = false;
         for running in self.children.values_mut() {
             if running.term_at.is_some_and(|at| at <= now) {
+                // After a stall of ours its end may lie beside its deadline, and is not its fault.
+                if child::has_ended(&running.child) {
+                    running.term_at = Some(now + ENDED);
+                    continue;
+                }
                 running.term_at = None;
                 match std::mem::replace(&mut running.purpose, Purpose::Overtaken) {
                     Purpose::Track { run, name } => {

@@ -10,6 +10,7 @@
 //! - [`vrrp`]: adverts of versions 2 and 3;
 //! - [`arp`]: gratuitous requests, and what any ARP packet claims;
 //! - [`ndp`]: unsolicited neighbour advertisements, and what neighbours claim;
+//! - [`tcp`]: a call that is hung up before it is answered;
 //! - [`claim`]: who says that it has an address;
 //! - [`checksum`]: the Internet checksum of the IPv4 header, of adverts and of neighbour advertisements.
 
@@ -17,9 +18,11 @@ pub mod ah;
 pub mod arp;
 pub mod checksum;
 pub mod claim;
+pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ndp;
+pub mod tcp;
 pub mod vrrp;
 
 use std::fmt;

@@ -5,6 +5,7 @@
 //! counts are ratios of medians from one run.
 
 pub mod check;
+pub mod checks;
 pub mod failover;
 pub mod floor;
 pub mod program;

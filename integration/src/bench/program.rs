@@ -98,7 +98,7 @@ fn run_size(size: Size, places: &Places) -> Report {
 }
 
 /// Runs a contender on a thread with a network namespace of its own.
-fn alone<T: Send>(contender: impl FnOnce() -> T + Send) -> T {
+pub(super) fn alone<T: Send>(contender: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         scope
             .spawn(|| {
@@ -196,26 +196,30 @@ fn balancer(places: &Places, socket: &Path) -> serde_json::Value {
     serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["balancer"].take()
 }
 
-fn keepalived(configuration: &Path, table: &Table, folder: &Path) -> (f64, f64) {
+/// keepalived with this file, in the foreground, with files of its own in a folder.
+pub(super) fn keepalived_command(configuration: &Path, folder: &Path) -> Command {
     // A file that a killed one left behind may name a process that lives by now, and then keepalived does not start.
     let pid = |name: &str| {
         let file = folder.join(name);
         let _ = fs::remove_file(&file);
         file
     };
+    let mut command = Command::new("keepalived");
+    command
+        .args(["--dont-fork", "--log-console", "--use-file"])
+        .arg(configuration)
+        .arg("--pid")
+        .arg(pid("parent.pid"))
+        .arg("--vrrp_pid")
+        .arg(pid("vrrp.pid"))
+        .arg("--checkers_pid")
+        .arg(pid("checkers.pid"));
+    command
+}
+
+fn keepalived(configuration: &Path, table: &Table, folder: &Path) -> (f64, f64) {
     let started = Instant::now();
-    let daemon = Running::spawn(
-        Command::new("keepalived")
-            .args(["--dont-fork", "--log-console", "--use-file"])
-            .arg(configuration)
-            .arg("--pid")
-            .arg(pid("parent.pid"))
-            .arg("--vrrp_pid")
-            .arg(pid("vrrp.pid"))
-            .arg("--checkers_pid")
-            .arg(pid("checkers.pid")),
-        &folder.join("keepalived.log"),
-    );
+    let daemon = Running::spawn(&mut keepalived_command(configuration, folder), &folder.join("keepalived.log"));
     let seconds = wait_for(table, started);
     let mut processes = children(daemon.id());
     processes.push(daemon.id());
@@ -265,16 +269,16 @@ fn whole(ipvs: &mut Ipvs, table: &Table) -> bool {
 }
 
 /// A process that ends with this value.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Running {
-    fn spawn(command: &mut Command, log: &Path) -> Self {
+    pub(super) fn spawn(command: &mut Command, log: &Path) -> Self {
         let log = fs::File::create(log).unwrap();
         let errors = log.try_clone().unwrap();
         Self(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("the program"))
     }
 
-    fn id(&self) -> u32 {
+    pub(super) fn id(&self) -> u32 {
         self.0.id()
     }
 }
@@ -286,7 +290,7 @@ impl Drop for Running {
     }
 }
 
-fn children(parent: u32) -> Vec<u32> {
+pub(super) fn children(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
@@ -300,7 +304,7 @@ fn children(parent: u32) -> Vec<u32> {
     found
 }
 
-fn resident_megabytes(processes: &[u32]) -> f64 {
+pub(super) fn resident_megabytes(processes: &[u32]) -> f64 {
     let kilobytes: f64 = processes
         .iter()
         .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok())

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use integration::bench::checks::{self, lab, native};
 use integration::bench::failover::cells::Cells;
 use integration::bench::failover::{self, Extent};
 use integration::bench::program::{self, Places, Size, write_json};
@@ -22,6 +23,7 @@ const PARTS: [&str; 4] = ["duel", "calm", "crowd", "handover"];
 const USAGE: &str =
     "usage: bench program [--quick]            (scripts/bench starts it where there is a kernel with IPVS)
        bench check [--quick]              (reads files; needs neither root nor IPVS)
+       bench checks native|lab [--quick]  (native needs root, lab a kernel with IPVS)
        bench failover [--quick] [--rounds N] [--only CELL]... [PART...]
                                             (a PART is duel, calm, crowd or handover; a CELL of duel is words such
                                             as stop,100,ipvsd-ipvsd)";
@@ -69,6 +71,26 @@ fn main() -> ExitCode {
                     ExitCode::FAILURE
                 }
             };
+        }
+        "checks" if matches!(parts, [part] if part == "native" || part == "lab") => {
+            let temporary = tempfile::tempdir().expect("a folder for files");
+            let folder = temporary.path().to_owned();
+            done(if parts[0] == "native" {
+                native::run(if quick { native::Extent::QUICK } else { native::Extent::FULL }, &folder)
+            } else {
+                let places = Places { ipvsd: bin("ipvsd"), ipvsctl: bin("ipvsctl"), folder };
+                lab::run(if quick { lab::Extent::QUICK } else { lab::Extent::FULL }, &places)
+            });
+        }
+        // Processes of `checks`.
+        "checks-daemon" if parts.len() == 1 => return checks::daemon(parts),
+        "checks-farm" => {
+            checks::farm::run();
+            return ExitCode::SUCCESS;
+        }
+        "checks-bare" if parts.len() == 3 => {
+            checks::bare::run(parts);
+            return ExitCode::SUCCESS;
         }
         "failover" if parts.iter().all(|part| PARTS.contains(&part.as_str())) => {
             failover::run(extent, parts, &cells, &mut done);

@@ -31,9 +31,10 @@ impl Canned {
 
     pub(crate) fn showing(snapshot: Snapshot) -> Self {
         Self::new(move |request| match request {
-            ControlRequest::Snapshot(reply) => reply.answer(snapshot.clone()),
+            ControlRequest::Snapshot(reply) | ControlRequest::Brief(reply) => reply.answer(snapshot.clone()),
             ControlRequest::Plan(_, reply) => drop(reply),
             ControlRequest::Reload(reply) => drop(reply),
+            ControlRequest::Server(_, reply) => drop(reply),
         })
     }
 
@@ -128,9 +129,12 @@ pub(crate) fn service(protocol: &str, address: &str, port: u16, position: u32) -
         persistence_mask: None,
         persistence_engine: None,
         ours: true,
+        path_check: false,
         present: true,
         kernel_position: Some(position),
         problem: None,
+        quorum: None,
+        resting: false,
         counters: counters(52_000),
         servers: Vec::new(),
     }
@@ -142,6 +146,7 @@ pub(crate) fn server(address: &str, port: u16, position: u32) -> ServerView {
         port,
         forwarding: "Masq".to_owned(),
         weight: 1,
+        configured_weight: None,
         present: true,
         kernel_position: Some(position),
         health: ServerHealth::Up,
@@ -156,6 +161,9 @@ pub(crate) fn server(address: &str, port: u16, position: u32) -> ServerView {
             not_tried: 0,
             last_millis: Some(0.42),
         }],
+        hold: None,
+        operator_weight: None,
+        slow_start_secs: None,
         problem: None,
         active_connections: 12,
         inactive_connections: 40,

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ipvsd::api::{KernelView, Snapshot};
+use ipvsd::api::{HoldState, HoldView, KernelView, ServerHealth, ServerView, Snapshot};
 
 use crate::canned::{Canned, healthy, idle, server, service, troubled};
 use crate::{Run, ipvsctl};
@@ -27,6 +27,36 @@ fn a_bad_night_at_a_glance() {
 #[test]
 fn a_bad_night_in_full() {
     insta::assert_snapshot!(show(troubled(), "wide"));
+}
+
+#[test]
+fn servers_that_go_and_come() {
+    let mut snapshot = healthy();
+    let hold =
+        |state, connections, clients, deadline_secs| Some(HoldView { state, connections, clients, deadline_secs });
+    let servers = &mut snapshot.balancer.services[0].servers;
+    let like = |n: u8| server(&format!("192.168.10.{n}"), 8443, u32::from(n));
+    *servers = vec![
+        ServerView { weight: 0, hold: hold(HoldState::Draining, Some(3), Some(2), Some(25.0)), ..like(1) },
+        ServerView {
+            weight: 0,
+            health: ServerHealth::Down,
+            reason: "connection refused".to_owned(),
+            hold: hold(HoldState::Draining, Some(1), Some(0), None),
+            ..like(2)
+        },
+        ServerView { present: false, hold: hold(HoldState::Drained, None, None, None), ..like(3) },
+        ServerView { present: false, hold: hold(HoldState::Disabled, None, None, None), ..like(4) },
+        ServerView {
+            weight: 0,
+            health: ServerHealth::Foreign,
+            hold: hold(HoldState::Leaving, Some(1), Some(0), Some(3.0)),
+            ..like(5)
+        },
+        ServerView { weight: 5, configured_weight: Some(1), operator_weight: Some(5), ..like(6) },
+        ServerView { weight: 20, configured_weight: Some(100), slow_start_secs: Some(24.0), ..like(7) },
+    ];
+    insta::assert_snapshot!(show(snapshot, "table"));
 }
 
 #[test]

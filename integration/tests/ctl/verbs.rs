@@ -1,9 +1,11 @@
-//! `ipvsctl plan` and `ipvsctl reload`.
+//! `ipvsctl plan`, `ipvsctl reload`, and what is asked for a server.
 
 use std::path::Path;
 use std::sync::mpsc;
 
-use ipvsd::api::{ErrorReply, PlanReply, PlannedStep, ReloadReply};
+use ipvsd::api::{
+    ErrorReply, PlanReply, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest, ServerVerb,
+};
 use ipvsd::shell::control::server::ControlRequest;
 
 use crate::canned::Canned;
@@ -22,12 +24,13 @@ fn steps() -> Vec<PlannedStep> {
 fn daemon(plan: Result<PlanReply, ErrorReply>, reload: ReloadReply) -> (Canned, mpsc::Receiver<Option<String>>) {
     let (sender, files) = mpsc::channel();
     let canned = Canned::new(move |request| match request {
-        ControlRequest::Snapshot(reply) => drop(reply),
+        ControlRequest::Snapshot(reply) | ControlRequest::Brief(reply) => drop(reply),
         ControlRequest::Plan(request, reply) => {
             sender.send(request.file).unwrap();
             reply.answer(plan.clone());
         }
         ControlRequest::Reload(reply) => reply.answer(reload.clone()),
+        ControlRequest::Server(_, reply) => drop(reply),
     });
     (canned, files)
 }
@@ -123,4 +126,72 @@ fn a_reload_that_was_refused_is_bad_news() {
      --> ipvsd.toml:3:7
     ipvsctl: the configuration was refused; the daemon runs on with the one that it had
     ");
+}
+
+/// What a daemon hears of a command line, and what it makes people read.
+fn ask(line: &str, reply: Result<ServerReply, ErrorReply>) -> (Option<ServerRequest>, Run) {
+    let (sender, heard) = mpsc::channel();
+    let canned = Canned::new(move |request| match request {
+        ControlRequest::Server(request, answer) => {
+            sender.send(request).unwrap();
+            answer.answer(reply.clone());
+        }
+        ControlRequest::Snapshot(reply) | ControlRequest::Brief(reply) => drop(reply),
+        ControlRequest::Plan(_, reply) => drop(reply),
+        ControlRequest::Reload(reply) => drop(reply),
+    });
+    let words: Vec<_> = line.split(' ').collect();
+    let run = Run::of(ipvsctl(&words).env("IPVSD_SOCKET", canned.socket()));
+    (heard.try_recv().ok(), run)
+}
+
+#[test]
+fn what_is_asked_for_a_server() {
+    let nothing = || Ok(ServerReply { changes: Vec::new(), remarks: Vec::new() });
+    let drain = |deadline_secs| ServerVerb::Drain { deadline_secs };
+    for (line, service, verb) in [
+        ("drain 10.0.0.1:80", None, drain(None)),
+        ("drain 10.0.0.1:80 --deadline 5m --service web", Some("web"), drain(Some(300.0))),
+        ("drain 10.0.0.1:80 -d 1h30m -s 192.0.2.1:80", Some("192.0.2.1:80"), drain(Some(5400.0))),
+        ("undrain 10.0.0.1:80", None, ServerVerb::Undrain),
+        ("disable 10.0.0.1:80", None, ServerVerb::Disable),
+        ("enable 10.0.0.1:80 -s web", Some("web"), ServerVerb::Enable),
+        ("weight 10.0.0.1:80 5", None, ServerVerb::Weight { weight: Some(5) }),
+        ("weight 10.0.0.1:80 file", None, ServerVerb::Weight { weight: None }),
+    ] {
+        let (heard, run) = ask(line, nothing());
+        assert_eq!(run.status, Some(0), "{line}: {run:?}");
+        let service = service.map(str::to_owned);
+        assert_eq!(heard, Some(ServerRequest { server: "10.0.0.1:80".to_owned(), service, verb }), "{line}");
+    }
+    for line in ["drain", "drain 10.0.0.1:80 -d soon", "weight 10.0.0.1:80", "weight 10.0.0.1:80 -- -1"] {
+        let (heard, run) = ask(line, nothing());
+        assert_eq!((heard, run.status), (None, Some(2)), "{line}: {run:?}");
+    }
+}
+
+#[test]
+fn what_came_of_it_is_said_of_each_service() {
+    let change = |service: &str, changed, text: &str| ServerChange {
+        service: service.to_owned(),
+        server: "10.0.0.1:80".to_owned(),
+        changed,
+        text: text.to_owned(),
+    };
+    let changes = vec![
+        change("tcp 192.0.2.1:80", true, "draining, for 30 s at most"),
+        change("group web", false, "out of the table already; `ipvsctl enable` brings it back"),
+    ];
+    let remarks = vec!["tcp 192.0.2.1:80 is persistent".to_owned()];
+    let (_, run) = ask("drain 10.0.0.1:80 -d 30", Ok(ServerReply { changes, remarks }));
+    assert_eq!(run.status, Some(0));
+    insta::assert_snapshot!(run.out, @r"
+    10.0.0.1:80 of tcp 192.0.2.1:80: draining, for 30 s at most
+    10.0.0.1:80 of group web: out of the table already; `ipvsctl enable` brings it back
+    ");
+    assert_eq!(run.err, "note: tcp 192.0.2.1:80 is persistent\n");
+
+    let error = "10.0.0.1 is more than one server; say which: 10.0.0.1:80, 10.0.0.1:81".to_owned();
+    let (_, run) = ask("drain 10.0.0.1", Err(ErrorReply { error: error.clone() }));
+    assert_eq!((run.status, run.err), (Some(1), format!("ipvsctl: {error}\n")));
 }

@@ -1,12 +1,20 @@
 //! The engine's checks: who is due, who waits for a free probe, what a verdict means.
 
+use std::time::Duration;
+
 use super::doubt::Before;
 use super::{Balancer, Output, ProbeId};
 use crate::balance::Health;
 use crate::balance::event::Event;
+use crate::balance::notice;
 use crate::balance::roster::Roster;
 use crate::balance::timers::Timers;
-use crate::check::{Input as CheckInput, Obstacle, Order, Outcome, Stage, Turn, Verdict};
+use crate::check::{self, Input as CheckInput, Obstacle, Order, Outcome, Stage, Turn, Verdict};
+use crate::model::{CheckKind, Config, FileContent, ScriptOutcome, TrackFile};
+
+/// The second probe of each check comes sooner than its interval says, by a random part of this for each check that there is,
+/// or of the whole interval.
+const SCATTER: Duration = Duration::from_millis(1);
 
 impl Balancer {
     pub(super) fn wake_checks(&mut self) {
@@ -23,8 +31,48 @@ impl Balancer {
 
     pub(super) fn probed(&mut self, probe: ProbeId, outcome: Outcome) {
         let Some(check) = self.running.remove(&probe.0) else { return };
+        self.running_scripts.remove(&probe.0);
         self.turn(check, CheckInput::Probed(outcome));
         self.fill();
+    }
+
+    pub(super) fn scripted(&mut self, probe: ProbeId, ended: &ScriptOutcome) {
+        let check = self.running.get(&probe.0).and_then(|check| self.roster.check(*check));
+        if let Some((_, _, check)) = check
+            && let CheckKind::Script(script) = &check.kind
+        {
+            let outcome = check::script::outcome(script, ended);
+            self.probed(probe, outcome);
+        }
+    }
+
+    pub(super) fn file(&mut self, name: String, content: FileContent) {
+        for check in self.roster.checks_by_file(&name) {
+            let outcome = self.roster.check(check).and_then(|(_, _, check)| match &check.kind {
+                CheckKind::File(probe) => Some(check::file::outcome(probe, &content)),
+                CheckKind::Tcp(_)
+                | CheckKind::Http(_)
+                | CheckKind::Smtp(_)
+                | CheckKind::Dns(_)
+                | CheckKind::Udp(_)
+                | CheckKind::Ping(_)
+                | CheckKind::Path(_)
+                | CheckKind::Script(_) => None,
+            });
+            if let Some(outcome) = outcome {
+                self.turn(check, CheckInput::Probed(outcome));
+            }
+        }
+        self.files.insert(name, content);
+    }
+
+    /// Forgets files that are defined no more, or are others now.
+    pub(super) fn keep_files(&mut self, config: &Config) {
+        let before = &self.roster.config.files;
+        self.files.retain(|name, _| {
+            let path = |files: &[TrackFile]| files.iter().find(|file| file.name == *name).map(|file| file.path.clone());
+            path(&config.files).is_some_and(|now| path(before) == Some(now))
+        });
     }
 
     pub(super) fn reached(&mut self, probe: ProbeId, stage: Stage) {
@@ -35,16 +83,36 @@ impl Balancer {
 
     /// Free probes go to those that wait.
     fn fill(&mut self) {
-        while self.running.len() < self.probes {
+        while self.sockets() < self.probes {
             let Some(check) = self.queue.pop_front() else { break };
-            self.turn(check, CheckInput::Wake);
+            if !self.roster.is_resting(check) {
+                self.turn(check, CheckInput::Wake);
+            }
         }
+        while self.running_scripts.len() < self.scripts {
+            let Some(check) = self.script_queue.pop_front() else { break };
+            if !self.roster.is_resting(check) {
+                self.turn(check, CheckInput::Wake);
+            }
+        }
+    }
+
+    /// Probes that run and are no scripts.
+    fn sockets(&self) -> usize {
+        self.running.len() - self.running_scripts.len()
     }
 
     fn wake_check(&mut self, check: u32) {
         let Some((slot, _)) = self.roster.slot(check) else { return };
-        let starts = !slot.machine.is_probing() && slot.machine.poll_timeout() <= self.now;
-        if starts && self.running.len() >= self.probes {
+        let starts = !slot.machine.is_probing() && slot.machine.poll_timeout().is_some_and(|at| at <= self.now);
+        let is_script = slot.is_script;
+        // It is armed again when its service's rest is over.
+        if starts && self.roster.is_resting(check) {
+            return;
+        }
+        if starts && is_script && self.running_scripts.len() >= self.scripts {
+            self.script_queue.push_back(check);
+        } else if starts && !is_script && self.sockets() >= self.probes {
             self.queue.push_back(check);
         } else {
             self.turn(check, CheckInput::Wake);
@@ -52,11 +120,15 @@ impl Balancer {
     }
 
     fn turn(&mut self, check: u32, input: CheckInput) {
+        let scatter = SCATTER.saturating_mul(u32::try_from(self.roster.checks.len()).unwrap_or(u32::MAX));
         let Some((slot, config)) = self.roster.slot(check) else { return };
         let before = Before { verdict: slot.machine.verdict(), last: slot.machine.last() };
-        let was_probing = slot.machine.is_probing();
+        let due_at = slot.machine.poll_timeout();
+        let counted = slot.machine.counts();
+        let is_script = slot.is_script;
         let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
-        let last = slot.machine.last().filter(|_| was_probing && !slot.machine.is_probing());
+        let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
+        let reweighed = last.and_then(|outcome| slot.succeeded(config, outcome));
         self.well += usize::from(verdict == Some(Verdict::Up));
         self.well -= usize::from(verdict == Some(Verdict::Down) && before.verdict == Some(Verdict::Up)).min(self.well);
         match order {
@@ -64,13 +136,21 @@ impl Balancer {
                 self.last_probe += 1;
                 slot.probe = self.last_probe;
                 self.running.insert(self.last_probe, check);
-                self.outputs.push_back(Output::StartProbe(ProbeId(self.last_probe)));
+                if is_script {
+                    self.running_scripts.insert(self.last_probe);
+                }
+                self.starts.push_back((ProbeId(self.last_probe), due_at.unwrap_or(self.now)));
             }
             Some(Order::Cancel) => {
                 self.running.remove(&slot.probe);
+                self.running_scripts.remove(&slot.probe);
                 self.outputs.push_back(Output::CancelProbe(ProbeId(slot.probe)));
             }
             None => {}
+        }
+        if before.last.is_none() && last.is_some_and(Outcome::was_tried) && config.warmup.is_none() {
+            // All first checks were made within a second, and from now on they would all come in one second of each interval.
+            slot.machine.bring_forward(self.random.within(scatter.min(config.interval)), self.now);
         }
         self.timers.arm(check, slot.machine.poll_timeout());
         let Some(outcome) = last else { return };
@@ -82,43 +162,91 @@ impl Balancer {
         {
             self.not_tried(check, obstacle);
         }
+        if let (Outcome::Unusable(_), Some(Verdict::Up)) = (outcome, verdict) {
+            self.unusable(check, outcome);
+        }
+        if let Some(before) = reweighed {
+            self.reweighed(check, before);
+        }
         self.weigh(check, before, outcome, verdict);
     }
 
     /// What a check says counts, for all servers that have it.
     pub(super) fn believe(&mut self, check: u32) {
-        for (server, health) in self.roster.verdict(check, self.now) {
+        for (server, before, health) in self.roster.verdict(check, self.now) {
+            self.verdict_at.get_or_insert(self.now);
             self.stir();
-            self.health_changed(check, server, health);
+            match (before, health) {
+                (Health::Down, Health::Up) => self.roster.rise(server, self.now),
+                (_, Health::Down) => self.roster.fall(server),
+                (_, Health::Up | Health::Unknown | Health::Unchecked) => {}
+            }
+            self.health_changed(check, server, before, health);
         }
     }
 
     fn not_tried(&mut self, check: u32, obstacle: Obstacle) {
         if let Some((service, server, _)) = self.roster.check(check) {
-            let service = service.title();
+            let (service, server) = (service.title(), server.key);
             self.outputs.push_back(Output::Event(Event::NotTried { service, server, obstacle }));
         }
     }
 
-    fn health_changed(&mut self, check: u32, server: u32, health: Health) {
-        let last = self.roster.last(check);
-        let Some((_, _, config)) = self.roster.check(check) else { return };
-        let Some((service, server)) = self.roster.server(server) else { return };
-        let service = service.title();
-        let event = match (health, last) {
-            (Health::Up, _) => Event::ServerUp { service, server },
+    fn unusable(&mut self, check: u32, outcome: Outcome) {
+        if let Some((service, server, config)) = self.roster.check(check) {
+            let (service, server, subject) = (service.title(), server.key, config.kind.subject());
+            self.outputs.push_back(Output::Event(Event::Unusable { service, server, subject, outcome }));
+        }
+    }
+
+    /// A check may add something else to the weights of its servers than it did with the success before.
+    fn reweighed(&mut self, check: u32, before: Option<Outcome>) {
+        self.stir();
+        let Some(outcome) = self.roster.last(check) else { return };
+        for (server, configured, weight) in self.roster.weight_changed(check) {
+            self.verdict_at.get_or_insert(self.now);
+            let added = before.and_then(|before| before.adds(configured)).unwrap_or(0);
+            if outcome.adds(configured) == Some(added) {
+                continue;
+            }
+            if let (Some((_, _, config)), Some((service, server))) =
+                (self.roster.check(check), self.roster.server(server))
+            {
+                let (service, server, subject) = (service.title(), server.key, config.kind.subject());
+                self.outputs.push_back(Output::Event(Event::Weight { service, server, subject, outcome, weight }));
+            }
+        }
+    }
+
+    fn health_changed(&mut self, check: u32, server: u32, before: Health, health: Health) {
+        let last = self.roster.last(check).map(|outcome| self.roster.in_light(outcome, server));
+        let Some((_, _, decisive)) = self.roster.check(check) else { return };
+        let Some((service, config)) = self.roster.server(server) else { return };
+        let (title, server) = (service.title(), config.key);
+        let (up, event) = match (health, last) {
+            (Health::Up, _) => (true, Event::ServerUp { service: title, server }),
             (Health::Down, Some(outcome)) => {
-                Event::ServerDown { service, server, subject: config.kind.subject(), outcome }
+                let subject = decisive.kind.subject();
+                (false, Event::ServerDown { service: title, server, subject, outcome })
             }
             (Health::Down, None) | (Health::Unknown | Health::Unchecked, _) => return,
         };
+        let tells = match (before, health) {
+            // It was taken to be up all along.
+            (Health::Unknown, Health::Up) => config.alpha || self.roster.config.global.tell_servers_at_start,
+            (Health::Up | Health::Down | Health::Unknown | Health::Unchecked, _) => true,
+        };
+        let told = tells.then(|| notice::of_server(&self.roster.config, service, config, up));
         self.outputs.push_back(Output::Event(event));
+        self.tell(told);
     }
 
     /// A new roster: probes of checks that are gone are dropped, those of checks that stay run on.
     pub(super) fn replace_roster(&mut self, roster: Roster) {
         self.roster = roster;
         self.queue.clear();
+        self.script_queue.clear();
+        self.running_scripts.clear();
         self.timers = Timers::new(self.roster.checks.len());
         self.hold.renumber();
         self.well = self.roster.checks.iter().filter(|slot| slot.machine.verdict() == Some(Verdict::Up)).count();
@@ -128,6 +256,9 @@ impl Balancer {
             if slot.machine.is_probing() {
                 if gone.remove(&slot.probe).is_some() {
                     self.running.insert(slot.probe, check);
+                    if slot.is_script {
+                        self.running_scripts.insert(slot.probe);
+                    }
                 } else {
                     // Its probe goes on for another that was the same check before.
                     slot.machine.recall(self.now);

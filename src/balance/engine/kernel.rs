@@ -8,12 +8,14 @@ use super::{Balancer, Life, Output};
 use crate::balance::daemons::SyncDaemons;
 use crate::balance::desired;
 use crate::balance::event::Event;
+use crate::balance::leaving::Leaving;
 use crate::balance::ledger::Ledger;
+use crate::balance::paths;
 use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
 use crate::balance::roster::Roster;
 use crate::balance::table::Table;
 use crate::balance::trouble::Subject;
-use crate::model::{Config, ServiceKey, Timeouts};
+use crate::model::{Config, OnStop, ServiceKey, Timeouts};
 
 /// IPVS that is missing is asked for again this often: somebody may load the module.
 const MISSING_INTERVAL: Duration = Duration::from_secs(3);
@@ -21,8 +23,8 @@ const MISSING_INTERVAL: Duration = Duration::from_secs(3);
 const UNREAD_INTERVAL: Duration = Duration::from_secs(1);
 /// A difference that a look has shown is looked at again after this time, before anything is done.
 const SECOND_LOOK: Duration = Duration::from_millis(200);
-/// Looking takes at most one part of this many of the time.
-const LOOK_SHARE: u32 = 50;
+/// Looking takes at most one part of this many of the time: a verdict that comes meanwhile waits, and of a hundred not one may.
+const LOOK_SHARE: u32 = 200;
 /// Looks in a row at once, when the table turns out not to be as thought.
 const ROUNDS: u32 = 3;
 /// Repairs in a row of the same entry before we stop to fight for it.
@@ -79,7 +81,8 @@ impl Balancer {
 
     pub(super) fn wake_kernel(&mut self) {
         match self.kernel {
-            Kernel::Known if self.look_at <= self.now => self.ask(Look::Drift),
+            // What verdicts want comes first, and a look in between would tell nothing.
+            Kernel::Known if self.look_at <= self.now && !self.has_work() => self.ask(Look::Drift),
             Kernel::Away { retry_at, .. } if retry_at <= self.now => self.ask(Look::Fresh),
             Kernel::Known
             | Kernel::Away { .. }
@@ -101,8 +104,12 @@ impl Balancer {
         if std::mem::take(&mut self.missing_told) {
             self.outputs.push_back(Output::Event(Event::KernelBack));
         }
-        self.look_at = self.now + self.drift_interval.max((self.now - asked_at) * LOOK_SHARE);
         self.kernel = Kernel::Known;
+        let loads = std::mem::take(&mut table.loads);
+        if self.life == Life::Running {
+            self.count_loads(&table, &loads);
+        }
+        self.look_at = self.now + self.look_interval().max((self.now - asked_at) * LOOK_SHARE);
         self.watch_links(&mut table);
         match (self.life, look) {
             (Life::Running, Look::Drift) => self.drift(table),
@@ -118,8 +125,13 @@ impl Balancer {
         }
     }
 
+    /// Something is to be compared with the table as it is known.
+    fn has_work(&self) -> bool {
+        self.roster.has_dirty() || self.compare_all || self.daemons.dirty
+    }
+
     fn drift(&mut self, table: Table) {
-        if self.roster.has_dirty() || self.compare_all || self.daemons.dirty {
+        if self.has_work() {
             // Our own work comes first; it would look like somebody else's.
             self.suspect = None;
             return;
@@ -202,7 +214,11 @@ impl Balancer {
 
     /// Compares what has gathered and orders at most one batch.
     pub(super) fn settle(&mut self) {
-        let Kernel::Known = self.kernel else { return };
+        match self.kernel {
+            Kernel::Known => {}
+            Kernel::Reading { .. } | Kernel::Applying { .. } => return,
+            Kernel::Unneeded | Kernel::Away { .. } => return self.verdict_at = None,
+        }
         match self.life {
             Life::Running => {}
             Life::Stopping | Life::Stopped => return,
@@ -218,7 +234,12 @@ impl Balancer {
             Plan::default()
         };
         self.claim_daemons(&plan);
-        if plan.is_empty() { self.conclude() } else { self.apply(plan, Purpose::Wish) }
+        if plan.is_empty() {
+            self.verdict_at = None;
+            self.conclude();
+        } else {
+            self.apply(plan, Purpose::Wish);
+        }
     }
 
     fn apply(&mut self, plan: Plan, purpose: Purpose) {
@@ -232,6 +253,7 @@ impl Balancer {
         let Kernel::Applying { plan, purpose } = &self.kernel else { return };
         let (plan, purpose) = (Arc::clone(plan), *purpose);
         self.kernel = Kernel::Known;
+        self.verdict_at = None;
         let mut stale = outcomes.len() != plan.steps.len();
         let mut refused = BTreeSet::new();
         for (step, outcome) in plan.steps.iter().zip(outcomes) {
@@ -311,9 +333,10 @@ impl Balancer {
         }
     }
 
-    /// At a clean stop: what is ours goes, what is not stays.
+    /// At a clean stop: what is ours goes, what is not stays, unless all of it is to go.
     fn clear_out(&mut self) {
-        let mut planner = Planner::new(&self.ledger, false);
+        let flush = self.roster.config.global.on_stop == OnStop::Flush;
+        let mut planner = Planner::new(&self.ledger, flush);
         for (key, service) in &self.observed.services {
             planner.leftover(*key, service);
         }
@@ -322,7 +345,8 @@ impl Balancer {
         planner.timeouts(self.observed.timeouts, &back);
         let plan = planner.finish();
         let left = |(key, service): &(&ServiceKey, &crate::balance::Service)| {
-            self.ledger.has_service(**key)
+            !flush
+                && self.ledger.has_service(**key)
                 && service.servers().iter().any(|(server, _)| !self.ledger.has_server(**key, *server))
         };
         let shared: Vec<_> = self.observed.services.iter().filter(left).map(|(key, _)| *key).collect();
@@ -340,7 +364,7 @@ impl Balancer {
     fn plan_of(&mut self, dirty: &[u32]) -> Plan {
         let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
         for place in dirty {
-            compare(&mut planner, &self.roster, *place, &self.observed);
+            compare(&mut planner, &self.roster, &self.handovers.leaving, *place, &self.observed);
         }
         if std::mem::take(&mut self.daemons.dirty) {
             planner.daemons(self.observed.daemons.as_ref(), self.wished_daemons().as_ref());
@@ -350,7 +374,8 @@ impl Balancer {
 
     fn whole_plan(&self, table: &Table) -> Plan {
         let timeouts = self.originals.with(&self.roster.config.global.timeouts, table.timeouts);
-        let plan = whole_plan(&self.roster, table, &timeouts, &self.ledger, self.wished_daemons().as_ref());
+        let leaving = &self.handovers.leaving;
+        let plan = whole_plan(&self.roster, leaving, table, &timeouts, &self.ledger, self.wished_daemons().as_ref());
         self.without_troubles(plan, table)
     }
 
@@ -363,24 +388,38 @@ impl Balancer {
     #[must_use]
     pub fn preview(&self, config: &Arc<Config>, table: &Table) -> Plan {
         let mut ledger = self.ledger.clone();
-        ledger.absorb(&Ledger::of(config));
-        let roster = Roster::new(Arc::clone(config), Some(&self.roster), &mut self.random.clone(), self.now);
+        let claims = Ledger::of(config);
+        ledger.absorb(&claims);
+        let mut random = self.random.clone();
+        let mut roster = Roster::new(Arc::clone(config), Some(&self.roster), &self.files, &mut random, self.now);
+        for (place, wish) in self.handovers.wishes.iter() {
+            if let Some((index, _)) = roster.find(place) {
+                roster.wish(index, Some(wish));
+            }
+        }
+        let mut leaving = self.handovers.leaving.clone();
+        leaving.configure(&self.roster.config, &claims);
+        let within = |key| config.drain_of(config.services.iter().find(|service| service.keys().any(|own| own == key)));
+        leaving.look(table, &table.loads, (&ledger, &claims), within, self.now);
         let timeouts = self.originals.with(&config.global.timeouts, table.timeouts);
-        whole_plan(&roster, table, &timeouts, &ledger, self.previewed_daemons(config).as_ref())
+        whole_plan(&roster, &leaving, table, &timeouts, &ledger, self.previewed_daemons(config).as_ref())
     }
 }
 
-fn compare(planner: &mut Planner<'_>, roster: &Roster, place: u32, table: &Table) {
-    if let Some((service, health)) = roster.service(place) {
+fn compare(planner: &mut Planner<'_>, roster: &Roster, leaving: &Leaving, place: u32, table: &Table) {
+    if let Some((service, standing)) = roster.service(place) {
         for key in service.keys() {
             let found = table.services.get(&key);
-            planner.service(key, found, &desired::service(service, key, &health, found));
+            let mut wish = desired::service(service, key, &standing, roster.standing(place), found);
+            leaving.stay(key, found, &mut wish);
+            planner.service(key, found, &wish);
         }
     }
 }
 
 fn whole_plan(
     roster: &Roster,
+    leaving: &Leaving,
     table: &Table,
     timeouts: &Timeouts,
     ledger: &Ledger,
@@ -390,10 +429,16 @@ fn whole_plan(
     let mut planner = Planner::new(ledger, global.exclusive);
     planner.timeouts(table.timeouts, timeouts);
     for (place, _) in (0..).zip(&roster.config.services) {
-        compare(&mut planner, roster, place, table);
+        compare(&mut planner, roster, leaving, place, table);
+    }
+    for (key, leads) in &roster.paths {
+        planner.service(*key, table.services.get(key), &paths::wish(*leads));
     }
     for (key, service) in table.services.iter().filter(|(key, _)| !roster.is_configured(**key)) {
-        planner.leftover(*key, service);
+        match leaving.rest_of(*key, service) {
+            Some(rest) => planner.service(*key, Some(service), &rest),
+            None => planner.leftover(*key, service),
+        }
     }
     planner.daemons(table.daemons.as_ref(), daemons);
     planner.finish()

@@ -4,18 +4,25 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::*;
+use crate::balance::drain::Load;
 use crate::balance::plan::Step;
 use crate::balance::table::{Service, TimeoutSeconds};
+use crate::balance::wishes::{Verb, Wishes};
 use crate::check::Obstacle;
 use crate::model::{
     Check, Connect, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceCondition,
     ServiceConfig, ServiceKey, ServiceSettings, TrackService, Weight,
 };
 
+mod crowd;
 mod daemons;
 mod floor;
 mod groups;
+mod handovers;
 mod held;
+mod local_checks;
+mod paths;
+mod rules;
 mod shared;
 
 const MS: Duration = Duration::from_millis(1);
@@ -31,6 +38,8 @@ struct World {
     dead: BTreeSet<SocketAddr>,
     /// Who gives no answer.
     silent: BTreeSet<SocketAddr>,
+    /// How the scripts of checks end, by their first words; others run on.
+    scripts: BTreeMap<String, ScriptOutcome>,
     /// What the next probes come to, before anybody answers.
     obstacle: Option<Obstacle>,
     /// Schedulers that this kernel was not built with.
@@ -45,12 +54,16 @@ struct World {
     events: Vec<String>,
     reads: u32,
     ledgers: Vec<Ledger>,
+    /// What was kept last.
+    kept: Kept,
     settled: u32,
     ready: u32,
     stopped: bool,
     probes: BTreeSet<ProbeId>,
     healths: Vec<(ServiceKey, Option<ServiceHealth>)>,
     most_probes: usize,
+    notices: Vec<Notice>,
+    lines: Vec<String>,
 }
 
 impl World {
@@ -60,13 +73,15 @@ impl World {
 
     fn with(table: Option<Table>, ledger: Ledger) -> Self {
         let now = Instant::now();
-        let options = Options { seed: 1, ledger, probes: 1000, drift_interval: 5 * S };
+        let options =
+            Options { seed: 1, ledger, kept: Kept::default(), probes: 1000, scripts: 2, drift_interval: 5 * S };
         Self {
             engine: Balancer::new(options, now),
             now,
             table,
             dead: BTreeSet::new(),
             silent: BTreeSet::new(),
+            scripts: BTreeMap::new(),
             obstacle: None,
             unbuilt: BTreeSet::new(),
             unplugged: BTreeSet::new(),
@@ -76,12 +91,15 @@ impl World {
             events: Vec::new(),
             reads: 0,
             ledgers: Vec::new(),
+            kept: Kept::default(),
             settled: 0,
             ready: 0,
             stopped: false,
             probes: BTreeSet::new(),
             healths: Vec::new(),
             most_probes: 0,
+            notices: Vec::new(),
+            lines: Vec::new(),
         }
     }
 
@@ -93,7 +111,7 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::StartProbe(probe) => {
+                Output::StartProbe { probe, .. } => {
                     assert!(self.probes.insert(probe), "a probe number twice");
                     self.most_probes = self.most_probes.max(self.probes.len());
                 }
@@ -101,7 +119,14 @@ impl World {
                 Output::Read => {
                     self.reads += 1;
                     let input = match &self.table {
-                        Some(table) => Input::Read(table.clone()),
+                        Some(table) => {
+                            let mut table = table.clone();
+                            let there = |(service, server): &(ServiceKey, ServerKey)| {
+                                table.services.get(service).is_some_and(|found| found.server(*server).is_some())
+                            };
+                            table.loads.retain(|entry, load| !load.is_empty() && there(entry));
+                            Input::Read(table)
+                        }
                         None => Input::Unread { missing: true, reason: "no ip_vs".to_owned() },
                     };
                     self.engine.handle(input, self.now);
@@ -113,12 +138,15 @@ impl World {
                     }
                     self.engine.handle(Input::Applied(outcomes), self.now);
                 }
+                Output::WriteWishes => self.kept = self.engine.kept(),
                 Output::WriteLedger => self.ledgers.push(self.engine.ledger().clone()),
                 Output::Event(event) => self.events.push(event.to_string()),
                 Output::Settled => self.settled += 1,
                 Output::Ready => self.ready += 1,
                 Output::Stopped => self.stopped = true,
                 Output::ServiceHealth(key, health) => self.healths.push((key, health)),
+                Output::Notify(notice) => self.notices.push(notice),
+                Output::Fifo(line) => self.lines.push(line),
             }
         }
     }
@@ -189,6 +217,13 @@ impl World {
     /// Ends every probe that runs.
     fn answer(&mut self) {
         for probe in std::mem::take(&mut self.probes) {
+            if let Some(run) = self.engine.script(probe) {
+                match self.scripts.get(&run.command[0]) {
+                    Some(ended) => self.tell(Input::Scripted(probe, ended.clone())),
+                    None => drop(self.probes.insert(probe)),
+                }
+                continue;
+            }
             let Some(target) = self.engine.probe(probe).and_then(CheckKind::connect).map(|connect| connect.target)
             else {
                 continue;
@@ -224,6 +259,17 @@ impl World {
             let at = self.engine.poll_timeout().filter(|at| *at <= end).expect("it does not come to that");
             self.pass(at.saturating_duration_since(self.now));
         }
+    }
+
+    /// A server that nobody has is nobody's mistake here.
+    fn ask(&mut self, n: u8, verb: Verb) {
+        let _ = self.engine.ask_for(&server_key(n).to_string(), None, verb, self.now);
+        self.drain();
+    }
+
+    fn load(&mut self, (service, server): (u8, u8), connections: u64) {
+        let Some(table) = &mut self.table else { return };
+        table.loads.insert((key(service), server_key(server)), Load { established: connections, ..Load::default() });
     }
 
     fn take_steps(&mut self) -> Vec<String> {
@@ -274,13 +320,15 @@ fn server(n: u8, checked: bool) -> ServerConfig {
         pace: None,
     };
     let checks = if checked { vec![check] } else { Vec::new() };
-    ServerConfig { key, settings: weight(1), inhibit_on_failure: false, checks }
+    ServerConfig { key, settings: weight(1), inhibit_on_failure: false, alpha: false, notify: None, checks }
 }
 
 fn config(services: u8, servers: &[ServerConfig]) -> Config {
     let service = |n| ServiceConfig {
         quorum: 1,
         floor: None,
+        handover: crate::model::Handover::default(),
+        rules: Box::default(),
         key: key(n),
         group: None,
         settings: ServiceSettings::default(),
@@ -676,7 +724,14 @@ fn what_cannot_be_tried_is_told_once_and_takes_nobody_out() {
 fn probes_beyond_the_bound_wait_for_their_turn() {
     let mut world = World::new(empty());
     let servers: Vec<_> = (1..=100).map(|n| server(n, true)).collect();
-    let options = Options { seed: 1, ledger: Ledger::default(), probes: 7, drift_interval: 5 * S };
+    let options = Options {
+        seed: 1,
+        ledger: Ledger::default(),
+        kept: Kept::default(),
+        probes: 7,
+        scripts: 2,
+        drift_interval: 5 * S,
+    };
     world.engine = Balancer::new(options, world.now);
     configure(&mut world, config(1, &servers));
     world.now += S;
@@ -822,7 +877,8 @@ fn first_checks_are_spread_and_warmup_stretches_them() {
     }
     configure(&mut world, config(1, &servers));
     let start = world.now;
-    let due: Vec<_> = world.engine.roster.checks.iter().map(|slot| slot.machine.poll_timeout() - start).collect();
+    let due: Vec<_> =
+        world.engine.roster.checks.iter().map(|slot| slot.machine.poll_timeout().unwrap() - start).collect();
     let quick = &due[..10_000];
     assert!(quick.iter().all(|at| *at <= S));
     let early = quick.iter().filter(|at| **at < S / 2).count();
@@ -848,6 +904,8 @@ mod storms {
         Reweigh(u8, u8),
         DeleteService(u8),
         Foreign(u8, u8),
+        Load(u8, u8, u64),
+        Ask(u8, Verb),
         LoseAnswers,
         TakeIpvs,
         GiveIpvs,
@@ -865,11 +923,25 @@ mod storms {
             2 => (1..4_u8, 1..6_u8).prop_map(|(service, server)| Blow::Reweigh(service, server)),
             1 => (1..4_u8).prop_map(Blow::DeleteService),
             1 => (1..4_u8, 100..103_u8).prop_map(|(service, server)| Blow::Foreign(service, server)),
+            3 => (1..4_u8, 1..6_u8, 0..3_u64).prop_map(|(service, server, load)| Blow::Load(service, server, load)),
+            3 => (1..6_u8, verb()).prop_map(|(server, verb)| Blow::Ask(server, verb)),
             1 => Just(Blow::LoseAnswers),
             1 => Just(Blow::TakeIpvs),
             1 => Just(Blow::GiveIpvs),
             2 => Just(Blow::Restart),
             5 => (0..12_000_u16).prop_map(Blow::Pass),
+        ]
+    }
+
+    fn verb() -> impl Strategy<Value = Verb> {
+        prop_oneof![
+            Just(Verb::Drain(None)),
+            (0..20_u32).prop_map(|secs| Verb::Drain(Some(secs * S))),
+            Just(Verb::Undrain),
+            Just(Verb::Disable),
+            Just(Verb::Enable),
+            (0..9_u32).prop_map(|value| Verb::Weight(Some(Weight::new(value).unwrap()))),
+            Just(Verb::Weight(None)),
         ]
     }
 
@@ -879,9 +951,11 @@ mod storms {
             services.into_iter().map(|(service, servers)| (service, servers.into_iter().collect())).collect();
         let both = unique.get(&2).is_some_and(|servers| servers.len() % 2 == 0) && unique.remove(&3).is_some();
         let service = |(n, servers): (u8, BTreeSet<u8>)| ServiceConfig {
-            group: (both && n == 2).then(|| Box::new(Group { name: None, others: vec![key(3)] })),
+            group: (both && n == 2).then(|| Box::new(Group { name: None, others: vec![key(3)], mark: None })),
             quorum: 1,
             floor: None,
+            handover: crate::model::Handover::default(),
+            rules: Box::default(),
             key: key(n),
             settings: ServiceSettings::default(),
             servers: servers.into_iter().map(|n| server(n, n != 1)).collect(),
@@ -902,13 +976,16 @@ mod storms {
             Blow::Revive(n) => {
                 world.dead.remove(&address(n));
             }
+            Blow::Ask(n, verb) => world.ask(n, verb),
+            Blow::Load(service, server, connections) => world.load((service, server), connections),
             Blow::LoseAnswers => world.lose_answers = true,
             Blow::TakeIpvs => world.table = None,
             Blow::GiveIpvs => world.table = world.table.take().or(empty()),
             Blow::Pass(millis) => world.pass(u32::from(millis) * MS),
             Blow::Restart => {
                 let ledger = world.ledgers.last().unwrap_or(world.engine.ledger()).clone();
-                let options = Options { seed: 2, ledger, probes: 3, drift_interval: 5 * S };
+                let kept = world.kept.clone();
+                let options = Options { seed: 2, ledger, kept, probes: 3, scripts: 2, drift_interval: 5 * S };
                 world.engine = Balancer::new(options, world.now);
                 world.probes.clear();
                 configure(world, config.clone());
@@ -957,6 +1034,18 @@ mod storms {
             world.dead.clear();
             world.lose_answers = false;
             world.table = world.table.take().or(empty());
+            // What was asked for is taken back, also of those that are not configured now.
+            let whole = build((1..4).map(|service| (service, (1..6).collect())).collect());
+            for config in [whole, config.clone()] {
+                configure(&mut world, config);
+                for n in 1..6 {
+                    world.ask(n, Verb::Enable);
+                    world.ask(n, Verb::Weight(None));
+                }
+            }
+            prop_assert_eq!(&world.kept.wishes, &Wishes::default());
+            // Whoever goes has 30 seconds.
+            world.edit(|table| table.loads.retain(|_, load| load.established > 1));
             let foreign = foreigners(&world);
             world.pass(200 * S);
             prop_assert_eq!(&foreigners(&world), &foreign);

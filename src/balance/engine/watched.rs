@@ -3,13 +3,14 @@
 //! A server counts as up if its checks say so. One about which nothing is known yet counts as long as it was found in the
 //! kernel's table with a weight: clients are sent to it. So a daemon that starts beside live traffic, or whose balancer loop
 //! was started again, reports no outage that is none; and one that starts with an empty table reports no server until checks
-//! have found one. One that failed and only stays because of the service's floor is not up.
+//! have found one. One that the operator drains or has disabled is not up; nor is one that failed and only
+//! stays because of the service's floor.
 
 use std::collections::BTreeMap;
 
 use super::{Balancer, Life, Output};
-use crate::balance::Health;
 use crate::balance::engine::kernel::Kernel;
+use crate::balance::{Health, Standing};
 use crate::model::{ServiceKey, Weight};
 
 /// How a service stands.
@@ -19,7 +20,7 @@ pub struct ServiceHealth {
     pub servers: u32,
     /// Those among them that are up.
     pub up: u32,
-    /// The weights, as configured, of those that are up, added together.
+    /// The weights of those that are up, with what their checks add, added together.
     pub weight_up: u64,
     /// What `weight_up` must come to.
     pub quorum: u32,
@@ -50,6 +51,11 @@ impl Balancer {
         self.watched.stirred = true;
     }
 
+    /// The table was read for the configuration in force, or turned out not to be there.
+    pub(super) fn is_table_known(&self) -> bool {
+        self.watched.table_known
+    }
+
     /// Tells what is different.
     pub(super) fn tell_services(&mut self) {
         match (self.life, &self.kernel) {
@@ -72,9 +78,12 @@ impl Balancer {
     }
 
     fn service_health(&self, key: ServiceKey) -> Option<ServiceHealth> {
-        let (service, health) = self.roster.verdicts(self.roster.place(key)?)?;
-        let found = self.observed.services.get(&key);
-        let carries = |place: usize| match health(place) {
+        let (service, standing) = self.roster.verdicts(self.roster.place(key)?)?;
+        let table = &self.observed.services;
+        // A group whose packets are marked is another service to the kernel.
+        let key = service.keys().find(|other| *other == key).or_else(|| service.keys().next()).unwrap_or(key);
+        let found = table.get(&key);
+        let carries = |place: usize, health| match health {
             Health::Up | Health::Unchecked => true,
             Health::Down => false,
             Health::Unknown => {
@@ -86,9 +95,11 @@ impl Balancer {
         let mut sum = ServiceHealth { servers: 0, up: 0, weight_up: 0, quorum: service.quorum };
         for (place, server) in service.servers.iter().enumerate() {
             sum.servers += 1;
-            if carries(place) {
+            let Standing { health, weight, held } = standing(place);
+            // To the operator it is not there.
+            if held.is_none() && carries(place, health) {
                 sum.up += 1;
-                sum.weight_up += u64::from(server.settings.weight.value());
+                sum.weight_up += u64::from(weight.unwrap_or(server.settings.weight).value());
             }
         }
         Some(sum)

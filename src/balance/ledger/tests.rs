@@ -16,6 +16,8 @@ fn config(services: &[(&str, &[&str])]) -> Config {
                 lower_threshold: 0,
             },
             inhibit_on_failure: false,
+            alpha: false,
+            notify: None,
             checks: Vec::new(),
         }
     };
@@ -23,6 +25,8 @@ fn config(services: &[(&str, &[&str])]) -> Config {
         group: None,
         quorum: 1,
         floor: None,
+        handover: crate::model::Handover::default(),
+        rules: Box::default(),
         key: service_key(key).unwrap(),
         settings: ServiceSettings::default(),
         servers: servers.iter().map(server).collect(),

@@ -69,12 +69,16 @@ fn ledger_of(desired: &Table, observed: &Table, take: &[bool]) -> Ledger {
                     lower_threshold: 0,
                 },
                 inhibit_on_failure: false,
+                alpha: false,
+                notify: None,
                 checks: Vec::new(),
             };
             wanted().then(|| ServiceConfig {
                 group: None,
                 quorum: 1,
                 floor: None,
+                handover: crate::model::Handover::default(),
+                rules: Box::default(),
                 key: *key,
                 settings: ServiceSettings::default(),
                 servers: servers.into_iter().map(server).collect(),

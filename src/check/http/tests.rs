@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Tls;
+use crate::model::{Expression, Tls};
 
 fn probe() -> HttpProbe {
     HttpProbe::new(Connect {
@@ -14,12 +14,12 @@ fn probe() -> HttpProbe {
 }
 
 fn text(probe: &HttpProbe) -> String {
-    String::from_utf8(request(probe)).unwrap()
+    String::from_utf8(request(probe, &probe.pages[0])).unwrap()
 }
 
 /// What an answer means when it comes in one piece.
 fn read(bytes: impl AsRef<[u8]>) -> Option<Outcome> {
-    Head::new().read(&probe(), bytes.as_ref())
+    Answer::new().read(&Page::default(), None, bytes.as_ref())
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_request_names_its_host() {
 fn whatever_is_configured_it_is_one_request() {
     let hostile = HttpProbe {
         host: Some("a\r\nX: y".to_owned()),
-        path: "health?a=b c\r\n\u{e9}#d".to_owned(),
+        pages: vec![Page { path: "health?a=b c\r\n\u{e9}#d".to_owned(), ..Page::default() }],
         version: HttpVersion::V1_0,
         ..probe()
     };
@@ -78,8 +78,9 @@ fn a_status_that_is_not_expected_is_known_at_the_end_of_its_line() {
     assert_eq!(read("HTTP/1.1 503 Service Unavailable\r"), None);
     assert_eq!(read("HTTP/1.1 101 Switching Protocols\r\n"), Some(Outcome::Status(101)));
     assert_eq!(read("HTTP/1.1 999\n"), Some(Outcome::Status(999)));
-    let picky = HttpProbe { statuses: vec![(401, 401), (500, 502)], ..probe() };
-    let status = |status: u16| Head::new().read(&picky, format!("HTTP/1.1 {status} x\r\n\r\n").as_bytes()).unwrap();
+    let picky = Page { statuses: vec![(401, 401), (500, 502)], ..Page::default() };
+    let status =
+        |status: u16| Answer::new().read(&picky, None, format!("HTTP/1.1 {status} x\r\n\r\n").as_bytes()).unwrap();
     for (code, expected) in [(401, true), (500, true), (502, true), (200, false), (503, false), (402, false)] {
         assert_eq!(status(code), if expected { Outcome::Ok } else { Outcome::Status(code) });
     }
@@ -124,12 +125,12 @@ fn what_is_not_http_is_known_at_the_first_wrong_byte() {
 
 #[test]
 fn endless_headers_end() {
-    let mut head = Head::new();
-    assert_eq!(head.read(&probe(), b"HTTP/1.1 200 OK\r\n"), None);
+    let mut head = Answer::new();
+    assert_eq!(head.read(&Page::default(), None, b"HTTP/1.1 200 OK\r\n"), None);
     let mut lines = 0;
     let outcome = loop {
         lines += 1;
-        if let Some(outcome) = head.read(&probe(), b"X-Endless: and on it goes\r\n") {
+        if let Some(outcome) = head.read(&Page::default(), None, b"X-Endless: and on it goes\r\n") {
             break outcome;
         }
     };
@@ -138,6 +139,130 @@ fn endless_headers_end() {
     // Interim answers do not start the count anew.
     assert_eq!(read("HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)), Some(Outcome::HeadTooLong));
     assert_eq!(read(format!("HTTP/1.1 200 {}", "x".repeat(LONGEST_HEAD))), Some(Outcome::HeadTooLong));
+}
+
+fn sum(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
+}
+
+fn page_of(digest: Option<&[u8]>, pattern: Option<&str>) -> (Page, Option<Pattern>) {
+    let expression = pattern.map(|pattern| Expression { pattern: pattern.to_owned(), ..Expression::default() });
+    let ready = expression.as_ref().map(|expression| Pattern::new(expression).unwrap());
+    (Page { digest: digest.map(sum), expression: expression.map(Box::new), ..Page::default() }, ready)
+}
+
+/// All of an answer, and then the connection's end.
+fn whole(page: &Page, pattern: Option<&Pattern>, bytes: &[u8]) -> Outcome {
+    let mut answer = Answer::new();
+    answer.read(page, pattern, bytes).unwrap_or_else(|| answer.ended(page, pattern, true))
+}
+
+#[test]
+fn a_page_is_held_against_its_sum_however_it_is_framed() {
+    let (page, _) = page_of(Some(b"hello world"), None);
+    let read = |bytes: &str| whole(&page, None, bytes.as_bytes());
+    for good in [
+        "HTTP/1.0 200 OK\r\n\r\nhello world",
+        "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world and what is not of it",
+        "HTTP/1.1 200 OK\r\ncontent-LENGTH:11, 11\r\nContent-Length:  11 \r\n\r\nhello world",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n006 ; x=y\r\n world\r\n0\r\nA: b\r\n\r\nmore",
+        "HTTP/1.1 200 OK\nTransfer-Encoding: identity,\n Chunked\nContent-Length: 3\n\n5\nhello\n6\n world\n0\n\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, other\r\n\r\nhello world",
+        "HTTP/1.1 103 Early\r\nContent-Length: 1\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello world",
+    ] {
+        assert_eq!(read(good), Outcome::Ok, "{good:?}");
+    }
+    for (bad, outcome) in [
+        ("HTTP/1.0 200 OK\r\n\r\nhello world\n", Outcome::Digest),
+        ("HTTP/1.0 200 OK\r\n\r\n", Outcome::Digest),
+        ("HTTP/1.1 204 No\r\n\r\nhello world", Outcome::Digest),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello world", Outcome::Digest),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello world", Outcome::ClosedEarly),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 11, 12\r\n\r\nhello world", Outcome::NotHttp),
+        ("HTTP/1.1 200 OK\r\nContent-Length: +11\r\n\r\nhello world", Outcome::NotHttp),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nhello world", Outcome::NotHttp),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello world", Outcome::NotHttp),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n", Outcome::ClosedEarly),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world!", Outcome::NotHttp),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", Outcome::NotHttp),
+    ] {
+        assert_eq!(read(bad), outcome, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_page_in_chunks_may_have_the_sum_that_genhash_takes() {
+    // What Debian's genhash prints for this page.
+    let raw = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
+    let (page, _) = page_of(Some(raw), None);
+    assert_eq!(page.digest, Some(0xfc39_46cc_6744_92e3_e09d_9e45_c4c0_9023_u128.to_be_bytes()));
+    let answer = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", raw.as_slice()].concat();
+    assert_eq!(whole(&page, None, &answer), Outcome::Ok);
+    assert_eq!(whole(&page, None, b"HTTP/1.1 200 OK\r\n\r\nhello world"), Outcome::Digest);
+    let mut answer = Answer::new();
+    assert_eq!(answer.digests(), None);
+    answer.read(&page, None, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    assert_eq!(answer.digests(), Some((sum(b"hello"), Some(sum(b"5\r\nhello\r\n")))));
+    assert_eq!(answer.taken(), 10);
+}
+
+#[test]
+fn a_page_is_held_against_its_expression() {
+    let (page, pattern) = page_of(None, Some("^ready: \\d+$"));
+    let unwanted = Page {
+        expression: page.expression.clone().map(|expression| Box::new(Expression { unwanted: true, ..*expression })),
+        ..page.clone()
+    };
+    for (body, there) in [("ready: 17\n", true), ("ready: no", false), ("", false)] {
+        let answer = format!("HTTP/1.1 200 OK\r\n\r\n{body}");
+        let read = |page: &Page| whole(page, pattern.as_ref(), answer.as_bytes());
+        assert_eq!(read(&page), if there { Outcome::Ok } else { Outcome::NoMatch }, "{body}");
+        assert_eq!(read(&unwanted), if there { Outcome::Match } else { Outcome::Ok }, "{body}");
+    }
+    // What comes too late does not count, and nobody waits for it.
+    let (page, pattern) = page_of(None, Some("late"));
+    let mut answer = Answer::new();
+    assert_eq!(answer.read(&page, pattern.as_ref(), b"HTTP/1.1 200 OK\r\n\r\n"), None);
+    let mut sent = 0;
+    let outcome = loop {
+        sent += 1000;
+        if let Some(outcome) = answer.read(&page, pattern.as_ref(), &[b'x'; 1000]) {
+            break outcome;
+        }
+    };
+    assert_eq!(outcome, Outcome::NoMatch);
+    assert!((MOST_KEPT..MOST_KEPT + 1000).contains(&sent));
+    // Both, of which the sum is asked first.
+    let (page, pattern) = page_of(Some(b"ab"), Some("b"));
+    assert_eq!(whole(&page, pattern.as_ref(), b"HTTP/1.1 200 OK\r\n\r\nab"), Outcome::Ok);
+    assert_eq!(whole(&page, pattern.as_ref(), b"HTTP/1.1 200 OK\r\n\r\nbb"), Outcome::Digest);
+}
+
+#[test]
+fn endless_pages_end() {
+    let (page, _) = page_of(Some(b""), None);
+    for head in ["", "Transfer-Encoding: chunked\r\n"] {
+        let mut answer = Answer::new();
+        assert_eq!(answer.read(&page, None, format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes()), None);
+        let piece = if head.is_empty() { "x".repeat(10_000) } else { "1\r\nx\r\n".repeat(1_000) };
+        let outcome = loop {
+            if let Some(outcome) = answer.read(&page, None, piece.as_bytes()) {
+                break outcome;
+            }
+        };
+        assert_eq!(outcome, Outcome::BodyTooLong);
+        assert!(answer.taken() < LONGEST_BODY + 20_000);
+    }
+}
+
+#[test]
+fn where_tls_must_end_in_order_it_is_waited_for() {
+    let page = Page { orderly_close: true, ..Page::default() };
+    let mut answer = Answer::new();
+    assert_eq!(answer.read(&page, None, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), None);
+    assert_eq!(answer.ended(&page, None, true), Outcome::Ok);
+    assert_eq!(answer.ended(&page, None, false), Outcome::Tls(TlsProblem::Unclosed));
+    assert_eq!(Answer::new().ended(&page, None, true), Outcome::ClosedEarly);
 }
 
 proptest! {
@@ -159,12 +284,12 @@ proptest! {
             bytes[place] = byte;
         }
         let whole = read(&bytes);
-        let mut head = Head::new();
+        let mut head = Answer::new();
         let mut pieces = None;
         let mut rest = bytes.as_slice();
         for cut in cuts.iter().cycle() {
             let (piece, after) = rest.split_at((*cut).min(rest.len()));
-            pieces = head.read(&probe(), piece);
+            pieces = head.read(&Page::default(), None, piece);
             rest = after;
             if pieces.is_some() || rest.is_empty() {
                 break;
@@ -178,6 +303,52 @@ proptest! {
                 Outcome::Status(status)
             };
             prop_assert_eq!(whole, Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_page_means_the_same_however_it_is_cut(
+        framing in 0_u8..3,
+        chunks in proptest::collection::vec("[a-d\r\n]{1,12}", 0..6),
+        right in any::<bool>(),
+        cuts in proptest::collection::vec(1_usize..9, 1..64),
+        spoil in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let body = chunks.concat();
+        let mut bytes = match framing {
+            0 => format!("HTTP/1.1 200 OK\r\n\r\n{body}"),
+            1 => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+            _ => {
+                let chunks: String = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).collect();
+                format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+            }
+        }
+        .into_bytes();
+        if let Some((place, byte)) = spoil {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let expected = if right { body.clone() } else { format!("{body}!") };
+        let (page, pattern) = page_of(Some(expected.as_bytes()), Some("a"));
+        let whole = whole(&page, pattern.as_ref(), &bytes);
+        let mut answer = Answer::new();
+        let mut rest = bytes.as_slice();
+        let mut pieces = None;
+        for cut in cuts.iter().cycle() {
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            pieces = answer.read(&page, pattern.as_ref(), piece);
+            rest = after;
+            if pieces.is_some() || rest.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(pieces.unwrap_or_else(|| answer.ended(&page, pattern.as_ref(), true)), whole);
+        if spoil.is_none() {
+            prop_assert_eq!(whole, match (right, body.contains('a')) {
+                (false, _) => Outcome::Digest,
+                (true, false) => Outcome::NoMatch,
+                (true, true) => Outcome::Ok,
+            });
         }
     }
 

@@ -32,7 +32,7 @@ fn handle(machine: &mut Machine, check: &Check, input: Input, now: Instant) -> T
 
 /// Wakes a waiting machine at its own time, then lets the probe come to `outcome` after 10 ms.
 fn probe(machine: &mut Machine, check: &Check, outcome: Outcome) -> (Option<Verdict>, Instant) {
-    let due = machine.poll_timeout();
+    let due = machine.poll_timeout().unwrap();
     assert_eq!(handle(machine, check, Input::Wake, due), Turn { order: Some(Order::Start), verdict: None });
     let end = due + 10 * MS;
     let turn = handle(machine, check, Input::Probed(outcome), end);
@@ -44,11 +44,11 @@ fn probe(machine: &mut Machine, check: &Check, outcome: Outcome) -> (Option<Verd
 fn the_first_success_brings_it_up_and_the_interval_runs_from_its_end() {
     let (start, check) = (Instant::now(), check(1));
     let mut machine = Machine::new(300 * MS, start);
-    assert_eq!(machine.poll_timeout(), start + 300 * MS);
+    assert_eq!(machine.poll_timeout().unwrap(), start + 300 * MS);
     assert_eq!(handle(&mut machine, &check, Input::Wake, start + 299 * MS), Turn::default());
     let (verdict, end) = probe(&mut machine, &check, Outcome::Ok);
     assert_eq!(verdict, Some(Verdict::Up));
-    assert_eq!(machine.poll_timeout(), end + 6 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), end + 6 * S);
     assert_eq!(machine.last_took(), Some(10 * MS));
     assert_eq!(probe(&mut machine, &check, Outcome::Ok).0, None, "no change, no verdict");
     assert_eq!(machine.counts(), (2, 0, 0));
@@ -60,7 +60,7 @@ fn the_first_failure_of_all_is_decisive_whatever_retry_says() {
     let mut machine = Machine::new(Duration::ZERO, Instant::now());
     let (verdict, end) = probe(&mut machine, &check, Outcome::Refused);
     assert_eq!(verdict, Some(Verdict::Down));
-    assert_eq!(machine.poll_timeout(), end + 6 * S, "a server that is down is tried at the usual pace");
+    assert_eq!(machine.poll_timeout().unwrap(), end + 6 * S, "a server that is down is tried at the usual pace");
 }
 
 #[test]
@@ -71,11 +71,11 @@ fn while_up_retry_failures_are_forgiven_and_one_more_is_not() {
     for _ in 0..2 {
         let (verdict, end) = probe(&mut machine, &check, Outcome::Refused);
         assert_eq!(verdict, None);
-        assert_eq!(machine.poll_timeout(), end + 2 * S, "a forgiven failure is looked into soon");
+        assert_eq!(machine.poll_timeout().unwrap(), end + 2 * S, "a forgiven failure is looked into soon");
     }
     let (verdict, end) = probe(&mut machine, &check, Outcome::HostUnreachable);
     assert_eq!(verdict, Some(Verdict::Down));
-    assert_eq!(machine.poll_timeout(), end + 6 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), end + 6 * S);
     assert_eq!(probe(&mut machine, &check, Outcome::Refused).0, None, "down already");
     assert_eq!(probe(&mut machine, &check, Outcome::Ok).0, Some(Verdict::Up), "one success is enough");
     assert_eq!(probe(&mut machine, &check, Outcome::Reset).0, None, "and patience is whole again");
@@ -97,9 +97,9 @@ fn silence_ends_at_the_timeout_and_a_late_outcome_is_not_heard() {
     let check = check(0);
     let mut machine = Machine::new(Duration::ZERO, Instant::now());
     probe(&mut machine, &check, Outcome::Ok);
-    let due = machine.poll_timeout();
+    let due = machine.poll_timeout().unwrap();
     handle(&mut machine, &check, Input::Wake, due);
-    assert_eq!(machine.poll_timeout(), due + 3 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), due + 3 * S);
     assert_eq!(handle(&mut machine, &check, Input::Wake, due + 2999 * MS), Turn::default());
     let turn = handle(&mut machine, &check, Input::Wake, due + 3 * S);
     assert_eq!(turn, Turn { order: Some(Order::Cancel), verdict: Some(Verdict::Down) });
@@ -131,7 +131,7 @@ fn what_could_not_be_tried_changes_nothing_and_is_tried_again_soon() {
             for _ in 0..20 {
                 let (verdict, end) = probe(&mut machine, &check, Outcome::NotTried(obstacle));
                 assert_eq!(verdict, None);
-                assert_eq!(machine.poll_timeout(), end + S);
+                assert_eq!(machine.poll_timeout().unwrap(), end + S);
             }
             assert_eq!(machine.verdict(), before);
         }
@@ -144,10 +144,10 @@ fn a_new_schedule_keeps_the_verdict_and_brings_the_next_probe_forward() {
     let slow = Check { interval: 600 * S, ..check(0) };
     let mut machine = Machine::new(Duration::ZERO, Instant::now());
     let (_, end) = probe(&mut machine, &slow, Outcome::Ok);
-    assert_eq!(machine.poll_timeout(), end + 600 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), end + 600 * S);
     assert!(same_probe(&slow, &check(0)));
     machine.reconfigure(&check(0), end + S);
-    assert_eq!(machine.poll_timeout(), end + 7 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), end + 7 * S);
     assert_eq!(machine.verdict(), Some(Verdict::Up));
 }
 
@@ -166,7 +166,7 @@ fn when_its_time_ends_the_reason_says_how_far_it_came() {
     ] {
         let check = check(1);
         let mut machine = Machine::new(Duration::ZERO, Instant::now());
-        let due = machine.poll_timeout();
+        let due = machine.poll_timeout().unwrap();
         assert_eq!(
             handle(&mut machine, &check, Input::Reached(Stage::Answering), due),
             Turn::default(),
@@ -176,7 +176,7 @@ fn when_its_time_ends_the_reason_says_how_far_it_came() {
         for stage in stages {
             assert_eq!(handle(&mut machine, &check, Input::Reached(*stage), due + S), Turn::default());
         }
-        assert_eq!(machine.poll_timeout(), due + 3 * S, "progress buys no time");
+        assert_eq!(machine.poll_timeout().unwrap(), due + 3 * S, "progress buys no time");
         let turn = handle(&mut machine, &check, Input::Wake, due + 3 * S);
         assert_eq!((turn.order, turn.verdict), (Some(Order::Cancel), Some(Verdict::Down)));
         assert_eq!(machine.last(), Some(outcome));
@@ -199,7 +199,7 @@ fn row(check: &Check, outcomes: &str) -> String {
             Some(Verdict::Down) => "down",
             None => "?",
         };
-        said.push(format!("{verdict} {}", (machine.poll_timeout() - end).as_secs()));
+        said.push(format!("{verdict} {}", (machine.poll_timeout().unwrap() - end).as_secs()));
     }
     said.join(", ")
 }
@@ -240,10 +240,10 @@ fn jitter_scatters_each_wait_and_no_farther_than_asked() {
     let mut machine = Machine::new(Duration::ZERO, Instant::now());
     let mut waits = std::collections::BTreeSet::new();
     for _ in 0..100 {
-        let due = machine.poll_timeout();
+        let due = machine.poll_timeout().unwrap();
         machine.handle(&check, Input::Wake, &mut random, due);
         machine.handle(&check, Input::Probed(Outcome::Ok), &mut random, due);
-        waits.insert(machine.poll_timeout() - due);
+        waits.insert(machine.poll_timeout().unwrap() - due);
     }
     assert!(waits.len() > 90, "{}", waits.len());
     assert!(waits.first() >= Some(&(4500 * MS)) && waits.last() < Some(&(7500 * MS)), "{waits:?}");
@@ -255,7 +255,21 @@ fn a_server_that_is_down_follows_its_own_interval_when_the_schedule_is_new() {
     let slow = Check { pace: pace(600 * S), ..check(0) };
     let mut machine = Machine::new(Duration::ZERO, Instant::now());
     let (_, end) = probe(&mut machine, &slow, Outcome::Refused);
-    assert_eq!(machine.poll_timeout(), end + 600 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), end + 600 * S);
     machine.reconfigure(&Check { pace: pace(60 * S), ..check(0) }, end);
-    assert_eq!(machine.poll_timeout(), end + 60 * S);
+    assert_eq!(machine.poll_timeout().unwrap(), end + 60 * S);
+}
+
+#[test]
+fn each_connection_of_a_probe_has_its_time() {
+    let (start, check, mut random) = (Instant::now(), check(0), Random::new(1));
+    let mut machine = Machine::new(Duration::ZERO, start);
+    machine.handle(&check, Input::Wake, &mut random, start);
+    assert_eq!(machine.poll_timeout(), Some(start + 3 * S));
+    machine.handle(&check, Input::Reached(Stage::Answering), &mut random, start + S);
+    assert_eq!(machine.poll_timeout(), Some(start + 3 * S));
+    machine.handle(&check, Input::Reached(Stage::Connecting), &mut random, start + 2 * S);
+    assert_eq!(machine.poll_timeout(), Some(start + 5 * S));
+    let turn = machine.handle(&check, Input::Wake, &mut random, start + 5 * S);
+    assert_eq!((turn.order, machine.last()), (Some(Order::Cancel), Some(Outcome::Timeout)));
 }

@@ -4,20 +4,27 @@
 //! resolver must not say "missing" on top.
 
 mod check;
+mod http;
 mod listeners;
 mod router;
 mod service;
 mod track;
 
-use crate::model::{Global, Sysctl};
+use std::collections::HashSet;
 
-pub(super) use check::{CallDraft, CheckDraft, KindDraft};
+use crate::model::{Expression, Global, Identity, Sysctl};
+
+pub(super) use check::{
+    CallDraft, CallKind, CheckDraft, DnsDraft, FileCheckDraft, FileUses, KindDraft, ScriptCheckDraft, UdpDraft,
+    WEIGHT_OF_DEFINITION,
+};
+pub(super) use http::{HttpDraft, HttpTlsDraft, PageDraft};
 pub(super) use listeners::{GroupTable, Listen, ListenerGroup};
 pub(super) use router::{
     AnnouncementsDraft, Authentication, ElectionDraft, FifoDraft, GroupDraft, InstanceDraft, LinkDraft, LinkKind,
     RouterDefaults, RuleDraft, SurroundingsDraft, SyncOfRouter, TransportDraft,
 };
-pub(super) use service::{PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, SlowCheck, Timing};
+pub(super) use service::{PersistenceDraft, RulesDraft, ServerDraft, ServiceDraft, ServiceTable, SlowCheck, Timing};
 pub(super) use track::{
     Definition, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
     TrackKind, TrackerDrafts, Url, WatchDraft, WeightDraft,
@@ -78,6 +85,10 @@ pub(super) struct Draft {
     pub(super) groups: Vec<GroupDraft>,
     pub(super) services: ServiceTable,
     pub(super) sysctls: Vec<Sysctl>,
+    /// Expressions that can be done: of thousands of servers, most have the same.
+    pub(super) expressions: HashSet<Expression>,
+    /// Who we are, and whom we trust, with every server that speaks TLS.
+    pub(super) client: (Option<Identity>, Option<String>),
     /// How many services the text asks for, whatever becomes of them.
     pub(super) services_asked_for: usize,
 }

@@ -102,6 +102,7 @@ pub(in crate::config) struct SurroundingsDraft {
     pub(in crate::config) track_groups: Vec<GroupDraft>,
     pub(in crate::config) fifo: FifoDraft,
     pub(in crate::config) router_fifo: FifoDraft,
+    pub(in crate::config) service_fifo: FifoDraft,
     pub(in crate::config) sync_daemon: Option<Spanned<SyncDaemon>>,
     /// Where its router is named.
     pub(in crate::config) sync_instance: Option<Span>,

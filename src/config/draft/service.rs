@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::{CheckDraft, Field, GroupTable, Listen, ListenerGroup};
 use crate::config::source::{Span, Spanned};
-use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey};
+use crate::model::{
+    Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceConfig, ServiceKey, Suspend, UpDown,
+};
 
 /// What a service, a server and a check each may say of a check's timing; the innermost counts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -21,6 +23,8 @@ pub(in crate::config) struct Timing {
     pub(in crate::config) rise: Option<NonZeroU32>,
     pub(in crate::config) down_interval: Option<Duration>,
     pub(in crate::config) jitter_percent: Option<u8>,
+    /// `alpha`: down until it succeeds.
+    pub(in crate::config) alpha: Option<bool>,
 }
 
 impl Timing {
@@ -35,6 +39,7 @@ impl Timing {
             rise: self.rise.or(outer.rise),
             down_interval: self.down_interval.or(outer.down_interval),
             jitter_percent: self.jitter_percent.or(outer.jitter_percent),
+            alpha: self.alpha.or(outer.alpha),
         }
     }
 }
@@ -46,6 +51,17 @@ pub(in crate::config) struct PersistenceDraft {
     /// Leading bits of the client's address; whether they suit the family shows later.
     pub(in crate::config) prefix_len: Option<Spanned<u8>>,
     pub(in crate::config) engine: Option<Spanned<String>>,
+}
+
+/// See [`crate::model::Rules`].
+#[derive(Debug, Default)]
+pub(in crate::config) struct RulesDraft {
+    pub(in crate::config) hysteresis: Option<Spanned<u32>>,
+    /// A server that is never checked; its `inhibit_on_failure` is that it stays.
+    pub(in crate::config) sorry: Option<Box<ServerDraft>>,
+    pub(in crate::config) suspend: Option<Spanned<Suspend>>,
+    pub(in crate::config) omega: bool,
+    pub(in crate::config) notify: UpDown,
 }
 
 /// See [`crate::model::ServiceConfig`].
@@ -67,7 +83,12 @@ pub(in crate::config) struct ServiceDraft {
     pub(in crate::config) default_weight: Option<u32>,
     pub(in crate::config) quorum: Option<Spanned<u32>>,
     pub(in crate::config) floor: Option<Spanned<Floor>>,
+    pub(in crate::config) drain: Option<Duration>,
+    pub(in crate::config) slow_start: Option<Spanned<Duration>>,
+    pub(in crate::config) rules: RulesDraft,
     pub(in crate::config) servers: Vec<ServerDraft>,
+    /// The host that checks over HTTP ask for, unless they say otherwise.
+    pub(in crate::config) virtual_host: Option<String>,
 }
 
 impl ServiceDraft {
@@ -87,7 +108,11 @@ impl ServiceDraft {
             default_weight: None,
             quorum: None,
             floor: None,
+            drain: None,
+            slow_start: None,
+            rules: RulesDraft::default(),
             servers: Vec::new(),
+            virtual_host: None,
         }
     }
 }
@@ -106,8 +131,11 @@ pub(in crate::config) struct ServerDraft {
     pub(in crate::config) inhibit_on_failure: Option<bool>,
     pub(in crate::config) upper_threshold: u32,
     pub(in crate::config) lower_threshold: u32,
+    pub(in crate::config) notify: UpDown,
     pub(in crate::config) timing: Timing,
     pub(in crate::config) checks: Vec<CheckDraft>,
+    /// As that of the service.
+    pub(in crate::config) virtual_host: Option<String>,
 }
 
 impl ServerDraft {
@@ -121,8 +149,10 @@ impl ServerDraft {
             inhibit_on_failure: None,
             upper_threshold: 0,
             lower_threshold: 0,
+            notify: UpDown::default(),
             timing: Timing::default(),
             checks: Vec::new(),
+            virtual_host: None,
         }
     }
 }
@@ -150,4 +180,5 @@ pub(in crate::config) struct ServiceTable {
     pub(in crate::config) waiting: Vec<(Spanned<String>, ServiceDraft)>,
     /// The first check that waits too long, which stands for all: most files say so in one place, or everywhere.
     pub(in crate::config) slow_check: Option<SlowCheck>,
+    pub(in crate::config) file_uses: super::FileUses,
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Field;
+use super::{CallKind, Field};
 use crate::config::source::Spanned;
 use crate::model::{FileStart, OnMissing, RunAs, ServiceCondition, ServiceKey, Watched};
 
@@ -155,6 +155,8 @@ pub(in crate::config) enum ProbeTarget {
     Tcp(SocketAddr),
     /// A web server answers well.
     Http(Url),
+    /// Anything else.
+    Other(SocketAddr, CallKind),
 }
 
 /// `http://HOST[:PORT]/PATH`, the host an address or `localhost`.

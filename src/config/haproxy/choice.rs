@@ -1,9 +1,8 @@
 //! Which servers a service has, and how one of them is chosen.
 
-use std::num::NonZeroU32;
 use std::str::FromStr;
-use std::time::Duration;
 
+use super::checks::Probes;
 use super::proxy::Balance;
 use super::remarks::shown;
 use super::sections::Proxy;
@@ -11,18 +10,49 @@ use super::server::Server;
 use super::service::Making;
 use super::values::{self, Host};
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::config::draft::{CallDraft, CheckDraft, KindDraft, ServerDraft, Timing};
-use crate::config::source::Spanned;
+use crate::config::draft::ServerDraft;
 use crate::model::{Scheduler, SchedulerFlags};
 
-/// `inter`, unless written.
-const INTER: Duration = Duration::from_secs(2);
-/// `rise`, unless written.
-const RISE: u32 = 2;
-/// `fall`, unless written.
-const FALL: u32 = 3;
-
 impl<'m> Making<'m> {
+    /// The server that takes over when no other is up: the first backup, which takes all of it unless others share.
+    pub(super) fn last_resort(&mut self, proxy: &'m Proxy, port: Option<u16>) -> Option<(String, ServerDraft)> {
+        let settings = &proxy.settings;
+        let takes = |server: &&Server| server.options.backup && !server.options.disabled;
+        let backups: Vec<&Server> = settings.servers.iter().filter(takes).collect();
+        if self.is_in_order(proxy) || settings.servers.iter().all(|server| server.options.backup) {
+            return None;
+        }
+        let (first, others) = backups.split_first()?;
+        for server in others {
+            let alone = format!("`backup`: server `{}` is left out", shown(&server.name.text));
+            let help = if settings.all_backups {
+                "a service has one server for the case that all others are down, and the first backup is it; they do not share"
+            } else {
+                "a service has one server for the case that all others are down, and the first backup is it, up or not"
+            };
+            self.say(Diagnostic::warning(Code::Approximate, server.name.span, alone).help(help));
+        }
+        // A sorry server is not checked, so there is nothing to say of what its check would ask.
+        let draft = self.server(proxy, first, port, &Probes::Tcp)?;
+        let draft = ServerDraft {
+            weight: Some(1),
+            inhibit_on_failure: Some(false),
+            upper_threshold: 0,
+            lower_threshold: 0,
+            checks: Vec::new(),
+            ..draft
+        };
+        Some((shown(&first.name.text), draft))
+    }
+
+    /// The first that is up takes all: that is what a single server with its replacements is.
+    fn is_in_order(&self, proxy: &Proxy) -> bool {
+        let settings = &proxy.settings;
+        let backups = settings.servers.iter().filter(|server| server.options.backup).count();
+        let active = settings.servers.len() - backups;
+        active <= 1 && (backups == 1 || backups > 0 && !settings.all_backups) && active + backups > 1
+    }
+
     /// The servers of a proxy with their weights, and the scheduler that does what `balance` asks for.
     pub(super) fn choice(
         &mut self,
@@ -32,35 +62,20 @@ impl<'m> Making<'m> {
         let settings = &proxy.settings;
         let active: Vec<&Server> = settings.servers.iter().filter(|server| !server.options.backup).collect();
         let backups: Vec<&Server> = settings.servers.iter().filter(|server| server.options.backup).collect();
-        // The first that is up takes all: that is what a single server with its replacements is.
-        let in_order = active.len() <= 1
-            && (backups.len() == 1 || !backups.is_empty() && !settings.all_backups)
-            && active.len() + backups.len() > 1;
+        let in_order = self.is_in_order(proxy);
         let chosen: Vec<&Server> = match (in_order, active.is_empty()) {
             (true, _) => active.iter().chain(&backups).copied().collect(),
             (false, true) => backups.clone(),
-            (false, false) => {
-                for server in &backups {
-                    self.say(
-                        Diagnostic::warning(
-                            Code::NotYet,
-                            server.name.span,
-                            format!("`backup`: server `{}` is left out", shown(&server.name.text)),
-                        )
-                        .help("with all other servers down connections are refused: a server for that case is not done yet")
-                        .help("one server with its replacements can be converted: the scheduler `fo` takes the first that is up"),
-                    );
-                }
-                active
-            }
+            (false, false) => active,
         };
         let balance = settings.balance.as_ref().map_or(&Balance::RoundRobin, |balance| &balance.value);
         let span = settings.balance.as_ref().map_or(proxy.header, |balance| balance.span);
         let in_order = in_order || *balance == Balance::First;
         let count = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         let mut servers = Vec::with_capacity(chosen.len());
+        let probes = self.probes(&proxy.settings);
         for (server, place) in chosen.into_iter().zip(0..) {
-            let Some(mut draft) = self.server(proxy, server, port) else { continue };
+            let Some(mut draft) = self.server(proxy, server, port, &probes) else { continue };
             let weight = match (server.options.disabled, in_order) {
                 (true, _) => 0,
                 // `fo` takes the greatest weight that is there; one that takes nothing stays so.
@@ -109,7 +124,13 @@ impl<'m> Making<'m> {
         (servers, scheduler, flags)
     }
 
-    fn server(&mut self, proxy: &'m Proxy, server: &Server, listens: Option<u16>) -> Option<ServerDraft> {
+    fn server(
+        &mut self,
+        proxy: &'m Proxy,
+        server: &Server,
+        listens: Option<u16>,
+        probes: &Probes,
+    ) -> Option<ServerDraft> {
         let options = &server.options;
         let span = server.address.span;
         if let Some(ssl) = options.ssl {
@@ -161,8 +182,9 @@ impl<'m> Making<'m> {
             // As soon as there is room again.
             draft.lower_threshold = options.maxconn;
         }
+        self.idle_tls(proxy, server, probes);
         if options.check {
-            draft.checks.extend(self.check(proxy, server, port.or(listens)));
+            draft.checks.extend(self.check(proxy, server, port.or(listens), probes));
         }
         Some(draft)
     }
@@ -182,44 +204,5 @@ impl<'m> Making<'m> {
             None if by == 0 => Ok(None),
             None => Err("IPVS cannot shift a range of ports".to_owned()),
         }
-    }
-
-    fn check(&mut self, proxy: &'m Proxy, server: &Server, port: Option<u16>) -> Option<CheckDraft> {
-        let options = &server.options;
-        let check_port = proxy.settings.check_port().or(options.port);
-        if check_port.or(port).is_none() {
-            self.say(
-                Diagnostic::error(
-                    Code::Required,
-                    server.address.span,
-                    "the check of this server has no port to connect to",
-                )
-                .help("the server takes several ports, so say which: `port 80`; without it the server is not checked"),
-            );
-            return None;
-        }
-        let at = server.address.span;
-        let inter = options.inter.unwrap_or(INTER);
-        let settings = &proxy.settings;
-        let day = Duration::from_secs(86_400);
-        // With `timeout check` a connection has no longer than `timeout connect`; without it the whole check has `inter`.
-        let timeout = match (settings.check, settings.connect) {
-            (Some(_), Some(connect)) => connect.min(inter),
-            (Some(_), None) | (None, _) => inter,
-        };
-        Some(CheckDraft {
-            timing: Timing {
-                interval: Some(Spanned::new(inter, at)),
-                timeout: Some(Spanned::new(timeout.clamp(Duration::from_millis(1), day), at)),
-                retry: Some(options.fall.unwrap_or(FALL) - 1),
-                retry_interval: Some(options.fast_inter.unwrap_or(inter)),
-                warmup: None,
-                rise: NonZeroU32::new(options.rise.unwrap_or(RISE)),
-                down_interval: options.down_inter,
-                jitter_percent: None,
-            },
-            call: CallDraft { address: options.address, port: check_port, ..CallDraft::default() },
-            ..CheckDraft::new(KindDraft::Tcp)
-        })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! haproxy ends a connection and opens another; IPVS forwards packets. What both can do is this: connections to an address and
 //! port are spread over servers, some of which are checked. So a `listen`, or a `frontend` with the `backend` that it leads to,
-//! becomes a service where its mode is `tcp`; `balance` becomes a scheduler, `server` a server, `check` a TCP check, `stick on
-//! src` persistence. Everything else is one of four things, and the tables in [`words`] say which:
+//! becomes a service where its mode is `tcp`; `balance` becomes a scheduler, `server` a server, `check` a TCP check or, with
+//! `option httpchk`, one over HTTP, `stick on src` persistence. Everything else is one of four things, and the tables in [`words`] say which:
 //!
 //! - it has nothing to act on here (a log format, a socket option): noted, many lines in one remark;
 //! - IPVS cannot do it, and connections still go where they should (a queue, a slow start): a warning says what happens instead;
@@ -16,10 +16,13 @@
 //!
 //! ```text
 //! text -> lines of words -> sections with settings -> service drafts
-//!         lexer             sections, proxy, server   service, choice
+//!         lexer             sections, proxy, server   service, choice, checks
+//!                                            health
 //! ```
 
+mod checks;
 mod choice;
+mod health;
 mod lexer;
 mod proxy;
 mod remarks;

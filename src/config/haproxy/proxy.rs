@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::health::HttpCheck;
 use super::lexer::Word;
 use super::remarks::{Remarks, shown};
 use super::server::{Bind, Server, ServerOptions, binds};
@@ -54,6 +55,10 @@ pub(super) struct Settings {
     /// `timeout client`, `server` and `tunnel`, where they are longer than the kernel's.
     pub(super) silent: [Option<Spanned<Duration>>; 3],
     pub(super) all_backups: bool,
+    /// `option httpchk` and the lines `http-check`.
+    pub(super) http: HttpCheck,
+    /// `option smtpchk`, with what haproxy calls itself.
+    pub(super) smtp: Option<String>,
     /// `option tcp-check`: without it the lines `tcp-check` do nothing.
     tcp_check: bool,
     /// `tcp-check connect port`.
@@ -78,6 +83,11 @@ fn is_port(words: &[Word]) -> bool {
 }
 
 impl Settings {
+    /// The same, for a section that begins with them.
+    pub(super) fn inherited(&self) -> Self {
+        Self { http: self.http.clone().inherited(), ..self.clone() }
+    }
+
     /// The port that servers are checked at, if it is not their own.
     pub(super) fn check_port(&self) -> Option<u16> {
         self.tcp_check_port.filter(|_| self.tcp_check)
@@ -147,7 +157,8 @@ impl Settings {
                 let kind = Word { text: kind.to_owned(), span: keyword.span };
                 self.timeout(&kind, Some(first), remarks);
             }
-            "option" => self.option(first, no, remarks),
+            "option" => self.option(first, more, no, remarks),
+            "http-check" => self.http.line(keyword, first, more, remarks),
             "stick-table" => self.table(keyword, first, more, remarks),
             "stick" => self.stick(keyword, first, more, remarks),
             "tcp-request" => tcp_request(keyword, first, more, remarks),
@@ -250,7 +261,7 @@ impl Settings {
         }
     }
 
-    fn option(&mut self, option: &Word, no: bool, remarks: &mut Remarks) {
+    fn option(&mut self, option: &Word, rest: &[Word], no: bool, remarks: &mut Remarks) {
         let Some(fate) = Words::Option.fate(&option.text) else {
             return remarks.unknown(option, "after `option`", Words::Option.all());
         };
@@ -258,21 +269,35 @@ impl Settings {
         match (option.text.as_str(), fate) {
             ("allbackups", _) => self.all_backups = !no,
             ("tcp-check", _) if no => self.tcp_check = false,
+            ("httpchk", _) if no => self.http.asked = None,
+            ("smtpchk", _) if no => self.smtp = None,
             _ if no => remarks.fate(Fate::Idle(Idle::Done), &format!("no {what}"), option.span),
             ("tcp-check", _) => {
+                self.no_check();
                 self.tcp_check = true;
                 remarks.fate(Fate::Idle(Idle::Done), &what, option.span);
             }
-            ("httpchk", _) => remarks.fate(
-                Fate::NotYet(
-                    "a server is well when it accepts a connection: one that answers with an error stays; watch the \
-                     application in another way until then",
-                ),
-                &what,
-                option.span,
-            ),
+            ("httpchk", _) => {
+                self.no_check();
+                self.http.option(option, rest, remarks);
+            }
+            ("smtpchk", _) => {
+                self.no_check();
+                // `HELO` or `EHLO` before it: both greet.
+                self.smtp = Some(rest.get(1).map_or_else(|| "localhost".to_owned(), |name| name.text.clone()));
+            }
+            // Another kind of check, in place of any that was asked for before.
+            (_, fate @ Fate::NotYet(_)) => {
+                self.no_check();
+                remarks.fate(fate, &what, option.span);
+            }
             (_, fate) => remarks.fate(fate, &what, option.span),
         }
+    }
+
+    /// Forgets which kind of check was asked for: the last one counts.
+    fn no_check(&mut self) {
+        (self.tcp_check, self.http.asked, self.smtp) = (false, None, None);
     }
 
     /// `stick-table type ip size 1m expire 30m`.

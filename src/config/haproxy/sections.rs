@@ -201,7 +201,7 @@ impl Reading<'_> {
 
     fn inherited(&self, from: Option<usize>) -> Settings {
         from.and_then(|from| self.document.defaults.get(from))
-            .map(|defaults| defaults.settings.clone())
+            .map(|defaults| defaults.settings.inherited())
             .unwrap_or_default()
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::health::ServerTls;
 use super::lexer::Word;
 use super::remarks::Remarks;
 use super::values;
@@ -18,6 +19,9 @@ pub(super) struct ServerOptions {
     pub(super) disabled: bool,
     /// TLS towards the server.
     pub(super) ssl: Option<Span>,
+    /// `check-ssl`: TLS in the check, whatever the clients speak.
+    pub(super) check_tls: Option<Span>,
+    pub(super) tls: ServerTls,
     /// Whom a check calls.
     pub(super) address: Option<IpAddr>,
     pub(super) port: Option<u16>,
@@ -94,6 +98,8 @@ impl ServerOptions {
                 "disabled" => self.disabled = true,
                 "enabled" => self.disabled = false,
                 "ssl" => self.ssl = Some(word.span),
+                "check-ssl" => self.check_tls = Some(word.span),
+                "no-check-ssl" => self.check_tls = None,
                 _ => self.ssl = None,
             }
             return;
@@ -118,6 +124,16 @@ impl ServerOptions {
                 Ok(weight) if weight <= 256 => self.weight = Some(weight),
                 Ok(_) | Err(_) => remarks.bad("weight", value, "a number from 0 to 256"),
             },
+            "verify" | "ca-file" | "crt" | "check-sni" | "verifyhost" => {
+                let slot = match word.text.as_str() {
+                    "verify" => &mut self.tls.verify,
+                    "ca-file" => &mut self.tls.authorities,
+                    "crt" => &mut self.tls.certificate,
+                    "check-sni" => &mut self.tls.name,
+                    _ => &mut self.tls.host,
+                };
+                *slot = Some(Spanned::new(value.text.clone(), word.span.to(value.span)));
+            }
             _ => match u32::from_str(&value.text) {
                 Ok(0) => self.maxconn = 0,
                 Ok(most) => {

@@ -30,8 +30,8 @@ pub(super) struct Making<'m> {
     document: &'m Document,
     /// What stands for every address.
     addresses: &'m [IpAddr],
-    report: &'m mut Report,
-    reading: Reading,
+    pub(super) report: &'m mut Report,
+    pub(super) reading: Reading,
     listeners: usize,
     /// The first backend of each name, and the first frontend.
     backends: HashMap<&'m str, usize>,
@@ -41,6 +41,8 @@ pub(super) struct Making<'m> {
     /// Backends that something leads to.
     reached: HashSet<usize>,
     patience: Option<Spanned<Duration>>,
+    /// Words about TLS in checks of which something was said.
+    pub(super) tls_told: HashSet<Span>,
 }
 
 /// All services of a document.
@@ -65,6 +67,7 @@ pub(super) fn services(mut document: Document, addresses: &[IpAddr], report: &mu
         told: BTreeSet::new(),
         reached: HashSet::new(),
         patience: None,
+        tls_told: HashSet::new(),
     };
     for index in 0..making.document.proxies.len() {
         making.proxy(index);
@@ -352,6 +355,11 @@ impl<'m> Making<'m> {
         draft.scheduler = Field::Set(Spanned::new(scheduler, serving.header));
         draft.flags = flags;
         draft.servers = servers.into_iter().map(|(_, server)| server).collect();
+        let mut head = format!("its servers: {}", names.join(", "));
+        if let Some((name, sorry)) = self.last_resort(serving, port) {
+            head.push_str(&format!("; with all of them down: {name} = {}", sorry.address));
+            draft.rules.sorry = Some(Box::new(sorry));
+        }
         let before = self.reading.draft.services.services.len();
         resolve::service(draft, Language::Toml, &mut self.reading.draft.services, self.report);
         if let Some(service) = self.reading.draft.services.services.get(before) {
@@ -359,7 +367,7 @@ impl<'m> Making<'m> {
                 true => title.to_owned(),
                 false => format!("{title} and `{} {}`", serving.kind.word(), shown(&serving.name)),
             };
-            let head = format!("From {from}; its servers: {}.", names.join(", "));
+            let head = format!("From {from}; {head}.");
             self.reading.parts.push(Part { key: service.key, head, places: vec![proxy.place, serving.place] });
         }
     }

@@ -154,10 +154,10 @@ const PROXY: &Table = &[
 
 /// What follows `option`.
 const OPTION: &Table = &[
-    (Read, "allbackups tcp-check httpchk"),
+    (Read, "allbackups tcp-check httpchk smtpchk"),
     (
         NotYet("a server is well when it accepts a connection; what it answers is not looked at"),
-        "mysql-check pgsql-check redis-check smtpchk ldap-check ssl-hello-chk spop-check external-check",
+        "mysql-check pgsql-check redis-check ldap-check ssl-hello-chk spop-check external-check",
     ),
     (
         Fate::Idle(Log),
@@ -212,15 +212,12 @@ const BIND: &[(Fate, usize, &str)] = &[
 
 /// What follows an address in `server`, and stands in `default-server`, with the number of values it takes.
 const SERVER: &[(Fate, usize, &str)] = &[
-    (Read, 0, "check no-check backup no-backup disabled enabled ssl no-ssl"),
+    (Read, 0, "check no-check backup no-backup disabled enabled ssl no-ssl check-ssl no-check-ssl"),
     (Read, 1, "addr port inter fastinter downinter fall rise weight maxconn"),
-    (
-        Cannot("its check is a plain TCP connection: that the server accepts it is what counts, whatever it would say"),
-        0,
-        "check-ssl check-send-proxy check-via-socks4",
-    ),
-    (Cannot("its check is a plain TCP connection"), 1, "check-alpn check-proto check-sni"),
-    (Fate::Idle(Done), 0, "no-check-ssl no-check-send-proxy no-agent-check stick"),
+    (Read, 1, "verify ca-file crt check-sni verifyhost"),
+    (Cannot("its check connects by itself, and sends no header"), 0, "check-send-proxy check-via-socks4"),
+    (Cannot("its check speaks TCP, or HTTP/1 where `option httpchk` asks for it"), 1, "check-alpn check-proto"),
+    (Fate::Idle(Done), 0, "no-check-send-proxy no-agent-check stick"),
     (Cannot("nobody asks the agent: set weights with `ipvsctl`, and let `check` decide"), 0, "agent-check"),
     (Cannot("nobody asks the agent"), 1, "agent-addr agent-inter agent-port agent-send"),
     (
@@ -262,8 +259,7 @@ const SERVER: &[(Fate, usize, &str)] = &[
     (
         Fate::Idle(Tls),
         1,
-        "alpn ca-file ciphers ciphersuites client-sigalgs crl-file crt curves npn sigalgs sni ssl-max-ver ssl-min-ver \
-         verify verifyhost",
+        "alpn ciphers ciphersuites client-sigalgs crl-file curves npn sigalgs sni ssl-max-ver ssl-min-ver",
     ),
 ];
 

@@ -48,7 +48,8 @@ impl Walk<'_> {
         second: Value<'_>,
     ) -> (Vec<String>, Option<RunAs>) {
         // A `vrrp_script` has a word of its own for the user, and keepalived hears none here.
-        let of_script = statement.name() == "script";
+        let of_script = matches!(statement.name(), "script" | "misc_path");
+        let block = if statement.name() == "script" { "`vrrp_script`" } else { "`MISC_CHECK`" };
         let program: String = first.text.chars().take(60).collect();
         let rest = statement.words().last().map_or(second.span, |last| second.span.to(last.span));
         let shown: String = second.text.chars().take(60).collect();
@@ -76,7 +77,7 @@ impl Walk<'_> {
                 Diagnostic::warning(Code::Quote, rest, format!("`{program}` is run without `{shown}`"))
                     .mark("ignored, as in keepalived")
                     .help(quote)
-                    .help("if a user was meant: `user` says who runs a `vrrp_script`"),
+                    .help(format!("if a user was meant: `user` says who runs a {block}")),
             );
             return (words, None);
         }
@@ -88,7 +89,7 @@ impl Walk<'_> {
         if of_script {
             self.say(
                 Diagnostic::note(Code::Quote, rest, format!("`{program}` is run by `{shown}`"))
-                    .help("keepalived 2.2.7 hears no user here: `user` says who runs a `vrrp_script`"),
+                    .help(format!("keepalived 2.2.7 hears no user here: `user` says who runs a {block}")),
             );
         } else if !first.quoted {
             self.say(

@@ -8,7 +8,7 @@ use super::tree::Statement;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use super::{announce, surroundings};
-use crate::model::VrrpVersion;
+use crate::model::{GroupMarks, OnStop, VrrpVersion};
 
 /// The kernel keeps timeouts up to 31 days.
 const LONGEST_TIMEOUT: i64 = 31 * 86_400;
@@ -33,7 +33,52 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
             walk.draft.global.script_user = user;
         }
         "enable_script_security" => walk.draft.global.script_security = true,
+        "rs_init_notifies" => walk.draft.global.tell_servers_at_start = true,
         "lvs_flush" => walk.draft.global.exclusive = true,
+        "lvs_drain" => {
+            let drain = value.and_then(|value| walk.time(value, IGNORED));
+            walk.draft.global.drain = drain.or(walk.draft.global.drain);
+        }
+        "path_marks" => {
+            let first: Option<u32> = value.and_then(|value| walk.whole(value, IGNORED));
+            walk.draft.global.path_marks = first.and_then(NonZeroU32::new);
+        }
+        "lvs_flush_on_stop" | "lvs_flush_onstop" => {
+            let flush = match value {
+                None => true,
+                Some(value) => walk.choice(value, &[("VS", false)], Instead("the table is emptied")).unwrap_or(true),
+            };
+            walk.draft.global.on_stop = if flush { OnStop::Flush } else { OnStop::Remove };
+        }
+        // It gives the other two their defaults back, as in keepalived.
+        "nftables_ipvs" => {
+            let table = value.and_then(|value| surroundings::table(walk, value, "taken as `keepalived_ipvs`"));
+            let table = table.unwrap_or_else(|| GroupMarks::TABLE.to_owned());
+            walk.draft.global.group_marks = Some(GroupMarks { table, ..GroupMarks::default() });
+        }
+        "nftables_ipvs_priority" | "nftables_ipvs_start_fwmark" => {
+            let Some(value) = value else { return true };
+            let (mut priority, mut first) = (None, None);
+            if name == "nftables_ipvs_priority" {
+                priority = walk.whole(value, IGNORED);
+            } else {
+                first = walk.whole(value, IGNORED).and_then(NonZeroU32::new);
+            }
+            match &mut walk.draft.global.group_marks {
+                Some(marks) => {
+                    marks.priority = priority.unwrap_or(marks.priority);
+                    marks.first = first.unwrap_or(marks.first);
+                }
+                None => walk.say(
+                    Diagnostic::warning(
+                        Code::Idle,
+                        value.span,
+                        format!("`{name}` does nothing before `nftables_ipvs`"),
+                    )
+                    .help("ignored, as in keepalived; write `nftables_ipvs` first"),
+                ),
+            }
+        }
         "lvs_timeouts" => timeouts(walk, statement),
         "vrrp_version" => {
             if let Some(version) = value.and_then(|value| walk.choice(value, &VERSIONS, IGNORED)) {

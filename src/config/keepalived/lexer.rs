@@ -53,7 +53,7 @@ impl Spelling {
 /// Whether the words after this one are a command and who runs it. They are cut by rules of their own: `'...'` holds together
 /// as well as `"..."`, and backslashes escape.
 fn takes_command(word: &str) -> bool {
-    word == "script" || (word.starts_with("notify") || word.ends_with("notify_fifo_script"))
+    word == "script" || word == "regex" || (word.starts_with("notify") || word.ends_with("notify_fifo_script"))
 }
 
 /// A piece of the text.

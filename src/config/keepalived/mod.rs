@@ -16,6 +16,7 @@ mod expand;
 mod global;
 mod group;
 mod hint;
+mod http;
 mod include;
 mod instance;
 pub(super) mod keywords;
@@ -41,7 +42,7 @@ use super::diagnostic::{Code, Diagnostic, Severity};
 use super::draft::{Definition, Draft, Field, GroupDraft, InstanceDraft};
 use super::report::Report;
 use super::source::{FileId, Sources, Spanned};
-use super::{Context, Language, resolve};
+use super::{Context, Language, is_namespace, resolve};
 pub(super) use lexer::command;
 pub(super) use outline::{Block, outline};
 pub(super) use values::placeholder;
@@ -91,6 +92,7 @@ pub(super) fn draft(path: &Path, id: FileId, sources: &dyn Sources, context: &Co
     walk.block(tree.root(), Place::Root, &mut (), root);
     surroundings::sync_of_routers(&mut walk);
     resolve::waiting_services(&mut walk.draft.services, walk.report);
+    resolve::client(&mut walk.draft);
     walk.draft
 }
 
@@ -120,10 +122,20 @@ fn root(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) -> bool {
                 }
             }
         }
+        ("SSL", _) => http::client(walk, statement),
         ("virtual_server_group", Some(name)) => group::block(walk, name, children),
         // Done while the file was read.
         (include, _) if include.starts_with("include") => {}
         _ if surroundings::block(walk, statement) => {}
+        // Without a name: the namespace that the daemon is started in, where it is anyway.
+        ("net_namespace_ipvs", None) => walk.draft.global.ipvs_namespace = None,
+        ("net_namespace_ipvs", Some(namespace)) => {
+            if is_namespace(&namespace.value) {
+                walk.draft.global.ipvs_namespace = Some(namespace.value);
+            } else if let Some(value) = statement.word(1) {
+                walk.bad(value, "the name of a network namespace, as `ip netns list` shows it", values::IGNORED);
+            }
+        }
         (_, None) => {}
         ("vrrp_script", Some(name)) => {
             let mut draft = Definition::new(name);

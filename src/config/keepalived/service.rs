@@ -14,7 +14,7 @@ use super::tree::{Statement, Value};
 use super::unheeded::Fate;
 use super::values::{IGNORED, Instead};
 use super::walk::Walk;
-use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, Tunnel, TunnelChecksum};
+use crate::model::{Command, Family, Floor, Forwarding, Protocol, Scheduler, Suspend, Tunnel, TunnelChecksum};
 
 /// What `persistence_timeout` without a number means.
 const BARE_PERSISTENCE: u32 = 360;
@@ -90,6 +90,18 @@ pub(super) fn word(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: S
         "flag-3" => service.flags.flag_3 = true,
         "inhibit_on_failure" => service.inhibit_on_failure = walk.flag(statement).unwrap_or(false),
         "persistence_timeout" => persistence(walk, service, statement),
+        "ha_suspend" => {
+            service.rules.suspend = statement.line().map(|span| Spanned::new(Suspend::WithoutOwn, span));
+        }
+        "omega" => service.rules.omega = walk.flag(statement).unwrap_or(service.rules.omega),
+        "quorum_up" => notify(walk, &mut service.rules.notify.up, statement),
+        "quorum_down" => notify(walk, &mut service.rules.notify.down, statement),
+        "sorry_server" => sorry(walk, service, statement),
+        "sorry_server_inhibit" => {
+            if let Some(sorry) = with_sorry(walk, service, statement) {
+                sorry.inhibit_on_failure = Some(true);
+            }
+        }
         "real_server" => server(walk, service, statement),
         _ => return value(walk, service, statement),
     }
@@ -112,6 +124,7 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
         "persistence_granularity" => {
             service.persistence.prefix_len = prefix(walk, value).map(|length| Spanned::new(length, value.span));
         }
+        "virtualhost" => service.virtual_host = Some(value.text.to_owned()),
         "persistence_engine" => {
             if value.text != "sip" {
                 let shown: String = value.text.chars().take(60).collect();
@@ -133,6 +146,20 @@ fn value(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'
             Ok(floor) => service.floor = Some(Spanned::new(floor, value.span)),
             Err(_) => walk.bad(value, "a count of servers, or a percentage such as `30%`", IGNORED),
         },
+        "drain" => service.drain = walk.time(value, IGNORED).or(service.drain),
+        "slow_start" => {
+            let takes = walk.time(value, IGNORED).map(|takes| Spanned::new(takes, value.span));
+            service.slow_start = takes.or(service.slow_start);
+        }
+        "hysteresis" => {
+            service.rules.hysteresis = walk.whole(value, IGNORED).map(|sum| Spanned::new(sum, value.span));
+        }
+        "sorry_server_lvs_method" => {
+            let method = Field::from(forwarding(walk, statement), value.span);
+            if let Some(sorry) = with_sorry(walk, service, statement) {
+                sorry.forwarding = method;
+            }
+        }
         "weight" => {
             let weight = walk.whole(value, IGNORED);
             service.default_weight = weight.or(service.default_weight);
@@ -311,6 +338,40 @@ fn prefix(walk: &mut Walk<'_>, value: Value<'_>) -> Option<u8> {
     None
 }
 
+/// `sorry_server ADDRESS [PORT]`.
+fn sorry(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
+    let Some(span) = statement.line() else { return };
+    let none = Instead("there is no sorry server");
+    service.rules.sorry = endpoint(walk, statement, 1, "the sorry server's IP address", none).map(|(address, port)| {
+        // Without a port it has that of the packet.
+        let sorry = ServerDraft::new(span, address, port.or(Some(0)));
+        Box::new(ServerDraft { weight: Some(1), inhibit_on_failure: Some(false), ..sorry })
+    });
+}
+
+/// The sorry server, for a word about it.
+fn with_sorry<'s>(
+    walk: &mut Walk<'_>,
+    service: &'s mut ServiceDraft,
+    statement: Statement<'_>,
+) -> Option<&'s mut ServerDraft> {
+    if let (None, Some(span)) = (&service.rules.sorry, statement.line()) {
+        walk.say(
+            Diagnostic::warning(Code::Idle, span, format!("no `sorry_server` stands before `{}`", statement.name()))
+                .help("ignored, as in keepalived; write `sorry_server` first"),
+        );
+    }
+    service.rules.sorry.as_deref_mut()
+}
+
+/// A script; as in keepalived the first counts.
+fn notify(walk: &mut Walk<'_>, slot: &mut Option<Command>, statement: Statement<'_>) {
+    let (words, user) = walk.command(statement);
+    if slot.is_none() && !words.is_empty() {
+        *slot = Some(Command { words, user });
+    }
+}
+
 fn server(walk: &mut Walk<'_>, service: &mut ServiceDraft, statement: Statement<'_>) {
     let Some(span) = statement.line() else { return };
     const LEFT_OUT: Instead = Instead("this server is left out");
@@ -330,6 +391,8 @@ fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Stateme
     }
     match (statement.name(), statement.word(1)) {
         ("inhibit_on_failure", _) => server.inhibit_on_failure = walk.flag(statement),
+        ("notify_up", _) => notify(walk, &mut server.notify.up, statement),
+        ("notify_down", _) => notify(walk, &mut server.notify.down, statement),
         (_, None) => {}
         ("weight", Some(value)) => {
             server.weight = walk.whole(value, Instead("taken as 1"));
@@ -340,6 +403,7 @@ fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Stateme
         ("lthreshold", Some(value)) => {
             server.lower_threshold = walk.whole(value, IGNORED).unwrap_or(0);
         }
+        ("virtualhost", Some(value)) => server.virtual_host = Some(value.text.to_owned()),
         ("lvs_method", Some(value)) => server.forwarding = Field::from(forwarding(walk, statement), value.span),
         _ => return false,
     }
@@ -348,6 +412,10 @@ fn server_word(walk: &mut Walk<'_>, server: &mut ServerDraft, statement: Stateme
 
 /// The words that services, servers and checks share; false: it is none of them.
 pub(super) fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statement<'_>) -> bool {
+    if statement.name() == "alpha" {
+        timing.alpha = walk.flag(statement).or(timing.alpha);
+        return true;
+    }
     let Some(value) = statement.word(1) else { return false };
     match statement.name() {
         "delay_loop" => {

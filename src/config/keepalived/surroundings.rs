@@ -112,13 +112,19 @@ pub(super) fn word(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
         "fifo_write_vrrp_states_on_reload" => walk.draft.surroundings.settings.fifo_states_on_reload = true,
         "vrrp_no_swap" => walk.draft.surroundings.settings.scheduling.lock_memory = true,
         "nftables" => {
-            walk.draft.surroundings.settings.firewall_table = value.and_then(|value| table(walk, value));
+            walk.draft.surroundings.settings.firewall_table =
+                value.and_then(|value| table(walk, value, "taken as `keepalived`"));
         }
         "lvs_sync_daemon" => sync_daemon(walk, statement),
         "notify_fifo" | "notify_fifo_script" => {
             let mut draft = std::mem::take(&mut walk.draft.surroundings.fifo);
             fifo(walk, &mut draft, statement);
             walk.draft.surroundings.fifo = draft;
+        }
+        "lvs_notify_fifo" | "lvs_notify_fifo_script" => {
+            let mut draft = std::mem::take(&mut walk.draft.surroundings.service_fifo);
+            fifo(walk, &mut draft, statement);
+            walk.draft.surroundings.service_fifo = draft;
         }
         "vrrp_notify_fifo" | "vrrp_notify_fifo_script" => {
             let mut draft = std::mem::take(&mut walk.draft.surroundings.router_fifo);
@@ -179,13 +185,13 @@ pub(super) fn word(walk: &mut Walk<'_>, statement: Statement<'_>) -> bool {
 }
 
 /// A table's name: what `nft` takes as one.
-fn table(walk: &mut Walk<'_>, value: Value<'_>) -> Option<String> {
+pub(super) fn table(walk: &mut Walk<'_>, value: Value<'_>, usual: &'static str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./\\".contains(&byte);
     let starts = value.text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     if starts && value.text.len() < 128 && value.text.bytes().all(plain) {
         return Some(value.text.to_owned());
     }
-    walk.bad(value, "a table's name: letters, digits and `_`", Instead("taken as `keepalived`"));
+    walk.bad(value, "a table's name: letters, digits and `_`", Instead(usual));
     None
 }
 

@@ -3,9 +3,8 @@
 //! They have no effect, and yet a slip among them is one that keepalived reads today and that counts here tomorrow. So each
 //! is held against its row in the table, and nothing is made of it.
 
-use std::str::FromStr;
-
 use super::super::diagnostic::{Code, Diagnostic};
+use super::super::page;
 use super::keywords::{self, Keyword, Kind, Place, Takes};
 use super::tree::{Statement, Value};
 use super::values::Instead;
@@ -108,23 +107,14 @@ fn text(walk: &mut Walk<'_>, form: &str, what: &str, statement: Statement<'_>, f
         "IP [PORT]" => {
             super::service::endpoint(walk, statement, 1, what, idle);
         }
-        "MD5" if first.text.len() != 32 || !first.text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+        "MD5" if page::digest(first.text).is_none() => {
             walk.bad(first, "an MD5 sum: 32 hexadecimal digits", idle);
         }
         "NUMBER[-NUMBER]" => {
-            for range in statement.arguments().filter(|range| !is_status(range.text)) {
-                walk.bad(range, "a status of HTTP, or two with `-` between them: 100 to 599", idle);
+            for range in statement.arguments().filter(|range| page::statuses(range.text).is_none()) {
+                walk.bad(range, page::STATUSES, idle);
             }
         }
         _ => {}
-    }
-}
-
-/// Whether it is a status of HTTP, or a range of them.
-fn is_status(text: &str) -> bool {
-    let number = |text: &str| u16::from_str(text).ok().filter(|number| (100..=599).contains(number));
-    match text.split_once('-') {
-        Some((first, last)) => number(first).zip(number(last)).is_some_and(|(first, last)| first <= last),
-        None => number(text).is_some(),
     }
 }

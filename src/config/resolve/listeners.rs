@@ -165,7 +165,7 @@ impl Resolver<'_> {
         }
         let mut keys = keys.into_iter();
         let key = keys.next()?;
-        let group = Group { name: group.name.clone(), others: keys.collect() };
+        let group = Group { name: group.name.clone(), others: keys.collect(), mark: None };
         let common = common(std::iter::once(key).chain(group.others.iter().copied()), true);
         if common.family.is_none() {
             self.unserved(draft);

@@ -8,12 +8,16 @@ mod announce;
 mod authentication;
 pub(in crate::config) mod check;
 mod election;
+mod http;
 mod identity;
 mod instance;
 mod interfaces;
 mod link;
 mod listeners;
+mod local_check;
 mod meaning;
+mod path;
+mod rules;
 mod service;
 mod shared;
 mod surroundings;
@@ -25,11 +29,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::Language;
 use super::diagnostic::{Code, Diagnostic};
-use super::draft::{Draft, GroupDraft, InstanceDraft, SlowCheck, TrackKind};
+use super::draft::{Draft, FileUses, GroupDraft, InstanceDraft, ServiceTable, SlowCheck, TrackKind};
 use super::report::Report;
 use super::source::Span;
-use crate::model::{Config, Instance, RouterSettings, ServiceKey, SyncGroup, VirtualRouterId};
+use crate::model::{Config, Instance, PathProbe, RouterSettings, ServiceKey, SyncGroup, VirtualRouterId};
 
+pub(super) use http::{client, expression, idle_option};
 pub(super) use listeners::{GroupLine, GroupReading};
 pub(super) use service::{service, service_of_group, waiting_services};
 
@@ -137,6 +142,23 @@ struct Resolver<'r> {
     alone: bool,
     /// The first check that waits too long for its answer.
     slow_check: Option<SlowCheck>,
+    /// Files that checks of servers name.
+    file_uses: FileUses,
+}
+
+impl<'r> Resolver<'r> {
+    /// One that goes on where the table's last one ended.
+    fn new(language: Language, report: &'r mut Report, table: &mut ServiceTable) -> Self {
+        Self {
+            words: Words::of(language),
+            language,
+            report,
+            rules_placed: 0,
+            alone: false,
+            slow_check: table.slow_check,
+            file_uses: std::mem::take(&mut table.file_uses),
+        }
+    }
 }
 
 impl Resolver<'_> {
@@ -181,13 +203,17 @@ impl Resolver<'_> {
 
 /// The whole configuration, and where its services stand.
 pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (Config, HashMap<ServiceKey, Span>) {
-    let Draft { mut global, defaults, surroundings, trackers, mut instances, groups, services, sysctls, .. } = draft;
-    let alone = instances.len() == 1 && services.services.is_empty();
-    let slow_check = services.slow_check;
-    let mut resolver = Resolver { words: Words::of(language), language, report, rules_placed: 0, alone, slow_check };
+    let Draft {
+        mut global, defaults, mut surroundings, trackers, mut instances, groups, mut services, sysctls, ..
+    } = draft;
+    let mut resolver = Resolver::new(language, report, &mut services);
+    resolver.alone = instances.len() == 1 && services.services.is_empty();
     let ground = meaning::Ground::of(&instances, &surroundings);
     resolver.note_interfaces(&instances, &groups, &surroundings);
     let trackers = resolver.trackers(trackers, &services);
+    resolver.checks_by_file(&mut services.services, &trackers);
+    global.path_marks = global.path_marks.filter(|first| *first != PathProbe::FIRST_MARK);
+    resolver.paths(&mut services.services, global.path_marks, &services.places);
     let grouped: HashMap<String, Span> = groups
         .iter()
         .filter(|group| !group.weighted)
@@ -218,6 +244,7 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (
         resolver.unwatched(&trackers, &watched);
     }
     let sync_groups = resolver.groups(groups, &names, &instances, &trackers);
+    global.service_fifo = resolver.fifo(std::mem::take(&mut surroundings.service_fifo));
     let (router, sync_daemon) = resolver.surroundings(surroundings, &instances, &names);
     let router = RouterSettings {
         vmac_prefix: defaults.vmac_prefix,

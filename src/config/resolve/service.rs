@@ -4,26 +4,29 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::Resolver;
 use super::listeners::Listeners;
 use super::meaning::{endpoint, unreachable};
-use super::{Resolver, Words};
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic, Severity};
-use crate::config::draft::{Field, GroupTable, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing};
+use crate::config::draft::{
+    Field, GroupTable, KindDraft, PersistenceDraft, ServerDraft, ServiceDraft, ServiceTable, Timing,
+};
 use crate::config::report::Report;
 use crate::config::source::{Span, Spanned};
 use crate::config::suggest;
 use crate::model::{
-    Family, Floor, Forwarding, Persistence, Protocol, SchedulerFlags, ServerConfig, ServerKey, ServerSettings,
-    ServiceConfig, ServiceKey, ServiceSettings, Weight,
+    Family, Floor, Forwarding, Handover, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey,
+    ServerSettings, ServiceConfig, ServiceKey, ServiceSettings, Weight,
 };
 
 /// Persistence of a service that takes every port and does not say how long.
 const PERSISTENCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(359);
 
 /// What a server takes from its service.
-struct Outer {
+pub(super) struct Outer {
     /// The service's own addresses with their ports.
     own: HashSet<(IpAddr, u16)>,
     listeners: Listeners,
@@ -31,7 +34,8 @@ struct Outer {
     timing: Timing,
     inhibit_on_failure: bool,
     weight: u32,
-    header: Span,
+    pub(super) header: Span,
+    virtual_host: Option<String>,
 }
 
 /// Adds a service to the table, or says why not.
@@ -41,18 +45,12 @@ pub(in crate::config) fn service(
     table: &mut ServiceTable,
     report: &mut Report,
 ) {
-    let mut resolver = Resolver {
-        words: Words::of(language),
-        language,
-        report,
-        rules_placed: 0,
-        alone: false,
-        slow_check: table.slow_check,
-    };
+    let mut resolver = Resolver::new(language, report, table);
     if let Some((config, span)) = resolver.service(draft, &mut table.groups) {
         resolver.enter(config, span, table);
     }
     table.slow_check = resolver.slow_check;
+    table.file_uses = resolver.file_uses;
 }
 
 /// Adds a service of a `virtual_server_group`, at once if the group is known by now.
@@ -198,6 +196,7 @@ impl Resolver<'_> {
             inhibit_on_failure: draft.inhibit_on_failure,
             weight: draft.default_weight.unwrap_or(1),
             header,
+            virtual_host: draft.virtual_host.take(),
         };
         let servers = self.servers(std::mem::take(&mut draft.servers), &outer);
         if servers.is_empty() {
@@ -217,7 +216,12 @@ impl Resolver<'_> {
         let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
         let quorum = self.quorum(draft.quorum, &servers);
         let floor = self.floor(draft.floor, &servers);
-        Some((ServiceConfig { key, group, settings, quorum, floor, servers }, header))
+        let slow_start = self.slow_start(draft.slow_start, settings.scheduler, &servers);
+        let handover = Handover { drain: draft.drain, slow_start };
+        let named =
+            matches!(key, ServiceKey::Address { .. }) || group.as_ref().is_some_and(|group| group.has_address());
+        let rules = self.service_rules(std::mem::take(&mut draft.rules), quorum, floor, &servers, &outer, named);
+        Some((ServiceConfig { key, group, settings, quorum, floor, handover, rules: Box::new(rules), servers }, header))
     }
 
     /// keepalived goes by the protocol alone, and asks no mark for one.
@@ -250,6 +254,39 @@ impl Resolver<'_> {
             );
         }
         quorum.min(most)
+    }
+
+    /// Weights must be shares, and large enough to be parted.
+    fn slow_start(
+        &mut self,
+        slow_start: Option<Spanned<Duration>>,
+        scheduler: Scheduler,
+        servers: &[ServerConfig],
+    ) -> Duration {
+        let Some(Spanned { value: takes, span }) = slow_start else { return Duration::ZERO };
+        if takes.is_zero() {
+            return takes;
+        }
+        if !scheduler.shares_by_weight() {
+            self.say(
+                Diagnostic::warning(
+                    Code::Combination,
+                    span,
+                    format!("a slow start does nothing with the scheduler `{scheduler}`"),
+                )
+                .mark("ignored")
+                .help("its weights are no shares; `wlc`, `wrr`, `sed`, `nq`, `lblc`, `lblcr` and `twos` go by shares"),
+            );
+            return Duration::ZERO;
+        }
+        if servers.iter().all(|server| server.settings.weight <= Weight::ONE) {
+            self.say(
+                Diagnostic::warning(Code::Combination, span, "a slow start has no steps with weights of 1")
+                    .mark("a server that returns has all of its weight at once")
+                    .help("give the servers greater weights: with 100 in place of each 1 nothing else changes"),
+            );
+        }
+        takes
     }
 
     fn floor(&mut self, floor: Option<Spanned<Floor>>, servers: &[ServerConfig]) -> Option<Floor> {
@@ -382,7 +419,7 @@ impl Resolver<'_> {
         servers
     }
 
-    fn server(&mut self, mut draft: ServerDraft, outer: &Outer) -> Option<ServerConfig> {
+    pub(super) fn server(&mut self, mut draft: ServerDraft, outer: &Outer) -> Option<ServerConfig> {
         if let Some(what) = unreachable(draft.address) {
             let message = format!("{} cannot be a server: {what}", draft.address);
             let left_out = "left out: the kernel refuses it";
@@ -437,6 +474,8 @@ impl Resolver<'_> {
         }
         let key = ServerKey { address: draft.address, port };
         let timing = draft.timing.or(outer.timing);
+        // One that must prove itself makes the server wait; one without checks has nothing to prove.
+        let alpha = draft.checks.iter().any(|check| check.timing.or(timing).alpha.unwrap_or(false));
         let weight = draft.weight.unwrap_or(outer.weight);
         Some(ServerConfig {
             key,
@@ -447,10 +486,18 @@ impl Resolver<'_> {
                 lower_threshold: draft.lower_threshold,
             },
             inhibit_on_failure: draft.inhibit_on_failure.unwrap_or(outer.inhibit_on_failure),
+            alpha,
+            notify: (!draft.notify.is_empty()).then(|| Box::new(draft.notify)),
             checks: draft
                 .checks
                 .into_iter()
-                .map(|check| self.check(check, ServerKey { port: called, ..key }, timing, draft.span))
+                .filter_map(|mut check| {
+                    if let KindDraft::Http(http) = &mut check.kind {
+                        let inherited = || draft.virtual_host.clone().or_else(|| outer.virtual_host.clone());
+                        http.host = http.host.take().or_else(inherited);
+                    }
+                    self.check(check, ServerKey { port: called, ..key }, timing, draft.span)
+                })
                 .collect(),
         })
     }

@@ -145,7 +145,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn fifo(&mut self, draft: FifoDraft) -> Option<Fifo> {
+    pub(super) fn fifo(&mut self, draft: FifoDraft) -> Option<Fifo> {
         match (draft.path, draft.script) {
             (Some(path), script) => {
                 Some(Fifo { path: path.value, owner: draft.owner, script: script.map(|script| script.value) })

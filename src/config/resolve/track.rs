@@ -122,7 +122,7 @@ impl Resolver<'_> {
     }
 
     /// keepalived looks names up as it reads: a script that is defined further down does not exist for it.
-    fn early(&mut self, used: Span, defined: Span, name: &str) {
+    pub(super) fn early(&mut self, used: Span, defined: Span, name: &str) {
         if self.language == Language::Keepalived && used.file == defined.file && used.start < defined.start {
             self.say(
                 Diagnostic::note(Code::UnknownName, used, format!("`{name}` is defined further down"))

@@ -1,6 +1,7 @@
 //! The things that can be watched: scripts, processes, files, services and checks, each with its name and weight.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Resolver;
@@ -13,8 +14,8 @@ use crate::config::draft::{
 };
 use crate::config::source::Span;
 use crate::model::{
-    Check, CheckKind, Connect, HttpProbe, OnMissing, ProcessArguments, ServiceCondition, Tls, TrackCheck, TrackFile,
-    TrackProcess, TrackScript, TrackService,
+    Check, CheckKind, Connect, HttpProbe, OnMissing, Page, ProcessArguments, ServiceCondition, Tls, TrackCheck,
+    TrackFile, TrackProcess, TrackScript, TrackService,
 };
 
 /// From one run of a script or a check to the next.
@@ -266,13 +267,24 @@ impl Resolver<'_> {
 
 /// What is tried, as the checkers know it.
 fn check_kind(target: ProbeTarget) -> CheckKind {
-    let connect = |target| Connect { target, source_address: None, source_port: None, interface: None, mark: None };
     match target {
-        ProbeTarget::Tcp(address) => CheckKind::Tcp(connect(address)),
+        ProbeTarget::Tcp(address) => CheckKind::Tcp(Connect::to(address)),
+        ProbeTarget::Other(address, kind) => super::check::check_kind(kind, Connect::to(address)),
         ProbeTarget::Http(url) => {
             let Url { address, host, name, path, tls } = url;
-            let tls = tls.map(|TlsDraft { verify, authorities }| Tls { server_name: name, verify, authorities });
-            CheckKind::Http(HttpProbe { tls, host: Some(host), path, ..HttpProbe::new(connect(address)) })
+            let tls = tls.map(|TlsDraft { verify, authorities }| Tls {
+                server_name: name,
+                verify,
+                authorities,
+                ..Tls::default()
+            });
+            let pages = vec![Page { path, ..Page::default() }];
+            CheckKind::Http(Arc::new(HttpProbe {
+                tls,
+                host: Some(host),
+                pages,
+                ..HttpProbe::new(Connect::to(address))
+            }))
         }
     }
 }

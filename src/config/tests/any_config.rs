@@ -2,23 +2,26 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{BoxedStrategy, Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 
 use super::toml;
 use crate::config::Language;
 use crate::config::toml::write::{Comments, write};
 use crate::model::{
-    AddressOptions, AdvertInterval, Announcements, Authentication, Burst, Check, CheckKind, Checksum, Command, Config,
-    Connect, Election, Family, Floor, Forwarding, Instance, NextHop, Notify, OnMissing, Pace, Password, Peer,
+    AddressOptions, AdvertInterval, Announcements, Authentication, Burst, BytePattern, Check, CheckKind, Checksum,
+    Command, Config, Connect, DnsProbe, DnsType, Election, Expression, ExpressionOptions, Family, Floor, Forwarding,
+    Handover, HttpProbe, HttpVersion, Identity, Instance, NextHop, Notify, OnMissing, Pace, Page, Password, Peer,
     Persistence, Placing, Preferred, Priority, ProcessArguments, Protocol, Route, RouteKind, RouteMetric, Rule,
-    RuleAction, RunAs, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey,
-    ServiceSettings, StartAs, TrackProcess, TrackScript, Tracked, Transport, Tunnel, TunnelChecksum, VirtualAddress,
-    VirtualLink, VirtualRouterId, Vmac, Vrid, VrrpVersion, Watched, Weight,
+    RuleAction, Rules, RunAs, Scheduler, SchedulerFlags, ScriptProbe, ServerConfig, ServerKey, ServerSettings,
+    ServiceConfig, ServiceKey, ServiceSettings, SmtpProbe, StartAs, Suspend, Tls, TrackProcess, TrackScript, Tracked,
+    Transport, Tunnel, TunnelChecksum, UdpProbe, UdpReply, UpDown, VirtualAddress, VirtualLink, VirtualRouterId, Vmac,
+    Vrid, VrrpVersion, Watched, Weight,
 };
 
 fn ip(family: Family) -> impl Strategy<Value = IpAddr> + Clone {
@@ -375,14 +378,44 @@ fn instance(index: u8, family: Family) -> impl Strategy<Value = Instance> {
     )
 }
 
+/// Checks that call somebody, and scripts.
 fn check(server: ServerKey) -> impl Strategy<Value = Check> {
+    prop_oneof![calling_check(server), script_check()].boxed()
+}
+
+fn script_check() -> impl Strategy<Value = Check> {
+    let long = 1_000_000_000_000_u64;
+    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)));
+    let on_missing = prop_oneof![Just(OnMissing::Fail), Just(OnMissing::Disable)];
+    (words(), option::of(run_as()), any::<bool>(), on_missing, timing).prop_map(
+        |(command, user, dynamic, on_missing, (interval, timeout, retry, retry_interval, warmup))| Check {
+            kind: CheckKind::Script(Box::new(ScriptProbe { command, user, dynamic, on_missing })),
+            interval: Duration::from_millis(interval),
+            timeout: Duration::from_millis(timeout),
+            retry,
+            retry_interval,
+            warmup,
+            pace: None,
+        },
+    )
+}
+
+fn calling_check(server: ServerKey) -> impl Strategy<Value = Check> {
     let family = Family::of(server.address);
     let target = (option::of(ip(family)), option::of(1..=u16::MAX));
     let from = (option::of(ip(family)), option::of(1..=u16::MAX), option::of(interface()), option::of(any::<u32>()));
     let long = 1_000_000_000_000_u64;
     let pace = option::of((1..=u32::MAX, 1..=long, 0..=Pace::MOST_JITTER));
     let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)), pace);
-    (target, from, timing).prop_map(move |((address, port), (source_address, source_port, interface, mark), timing)| {
+    let connect =
+        (target, from).prop_map(move |((address, port), (source_address, source_port, interface, mark))| Connect {
+            target: SocketAddr::new(address.unwrap_or(server.address), port.unwrap_or(server.port)),
+            source_address,
+            source_port,
+            interface,
+            mark,
+        });
+    (connect.prop_flat_map(kind), timing).prop_map(move |(kind, timing)| {
         let (interval, timeout, retry, retry_interval, warmup, timing_pace) = timing;
         let interval = Duration::from_millis(interval);
         let pace = |(rise, down, jitter_percent)| {
@@ -390,13 +423,7 @@ fn check(server: ServerKey) -> impl Strategy<Value = Check> {
             Pace { rise: NonZeroU32::new(rise).unwrap(), down_interval, jitter_percent }.beside(interval)
         };
         Check {
-            kind: CheckKind::Tcp(Connect {
-                target: SocketAddr::new(address.unwrap_or(server.address), port.unwrap_or(server.port)),
-                source_address,
-                source_port,
-                interface,
-                mark,
-            }),
+            kind,
             interval,
             timeout: Duration::from_millis(timeout),
             retry,
@@ -405,6 +432,105 @@ fn check(server: ServerKey) -> impl Strategy<Value = Check> {
             pace: timing_pace.and_then(pace),
         }
     })
+}
+
+fn some_text() -> impl Strategy<Value = String> {
+    "[ -~\u{e9}]{1,12}"
+}
+
+/// Where it connects is left open.
+fn http() -> BoxedStrategy<HttpProbe> {
+    let tls = (option::of(some_text()), any::<bool>(), any::<bool>(), option::of(file()), option::of(identity()));
+    let tls = option::of(tls.prop_map(|(server_name, named_by_host, verify, authorities, identity)| Tls {
+        // A name that is written is the one that is told.
+        named_by_host: named_by_host || server_name.is_some(),
+        server_name,
+        verify,
+        authorities,
+        identity: identity.map(Box::new),
+    }));
+    let version = prop_oneof![Just(HttpVersion::V1_0), Just(HttpVersion::V1_1)];
+    (tls, option::of(some_text()), version, vec(page(), 1..4))
+        .prop_map(|(tls, host, version, mut pages)| {
+            if tls.is_none() {
+                pages.iter_mut().for_each(|page| page.orderly_close = false);
+            }
+            let connect = Connect::to(SocketAddr::from(([0, 0, 0, 0], 0)));
+            HttpProbe { connect, tls, host, version, pages }
+        })
+        .boxed()
+}
+
+fn file() -> impl Strategy<Value = String> {
+    some_text().prop_map(|name| format!("/{name}"))
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    (file(), option::of(file()), option::of(some_text())).prop_map(|(certificate, key, password)| Identity {
+        certificate,
+        key,
+        password,
+    })
+}
+
+fn page() -> impl Strategy<Value = Page> {
+    let statuses = vec((100_u16..=599, 0_u16..300).prop_map(|(least, more)| (least, (least + more).min(599))), 1..4);
+    let statuses = prop_oneof![Just(vec![(200, 299)]), statuses];
+    (file(), option::of(some_text()), statuses, any::<Option<[u8; 16]>>(), option::of(expression()), any::<bool>())
+        .prop_map(|(path, host, statuses, digest, expression, orderly_close)| Page {
+            path,
+            host,
+            statuses,
+            digest,
+            expression: expression.map(Box::new),
+            orderly_close,
+        })
+}
+
+fn expression() -> impl Strategy<Value = Expression> {
+    let options = vec(select(ExpressionOptions::all_names().collect::<Vec<_>>()), 0..3);
+    ("[a-z\"' .*+]{0,3}[a-z\"']", options, any::<bool>(), any::<u32>(), any::<Option<u32>>()).prop_map(
+        |(rest, names, unwanted, least_offset, most_offset)| {
+            let mut options = ExpressionOptions::default();
+            for name in names {
+                *options.by_name(name).unwrap() = true;
+            }
+            let pattern = format!("x{}", rest.replace(['*', '+'], ".*?").replace("?.*?", "?"));
+            Expression { pattern, options, unwanted, least_offset, most_offset }
+        },
+    )
+}
+
+/// Any kind of check that calls somebody.
+fn kind(connect: Connect) -> BoxedStrategy<CheckKind> {
+    let name = prop_oneof![Just(".".to_owned()), "[a-z]{1,5}(\\.[a-z]{1,5}){0,2}"];
+    let byte = select(vec![0xff, 0xf0, 0x0f, 0])
+        .prop_flat_map(|mask: u8| any::<u8>().prop_map(move |value| BytePattern { value: value & mask, mask }));
+    let reply = (vec(byte, 0..5), any::<u16>(), any::<u16>());
+    let reply =
+        reply.prop_map(|(pattern, one, other)| UdpReply { pattern, shortest: one.min(other), longest: one.max(other) });
+    let (to_mail, to_dns, to_udp, to_ping) = (connect.clone(), connect.clone(), connect.clone(), connect.clone());
+    let to_web = connect.clone();
+    prop_oneof![
+        4 => Just(CheckKind::Tcp(connect)),
+        4 => http().prop_map(move |http| CheckKind::Http(Arc::new(HttpProbe { connect: to_web.clone(), ..http }))),
+        1 => option::of("[a-z.-]{1,12}").prop_map(move |helo| {
+            CheckKind::Smtp(Box::new(SmtpProbe { connect: to_mail.clone(), helo }))
+        }),
+        1 => (name, select(DnsType::ALL.to_vec())).prop_map(move |(name, (_, kind))| {
+            let name = name.parse().unwrap();
+            CheckKind::Dns(Box::new(DnsProbe { connect: to_dns.clone(), name, kind }))
+        }),
+        1 => (option::of(vec(any::<u8>(), 0..9)), option::of(reply)).prop_map(move |(payload, reply)| {
+            CheckKind::Udp(Box::new(UdpProbe { connect: to_udp.clone(), payload, reply }))
+        }),
+        1 => Just(CheckKind::Ping(Connect {
+            target: SocketAddr::new(to_ping.target.ip(), 0),
+            source_port: None,
+            ..to_ping
+        })),
+    ]
+    .boxed()
 }
 
 /// Checks as the servers of a service mostly have them: few kinds of them.
@@ -433,12 +559,36 @@ fn usual(server: ServerKey) -> Vec<Vec<Check>> {
     ]
 }
 
+fn up_down() -> impl Strategy<Value = UpDown> {
+    (option::weighted(0.2, command()), option::weighted(0.2, command())).prop_map(|(up, down)| UpDown { up, down })
+}
+
+/// For a service of these servers; a sorry server is as one of them would be.
+fn rules(family: Family, port: u16, keeps_port: bool) -> impl Strategy<Value = Rules> {
+    let suspend = prop_oneof![
+        2 => Just(Suspend::Never),
+        1 => Just(Suspend::WithoutOwn),
+        1 => vec(ip(family), 1..3).prop_map(Suspend::Without),
+    ];
+    let sorry = option::of(server(family, port, keeps_port).boxed());
+    (any::<u32>(), sorry, suspend, any::<bool>(), up_down()).prop_map(|(hysteresis, sorry, suspend, omega, notify)| {
+        let plain = |sorry: ServerConfig| ServerConfig {
+            settings: ServerSettings { weight: Weight::ONE, upper_threshold: 0, lower_threshold: 0, ..sorry.settings },
+            alpha: false,
+            notify: None,
+            checks: Vec::new(),
+            ..sorry
+        };
+        Rules { hysteresis, sorry: sorry.map(plain).map(Box::new), suspend, omega, notify }
+    })
+}
+
 fn server(family: Family, service: u16, keeps_port: bool) -> impl Strategy<Value = ServerConfig> {
     (ip(family), any::<u16>()).prop_flat_map(move |(address, port)| {
         let key = ServerKey { address, port: if keeps_port { service } else { port } };
         let checks = prop_oneof![3 => select(usual(key)), 1 => vec(check(key), 0..3)];
-        (checks, 0..=i32::MAX as u32, 0..9_u32, any::<bool>()).prop_map(
-            move |(checks, weight, threshold, inhibit_on_failure)| ServerConfig {
+        (checks, 0..=i32::MAX as u32, 0..9_u32, any::<bool>(), any::<bool>(), up_down()).prop_map(
+            move |(checks, weight, threshold, inhibit_on_failure, alpha, notify)| ServerConfig {
                 key,
                 settings: ServerSettings {
                     forwarding: if keeps_port { Forwarding::Direct } else { Forwarding::Masquerade },
@@ -447,9 +597,18 @@ fn server(family: Family, service: u16, keeps_port: bool) -> impl Strategy<Value
                     lower_threshold: threshold / 2,
                 },
                 inhibit_on_failure,
+                alpha: alpha && !checks.is_empty(),
+                notify: Some(Box::new(notify)).filter(|notify| !notify.is_empty()),
                 checks,
             },
         )
+    })
+}
+
+fn handover() -> impl Strategy<Value = Handover> {
+    (option::of(0..=2_678_400_000_000_u64), 0..=2_678_400_000_000_u64).prop_map(|(drain, slow_start)| Handover {
+        drain: drain.map(Duration::from_micros),
+        slow_start: Duration::from_micros(slow_start),
     })
 }
 
@@ -475,9 +634,11 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
             (1..=u16::MAX).prop_map(|port| Tunnel::Gue { port, checksum: TunnelChecksum::Remote }),
             Just(Tunnel::Gre { checksum: TunnelChecksum::Checksum }),
         ]);
-        let settings = (select(&Scheduler::ALL[..]), vec(any::<bool>(), 4), persistence, 1..=i32::MAX as u32, floor());
-        (key, settings, tunnel, vec(server(family, port, keeps_port), 1..5)).prop_map(
-            move |(key, (scheduler, flags, persistence, quorum, floor), tunnel, found)| {
+        let settings =
+            (select(&Scheduler::ALL[..]), vec(any::<bool>(), 4), persistence, 1..=i32::MAX as u32, floor(), handover());
+        let rules = rules(family, port, keeps_port).boxed();
+        (key, settings, tunnel, vec(server(family, port, keeps_port).boxed(), 1..5), rules).prop_map(
+            move |(key, (scheduler, flags, persistence, quorum, floor, handover), tunnel, found, mut rules)| {
                 let (secs, prefix_len, engine, wanted) = persistence;
                 let wanted = wanted || matches!(key, ServiceKey::Address { port: 0, .. });
                 let mut servers: Vec<ServerConfig> = Vec::new();
@@ -491,6 +652,11 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
                 }
                 let weights = servers.iter().map(|server| u64::from(server.settings.weight.value()));
                 let most = u32::try_from(weights.sum::<u64>()).unwrap_or(u32::MAX).max(1);
+                let quorum = quorum.min(most);
+                rules.hysteresis = rules.hysteresis.min(quorum - 1).min(most - quorum);
+                if let (Suspend::WithoutOwn, ServiceKey::Fwmark { .. }) = (&rules.suspend, key) {
+                    rules.suspend = Suspend::Never;
+                }
                 let datagrams = !matches!(key, ServiceKey::Address { protocol: Protocol::Tcp | Protocol::Sctp, .. });
                 ServiceConfig {
                     key,
@@ -508,8 +674,13 @@ fn service() -> impl Strategy<Value = ServiceConfig> {
                             engine,
                         }),
                     },
-                    quorum: quorum.min(most),
+                    quorum,
                     floor,
+                    handover: Handover {
+                        slow_start: if scheduler.shares_by_weight() { handover.slow_start } else { Duration::ZERO },
+                        ..handover
+                    },
+                    rules: Box::new(rules),
                     servers,
                     group: None,
                 }
@@ -556,8 +727,9 @@ fn process(name: String) -> impl Strategy<Value = TrackProcess> {
 fn config() -> impl Strategy<Value = Config> {
     let scripts = (script("s0".to_owned()), script("s1".to_owned()), script("s2".to_owned()));
     let processes = (process("p0".to_owned()), process("p1".to_owned()), process("p2".to_owned()));
-    let routers = (instance(0, Family::V4), instance(1, Family::V6), instance(2, Family::V4));
-    (scripts, processes, routers, vec(service(), 0..4)).prop_map(|(scripts, processes, routers, found)| {
+    // On the heap: what holds all strategies in one value does not fit on the stack.
+    let routers = (instance(0, Family::V4).boxed(), instance(1, Family::V6).boxed(), instance(2, Family::V4).boxed());
+    (scripts, processes, routers, vec(service().boxed(), 0..4)).prop_map(|(scripts, processes, routers, found)| {
         let mut services: Vec<ServiceConfig> = Vec::new();
         for service in found {
             if !services.iter().any(|other| other.key == service.key) {

@@ -41,6 +41,24 @@ fn conf(path: &Path) -> Option<String> {
     document
 }
 
+/// One check of a path becomes one for each address, and is one again when it is written.
+#[test]
+fn checks_of_paths() {
+    let group = "virtual_server_group g {\n192.0.2.1-3 80\n2001:db8::1 80\nfwmark 9\n}\nvirtual_server group g {\nprotocol TCP\n";
+    for (method, checks) in [
+        ("NAT", ["path_check", "path_check"]),
+        ("DR", ["TCP_CHECK {\n}\npath_check\nwarmup 3", "path_check 10.0.0.9\nconnect_timeout 9"]),
+        ("TUN", ["path_check\ndelay_loop 4\nwarmup 7", "path_check\npath_check 10.0.0.3\nretry 5"]),
+        ("TUN type gue port 6080", ["path_check\nconnect_timeout 2", "TCP_CHECK {\n}"]),
+    ] {
+        let servers = (1..).zip(checks).map(|(n, checks)| format!("real_server 10.0.0.{n} 80 {{\n{checks}\n}}\n"));
+        let servers: String = servers.collect();
+        let text = format!("global_defs {{\npath_marks 70000\n}}\n{group}lvs_method {method}\n{servers}}}\n");
+        let document = same("x.conf", text.as_bytes()).unwrap();
+        assert!(document.contains("path-marks = 70000"), "{document}");
+    }
+}
+
 #[test]
 fn the_examples() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -204,5 +222,27 @@ proptest! {
     #[test]
     fn any_pieces_of_toml(text in toml_soup()) {
         same("ipvsd.toml", &text);
+    }
+}
+
+/// Scripts and files as checks, with all that can be said of them.
+#[test]
+fn checks_by_scripts_and_files() {
+    let text = "global_defs {\nscript_user nobody\n}\ntrack_file load {\nfile /run/load\nweight 3 reverse\n}\ntrack_file late {\nfile /run/late\n}\n\
+         vrrp_instance A {\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress {\n192.0.2.9/24\n}\ntrack_file {\nload weight 5\n}\n}\n\
+         virtual_server 192.0.2.1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\ndelay_loop 7\nconnect_timeout 3\n\
+         real_server 10.0.0.1 80 {\nweight 10\n\
+         MISC_CHECK {\nmisc_path \"/usr/bin/check -x 'a b' 10.0.0.1\"\nmisc_timeout 4\nmisc_dynamic\nuser daemon root\nretry 2\n}\n\
+         FILE_CHECK {\ntrack_file load\n}\nTCP_CHECK {\n}\n}\n\
+         real_server 10.0.0.2 80 {\nFILE_CHECK {\ntrack_file load\nweight -7\n}\nFILE_CHECK {\ntrack_file late\nweight 0 reverse\n}\n}\n\
+         real_server 10.0.0.3 80 {\nMISC_CHECK {\nmisc_path /bin/true\n}\n}\n}\n";
+    let document = same("keepalived.conf", text.as_bytes()).unwrap();
+    for expected in [
+        "script = { command = [\"/usr/bin/check\", \"-x\", \"a b\", \"10.0.0.1\"], timeout = \"4s\", dynamic = true, user = \"daemon:root\", on-missing = \"disable\" }",
+        "file = { name = \"load\", weight = 3, reverse = true }",
+        "file = { name = \"load\", weight = -7 }",
+        "file = { name = \"late\", weight = 0, reverse = true }",
+    ] {
+        assert!(document.contains(expected), "{expected}\n{document}");
     }
 }

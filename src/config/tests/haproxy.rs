@@ -27,7 +27,7 @@ fn converted(text: &[u8], addresses: &[&str]) -> Converted {
 }
 
 /// The document without its comments, and every remark on a line.
-fn of(text: &str, addresses: &[&str]) -> (String, Vec<String>) {
+pub(super) fn of(text: &str, addresses: &[&str]) -> (String, Vec<String>) {
     let converted = converted(text.as_bytes(), addresses);
     let bare = |line: &&str| !line.is_empty() && !line.starts_with('#');
     let document = converted.text.as_deref().unwrap_or("").lines().filter(bare).collect::<Vec<_>>().join("\n");
@@ -198,6 +198,13 @@ fn servers() {
             "{head}\"fo\"\nserver = [\n    {{ address = \"10.0.0.1:80\", weight = 2 }},\n    {{ address = \"10.0.0.2:80\" }},\n]"
         ),
     );
+    // Several servers, and one for when they are down.
+    listen(
+        &format!("{bind} server a 10.0.0.1:80\n server b 10.0.0.2:80\n server c 10.0.0.3:80 backup check\n"),
+        &format!(
+            "{head}\"rr\"\nsorry-server = \"10.0.0.3:80\"\nserver = [\n    {{ address = \"10.0.0.1:80\" }},\n    {{ address = \"10.0.0.2:80\" }},\n]"
+        ),
+    );
     for (server, remark) in [
         ("db.example.com:80", "error[C603]: `server` has a name"),
         ("<IP>:80", "error[C402]: `<IP>` was never filled in"),
@@ -322,7 +329,7 @@ fn every_word_of_a_server_is_converted_or_named() {
         let named = said.iter().any(|line| {
             line.starts_with("haproxy.cfg:8:") && line.contains(word) || line.contains("TLS") && word == "ssl"
         });
-        let holds_anyway = ["check", "no-backup", "enabled", "no-ssl"].contains(&word);
+        let holds_anyway = ["check", "no-backup", "enabled", "no-ssl", "no-check-ssl"].contains(&word);
         assert!(document != usual || named || holds_anyway, "{word}: {said:#?}");
     }
     assert!(words > 100, "{words}");
@@ -370,7 +377,7 @@ fn what_is_no_configuration_is_refused() {
     assert!(codes.iter().filter(|code| **code == Code::Duplicate).count() >= 3, "{codes:?}");
 }
 
-const PIECES: [&str; 58] = [
+const PIECES: [&str; 65] = [
     "\n",
     "\n",
     "\n ",
@@ -421,6 +428,13 @@ const PIECES: [&str; 58] = [
     "timeout client 5h\n",
     "timeout connect 1\n",
     "option httpchk\n",
+    "option httpchk GET /x HTTP/1.1\\r\\nHost:\\ y\n",
+    "http-check connect ssl\n",
+    "http-check send meth GET uri /y hdr Host z\n",
+    "http-check expect ! rstring a+ü\n",
+    "http-check expect string \"{x\"\n",
+    "http-check expect status 200,300-310\n",
+    "check-ssl verify none ca-file /x",
     "option allbackups\n",
     "no ",
     ".if x\n",

@@ -113,6 +113,8 @@ fn the_reference_loads_without_remarks() {
 const LEAST: &str = r#"
 [global]
 +global
+[global.group-marks]
++global.group-marks
 [router]
 +router
 [static]
@@ -168,6 +170,13 @@ tcp = {}
 [[service.server]]
 address = "10.0.0.1:80"
 +service.server
+[[service]]
+address = "192.0.2.11:80"
+server = [{ address = "10.0.0.1:80" }]
+[service.check.http]
++service.check.http
+[service.check.http.tls]
++service.check.http.tls
 "#;
 
 fn with(place: &str, line: &str) -> String {

@@ -103,6 +103,8 @@ fn server(address: IpAddr) -> ServerConfig {
             lower_threshold: 0,
         },
         inhibit_on_failure: false,
+        alpha: false,
+        notify: None,
         checks: vec![Check {
             kind: CheckKind::Tcp(Connect {
                 target: SocketAddr::new(address, 8443),
@@ -129,6 +131,8 @@ fn expected() -> Config {
             group: None,
             quorum: 1,
             floor: None,
+            handover: crate::model::Handover::default(),
+            rules: Box::default(),
             key: ServiceKey::Address { protocol: Protocol::Tcp, address: v4(192, 168, 10, 99), port: 8443 },
             settings: ServiceSettings {
                 scheduler: Scheduler::WeightedLeastConnection,

@@ -1,11 +1,12 @@
 //! What can be watched, and what its weights do; the same in both languages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Code, Severity, brief, keepalived, only, toml};
 use crate::model::{
-    CheckKind, Config, Connect, FileStart, HttpProbe, ProcessArguments, ServiceCondition, Tls, TrackFile, TrackProcess,
-    TrackService, Tracked, Watched,
+    CheckKind, Config, Connect, FileStart, HttpProbe, Page, ProcessArguments, ServiceCondition, Tls, TrackFile,
+    TrackProcess, TrackService, Tracked, Watched,
 };
 
 fn conf(before: &str, words: &str) -> String {
@@ -275,11 +276,16 @@ fn web_servers_are_asked_in_both_languages() {
     let probe = |target: &str, host: &str, path: &str, tls: Option<Tls>| HttpProbe {
         tls,
         host: Some(host.to_owned()),
-        path: path.to_owned(),
+        pages: vec![Page { path: path.to_owned(), ..Page::default() }],
         ..HttpProbe::new(connect(target))
     };
     let tls = |name: Option<&str>, verify, authorities: Option<&str>| {
-        Some(Tls { server_name: name.map(str::to_owned), verify, authorities: authorities.map(str::to_owned) })
+        Some(Tls {
+            server_name: name.map(str::to_owned),
+            verify,
+            authorities: authorities.map(str::to_owned),
+            ..Tls::default()
+        })
     };
     let local = "https://localhost:6443/healthz";
     let at_home = |verify, authorities| {
@@ -304,7 +310,7 @@ fn web_servers_are_asked_in_both_languages() {
             probe("[2001:db8::1]:443", "[2001:db8::1]", "/", tls(None, false, None)),
         ),
     ] {
-        let expected = CheckKind::Http(expected);
+        let expected = CheckKind::Http(Arc::new(expected));
         let config = quiet(&conf(&format!("vrrp_track_check c {{\n{words}\n}}"), "track_check {\nc\n}"));
         assert_eq!(config.checks[0].check.kind, expected, "{words}");
         let config = quiet(&ours("", &format!("track-checks = [{{ {keys} }}]")));

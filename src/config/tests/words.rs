@@ -247,6 +247,20 @@ const OPEN: &[(Place, &str, &str)] = &[
     (Place::Service, "virtual_server 192.0.2.1 80 {\n", "}\n"),
     (Place::Server, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\n", "}\n}\n"),
     (Place::TcpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nTCP_CHECK {\n", "}\n}\n}\n"),
+    (Place::HttpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nHTTP_GET {\n", "}\n}\n}\n"),
+    (Place::Url, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nSSL_GET {\nurl {\n", "}\n}\n}\n}\n"),
+    (Place::Ssl, "SSL {\n", "}\n"),
+    (Place::MiscCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nMISC_CHECK {\n", "}\n}\n}\n"),
+    (Place::FileCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nFILE_CHECK {\n", "}\n}\n}\n"),
+    (Place::SmtpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nSMTP_CHECK {\n", "}\n}\n}\n"),
+    (
+        Place::SmtpHost,
+        "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nSMTP_CHECK {\nhost {\n",
+        "}\n}\n}\n}\n",
+    ),
+    (Place::DnsCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nDNS_CHECK {\n", "}\n}\n}\n"),
+    (Place::PingCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nPING_CHECK {\n", "}\n}\n}\n"),
+    (Place::UdpCheck, "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nUDP_CHECK {\n", "}\n}\n}\n"),
 ];
 
 /// What the table calls honoured is handled; a debug assertion in the walk speaks up where it is not.
@@ -317,6 +331,18 @@ fn around(place: Place) -> Option<(String, String)> {
         Place::Tunnel => service("lvs_method TUN type gue ", &format!("{SERVER}}}\n")),
         Place::Server => service(SERVER, "TCP_CHECK {\n}\n}\n"),
         Place::TcpCheck => service(&format!("{SERVER}TCP_CHECK {{\n"), "}\n}\n"),
+        Place::HttpCheck => service(&format!("{SERVER}SSL_GET {{\nurl {{\npath /\n}}\n"), "}\n}\n"),
+        Place::Url => service(&format!("{SERVER}SSL_GET {{\nurl {{\npath /\nregex a\n"), "}\n}\n}\n"),
+        Place::MiscCheck => service(&format!("{SERVER}MISC_CHECK {{\nmisc_path /bin/true\n"), "}\n}\n"),
+        Place::FileCheck => Some((
+            format!("track_file x {{\nfile /tmp/x\n}}\n{SERVICE}{SERVER}FILE_CHECK {{\ntrack_file x\n"),
+            "}\n}\n}\n".to_owned(),
+        )),
+        Place::SmtpCheck => service(&format!("{SERVER}SMTP_CHECK {{\n"), "}\n}\n"),
+        Place::SmtpHost => service(&format!("{SERVER}SMTP_CHECK {{\nhost {{\n"), "}\n}\n}\n"),
+        Place::DnsCheck => service(&format!("{SERVER}DNS_CHECK {{\n"), "}\n}\n"),
+        Place::PingCheck => service(&format!("{SERVER}PING_CHECK {{\n"), "}\n}\n"),
+        Place::UdpCheck => service(&format!("{SERVER}UDP_CHECK {{\n"), "}\n}\n"),
         Place::Root
         | Place::Linkbeat
         | Place::TrackGroup
@@ -324,15 +350,6 @@ fn around(place: Place) -> Option<(String, String)> {
         | Place::Ssl
         | Place::AuthHmac
         | Place::ServiceGroup
-        | Place::HttpCheck
-        | Place::Url
-        | Place::SmtpCheck
-        | Place::SmtpHost
-        | Place::DnsCheck
-        | Place::MiscCheck
-        | Place::PingCheck
-        | Place::UdpCheck
-        | Place::FileCheck
         | Place::BfdCheck
         | Place::Foreign => None,
     }
@@ -473,8 +490,19 @@ fn defaults_are_those_of_the_table() {
         tried += 1;
     }
     // These are filled in by whoever uses them.
-    let later =
-        ["Global vmac_prefix vrrp", "Global nftables keepalived", "Global nftables_priority -1", "TcpCheck fwmark 0"];
+    let later = [
+        "Global vmac_prefix vrrp",
+        "Global nftables keepalived",
+        "Global nftables_priority -1",
+        "Global lvs_drain 30",
+        "TcpCheck fwmark 0",
+        "HttpCheck fwmark 0",
+        "SmtpCheck fwmark 0",
+        "SmtpHost fwmark 0",
+        "DnsCheck fwmark 0",
+        "PingCheck fwmark 0",
+        "UdpCheck fwmark 0",
+    ];
     assert_eq!(wrong, later);
     assert!(tried > 50, "{tried}");
 }

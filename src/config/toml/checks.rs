@@ -4,15 +4,45 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::draft::{CheckDraft, KindDraft, Timing};
+use super::super::draft::{
+    CallKind, CheckDraft, DnsDraft, Field, FileCheckDraft, KindDraft, ScriptCheckDraft, Timing, UdpDraft,
+};
+use super::super::hex;
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
-use crate::model::Pace;
+use super::top;
+use crate::model::{DnsName, DnsType, OnMissing, Pace};
 
-const CHECK: [&str; 9] =
-    ["tcp", "interval", "retry", "retry-interval", "warmup", "rise", "fall", "interval-down", "jitter"];
+const CHECK: [&str; 17] = [
+    "tcp",
+    "http",
+    "smtp",
+    "dns",
+    "udp",
+    "ping",
+    "path",
+    "script",
+    "file",
+    "interval",
+    "retry",
+    "retry-interval",
+    "warmup",
+    "rise",
+    "fall",
+    "interval-down",
+    "jitter",
+];
+const SCRIPT: [&str; 5] = ["command", "timeout", "dynamic", "user", "on-missing"];
+const FILE: [&str; 3] = ["name", "weight", "reverse"];
 /// Whom a check calls, and how.
-const CALL: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "interface", "mark"];
+pub(super) const CALL: [&str; 7] = ["address", "port", "timeout", "source", "source-port", "interface", "mark"];
+/// The same without ports.
+const PING: [&str; 5] = ["address", "timeout", "source", "interface", "mark"];
+/// Who is called, and through what, the service says.
+const PATH: [&str; 2] = ["timeout", "source"];
+const SMTP: [&str; 1] = ["helo"];
+const DNS: [&str; 2] = ["name", "type"];
+const UDP: [&str; 4] = ["payload", "reply", "min-length", "max-length"];
 /// The longest from one check to another: for good, to people.
 const LONGEST: Duration = Duration::from_secs(1_000_000_000);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -129,7 +159,7 @@ fn several(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
             Checks::Whole(checks) => whole.extend(checks),
             Checks::Timing(_, span) => reader.say(
                 Diagnostic::error(Code::Required, span, "this check says when, and not what to try")
-                    .help("write the kind too: `tcp = {}`"),
+                    .help("write the kind too: `tcp = {}` or `http = {}`"),
             ),
             Checks::None => {}
         }
@@ -143,16 +173,108 @@ fn time(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Spanned<Duration>> 
 
 /// What is tried, and of whom: the key is the kind.
 fn kind(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
+    match entry.key {
+        "http" => return super::http::http(reader, entry),
+        "script" => return script(reader, entry),
+        "file" => return file(reader, entry),
+        _ => {}
+    }
     let table = reader.table(entry)?;
-    let mut check = CheckDraft::new(KindDraft::Tcp);
-    for entry in reader.entries(table, &CALL, "in `tcp`") {
-        call(reader, &mut check, entry);
+    let (call, place): (&[&str], _) = match entry.key {
+        "smtp" => (&CALL, "in `smtp`"),
+        "dns" => (&CALL, "in `dns`"),
+        "udp" => (&CALL, "in `udp`"),
+        "ping" => (&PING, "in `ping`"),
+        "path" => (&PATH, "in `path`"),
+        _ => (&CALL, "in `tcp`"),
+    };
+    let entries = reader.entries(table, &[call, own(entry.key)].concat(), place);
+    let mut check = CheckDraft::new(KindDraft::Call(own_keys(reader, entry.key, &entries)));
+    for entry in entries.into_iter().filter(|entry| call.contains(&entry.key)) {
+        self::call(reader, &mut check, entry);
     }
     Some(check)
 }
 
+/// The keys that only a check of this kind has.
+pub(super) fn own(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "smtp" => &SMTP,
+        "dns" => &DNS,
+        "udp" => &UDP,
+        _ => &[],
+    }
+}
+
+/// What the keys say that only a check of this kind has.
+pub(super) fn own_keys<'t>(reader: &mut Reader<'_>, kind: &str, entries: &[Entry<'t>]) -> CallKind {
+    let entries = entries.iter().copied();
+    match kind {
+        "smtp" => {
+            let helo = entries.filter(|entry| entry.key == "helo").find_map(|entry| reader.text(entry, "a name"));
+            CallKind::Smtp(helo.map(str::to_owned))
+        }
+        "dns" => CallKind::Dns(dns(reader, entries)),
+        "udp" => CallKind::Udp(udp(reader, entries)),
+        "ping" => CallKind::Ping,
+        "path" => CallKind::Path,
+        _ => CallKind::Tcp,
+    }
+}
+
+fn dns<'t>(reader: &mut Reader<'_>, entries: impl Iterator<Item = Entry<'t>>) -> DnsDraft {
+    let mut draft = DnsDraft::default();
+    for entry in entries {
+        match entry.key {
+            "name" => match reader.text(entry, "a domain name").map(str::parse::<DnsName>) {
+                Some(Ok(name)) => draft.name = Some(name),
+                Some(Err(problem)) => reader.say(
+                    Diagnostic::error(Code::BadValue, entry.span, "this is no domain name").mark(problem.to_string()),
+                ),
+                None => {}
+            },
+            "type" => draft.kind = reader.choice(entry, &DnsType::ALL),
+            _ => {}
+        }
+    }
+    draft
+}
+
+fn udp<'t>(reader: &mut Reader<'_>, entries: impl Iterator<Item = Entry<'t>> + Clone) -> UdpDraft {
+    let mut draft = UdpDraft::default();
+    let answered = entries.clone().any(|entry| entry.key == "reply");
+    for entry in entries {
+        match entry.key {
+            "payload" => {
+                draft.payload = entry.value.as_str().and_then(|text| hex::bytes(text.split_ascii_whitespace()));
+                if draft.payload.is_none() {
+                    reader.bad(entry, hex::BYTES);
+                }
+            }
+            "reply" => {
+                draft.reply = match (entry.value.as_bool(), entry.value.as_str()) {
+                    (Some(true), _) => Some(Vec::new()),
+                    (Some(false), _) => None,
+                    (None, text) => {
+                        let pattern = text.and_then(|text| hex::pattern(text.split_ascii_whitespace()));
+                        if pattern.is_none() {
+                            reader.bad(entry, &format!("true, false, or {}", hex::PATTERN));
+                        }
+                        Some(pattern.unwrap_or_default())
+                    }
+                };
+            }
+            "min-length" | "max-length" if !answered => reader.bad(entry, "nothing: no `reply` is asked for"),
+            "min-length" => draft.shortest = reader.number(entry, 0..=65_535, "a number of bytes"),
+            "max-length" => draft.longest = reader.number(entry, 0..=65_535, "a number of bytes"),
+            _ => {}
+        }
+    }
+    draft
+}
+
 /// A key of [`CALL`].
-fn call(reader: &mut Reader<'_>, check: &mut CheckDraft, entry: Entry<'_>) {
+pub(super) fn call(reader: &mut Reader<'_>, check: &mut CheckDraft, entry: Entry<'_>) {
     let call = &mut check.call;
     match entry.key {
         "address" => call.address = reader.address(entry),
@@ -167,4 +289,54 @@ fn call(reader: &mut Reader<'_>, check: &mut CheckDraft, entry: Entry<'_>) {
         "interface" => call.interface = reader.interface(entry),
         _ => call.mark = reader.number(entry, 0..=i64::from(u32::MAX), "a mark"),
     }
+}
+
+fn script(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
+    let table = reader.table(entry)?;
+    let mut script = ScriptCheckDraft::default();
+    for inner in reader.entries(table, &SCRIPT, "in `script`") {
+        match inner.key {
+            "command" => script.command = Field::from(reader.command(inner), inner.span),
+            "timeout" => script.timeout = reader.duration(inner, MILLISECOND..=LONGEST, "a time"),
+            "dynamic" => script.dynamic = reader.flag(inner).unwrap_or(false),
+            "user" => script.user = top::run_as(reader, inner),
+            _ => {
+                let choices = [("disable", OnMissing::Disable), ("fail", OnMissing::Fail)];
+                script.on_missing = reader.choice(inner, &choices);
+            }
+        }
+    }
+    if let Field::Set(command) = &script.command
+        && let Some(program) = command.value.first()
+    {
+        reader.report.note_program(program, script.user.as_ref(), command.span);
+    }
+    if matches!(script.command, Field::Absent) {
+        reader.missing(entry.span, "`script`", "command");
+        script.command = Field::Bad;
+    }
+    Some(CheckDraft::new(KindDraft::Script(script)))
+}
+
+fn file(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<CheckDraft> {
+    let table = reader.table(entry)?;
+    let mut file = FileCheckDraft::default();
+    for inner in reader.entries(table, &FILE, "in `file`") {
+        match inner.key {
+            "name" => {
+                let name = reader.text(inner, "the name of a `[[track-file]]`");
+                file.name = Field::from(name.map(str::to_owned), inner.span);
+            }
+            "weight" => {
+                let most = i64::from(i32::MAX);
+                file.weight = reader.number(inner, -most..=most, "a weight");
+            }
+            _ => file.reverse = reader.flag(inner).unwrap_or(false),
+        }
+    }
+    if matches!(file.name, Field::Absent) {
+        reader.missing(entry.span, "`file`", "name");
+        file.name = Field::Bad;
+    }
+    Some(CheckDraft::new(KindDraft::File(file)))
 }

@@ -6,6 +6,7 @@
 
 mod checks;
 mod extent;
+mod http;
 mod instance;
 mod read;
 pub(super) mod reference;

@@ -14,10 +14,13 @@ use super::super::resolve::{GroupLine, GroupReading};
 use super::super::source::{Span, Spanned};
 use super::super::{Language, resolve};
 use super::checks::{Checks, checks, inherit};
+use super::instance;
 use super::read::{Entry, Reader};
-use crate::model::{Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
+use crate::model::{
+    Family, Floor, Forwarding, Protocol, Scheduler, SchedulerFlags, Suspend, Tunnel, TunnelChecksum, UpDown,
+};
 
-const SERVICE: [&str; 15] = [
+const SERVICE: [&str; 22] = [
     "name",
     "address",
     "addresses",
@@ -31,11 +34,27 @@ const SERVICE: [&str; 15] = [
     "inhibit-on-failure",
     "quorum",
     "floor",
+    "drain",
+    "slow-start",
+    "hysteresis",
+    "sorry-server",
+    "rest-while-away",
+    "start-down",
+    "notify",
     "check",
     "server",
 ];
-const SERVER: [&str; 7] =
-    ["address", "weight", "forward", "inhibit-on-failure", "max-connections", "resume-below", "check"];
+const SERVER: [&str; 9] = [
+    "address",
+    "weight",
+    "forward",
+    "inhibit-on-failure",
+    "max-connections",
+    "resume-below",
+    "start-down",
+    "notify",
+    "check",
+];
 const FAMILIES: [(&str, Family); 2] = [("ipv4", Family::V4), ("ipv6", Family::V6)];
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
 
@@ -45,7 +64,7 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
     let mut draft = ServiceDraft::new(at);
     let mut check = Checks::None;
     let mut servers = Vec::new();
-    let (mut name, mut addresses) = (None, None);
+    let (mut name, mut addresses, mut alpha) = (None, None, None);
     for entry in entries {
         let span = entry.span;
         match entry.key {
@@ -82,7 +101,20 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
                 draft.quorum = quorum.map(|quorum| Spanned::new(quorum, entry.span));
             }
             "floor" => draft.floor = floor(reader, entry).map(|floor| Spanned::new(floor, span)),
+            "drain" => draft.drain = reader.duration(entry, Duration::ZERO..=MONTH, "a time"),
+            "slow-start" => {
+                let takes = reader.duration(entry, Duration::ZERO..=MONTH, "a time");
+                draft.slow_start = takes.map(|takes| Spanned::new(takes, span));
+            }
             "inhibit-on-failure" => draft.inhibit_on_failure = reader.flag(entry).unwrap_or(false),
+            "hysteresis" => {
+                let sum = reader.number(entry, 0..=i64::from(i32::MAX), "a sum of weights");
+                draft.rules.hysteresis = sum.map(|sum| Spanned::new(sum, span));
+            }
+            "sorry-server" => draft.rules.sorry = sorry(reader, entry).map(Box::new),
+            "rest-while-away" => draft.rules.suspend = suspend(reader, entry).map(|rest| Spanned::new(rest, span)),
+            "start-down" => alpha = reader.flag(entry),
+            "notify" => (draft.rules.notify, draft.rules.omega) = notify(reader, entry, &["up", "down", "at-stop"]),
             "check" => check = checks(reader, entry),
             _ => servers = reader.tables(entry),
         }
@@ -102,6 +134,7 @@ pub(super) fn service(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span) {
     if let Checks::Timing(timing, _) = &check {
         draft.timing = *timing;
     }
+    draft.timing.alpha = alpha;
     for (table, span) in servers {
         draft.servers.extend(server(reader, table, span, &check));
     }
@@ -204,6 +237,8 @@ fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks
             "resume-below" => {
                 draft.lower_threshold = reader.number(entry, 0..=i64::from(u32::MAX), "a count").unwrap_or(0);
             }
+            "start-down" => draft.timing.alpha = reader.flag(entry),
+            "notify" => (draft.notify, _) = notify(reader, entry, &["up", "down"]),
             _ => check = inherit(checks(reader, entry), outer),
         }
     }
@@ -212,13 +247,59 @@ fn server(reader: &mut Reader<'_>, table: &DeTable<'_>, at: Span, outer: &Checks
         Checks::Timing(_, span) => {
             reader.say(
                 Diagnostic::error(Code::Required, span, "this check says when, and not what to try")
-                    .help("write the kind too: `tcp = {}`"),
+                    .help("write the kind too: `tcp = {}` or `http = {}`"),
             );
             Vec::new()
         }
         Checks::None => Vec::new(),
     };
     Some(draft)
+}
+
+/// `"10.0.0.9:80"`, or `{ address = "10.0.0.9:80", forward = "nat", inhibit = true }`.
+fn sorry(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<ServerDraft> {
+    let new = |entry: Entry<'_>, (address, port)| {
+        let draft = ServerDraft::new(entry.key_span.to(entry.span), address, port);
+        ServerDraft { weight: Some(1), inhibit_on_failure: Some(false), ..draft }
+    };
+    let DeValue::Table(table) = entry.value else { return reader.endpoint(entry).map(|at| new(entry, at)) };
+    let entries = reader.entries(table, &["address", "forward", "inhibit"], "in `sorry-server`");
+    let Some(address) = entries.iter().find(|entry| entry.key == "address") else {
+        reader.missing(entry.span, "`sorry-server`", "address");
+        return None;
+    };
+    let mut draft = new(*address, reader.endpoint(*address)?);
+    for inner in entries {
+        match inner.key {
+            "address" => {}
+            "forward" => draft.forwarding = Field::from(forward(reader, inner), inner.span),
+            _ => draft.inhibit_on_failure = reader.flag(inner),
+        }
+    }
+    Some(draft)
+}
+
+/// `true`, or the addresses to go by.
+fn suspend(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<Suspend> {
+    if entry.value.as_array().is_none() {
+        return reader.flag(entry).map(|rests| if rests { Suspend::WithoutOwn } else { Suspend::Never });
+    }
+    let addresses: Vec<_> = reader.elements(entry).into_iter().filter_map(|element| reader.address(element)).collect();
+    Some(if addresses.is_empty() { Suspend::Never } else { Suspend::Without(addresses) })
+}
+
+/// `{ up = "...", down = "..." }`, and for a service whether a stop is told.
+fn notify(reader: &mut Reader<'_>, entry: Entry<'_>, keys: &[&'static str]) -> (UpDown, bool) {
+    let (mut notify, mut at_stop) = (UpDown::default(), false);
+    let Some(table) = reader.table(entry) else { return (notify, at_stop) };
+    for entry in reader.entries(table, keys, "in `notify`") {
+        match entry.key {
+            "up" => notify.up = instance::command(reader, entry),
+            "down" => notify.down = instance::command(reader, entry),
+            _ => at_stop = reader.flag(entry).unwrap_or(false),
+        }
+    }
+    (notify, at_stop)
 }
 
 fn flags(reader: &mut Reader<'_>, entry: Entry<'_>) -> SchedulerFlags {

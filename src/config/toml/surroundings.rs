@@ -67,7 +67,7 @@ pub(super) fn router(reader: &mut Reader<'_>, entry: Entry<'_>) {
     }
 }
 
-fn firewall_table(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<String> {
+pub(super) fn firewall_table(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<String> {
     let plain = |text: &&str| {
         text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
             && text.len() < 128
@@ -127,7 +127,7 @@ fn garp_groups(reader: &mut Reader<'_>, entry: Entry<'_>) -> Vec<GarpGroup> {
     groups
 }
 
-fn fifo(reader: &mut Reader<'_>, entry: Entry<'_>) -> FifoDraft {
+pub(super) fn fifo(reader: &mut Reader<'_>, entry: Entry<'_>) -> FifoDraft {
     let mut draft = FifoDraft::default();
     let Some(table) = reader.table(entry) else { return draft };
     let entries = reader.entries(table, &FIFO, "of a FIFO");

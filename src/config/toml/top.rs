@@ -7,10 +7,11 @@ use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::draft::{GroupDraft, TrackKind};
+use super::super::is_namespace;
 use super::super::source::{Span, Spanned};
 use super::read::{Entry, Reader};
 use super::{instance, service, surroundings, trackers};
-use crate::model::{IpvsMissing, OnStop, RunAs, Sysctl, VrrpVersion};
+use crate::model::{GroupMarks, IpvsMissing, OnStop, PathProbe, RunAs, Sysctl, VrrpVersion};
 
 /// What may stand outside all tables, and the first part of the tables' names.
 pub(super) const TOP: [&str; 13] = [
@@ -28,17 +29,23 @@ pub(super) const TOP: [&str; 13] = [
     "sync-group",
     "service",
 ];
-const GLOBAL: [&str; 10] = [
+const GLOBAL: [&str; 16] = [
     "router-id",
     "exclusive",
     "on-stop",
+    "group-marks",
+    "ipvs-namespace",
     "ipvs-missing",
     "timeouts",
+    "drain",
     "script-user",
     "script-security",
     "keep-sysctls",
     "sync-daemon",
     "watch",
+    "service-fifo",
+    "notify-at-start",
+    "path-marks",
 ];
 const GROUP: [&str; 4] = ["name", "members", "weighted", "notify"];
 const DAY: Duration = Duration::from_secs(86_400);
@@ -102,8 +109,27 @@ fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
             "router-id" => reader.draft.global.router_id = reader.text(entry, "a name").map(str::to_owned),
             "exclusive" => reader.draft.global.exclusive = reader.flag(entry).unwrap_or(false),
             "on-stop" => {
-                const CHOICES: [(&str, OnStop); 2] = [("remove", OnStop::Remove), ("keep", OnStop::Keep)];
+                const CHOICES: [(&str, OnStop); 3] =
+                    [("remove", OnStop::Remove), ("keep", OnStop::Keep), ("flush", OnStop::Flush)];
                 reader.draft.global.on_stop = reader.choice(entry, &CHOICES).unwrap_or_default();
+            }
+            "group-marks" => reader.draft.global.group_marks = group_marks(reader, entry),
+            "ipvs-namespace" => {
+                let name = reader.text(entry, "the name of a network namespace");
+                reader.draft.global.ipvs_namespace = name.and_then(|name| {
+                    if is_namespace(name) {
+                        return Some(name.to_owned());
+                    }
+                    reader.say(
+                        Diagnostic::error(
+                            Code::BadValue,
+                            entry.span,
+                            format!("`{name}` cannot be a network namespace"),
+                        )
+                        .help("write its name as `ip netns list` shows it, without a folder"),
+                    );
+                    None
+                });
             }
             "ipvs-missing" => {
                 const CHOICES: [(&str, IpvsMissing); 2] =
@@ -112,12 +138,42 @@ fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
             }
             "sync-daemon" => surroundings::sync_daemon(reader, entry),
             "timeouts" => timeouts(reader, entry),
+            "drain" => reader.draft.global.drain = reader.duration(entry, Duration::ZERO..=DAY * 31, "a time"),
             "script-user" => reader.draft.global.script_user = run_as(reader, entry),
             "watch" => reader.draft.global.watch = reader.flag(entry).unwrap_or(false),
+            "service-fifo" => reader.draft.surroundings.service_fifo = surroundings::fifo(reader, entry),
+            "notify-at-start" => reader.draft.global.tell_servers_at_start = reader.flag(entry).unwrap_or(false),
+            "path-marks" => {
+                let mark = reader.number(entry, 1..=PathProbe::LAST_FIRST_MARK, "a mark");
+                reader.draft.global.path_marks = mark.and_then(NonZeroU32::new);
+            }
             "script-security" => reader.draft.global.script_security = reader.flag(entry).unwrap_or(false),
             _ => reader.draft.global.keep_sysctls = reader.flag(entry).unwrap_or(false),
         }
     }
+}
+
+fn group_marks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<GroupMarks> {
+    let table = reader.table(entry)?;
+    let mut marks = GroupMarks::default();
+    for entry in reader.entries(table, &["table", "priority", "first"], "in `group-marks`") {
+        match entry.key {
+            "table" => {
+                if let Some(table) = surroundings::firewall_table(reader, entry) {
+                    marks.table = table;
+                }
+            }
+            "priority" => {
+                let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
+                marks.priority = reader.number(entry, range, "a priority").unwrap_or(marks.priority);
+            }
+            _ => {
+                let first: Option<u32> = reader.number(entry, 1..=i64::from(u32::MAX), "a firewall mark");
+                marks.first = first.and_then(NonZeroU32::new).unwrap_or(marks.first);
+            }
+        }
+    }
+    Some(marks)
 }
 
 fn timeouts(reader: &mut Reader<'_>, entry: Entry<'_>) {

@@ -1,15 +1,16 @@
 //! What can be watched: scripts, processes, files, services and checks; defined under a name, or where they are watched.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::toml::de::{DeTable, DeValue};
 
 use super::read::{Entry, Reader};
-use super::top;
+use super::{checks, top};
 use crate::config::draft::{
-    Definition, Field, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft, TrackDraft,
-    TrackKind, WatchDraft, WeightDraft,
+    CallKind, Definition, Field, FileDraft, Matching, ProbeDraft, ProbeTarget, ProcessDraft, ScriptDraft, TlsDraft,
+    TrackDraft, TrackKind, WatchDraft, WeightDraft,
 };
 use crate::config::source::{Span, Spanned};
 use crate::config::url;
@@ -26,7 +27,21 @@ const PROCESS: [&str; 7] =
     ["process", "arguments", "full-command", "quorum", "quorum-max", "fork-delay", "terminate-delay"];
 const FILE: [&str; 3] = ["path", "initial", "overwrite"];
 const SERVICE: [&str; 5] = ["service", "protocol", "fwmark", "family", "condition"];
-const CHECK: [&str; 9] = ["tcp", "http", "https", "verify", "authorities", "interval", "timeout", "rise", "fall"];
+const CHECK: [&str; 13] = [
+    "tcp",
+    "http",
+    "https",
+    "smtp",
+    "dns",
+    "udp",
+    "ping",
+    "verify",
+    "authorities",
+    "interval",
+    "timeout",
+    "rise",
+    "fall",
+];
 
 /// The keys that describe a thing of a kind.
 const fn keys(kind: TrackKind) -> &'static [&'static str] {
@@ -114,9 +129,28 @@ fn description(entries: &[Entry<'_>], kind: TrackKind) -> String {
             let mark = entries.iter().find(|entry| entry.key == "fwmark")?.value.as_integer()?;
             Some(format!("fwmark {}", mark.as_str()))
         }),
-        TrackKind::Check => text("https").or(text("http")).or(text("tcp")).map(str::to_owned),
+        TrackKind::Check => checked(entries),
     };
     found.unwrap_or_else(|| "unnamed".to_owned())
+}
+
+/// `127.0.0.1:80`, `https://localhost/`, `dns 127.0.0.1:53`: the same address may be checked in several ways.
+fn checked(entries: &[Entry<'_>]) -> Option<String> {
+    let found = |key: &str| entries.iter().find(|entry| entry.key == key);
+    let plain = ["https", "http", "tcp"].into_iter().find_map(|key| found(key)?.value.as_str());
+    if let Some(plain) = plain {
+        return Some(plain.to_owned());
+    }
+    let (kind, value) = ["smtp", "dns", "udp", "ping"].into_iter().find_map(|key| Some((key, found(key)?.value)))?;
+    let text = |table: &DeTable<'_>, key: &str| Some(table.get(key)?.get_ref().as_str()?.to_owned());
+    let address = match value.as_table() {
+        None => value.as_str()?.to_owned(),
+        Some(table) => {
+            let words = ["address", "name", "type"].into_iter().filter_map(|key| text(table, key));
+            words.collect::<Vec<_>>().join(" ")
+        }
+    };
+    Some(format!("{kind} {address}"))
 }
 
 fn weight(reader: &mut Reader<'_>, entries: &[Entry<'_>], kind: TrackKind) -> WeightDraft {
@@ -321,6 +355,21 @@ fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
             "https" => {
                 (url::url(text, Some(tls.clone())).map(ProbeTarget::Http), url::URL.replace("http://", "https://"))
             }
+            "smtp" | "dns" | "udp" => match other(reader, entry) {
+                Some(target) => (Some(target), String::new()),
+                None => {
+                    draft.target = Field::Bad;
+                    continue;
+                }
+            },
+            "ping" => {
+                let address = reader.address(entry);
+                if address.is_none() {
+                    draft.target = Field::Bad;
+                    continue;
+                }
+                (address.map(|address| ProbeTarget::Other(SocketAddr::new(address, 0), CallKind::Ping)), String::new())
+            }
             "authorities" => {
                 if secure && !tls.verify {
                     reader.bad(entry, "nothing: with `verify = false` any certificate will do");
@@ -332,10 +381,33 @@ fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
         let alone = matches!(draft.target, Field::Absent);
         match (&target, alone) {
             (None, _) => reader.bad(entry, &expected),
-            (Some(_), false) => reader.bad(entry, "nothing: one of `tcp`, `http` and `https` is tried"),
+            (Some(_), false) => reader.bad(entry, "nothing: one thing is tried, and another stands here already"),
             (Some(_), true) => {}
         }
         draft.target = Field::from(target.filter(|_| alone), entry.span);
     }
     draft
+}
+
+/// `"127.0.0.1:53"`, or `{ address = "127.0.0.1:53", ... }` with what checks of this kind have of their own.
+fn other(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<ProbeTarget> {
+    let called = |reader: &mut Reader<'_>, entry: Entry<'_>| {
+        let address = entry.value.as_str().and_then(url::endpoint);
+        if address.is_none() {
+            reader.bad(entry, url::ENDPOINT);
+        }
+        address
+    };
+    let Some(table) = entry.value.as_table() else {
+        let kind = checks::own_keys(reader, entry.key, &[]);
+        return called(reader, entry).map(|address| ProbeTarget::Other(address, kind));
+    };
+    let allowed = [&["address"][..], checks::own(entry.key)].concat();
+    let entries = reader.entries(table, &allowed, "of what is checked");
+    let kind = checks::own_keys(reader, entry.key, &entries);
+    let Some(address) = entries.iter().find(|entry| entry.key == "address") else {
+        reader.missing(entry.span, "this check", "address");
+        return None;
+    };
+    called(reader, *address).map(|address| ProbeTarget::Other(address, kind))
 }

@@ -1,6 +1,8 @@
 //! The part of the tables that is about services and their servers.
 
-use crate::api::{BalancerView, CheckView, CountersView, ServerHealth, ServerView, ServiceView};
+use crate::api::{
+    BalancerView, CheckView, CountersView, HoldState, HoldView, QuorumView, ServerHealth, ServerView, ServiceView,
+};
 use crate::ctl::render::{Cell, Page, Side, Tone, age, bytes, cell, count, plain};
 
 /// Services with what the daemon knows of their servers.
@@ -15,7 +17,7 @@ pub(super) fn with_health(page: &mut Page, balancer: &BalancerView, wide: bool) 
     columns.extend(traffic_columns(wide));
     columns.push(("WHY", Side::Left));
     page.columns(&columns);
-    for service in &balancer.services {
+    for service in balancer.services.iter().filter(|service| !service.path_check) {
         let mut line = format!("{}  {}", title(service), settings(service));
         if let Some(group) = &service.group {
             line.push_str(&format!(", group {group}"));
@@ -31,7 +33,7 @@ pub(super) fn with_health(page: &mut Page, balancer: &BalancerView, wide: bool) 
             service_counters(page, service);
         }
         for server in &service.servers {
-            page.row(server_row(server, wide, balancer.kernel.available));
+            page.row(server_row(service, server, wide, balancer.kernel.available));
             if let Some(problem) = &server.problem {
                 page.problem(4, problem, Tone::Bad);
             }
@@ -42,6 +44,14 @@ pub(super) fn with_health(page: &mut Page, balancer: &BalancerView, wide: bool) 
         if service.servers.is_empty() {
             page.text(2, "no servers", Tone::Dim);
         }
+    }
+    let paths: Vec<_> = balancer.services.iter().filter(|service| service.path_check).collect();
+    if !paths.is_empty() {
+        let number = count(number(paths.len()), "private service");
+        page.text(0, format!("{number} for checks of paths, each a firewall mark with one server"), Tone::Dim);
+    }
+    for service in paths {
+        service_problems(page, service, balancer.kernel.available);
     }
 }
 
@@ -68,10 +78,11 @@ pub(super) fn kernel_only(page: &mut Page, balancer: &BalancerView, wide: bool) 
 
 /// `3 services, 5 of 6 servers up`, and what is somebody else's.
 pub(super) fn summary(balancer: &BalancerView) -> String {
-    let ours: Vec<_> = balancer.services.iter().filter(|service| service.ours).collect();
+    let shown = || balancer.services.iter().filter(|service| !service.path_check);
+    let ours: Vec<_> = shown().filter(|service| service.ours).collect();
     let (up, all) = ours.iter().map(|service| up_and_all(service)).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
     let mut text = format!("{}, {up} of {} up", count(number(ours.len()), "service"), count(all, "server"));
-    let foreign = balancer.services.len() - ours.len();
+    let foreign = shown().count() - ours.len();
     if foreign > 0 {
         text.push_str(&format!("; {} of somebody else", count(number(foreign), "service")));
     }
@@ -91,9 +102,11 @@ fn up_of(service: &ServiceView) -> String {
 /// Configured servers that are up, and all that are configured.
 fn up_and_all(service: &ServiceView) -> (u64, u64) {
     service.servers.iter().fold((0, 0), |(up, all), server| match server.health {
+        // To the operator it is not there.
+        ServerHealth::Up | ServerHealth::Unchecked if server.hold.is_some() => (up, all + 1),
         ServerHealth::Up | ServerHealth::Unchecked => (up + 1, all + 1),
         ServerHealth::Down | ServerHealth::Unknown => (up, all + 1),
-        ServerHealth::Foreign => (up, all),
+        ServerHealth::Sorry | ServerHealth::Foreign => (up, all),
     })
 }
 
@@ -137,9 +150,28 @@ fn service_problems(page: &mut Page, service: &ServiceView, kernel_available: bo
         page.problem(2, "not in the kernel's table", Tone::Bad);
     }
     let (up, all) = up_and_all(service);
-    if service.ours && all > 0 && up == 0 {
-        page.problem(2, "no server is up", Tone::Bad);
+    match &service.quorum {
+        Some(quorum) if quorum.lost => page.problem(2, lost(quorum, up), Tone::Bad),
+        Some(_) | None if service.ours && all > 0 && up == 0 && !service.resting => {
+            page.problem(2, "no server is up", Tone::Bad);
+        }
+        Some(_) | None => {}
     }
+    if service.resting {
+        page.text(2, "checks rest: the service's address is elsewhere", Tone::Dim);
+    }
+}
+
+/// `no server is up: sorry server 10.0.0.9:80 takes new connections`
+fn lost(quorum: &QuorumView, up: u64) -> String {
+    let mut text = match up {
+        0 => "no server is up".to_owned(),
+        _ => format!("the quorum of {} is lost", quorum.needed),
+    };
+    if let Some(sorry) = &quorum.sorry_server {
+        text.push_str(&format!(": sorry server {sorry} takes new connections"));
+    }
+    text
 }
 
 fn service_counters(page: &mut Page, service: &ServiceView) {
@@ -153,18 +185,33 @@ fn service_counters(page: &mut Page, service: &ServiceView) {
     }
 }
 
-fn server_row(server: &ServerView, wide: bool, kernel_available: bool) -> Vec<Cell> {
+fn server_row(service: &ServiceView, server: &ServerView, wide: bool, kernel_available: bool) -> Vec<Cell> {
     let (health, tone) = match server.health {
         ServerHealth::Up => ("up", Tone::Good),
         ServerHealth::Down => ("DOWN", Tone::Bad),
         ServerHealth::Unknown => ("not known yet", Tone::Warn),
         ServerHealth::Unchecked => ("no check", Tone::Plain),
+        ServerHealth::Sorry => {
+            ("sorry server", if server.weight == 0 || !server.present { Tone::Dim } else { Tone::Warn })
+        }
         ServerHealth::Foreign => ("not ours", Tone::Dim),
     };
+    let set_aside = service.quorum.as_ref().is_some_and(|quorum| quorum.sorry_server.is_some());
     let well = matches!(server.health, ServerHealth::Up | ServerHealth::Unchecked);
     // What is not ours is told by its health already.
-    let quiet = well || server.health == ServerHealth::Foreign;
-    let why = match (well && !server.present && kernel_available, wide || !quiet) {
+    let quiet = well && !set_aside || server.health == ServerHealth::Foreign;
+    let missing = well && !set_aside && server.hold.is_none() && !server.present && kernel_available;
+    let (health, tone) = match server.hold.map(|hold| (hold.state, server.health)) {
+        // That it does not work is worth more than that it is not to.
+        None | Some((HoldState::Draining | HoldState::Drained, ServerHealth::Down)) => (health, tone),
+        Some((HoldState::Draining, _)) => ("draining", Tone::Warn),
+        Some((HoldState::Drained, _)) => ("drained", Tone::Warn),
+        Some((HoldState::Disabled, _)) => ("disabled", Tone::Warn),
+        Some((HoldState::Leaving, _)) => ("leaving", Tone::Warn),
+    };
+    let why = match (missing, wide || !quiet) {
+        _ if let Some(hold) = &server.hold => cell(held(hold, server), Tone::Plain),
+        (false, _) if let Some(note) = weighed(server) => cell(note, Tone::Plain),
         (true, _) => cell("not in the kernel's table", Tone::Warn),
         (false, true) => cell(&server.reason, if quiet { Tone::Dim } else { Tone::Plain }),
         (false, false) => plain(""),
@@ -176,16 +223,67 @@ fn server_row(server: &ServerView, wide: bool, kernel_available: bool) -> Vec<Ce
     cells
 }
 
+/// `3 connections left, 25 s more at most`
+fn held(hold: &HoldView, server: &ServerView) -> String {
+    let down = |text: &str| match server.health {
+        ServerHealth::Down => format!("{text}; {}", server.reason),
+        ServerHealth::Up
+        | ServerHealth::Unknown
+        | ServerHealth::Unchecked
+        | ServerHealth::Sorry
+        | ServerHealth::Foreign => text.to_owned(),
+    };
+    match hold.state {
+        HoldState::Disabled => down("by the operator"),
+        HoldState::Drained => down("drained by the operator"),
+        HoldState::Draining | HoldState::Leaving => {
+            let mut text = match hold.connections {
+                Some(connections) => format!("{} left", count(connections, "connection")),
+                None => "not counted yet".to_owned(),
+            };
+            if let Some(clients @ 1..) = hold.clients {
+                text.push_str(&format!(", {} bound to it", count(clients, "client")));
+            }
+            match hold.deadline_secs {
+                Some(secs) => text.push_str(&format!(", {} more at most", age(secs))),
+                None => text.push_str(", no deadline"),
+            }
+            match (hold.state, server.health) {
+                (HoldState::Leaving, _) => format!("configured no more: {text}"),
+                (_, ServerHealth::Down) => down(&format!("draining, {text}")),
+                (_, _) => text,
+            }
+        }
+    }
+}
+
+/// Why it has another weight than the file gives it, where that is not by its checks.
+fn weighed(server: &ServerView) -> Option<String> {
+    let by_operator = server.operator_weight.map(|_| "weight by the operator".to_owned());
+    let slowly = server.slow_start_secs.map(|secs| format!("slow start, {} more", age(secs)));
+    match (by_operator, slowly) {
+        (Some(first), Some(second)) => Some(format!("{first}; {second}")),
+        (first, second) => first.or(second),
+    }
+    .filter(|_| matches!(server.health, ServerHealth::Up | ServerHealth::Unchecked))
+}
+
 fn name(server: &ServerView) -> Cell {
     plain(format!("  {}", endpoint(&server.address, server.port)))
 }
 
-/// The weight in the kernel's table; none where the server is not in it.
+/// The weight in the kernel's table, `5/10` where checks have made 5 of 10; none where the server is not in it.
 fn weight(server: &ServerView) -> Cell {
-    match (server.present, server.weight) {
-        (false, _) => cell("-", Tone::Dim),
-        (true, 0) => cell("0", Tone::Warn),
-        (true, weight) => plain(weight.to_string()),
+    let configured = server.configured_weight.filter(|configured| {
+        matches!(server.health, ServerHealth::Up | ServerHealth::Unchecked) && *configured != server.weight
+    });
+    match (server.present, server.weight, configured) {
+        (false, _, _) => cell("-", Tone::Dim),
+        (true, weight, Some(configured)) => {
+            cell(format!("{weight}/{configured}"), if weight == 0 { Tone::Warn } else { Tone::Plain })
+        }
+        (true, 0, None) => cell("0", Tone::Warn),
+        (true, weight, None) => plain(weight.to_string()),
     }
 }
 

@@ -26,7 +26,7 @@ pub use route::{NextHop, Placing, Route, RouteKind, RouteMetric, RouterPreferenc
 pub use rule::{Rule, RuleAction};
 pub use surroundings::{GarpGroup, InterfaceDelay, RouterSettings, Scheduling, StaticState, SyncDaemon, TrackGroup};
 pub use track::{
-    FileStart, OnMissing, ProcessArguments, ServiceCondition, TrackCheck, TrackFile, TrackProcess, TrackScript,
-    TrackService, Tracked, Watched,
+    FileContent, FileStart, OnMissing, ProcessArguments, ServiceCondition, TrackCheck, TrackFile, TrackProcess,
+    TrackScript, TrackService, Tracked, Watched,
 };
 pub use transport::{Authentication, Checksum, Password, Peer, Secret, Transport};

@@ -96,7 +96,7 @@ pub struct TrackScript {
 
 /// What becomes of a script whose file is missing, may not be executed, or is refused by `enable_script_security`, or whose
 /// user does not exist, when a configuration comes into force. What goes missing later is a failure either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnMissing {
     /// It counts for nothing until a reload finds the file: keepalived's rule, and so that of its language.
     Disable,
@@ -146,6 +146,19 @@ pub struct TrackFile {
     pub path: String,
     /// `init_file`: write it at start.
     pub start: Option<FileStart>,
+}
+
+/// What a tracked file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileContent {
+    /// A number.
+    Number(i64),
+    /// There is no such file.
+    Missing,
+    /// It is there, and cannot be read for this reason.
+    Unreadable(String),
+    /// Its first line, which is no number.
+    NotANumber(String),
 }
 
 /// What a tracked file holds at start.

@@ -6,9 +6,10 @@ use ipvs_sys::{
     Cause, Command, DestinationEntry, DumpError, Ipvs, OpenError, Outcome, RequestError, ServiceEntry, SyncDaemon,
 };
 
-use super::translate;
-use crate::balance::{Plan, Service, Step, StepOutcome, Table, Traffic};
+use super::{Door, translate};
+use crate::balance::{Load, Plan, Service, Step, StepOutcome, Table, Traffic};
 use crate::model::{ServerKey, ServiceKey};
+use crate::shell::namespace;
 
 /// Dumps that did not end cleanly are begun again so many times.
 const TRIES: usize = 3;
@@ -30,15 +31,20 @@ pub(super) struct Rows {
     pub(super) services: Vec<(ServiceEntry, Vec<DestinationEntry>)>,
     pub(super) timeouts: ipvs_sys::Timeouts,
     pub(super) daemons: Vec<SyncDaemon>,
+    /// Clients that persistence binds to a server come back to it though its weight is 0.
+    pub(super) clients_return: bool,
 }
 
 /// Live connections of each service (`None`) and server.
 pub(super) type Connections = BTreeMap<(ServiceKey, Option<ServerKey>), u64>;
 
 /// Our end of the kernel's IPVS, opened when it is first needed and again when it was lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Kernel {
+    door: Door,
     ipvs: Option<Ipvs>,
+    /// The namespace whose table it is, if it is not our own.
+    namespace: Option<String>,
     /// Version and size of the connection table.
     pub(super) info: Option<ipvs_sys::Info>,
     /// What the last [`Kernel::table`] showed of servers that are reached by NAT, for whoever takes it.
@@ -46,9 +52,20 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
+    /// The table behind this door, of a namespace; `None`: our own.
+    pub(super) fn behind(door: Door, namespace: Option<String>) -> Self {
+        Self { door, ipvs: None, namespace, info: None, traffic: Vec::new() }
+    }
+
     fn ipvs(&mut self) -> Result<&mut Ipvs, Unread> {
         if self.ipvs.is_none() {
-            let mut ipvs = Ipvs::open().map_err(|error| Unread {
+            let opened = match &self.namespace {
+                None => self.door.open(),
+                Some(name) => {
+                    namespace::open_in(name, || self.door.open()).map_err(|reason| Unread { missing: true, reason })?
+                }
+            };
+            let mut ipvs = opened.map_err(|error| Unread {
                 missing: match error {
                     OpenError::NoIpvs | OpenError::NotPermitted => true,
                     OpenError::Socket(_) | OpenError::Request(_) => false,
@@ -61,8 +78,15 @@ impl Kernel {
         self.ipvs.as_mut().ok_or_else(|| Unread { missing: false, reason: "IPVS is not open".to_owned() })
     }
 
-    /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own. So do sync daemons.
-    pub(super) fn table(&mut self, wanted: impl Fn(ServiceKey) -> bool, daemons: bool) -> Result<Table, Unread> {
+    /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own. So do sync daemons. What
+    /// servers have to do is told of those that are `counted`.
+    pub(super) fn table(
+        &mut self,
+        wanted: impl Fn(ServiceKey) -> bool,
+        counted: impl Fn(ServiceKey, ServerKey) -> bool,
+        daemons: bool,
+    ) -> Result<Table, Unread> {
+        let clients_return = clients_return();
         let (table, traffic) = self.again(|ipvs| {
             let services = ipvs.services()?;
             let (mut table, mut traffic) = (Table::default(), Vec::new());
@@ -75,7 +99,9 @@ impl Kernel {
                         (translate::server_key(row.id), translate::found_server(&row.settings))
                     };
                     servers.extend(rows.iter().map(row));
-                    traffic.extend(rows.iter().filter_map(|row| counted(key, row)));
+                    traffic.extend(rows.iter().filter_map(|row| used(key, row)));
+                    let asked = rows.iter().filter(|row| counted(key, translate::server_key(row.id)));
+                    table.loads.extend(asked.filter_map(|row| load(key, row, clients_return)));
                 }
                 table.services.insert(key, Service::new(translate::found_service(&entry.settings), servers));
             }
@@ -98,7 +124,7 @@ impl Kernel {
                 services.push((entry, servers));
             }
             let daemons = ipvs.daemons()?.into_rows();
-            Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons })
+            Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons, clients_return: clients_return() })
         })
     }
 
@@ -165,8 +191,25 @@ impl Kernel {
     }
 }
 
+/// What a server has to do, if anything.
+fn load(service: ServiceKey, row: &DestinationEntry, clients_return: bool) -> Option<((ServiceKey, ServerKey), Load)> {
+    let load = Load {
+        established: row.active_connections.into(),
+        others: row.inactive_connections.into(),
+        clients: if clients_return { u64::from(row.persistent_connections) } else { 0 },
+    };
+    (!load.is_empty()).then(|| ((service, translate::server_key(row.id)), load))
+}
+
+/// Clients that persistence binds to a server come back to it though its weight is 0, unless the kernel was told otherwise
+/// (`net.ipv4.vs.expire_quiescent_template`, of this network namespace).
+pub(super) fn clients_return() -> bool {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/vs/expire_quiescent_template");
+    !setting.is_ok_and(|value| value.trim() != "0")
+}
+
 /// What was counted of a server whose answers pass this host, if it was used at all.
-fn counted(service: ServiceKey, row: &DestinationEntry) -> Option<Traffic> {
+fn used(service: ServiceKey, row: &DestinationEntry) -> Option<Traffic> {
     let used = row.statistics.counters.connections > 0 && row.settings.forwarding == ipvs_sys::Forwarding::Masquerade;
     used.then(|| Traffic {
         service,
@@ -232,7 +275,11 @@ impl Rows {
             let servers = servers.iter().map(server).collect();
             Some((key, Service::new(translate::found_service(&entry.settings), servers)))
         };
+        let loads =
+            self.services.iter().filter_map(|(entry, servers)| Some((translate::service_key(&entry.id)?, servers)));
+        let loads = loads.flat_map(|(key, servers)| servers.iter().map(move |row| (key, row)));
         Table {
+            loads: loads.filter_map(|(key, row)| load(key, row, self.clients_return)).collect(),
             services: self.services.iter().filter_map(service).collect(),
             timeouts: Some(translate::found_timeouts(self.timeouts)),
             daemons: Some(translate::found_daemons(&self.daemons)),

@@ -1,75 +1,24 @@
 //! The ledger's file.
-//!
-//! A thread of its own writes it, which is waited for, but not long: a disk that does not answer is one that cannot be
-//! written to. Checks go on, and the loop answers its supervisor.
 
-use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
-use std::time::Duration;
 
+use super::written_file::WrittenFile;
 use crate::balance::{Ledger, Stamp};
-use crate::shell::state_file::StateFile;
+use crate::shell::{self, state_file::StateFile};
 
 const NAME: &str = "ledger";
 
-/// How long a write may take.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 pub(super) struct LedgerFile {
-    file: StateFile,
+    file: WrittenFile,
     stamp: Stamp,
-    /// The last write failed: the file knows less than we do.
-    behind: bool,
-    writer: Option<Writer>,
-}
-
-/// The thread that writes.
-#[derive(Debug)]
-struct Writer {
-    texts: Sender<String>,
-    outcomes: Receiver<io::Result<()>>,
-    /// It was given a text and has not answered.
-    busy: bool,
-}
-
-impl Writer {
-    fn spawn(file: StateFile) -> io::Result<Self> {
-        let (texts, inbox) = mpsc::channel::<String>();
-        let (tell, outcomes) = mpsc::channel();
-        thread::Builder::new().name("ledger".to_owned()).spawn(move || {
-            for text in inbox {
-                if tell.send(file.replace(&text)).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { texts, outcomes, busy: false })
-    }
-
-    /// Still waits for the disk, with a text from before.
-    fn is_busy(&mut self) -> bool {
-        self.busy = self.busy && self.outcomes.try_recv().is_err();
-        self.busy
-    }
-
-    fn write(&mut self, text: String) -> io::Result<()> {
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the disk does not answer");
-        if self.is_busy() {
-            return Err(late());
-        }
-        self.busy = self.texts.send(text).is_ok();
-        let outcome = self.outcomes.recv_timeout(PATIENCE).map_err(|_| late())?;
-        self.busy = false;
-        outcome
-    }
 }
 
 impl LedgerFile {
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self { file: StateFile::new(folder, NAME), stamp: Stamp(crate::shell::here()), behind: false, writer: None }
+    /// `namespace`: whose table it tells of, if it is not that of our own network namespace.
+    pub(super) fn new(folder: PathBuf, namespace: Option<&str>) -> Self {
+        let stamp = Stamp(namespace.map_or_else(shell::here, |name| shell::stamp(&shell::namespace::path(name))));
+        Self { file: WrittenFile::new(StateFile::new(folder, NAME)), stamp }
     }
 
     /// Reads it. A file that is damaged is set aside; nothing is fatal: the worst is that our own entries look like
@@ -77,36 +26,25 @@ impl LedgerFile {
     pub(super) fn read(&self) -> (Ledger, Option<String>) {
         let effect = "entries that an earlier configuration put into the kernel's table and this one does not name stay there; \
                       remove them with ipvsadm if they are not wanted";
-        let (found, problem) = self.file.read(Ledger::from_text, effect);
+        let (found, problem) = self.file.file().read(Ledger::from_text, effect);
         // Another boot's, or another namespace's: the table it tells of is not this one.
         let ours = found.filter(|(stamp, _)| *stamp == self.stamp);
         (ours.map(|(_, ledger)| ledger).unwrap_or_default(), problem)
     }
 
     pub(super) fn write(&mut self, ledger: &Ledger) -> Result<(), String> {
-        let text = ledger.to_text(&self.stamp);
-        let written = self.writer().and_then(|writer| writer.write(text));
-        self.behind = written.is_err();
-        written.map_err(|error| {
+        self.file.write(ledger.to_text(&self.stamp)).map_err(|error| {
             format!(
                 "the ledger {} cannot be written: {error}; the table is kept up all the same, and the ledger is tried again; \
                  until then, entries made now will look foreign after a restart if the configuration no longer names them",
-                self.file.path().display()
+                self.file.file().path().display()
             )
         })
     }
 
-    fn writer(&mut self) -> io::Result<&mut Writer> {
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => Writer::spawn(self.file.clone())?,
-        };
-        Ok(self.writer.insert(writer))
-    }
-
     /// Tries again what could not be written; true if it can be by now.
     pub(super) fn catch_up(&mut self, ledger: &Ledger) -> bool {
-        self.behind && self.write(ledger).is_ok()
+        self.file.is_behind() && self.write(ledger).is_ok()
     }
 }
 
@@ -125,6 +63,8 @@ mod tests {
             settings: ServiceSettings::default(),
             quorum: 1,
             floor: None,
+            handover: crate::model::Handover::default(),
+            rules: Box::default(),
             servers: Vec::new(),
         };
         Ledger::of(&Config { services: vec![service], ..Config::default() })
@@ -133,15 +73,13 @@ mod tests {
     #[test]
     fn written_and_read_by_the_next_process_of_this_boot_only() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = LedgerFile::new(folder.path().join("a/b"));
+        let mut file = LedgerFile::new(folder.path().join("a/b"), None);
         assert_eq!(file.read(), (Ledger::default(), None));
         file.write(&ledger()).unwrap();
-        assert_eq!(LedgerFile::new(folder.path().join("a/b")).read(), (ledger(), None));
+        assert_eq!(LedgerFile::new(folder.path().join("a/b"), None).read(), (ledger(), None));
         let later = LedgerFile {
-            file: StateFile::new(folder.path().join("a/b"), NAME),
+            file: WrittenFile::new(StateFile::new(folder.path().join("a/b"), NAME)),
             stamp: Stamp("boot later netns 1".to_owned()),
-            behind: false,
-            writer: None,
         };
         assert_eq!(later.read(), (Ledger::default(), None));
     }
@@ -149,7 +87,7 @@ mod tests {
     #[test]
     fn a_damaged_one_is_set_aside_and_said_so() {
         let folder = tempfile::tempdir().unwrap();
-        let file = LedgerFile::new(folder.path().to_owned());
+        let file = LedgerFile::new(folder.path().to_owned(), None);
         for damage in [&b"\xff\xfe\0\0"[..], b"", b"ipvsd ledger 1\nboot x netns 1\nservice tcp 192.0.2.1:80\n"] {
             fs::write(folder.path().join("ledger"), damage).unwrap();
             let (ledger, problem) = file.read();
@@ -165,7 +103,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         fs::write(&state, "in the way").unwrap();
-        let mut file = LedgerFile::new(state.clone());
+        let mut file = LedgerFile::new(state.clone(), None);
         assert!(!file.catch_up(&ledger()), "nothing is owed");
         file.write(&ledger()).unwrap_err();
         assert!(!file.catch_up(&ledger()));
@@ -177,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let mut file = LedgerFile::new("/proc/no/such".into());
+        let mut file = LedgerFile::new("/proc/no/such".into(), None);
         assert!(file.write(&ledger()).unwrap_err().contains("/proc/no/such/ledger"));
     }
 
@@ -187,7 +125,7 @@ mod tests {
         let new = folder.path().join("ledger.new");
         // Whoever opens a named pipe to write waits for a reader.
         nix::unistd::mkfifo(&new, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let mut file = LedgerFile::new(folder.path().to_owned());
+        let mut file = LedgerFile::new(folder.path().to_owned(), None);
         assert!(file.write(&ledger()).unwrap_err().contains("does not answer"));
         for _ in 0..1000 {
             file.write(&ledger()).unwrap_err();
@@ -197,8 +135,8 @@ mod tests {
         while !file.catch_up(&ledger()) {
             // The pipe was renamed, or is in the way again.
             let _ = fs::remove_file(&new);
-            thread::yield_now();
+            std::thread::yield_now();
         }
-        assert_eq!(LedgerFile::new(folder.path().to_owned()).read(), (ledger(), None));
+        assert_eq!(LedgerFile::new(folder.path().to_owned(), None).read(), (ledger(), None));
     }
 }

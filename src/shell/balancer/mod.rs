@@ -10,21 +10,31 @@
 //! file, and nobody waits for it: the router has a thread of its own. Requests come through a bounded inbox; each brings the
 //! channel for its answer along.
 
+mod addresses;
+mod asking;
+mod errands;
 mod journal;
 mod kernel;
 mod ledger_file;
+mod notices;
 mod run;
+mod timings;
 mod translate;
 mod view;
+mod wishes_file;
+mod written_file;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::api::{BalancerView, PlannedStep};
-use crate::model::Config;
+use ipvs_sys::{Ipvs, OpenError};
+
+use crate::api::{BalancerView, PlannedStep, ServerReply, ServerRequest};
+use crate::model::{Config, Family};
 use crate::shell::outbox::Outbox;
 use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
@@ -43,10 +53,47 @@ pub struct Options {
     pub events: Outbox<BalancerEvent>,
     /// What the dice of the first checks start from.
     pub seed: u64,
+    /// What the numbers of questions start from, which nobody should guess. Not what `seed` is: when checks begin can be seen
+    /// by whoever is checked.
+    pub nonce_seed: u64,
     /// Where it is written how the services stand that routers watch.
     pub services: Arc<ServiceBoard>,
     /// Where it reads which routers are active.
     pub roles: Arc<RoleBoard>,
+    /// The way to IPVS.
+    pub door: Door,
+}
+
+type Open = dyn Fn() -> Result<Ipvs, OpenError> + Send + Sync;
+
+/// How IPVS is opened: [`Door::default`] leads to the kernel, in the network namespace of the thread that goes through it.
+///
+/// Any other is for those who measure or test with a table of their own ([`Ipvs::over`]); nothing that a configuration or a
+/// command line can say leads to one.
+#[derive(Clone)]
+pub struct Door(Arc<Open>);
+
+impl Door {
+    /// Opens so.
+    pub fn new(open: impl Fn() -> Result<Ipvs, OpenError> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(open))
+    }
+
+    fn open(&self) -> Result<Ipvs, OpenError> {
+        (self.0)()
+    }
+}
+
+impl Default for Door {
+    fn default() -> Self {
+        Self::new(Ipvs::open)
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Door")
+    }
 }
 
 /// What the supervisor should know.
@@ -60,6 +107,9 @@ pub enum BalancerEvent {
     KernelMissing(String),
     /// It has it now.
     KernelBack,
+    /// A configuration is in force, or the last server has left: of these families servers leave that are configured no more,
+    /// and of others none.
+    Leaving(Vec<Family>),
     /// The end, as asked for.
     Stopped,
     /// The loop could not go on: epoll failed.
@@ -87,7 +137,9 @@ pub struct Busy;
 pub(super) enum Request {
     Configure(Arc<Config>, Sender<ConfigureReply>),
     Plan(Arc<Config>, Sender<Result<Vec<PlannedStep>, String>>),
+    Ask(ServerRequest, Sender<Result<ServerReply, String>>),
     Snapshot(Sender<BalancerView>),
+    Brief(Sender<BalancerView>),
     Ping(Sender<()>),
     Stop(Sender<()>),
 }
@@ -140,10 +192,22 @@ impl BalancerHandle {
         self.request(|reply| Request::Plan(config, reply))
     }
 
+    /// What the operator wishes of a server; an error says why that cannot be. The answer comes when its steps were applied.
+    #[must_use]
+    pub fn ask(&self, request: ServerRequest) -> Receiver<Result<ServerReply, String>> {
+        self.request(|reply| Request::Ask(request, reply))
+    }
+
     /// How everything is, with the kernel's counters of this moment.
     #[must_use]
     pub fn snapshot(&self) -> Receiver<BalancerView> {
         self.request(Request::Snapshot)
+    }
+
+    /// The same without services, and without a look at the kernel.
+    #[must_use]
+    pub fn brief(&self) -> Receiver<BalancerView> {
+        self.request(Request::Brief)
     }
 
     /// A sign of life: the answer comes at the loop's next turn.

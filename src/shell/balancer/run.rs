@@ -9,14 +9,22 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::addresses::Addresses;
+use super::errands::Errands;
 use super::journal::Journal;
-use super::kernel::{Connections, Kernel, Rows};
+use super::kernel::{self, Connections, Kernel, Rows};
 use super::ledger_file::LedgerFile;
+use super::notices::Notices;
 use super::view::LoopState;
-use super::{BalancerEvent, ConfigureReply, Options, Request, view};
-use crate::api::PlannedStep;
-use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
-use crate::model::Config;
+use super::wishes_file::WishesFile;
+use super::{BalancerEvent, ConfigureReply, Options, Request, asking, view};
+use crate::api::{PlannedStep, ServerReply, ServerRequest};
+use crate::balance::{
+    self, Balancer, Event, Gravity, Input, KernelState, Marking, Output, Plan, ProbeId, StepOutcome, with_marks,
+};
+use crate::check::{Obstacle, Outcome};
+use crate::model::{CheckKind, Config, Family, OnStop};
+use crate::shell::nftables::Marker;
 use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
@@ -24,20 +32,27 @@ use crate::shell::service_board::ServiceBoard;
 
 /// The token of the inbox; those of probes count up from 0.
 pub(super) const WAKER: Token = Token(usize::MAX);
+/// The token of news of addresses.
+const ADDRESSES: Token = Token(usize::MAX - 1);
 
 /// How often the kernel's table is looked at, as long as that is cheap.
 const DRIFT_INTERVAL: Duration = Duration::from_secs(5);
+/// What becomes of groups where the kernel marks no packets.
+const UNMARKED: &str =
+    "packets to groups cannot be marked, so that each address is a service of its own (`nftables_ipvs`)";
 /// Descriptors that are left to the rest of the process.
 const SPARE_FILES: u64 = 256;
 /// Probes that run at once at most, however many descriptors there are.
 const MOST_PROBES: u64 = 16_384;
+/// Scripts of checks that run at once at most: each is a process, and those that hang must not be as many as there are checks.
+const MOST_SCRIPTS: usize = 256;
 /// Socket events that are taken in one turn.
 const EVENTS: usize = 1024;
 
 /// The thread. Whatever happens, the supervisor hears of its end.
 pub(super) fn run(options: Options, poll: Poll, requests: Receiver<Request>, waker: Arc<Waker>) -> io::Result<()> {
     let events = options.events.clone();
-    let result = catch_unwind(AssertUnwindSafe(|| Loop::new(options, poll, requests)?.run()));
+    let result = catch_unwind(AssertUnwindSafe(|| Loop::new(options, poll, requests, Arc::clone(&waker))?.run()));
     let (event, result) = match result {
         Ok(Ok(())) => (BalancerEvent::Stopped, Ok(())),
         Ok(Err(error)) => (BalancerEvent::Failed(error.to_string()), Err(error)),
@@ -53,14 +68,37 @@ pub(super) fn run(options: Options, poll: Poll, requests: Receiver<Request>, wak
     result
 }
 
+/// A configuration whose groups have marks, with the kernel ready to give them; as it was, and why, where the kernel cannot. What was
+/// marked before still is: its services go last, and [`Marking::of`] what is in force then is what remains.
+fn marked_or_not(marker: &mut Marker, config: Arc<Config>, before: &Config) -> (Arc<Config>, Option<String>) {
+    let marked = with_marks(Arc::clone(&config), before);
+    let wanted = Marking::of(&marked);
+    if wanted.marks.is_empty() {
+        return (marked, None);
+    }
+    match marker.apply(&marker.done().map_or_else(|| wanted.clone(), |done| wanted.with(done))) {
+        Ok(()) => (marked, None),
+        Err(problem) => (config, Some(problem)),
+    }
+}
+
 struct Loop {
     poll: Poll,
     requests: Receiver<Request>,
     events: Outbox<BalancerEvent>,
     balancer: Balancer,
     kernel: Kernel,
+    /// Packets that get marks, where groups are services by mark.
+    marker: Marker,
+    /// Why there are no marks, if the kernel does not give any.
+    unmarked: Option<String>,
+    /// The namespace whose table we work on, if it is not our own: the same for as long as we run, since what is in the one cannot
+    /// be told from what is in the other.
+    namespace: Option<String>,
     prober: Prober<ProbeId>,
+    errands: Errands,
     ledger: LedgerFile,
+    wishes: WishesFile,
     journal: Journal,
     /// Those who wait for the end of a `Configure`, and what there is to tell them.
     configuring: Vec<Sender<ConfigureReply>>,
@@ -72,32 +110,69 @@ struct Loop {
     state: LoopState,
     services: Arc<ServiceBoard>,
     roles: Arc<RoleBoard>,
+    /// Of which families servers leave, as it was told.
+    leaving: Option<Vec<Family>>,
+    /// A configuration is in force.
+    settled_once: bool,
+    addresses: Addresses,
+    notices: Notices,
 }
 
 impl Loop {
-    fn new(options: Options, poll: Poll, requests: Receiver<Request>) -> io::Result<Self> {
+    fn new(options: Options, poll: Poll, requests: Receiver<Request>, waker: Arc<Waker>) -> io::Result<Self> {
         let now = Instant::now();
         let mut journal = Journal::new(now);
-        let file = LedgerFile::new(options.state_dir);
+        let namespace = options.config.global.ipvs_namespace.clone();
+        let file = LedgerFile::new(options.state_dir.clone(), namespace.as_deref());
         let (ledger, problem) = file.read();
-        if let Some(problem) = problem {
+        let wishes = WishesFile::new(options.state_dir);
+        let (kept, other) = wishes.read();
+        for problem in [problem, other].into_iter().flatten() {
             journal.line(Gravity::Warning, problem, now);
         }
         let probes = usize::try_from(raise_file_limit()).unwrap_or(1);
-        let engine = balance::Options { seed: options.seed, ledger, probes, drift_interval: DRIFT_INTERVAL };
+        let engine = balance::Options {
+            seed: options.seed,
+            ledger,
+            kept,
+            probes,
+            scripts: MOST_SCRIPTS,
+            drift_interval: DRIFT_INTERVAL,
+        };
+        let mut errands = Errands::new(waker);
+        for problem in errands.configure(&options.config) {
+            journal.line(Gravity::Error, problem, now);
+        }
         let mut balancer = Balancer::new(engine, now);
-        balancer.handle(Input::Configure(options.config), now);
+        let mut addresses = Addresses::default();
+        match addresses.configure(&options.config, poll.registry(), ADDRESSES) {
+            Ok(told) => told.into_iter().for_each(|input| balancer.handle(input, now)),
+            Err(problem) => journal.line(Gravity::Warning, problem, now),
+        }
+        let mut notices = Notices::default();
+        notices.configure(&options.config);
+        let mut marker = Marker::of(namespace.clone());
+        let (config, unmarked) = marked_or_not(&mut marker, options.config, &Config::default());
+        if let Some(problem) = &unmarked {
+            journal.line(Gravity::Warning, format!("{UNMARKED}: {problem}"), now);
+        }
+        balancer.handle(Input::Configure(config), now);
         for (router, active) in options.roles.read(true) {
             balancer.handle(Input::Role { router, active }, now);
         }
         Ok(Self {
-            prober: Prober::new(poll.registry().try_clone()?),
+            prober: Prober::new(poll.registry().try_clone()?, options.nonce_seed),
+            errands,
             poll,
             requests,
             events: options.events,
             balancer,
-            kernel: Kernel::default(),
+            kernel: Kernel::behind(options.door, namespace.clone()),
+            marker,
+            unmarked,
+            namespace,
             ledger: file,
+            wishes,
             journal,
             configuring: Vec::new(),
             reply: ConfigureReply::default(),
@@ -107,6 +182,10 @@ impl Loop {
             state: LoopState::default(),
             services: options.services,
             roles: options.roles,
+            leaving: None,
+            settled_once: false,
+            addresses,
+            notices,
         })
     }
 
@@ -124,15 +203,23 @@ impl Loop {
             for (router, active) in self.roles.read(false) {
                 self.balancer.handle(Input::Role { router, active }, now);
             }
+            self.addresses(now);
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
         }
         self.journal.flush();
-        for waiting in self.stopping {
-            let _ = waiting.send(());
-        }
+        self.errands.stop();
+        self.notices.stop(self.stopping);
         Ok(())
+    }
+
+    /// Takes what is new of this host's addresses.
+    fn addresses(&mut self, now: Instant) {
+        match self.addresses.read() {
+            Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
+            Err(problem) => self.journal.line(Gravity::Warning, problem, now),
+        }
     }
 
     /// Takes every answer that is there. Only then may a deadline count: after a stall of ours, as when the whole process was
@@ -144,13 +231,18 @@ impl Loop {
             let mut taken = 0;
             for event in events.iter() {
                 taken += 1;
-                match self.prober.ready(event.token()) {
-                    Some((probe, Progress::Done(outcome))) => self.balancer.handle(Input::Probed(probe, outcome), now),
-                    Some((probe, Progress::Reached(stage))) => self.balancer.handle(Input::Reached(probe, stage), now),
-                    None => {}
+                let mut news = self.prober.ready(event.token());
+                while let Some((probe, progress)) = news {
+                    let input = match progress {
+                        Progress::Done(outcome) => Input::Probed(probe, outcome),
+                        Progress::Reached(stage) => Input::Reached(probe, stage),
+                    };
+                    self.balancer.handle(input, now);
+                    news = self.prober.more();
                 }
             }
             if taken < EVENTS {
+                self.errands(now);
                 return Ok(now);
             }
             match self.poll.poll(events, Some(Duration::ZERO)) {
@@ -158,6 +250,16 @@ impl Loop {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// What scripts came to, and what files hold.
+    fn errands(&mut self, now: Instant) {
+        while let Some((run, outcome)) = self.errands.next_ended() {
+            self.balancer.handle(Input::Scripted(ProbeId::numbered(run), outcome), now);
+        }
+        for (name, content) in self.errands.contents() {
+            self.balancer.handle(Input::File { name, content }, now);
         }
     }
 
@@ -181,7 +283,21 @@ impl Loop {
             Request::Configure(config, reply) => {
                 self.configuring.push(reply);
                 self.prober.reload();
+                self.keep_namespace(&config, now);
+                for problem in self.errands.configure(&config) {
+                    self.journal.line(Gravity::Error, problem, now);
+                }
                 self.services.keep(&config.watched_services);
+                self.notices.configure(&config);
+                match self.addresses.configure(&config, self.poll.registry(), ADDRESSES) {
+                    Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
+                    Err(problem) => self.journal.line(Gravity::Warning, problem, now),
+                }
+                let (config, unmarked) = marked_or_not(&mut self.marker, config, self.balancer.config());
+                if let Some(problem) = &unmarked {
+                    self.journal.line(Gravity::Warning, format!("{UNMARKED}: {problem}"), now);
+                }
+                self.unmarked = unmarked;
                 self.balancer.handle(Input::Configure(config), now);
                 self.perform();
             }
@@ -195,7 +311,15 @@ impl Loop {
                 };
                 let info = self.kernel.info;
                 let _ =
-                    reply.send(view::view(&self.balancer, self.state, rows.as_ref().map(Result::as_ref), info, now));
+                    reply.send(view::view(&self.balancer, &self.state, rows.as_ref().map(Result::as_ref), info, now));
+            }
+            Request::Brief(reply) => {
+                let _ = reply.send(view::brief(&self.balancer, &self.state, self.kernel.info));
+            }
+            Request::Ask(request, reply) => {
+                let answer = self.ask(&request, now);
+                self.perform();
+                let _ = reply.send(answer);
             }
             Request::Ping(reply) => {
                 let _ = reply.send(());
@@ -208,6 +332,36 @@ impl Loop {
         }
     }
 
+    /// What the operator wishes of a server.
+    fn ask(&mut self, request: &ServerRequest, now: Instant) -> Result<ServerReply, String> {
+        let verb = asking::verb(&request.verb)?;
+        let asked = self.balancer.ask_for(&request.server, request.service.as_deref(), verb, now)?;
+        Ok(asking::reply(&asked, verb, kernel::clients_return()))
+    }
+
+    fn mark_exactly(&mut self, marking: &Marking) {
+        if let Err(problem) = self.marker.apply(marking) {
+            let line = format!("packets that no group has any more are still marked: {problem}");
+            self.journal.line(Gravity::Warning, line, Instant::now());
+        }
+    }
+
+    fn keep_namespace(&mut self, config: &Config, now: Instant) {
+        let wanted = &config.global.ipvs_namespace;
+        if *wanted != self.namespace {
+            let name = |namespace: &Option<String>| match namespace {
+                None => "the daemon's own network namespace".to_owned(),
+                Some(name) => format!("the network namespace {name}"),
+            };
+            let line = format!(
+                "the table of {} is still the one that is programmed: that of {} is from the next start on, not from a reload",
+                name(&self.namespace),
+                name(wanted)
+            );
+            self.journal.line(Gravity::Warning, line, now);
+        }
+    }
+
     fn plan(&mut self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
         let needed = !config.services.is_empty() || config.global.sync_daemon.is_some();
         let rows = if !needed && self.balancer.kernel_state() == KernelState::Unneeded {
@@ -215,7 +369,11 @@ impl Loop {
         } else {
             self.kernel.rows().map_err(|unread| unread.reason)?
         };
-        let plan = self.balancer.preview(config, &rows.table());
+        let config = match self.unmarked {
+            Some(_) => Arc::clone(config),
+            None => with_marks(Arc::clone(config), self.balancer.config()),
+        };
+        let plan = self.balancer.preview(&config, &rows.table());
         Ok(planned(&plan, &rows.connections()))
     }
 
@@ -224,14 +382,14 @@ impl Loop {
         while let Some(output) = self.balancer.poll_output() {
             let now = Instant::now();
             match output {
-                Output::StartProbe(id) => {
-                    if let Some(probe) = self.balancer.probe(id)
-                        && let Some(outcome) = self.prober.start(id, probe)
-                    {
-                        self.balancer.handle(Input::Probed(id, outcome), Instant::now());
-                    }
+                Output::StartProbe { probe, due_at } => {
+                    self.state.lateness.record(now.saturating_duration_since(due_at));
+                    self.start_probe(probe);
                 }
-                Output::CancelProbe(id) => self.prober.cancel(id),
+                Output::CancelProbe(id) => {
+                    self.prober.cancel(id);
+                    self.errands.cancel(id);
+                }
                 Output::Read => {
                     let input = self.read();
                     self.balancer.handle(input, Instant::now());
@@ -243,6 +401,9 @@ impl Loop {
                 Output::Apply(plan) => {
                     let outcomes = self.kernel.apply(&plan);
                     let took = now.elapsed();
+                    if let Some(since) = self.balancer.verdict_at() {
+                        self.state.verdict_to_kernel.record((now + took).saturating_duration_since(since));
+                    }
                     let steps = u64::try_from(plan.steps.len()).unwrap_or(u64::MAX);
                     self.state.last_apply = Some((steps, took.as_secs_f64() * 1000.0));
                     self.journal.plan(&plan, &outcomes, now, took);
@@ -254,15 +415,61 @@ impl Loop {
                         self.journal.line(Gravity::Warning, problem, now);
                     }
                 }
+                Output::WriteWishes => {
+                    if let Err(problem) = self.wishes.write(&self.balancer.kept()) {
+                        self.journal.line(Gravity::Warning, problem, now);
+                    }
+                }
                 Output::Event(event) => self.event(&event, now),
-                Output::Settled => self.settled(),
+                Output::Settled => {
+                    self.leaving = None;
+                    self.settled_once = true;
+                    self.mark_exactly(&Marking::of(self.balancer.config()));
+                    self.settled();
+                }
                 Output::Ready => {
                     self.state.ready = true;
                     self.send(BalancerEvent::Ready);
                 }
-                Output::Stopped => self.stopped = true,
+                Output::Stopped => {
+                    self.stopped = true;
+                    if self.balancer.config().global.on_stop != OnStop::Keep {
+                        self.mark_exactly(&Marking::default());
+                    }
+                }
                 Output::ServiceHealth(key, health) => self.services.post(key, health),
+                Output::Notify(notice) => self.notices.notify(notice),
+                Output::Fifo(line) => self.notices.line(&line),
             }
+        }
+        self.tell_leaving();
+    }
+
+    /// Tells of which families servers leave, after each configuration and when that changes.
+    fn tell_leaving(&mut self) {
+        let families: Vec<_> =
+            [Family::V4, Family::V6].into_iter().filter(|family| self.balancer.has_leaving(*family)).collect();
+        if self.settled_once && self.leaving.as_ref() != Some(&families) {
+            self.leaving = Some(families.clone());
+            self.send(BalancerEvent::Leaving(families));
+        }
+    }
+
+    fn start_probe(&mut self, id: ProbeId) {
+        let known = match self.balancer.probe(id) {
+            None => None,
+            Some(CheckKind::Script(_)) => {
+                let run = self.balancer.script(id);
+                run.and_then(|run| self.errands.run(run)).map(|outcome| Input::Scripted(id, outcome))
+            }
+            // Without it the packet would reach whichever server the scheduler likes.
+            Some(CheckKind::Path(probe)) if !self.balancer.is_paved(probe) => {
+                Some(Input::Probed(id, Outcome::NotTried(Obstacle::PathUnpaved)))
+            }
+            Some(kind) => self.prober.start(id, kind).map(|outcome| Input::Probed(id, outcome)),
+        };
+        if let Some(input) = known {
+            self.balancer.handle(input, Instant::now());
         }
     }
 
@@ -270,11 +477,15 @@ impl Loop {
         if self.ledger.catch_up(self.balancer.ledger()) {
             self.journal.line(Gravity::Info, "the ledger is written by now", Instant::now());
         }
+        if self.wishes.catch_up(&self.balancer.kept()) {
+            self.journal.line(Gravity::Info, "the file of wishes is written by now", Instant::now());
+        }
         let read = if self.configuring.is_empty() {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
             let exclusive = balancer.config().global.exclusive;
             // Everything that is configured is in the ledger too.
-            kernel.table(|service| exclusive || balancer.ledger().has_service(service), balancer.needs_daemons())
+            let wanted = |service| exclusive || balancer.ledger().has_service(service);
+            kernel.table(wanted, |service, server| balancer.counts_load(service, server), balancer.needs_daemons())
         } else {
             self.kernel.rows().map(|rows| {
                 self.connections = rows.connections();
@@ -322,6 +533,10 @@ impl Loop {
             }
             Event::ServerUp { .. }
             | Event::ServerDown { .. }
+            | Event::QuorumWon { .. }
+            | Event::QuorumLost { .. }
+            | Event::Resting { .. }
+            | Event::Resumed { .. }
             | Event::NotTried { .. }
             | Event::Refused { .. }
             | Event::Drift { .. }
@@ -335,6 +550,11 @@ impl Loop {
             | Event::FloorReached { .. }
             | Event::FloorLeft { .. }
             | Event::HoldOver { .. }
+            | Event::Weight { .. }
+            | Event::Asked { .. }
+            | Event::Leaves { .. }
+            | Event::Drained { .. }
+            | Event::Unusable { .. }
             | Event::Shared { .. } => {}
         }
     }

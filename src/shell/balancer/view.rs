@@ -6,11 +6,20 @@ use std::time::Instant;
 use ipvs_sys::{DestinationEntry, Info, ServiceEntry, SyncDaemon};
 
 use super::kernel::{Rows, Unread};
+use super::timings::Timings;
 use super::translate;
-use crate::api::{BalancerView, CheckView, KernelView, ServerHealth, ServerView, ServiceView, SyncDaemonView};
-use crate::balance::{Balancer, Health, KernelState, ServerStatus, Subject, SyncDaemons, SyncRole, SyncSettings};
+use crate::api::{
+    BalancerView, CheckView, HoldState, HoldView, KernelView, QuorumView, ServerHealth, ServerView, ServiceView,
+    SyncDaemonView,
+};
+use crate::balance::{
+    Balancer, Drain, Health, Hold, KernelState, Load, Quorum, ServerStatus, ServiceStatus, Subject, SyncDaemons,
+    SyncRole, SyncSettings,
+};
 use crate::check::{Outcome, Verdict};
-use crate::model::{Config, Forwarding, Scheduler, SchedulerFlags, ServerKey, ServiceConfig, ServiceKey};
+use crate::model::{
+    Config, Forwarding, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Weight,
+};
 use crate::shell::kernel_view;
 
 /// A service of the kernel's listing with its servers, all numbered by their place in it.
@@ -22,18 +31,30 @@ struct Found<'a> {
 }
 
 /// What the loop itself knows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct LoopState {
     /// The table was programmed once.
     pub(super) ready: bool,
     /// Steps of the last batch, and the milliseconds that it took.
     pub(super) last_apply: Option<(u64, f64)>,
+    /// By how much probes began later than they were due.
+    pub(super) lateness: Timings,
+    /// From a verdict to the kernel's acknowledgement.
+    pub(super) verdict_to_kernel: Timings,
+}
+
+/// When the view is taken, and what holds then.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    now: Instant,
+    /// Clients that persistence binds to a server come back to it though its weight is 0.
+    clients_return: bool,
 }
 
 /// Everything at once. `rows` is `None` where the kernel is not needed.
 pub(super) fn view(
     balancer: &Balancer,
-    state: LoopState,
+    state: &LoopState,
     rows: Option<Result<&Rows, &Unread>>,
     info: Option<Info>,
     now: Instant,
@@ -51,33 +72,55 @@ pub(super) fn view(
         }
     }
     let config: &Config = balancer.config();
+    let clock = Moment { now, clients_return: rows.and_then(Result::ok).is_none_or(|rows| rows.clients_return) };
     let mut services: Vec<_> = config
         .services
         .iter()
         .enumerate()
         .flat_map(|(place, service)| service.keys().map(move |key| (place, service, key)))
-        .map(|(place, service, key)| configured(balancer, (place, service, key), found.remove(&key), now))
+        .map(|(place, service, key)| {
+            let view = configured(balancer, (place, service, key), found.remove(&key), clock);
+            leaving(balancer, key, view, clock)
+        })
         .collect();
     let foreign: Vec<_> = found
         .into_iter()
-        .map(|(key, row)| not_configured(row, balancer.ledger().has_service(key)))
+        .map(|(key, row)| ServiceView {
+            path_check: balancer.is_path(key),
+            problem: balancer.problem(Subject::Service(key)).map(str::to_owned),
+            ..leaving(balancer, key, not_configured(row, balancer.ledger().has_service(key)), clock)
+        })
         .chain(odd.into_iter().map(|row| not_configured(row, false)))
         .collect();
     let foreign_services = foreign.iter().filter(|service| !service.ours).count();
     services.extend(foreign);
-    let counts = balancer.counts();
     BalancerView {
-        ready: state.ready,
         kernel: kernel(balancer, rows, info),
         services,
         sync_daemons: sync_daemons(balancer, rows.and_then(Result::ok)),
         foreign_services: u32::try_from(foreign_services).unwrap_or(u32::MAX),
+        ..brief(balancer, state, info)
+    }
+}
+
+/// All but the services and what the kernel shows at this moment.
+pub(super) fn brief(balancer: &Balancer, state: &LoopState, info: Option<Info>) -> BalancerView {
+    let counts = balancer.counts();
+    BalancerView {
+        ready: state.ready,
+        kernel: KernelView {
+            available: info.is_some() && matches!(balancer.kernel_state(), KernelState::Available),
+            ..kernel(balancer, None, info)
+        },
         steps_applied: counts.steps,
         steps_failed: counts.refused,
         last_apply_steps: state.last_apply.map(|(steps, _)| steps),
         last_apply_millis: state.last_apply.map(|(_, millis)| millis),
         drift_repairs: counts.repairs,
         held_checks: balancer.held().map_or(0, |held| u64::try_from(held).unwrap_or(u64::MAX)),
+        probe_lateness: state.lateness.view(),
+        verdict_to_kernel: state.verdict_to_kernel.view(),
+        ..BalancerView::default()
     }
 }
 
@@ -153,7 +196,7 @@ fn configured(
     balancer: &Balancer,
     (place, service, key): (usize, &ServiceConfig, ServiceKey),
     found: Option<Found<'_>>,
-    now: Instant,
+    moment: Moment,
 ) -> ServiceView {
     let rows: BTreeMap<ServerKey, (u32, &DestinationEntry)> = found
         .map(|found| found.servers)
@@ -164,13 +207,21 @@ fn configured(
         .collect();
     let statuses = balancer.servers(place);
     let entries = || statuses.iter().filter_map(|status| Some((service.entry(key, status.config)?, status)));
-    let known: HashSet<_> = entries().map(|(entry, _)| entry).collect();
+    let mut known: HashSet<_> = entries().map(|(entry, _)| entry).collect();
+    let standing = balancer.service(place);
     let mut servers: Vec<_> = entries()
         .map(|(entry, status)| {
             let problem = balancer.problem(Subject::Server(key, entry));
-            server(status, entry, rows.get(&entry).copied(), problem, now)
+            server(status, entry, rows.get(&entry).copied(), problem, standing, moment)
         })
         .collect();
+    let sorry = service.rules.sorry.as_deref().and_then(|sorry| Some((service.entry(key, sorry)?, sorry)));
+    if let Some((entry, config)) = sorry
+        && known.insert(entry)
+    {
+        let problem = balancer.problem(Subject::Server(key, entry));
+        servers.push(sorry_server(config, entry, rows.get(&entry).copied(), problem, standing, moment.now));
+    }
     let others = rows.iter().filter(|(key, _)| !known.contains(*key));
     servers.extend(others.map(|(_, (position, row))| kernel_view::server(row, *position)));
     let shown = found.map_or_else(|| wished(service, key), |found| kernel_view::service(found.entry, found.position));
@@ -178,8 +229,21 @@ fn configured(
         ours: true,
         group: service.group_name().map(str::to_owned),
         problem: balancer.problem(Subject::Service(key)).map(str::to_owned),
+        quorum: standing.map(|standing| quorum(service, standing, moment.now)),
+        resting: standing.is_some_and(|standing| standing.resting),
         servers,
         ..shown
+    }
+}
+
+fn quorum(service: &ServiceConfig, standing: ServiceStatus, now: Instant) -> QuorumView {
+    let sorry = service.rules.sorry.as_ref().filter(|_| standing.sorry);
+    QuorumView {
+        lost: standing.quorum == Quorum::Lost,
+        since_secs: now.saturating_duration_since(standing.since).as_secs_f64(),
+        needed: service.quorum,
+        hysteresis: service.rules.hysteresis,
+        sorry_server: sorry.map(|sorry| sorry.key.to_string()),
     }
 }
 
@@ -212,9 +276,12 @@ fn wished(service: &ServiceConfig, key: ServiceKey) -> ServiceView {
         persistence_mask: None,
         persistence_engine: persistence.and_then(|persistence| persistence.engine.clone()),
         ours: true,
+        path_check: false,
         present: false,
         kernel_position: None,
         problem: None,
+        quorum: None,
+        resting: false,
         counters: None,
         servers: Vec::new(),
     }
@@ -236,9 +303,19 @@ fn server(
     entry: ServerKey,
     row: Option<(u32, &DestinationEntry)>,
     problem: Option<&str>,
-    now: Instant,
+    standing: Option<ServiceStatus>,
+    moment: Moment,
 ) -> ServerView {
     let shown = row.map_or_else(|| absent(status, entry), |(position, row)| kernel_view::server(row, position));
+    let reason = match (status.health, standing) {
+        (Health::Up | Health::Unchecked, Some(ServiceStatus { sorry: true, .. })) => {
+            format!("{}; no new connections, since the quorum is lost", status.reason())
+        }
+        (Health::Unknown, Some(ServiceStatus { resting: true, .. })) => {
+            "not checked while the service's address is elsewhere".to_owned()
+        }
+        (Health::Up | Health::Down | Health::Unknown | Health::Unchecked, _) => status.reason(),
+    };
     ServerView {
         health: match status.health {
             Health::Up => ServerHealth::Up,
@@ -246,29 +323,100 @@ fn server(
             Health::Unknown => ServerHealth::Unknown,
             Health::Unchecked => ServerHealth::Unchecked,
         },
-        reason: status.reason(),
-        since_secs: now.saturating_duration_since(status.since).as_secs_f64(),
+        configured_weight: Some(status.config.settings.weight.value()),
+        reason,
+        since_secs: moment.now.saturating_duration_since(status.since).as_secs_f64(),
+        hold: status.wish.and_then(|wish| wish.hold).map(|hold| held(hold, row.map(|(_, row)| row), moment)),
+        operator_weight: status.wish.and_then(|wish| wish.weight).map(Weight::value),
+        slow_start_secs: status.rises_until.map(|until| until.saturating_duration_since(moment.now).as_secs_f64()),
         checks: status.checks.iter().map(check).collect(),
         problem: problem.map(str::to_owned),
         ..shown
     }
 }
 
+/// What the operator's wish comes to, with what the kernel shows at this moment.
+fn held(hold: Hold, row: Option<&DestinationEntry>, moment: Moment) -> HoldView {
+    let out = |state| HoldView { state, connections: None, clients: None, deadline_secs: None };
+    match hold {
+        Hold::Drained => out(HoldState::Drained),
+        Hold::Disabled => out(HoldState::Disabled),
+        Hold::Draining(drain) => {
+            let connections = row.map(|row| u64::from(row.active_connections) + u64::from(row.inactive_connections));
+            let clients = row.filter(|_| moment.clients_return).map(|row| u64::from(row.persistent_connections));
+            HoldView { connections, clients, ..draining(HoldState::Draining, &drain, moment) }
+        }
+    }
+}
+
+fn draining(state: HoldState, drain: &Drain, moment: Moment) -> HoldView {
+    HoldView {
+        state,
+        connections: drain.left.map(Load::connections),
+        clients: drain.left.map(|left| left.clients),
+        deadline_secs: drain.until.map(|until| until.saturating_duration_since(moment.now).as_secs_f64()),
+    }
+}
+
+/// A service with those of its servers marked that are configured no more, and leave.
+fn leaving(balancer: &Balancer, key: ServiceKey, mut service: ServiceView, moment: Moment) -> ServiceView {
+    for server in service.servers.iter_mut().filter(|server| server.health == ServerHealth::Foreign) {
+        let Ok(address) = server.address.parse() else { continue };
+        let Some(drain) = balancer.leaving(key, ServerKey { address, port: server.port }) else { continue };
+        let connections = u64::from(server.active_connections) + u64::from(server.inactive_connections);
+        let hold = draining(HoldState::Leaving, drain, moment);
+        server.hold = Some(HoldView { connections: Some(connections), ..hold });
+        server.reason = "configured no more; it goes once its connections have ended".to_owned();
+    }
+    service
+}
+
+fn sorry_server(
+    config: &ServerConfig,
+    entry: ServerKey,
+    row: Option<(u32, &DestinationEntry)>,
+    problem: Option<&str>,
+    standing: Option<ServiceStatus>,
+    now: Instant,
+) -> ServerView {
+    let in_charge = standing.is_some_and(|standing| standing.sorry);
+    let (weight, reason) = if in_charge {
+        (config.settings.weight, "takes new connections, since the quorum is lost")
+    } else {
+        (Weight::ZERO, "waits: the quorum holds")
+    };
+    ServerView {
+        health: ServerHealth::Sorry,
+        reason: reason.to_owned(),
+        since_secs: standing.map_or(0.0, |standing| now.saturating_duration_since(standing.since).as_secs_f64()),
+        problem: problem.map(str::to_owned),
+        ..row.map_or_else(|| missing(config, entry, weight), |(position, row)| kernel_view::server(row, position))
+    }
+}
+
 /// A server that the kernel has not, as it would be.
 fn absent(status: &ServerStatus<'_>, entry: ServerKey) -> ServerView {
-    let config = status.config;
-    let inhibited = status.health == Health::Down && config.inhibit_on_failure;
+    let inhibited = status.health == Health::Down && status.config.inhibit_on_failure;
+    let weight = status.weight.unwrap_or(status.config.settings.weight);
+    missing(status.config, entry, if inhibited { Weight::ZERO } else { weight })
+}
+
+fn missing(config: &ServerConfig, entry: ServerKey, weight: Weight) -> ServerView {
     ServerView {
         address: entry.address.to_string(),
         port: entry.port,
         forwarding: forwarding(config.settings.forwarding).to_owned(),
-        weight: if inhibited { 0 } else { config.settings.weight.value() },
+        weight: weight.value(),
+        configured_weight: None,
         present: false,
         kernel_position: None,
         health: ServerHealth::Unknown,
         reason: String::new(),
         since_secs: 0.0,
         checks: Vec::new(),
+        hold: None,
+        operator_weight: None,
+        slow_start_secs: None,
         problem: None,
         active_connections: 0,
         inactive_connections: 0,
@@ -282,7 +430,9 @@ fn check(status: &crate::balance::CheckStatus<'_>) -> CheckView {
     CheckView {
         what: status.config.kind.to_string(),
         ok: machine.verdict().map(|verdict| verdict == Verdict::Up),
-        reason: machine.last().map_or_else(|| "not checked yet".to_owned(), |outcome: Outcome| outcome.to_string()),
+        reason: machine
+            .last()
+            .map_or_else(|| "not checked yet".to_owned(), |outcome: Outcome| outcome.of(&status.config.kind)),
         runs,
         failures,
         not_tried,

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::SERVER;
-use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, Snapshot};
+use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, ServerReply, ServerRequest, Snapshot};
 
 /// Bytes of an answer; 100,000 servers with their checks take a quarter of it.
 const ANSWER_MAX: usize = 256 << 20;
@@ -135,6 +135,14 @@ impl Client {
         self.ask(Method::GET, "/v1/snapshot", Bytes::new())
     }
 
+    /// Everything but services and servers: what may be asked often, however many there are.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn brief(&self) -> Result<Snapshot, ClientError> {
+        self.ask(Method::GET, "/v1/brief", Bytes::new())
+    }
+
     /// What a configuration would change.
     ///
     /// # Errors
@@ -142,6 +150,15 @@ impl Client {
     pub fn plan(&self, request: &PlanRequest) -> Result<PlanReply, ClientError> {
         let body = serde_json::to_vec(request).map_err(|error| self.io(io::Error::other(error)))?;
         self.ask(Method::POST, "/v1/plan", body.into())
+    }
+
+    /// What the operator wishes of a server.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; one that [is an answer](ClientError::is_answer) says why that cannot be.
+    pub fn server(&self, request: &ServerRequest) -> Result<ServerReply, ClientError> {
+        let body = serde_json::to_vec(request).map_err(|error| self.io(io::Error::other(error)))?;
+        self.ask(Method::POST, "/v1/server", body.into())
     }
 
     /// Reads the configuration again.

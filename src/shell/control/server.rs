@@ -26,7 +26,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::claim::Claim;
-use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, Snapshot};
+use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, ServerReply, ServerRequest, Snapshot};
 use crate::shell::outbox::Outbox;
 
 /// How the control socket is to be.
@@ -76,10 +76,14 @@ impl Default for Limits {
 pub enum ControlRequest {
     /// Everything that is known.
     Snapshot(Reply<Snapshot>),
+    /// The same without services and servers.
+    Brief(Reply<Snapshot>),
     /// What a configuration would change.
     Plan(PlanRequest, Reply<Result<PlanReply, ErrorReply>>),
     /// Read the configuration again.
     Reload(Reply<ReloadReply>),
+    /// What the operator wishes of a server.
+    Server(ServerRequest, Reply<Result<ServerReply, ErrorReply>>),
 }
 
 /// The way back to one client. Dropped unanswered, the client is told that the daemon had no answer.

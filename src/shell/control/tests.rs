@@ -11,7 +11,9 @@ use tempfile::TempDir;
 
 use super::client::{Client, ClientError};
 use super::server::{ControlError, ControlHandle, ControlRequest, Limits, Options, serve};
-use crate::api::{ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply};
+use crate::api::{
+    ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest, ServerVerb,
+};
 
 /// More than any machine needs; a test that gets here has failed.
 const LONG: Duration = Duration::from_secs(60);
@@ -57,16 +59,27 @@ fn reload() -> ReloadReply {
     ReloadReply { applied: true, steps: vec![step], problems: Vec::new(), diagnostics: String::new() }
 }
 
+fn drained(server: &str, secs: f64) -> ServerReply {
+    let text = format!("draining, for {secs} s at most");
+    let change =
+        ServerChange { service: "tcp 192.0.2.1:80".to_owned(), server: server.to_owned(), changed: true, text };
+    ServerReply { changes: vec![change], remarks: Vec::new() }
+}
+
 /// Answers one question, whatever it is, from a thread of its own.
 fn answer_one(requests: Receiver<ControlRequest>) -> thread::JoinHandle<Receiver<ControlRequest>> {
     thread::spawn(move || {
         match requests.recv_timeout(LONG).unwrap() {
-            ControlRequest::Snapshot(reply) => drop(reply),
+            ControlRequest::Snapshot(reply) | ControlRequest::Brief(reply) => drop(reply),
             ControlRequest::Plan(request, reply) => reply.answer(match request.file {
                 Some(file) => Err(ErrorReply { error: format!("{file}:3:7: no such scheduler") }),
                 None => Ok(PlanReply::default()),
             }),
             ControlRequest::Reload(reply) => reply.answer(reload()),
+            ControlRequest::Server(request, reply) => reply.answer(match request.service {
+                None => Ok(drained(&request.server, 1.5)),
+                Some(service) => Err(ErrorReply { error: format!("{service} does not have it") }),
+            }),
         }
         requests
     })
@@ -88,7 +101,19 @@ fn a_question_gets_its_answer() {
     assert!(error.is_answer());
     assert_eq!(error.to_string(), "/etc/a.toml:3:7: no such scheduler");
 
-    // The third kind is dropped unanswered.
+    let ask = |service: Option<&str>| ServerRequest {
+        server: "10.0.0.1:80".to_owned(),
+        service: service.map(str::to_owned),
+        verb: ServerVerb::Drain { deadline_secs: Some(1.5) },
+    };
+    let desk = answer_one(desk.join().unwrap());
+    assert_eq!(client.server(&ask(None)).unwrap(), drained("10.0.0.1:80", 1.5));
+    let desk = answer_one(desk.join().unwrap());
+    let error = client.server(&ask(Some("web"))).unwrap_err();
+    assert!(error.is_answer());
+    assert_eq!(error.to_string(), "web does not have it");
+
+    // This kind is dropped unanswered.
     let desk = answer_one(desk.join().unwrap());
     let error = client.snapshot().unwrap_err();
     assert!(!error.is_answer());
@@ -107,6 +132,30 @@ fn any_http_client_will_do() {
     assert!(answer.contains("content-type: application/json\r\n"), "{answer}");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert_eq!(serde_json::from_str::<ReloadReply>(body).unwrap(), reload());
+}
+
+/// What programs send.
+#[test]
+fn a_wish_as_programs_write_it() {
+    let drain = ServerVerb::Drain { deadline_secs: None };
+    for (text, service, verb) in [
+        (r#"{"server":"10.0.0.1:80","verb":"undrain"}"#, None, ServerVerb::Undrain),
+        (r#"{"server":"10.0.0.1:80","service":"web","verb":{"drain":{}}}"#, Some("web"), drain),
+        (r#"{"server":"10.0.0.1:80","verb":{"weight":{"weight":5}}}"#, None, ServerVerb::Weight { weight: Some(5) }),
+        (r#"{"server":"10.0.0.1:80","verb":{"weight":{}}}"#, None, ServerVerb::Weight { weight: None }),
+    ] {
+        let read: ServerRequest = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (read.server.as_str(), read.service.as_deref(), read.verb),
+            ("10.0.0.1:80", service, verb),
+            "{text}"
+        );
+    }
+    for text in
+        ["{}", r#"{"server":"x"}"#, r#"{"server":"x","verb":"drian"}"#, r#"{"server":"x","verb":"undrain","a":1}"#]
+    {
+        assert!(serde_json::from_str::<ServerRequest>(text).is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Sessions are never resumed: each probe sees the certificate anew. Where a check does not ask for it, nothing about a
 //! certificate is looked at; who then answers may be anybody, as with keepalived's `SSL_GET`.
 
+mod identity;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,47 +19,79 @@ use rustls::{
 };
 
 use crate::check::{Obstacle, TlsProblem};
-use crate::model::Tls;
+use crate::model::{Identity, Tls};
 
 /// Settings that differ in more than the server's name, made when they are first needed.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    ready: HashMap<(bool, Option<String>, bool), Arc<ClientConfig>>,
+    ready: HashMap<Key, Arc<ClientConfig>>,
 }
 
+/// What makes a difference: whether certificates are looked at, whose authorities count, whether a name is told, who we are.
+type Key = (bool, Option<String>, bool, Option<Box<Identity>>);
+
 impl Settings {
-    /// The client's side of a connection to this address.
-    pub(super) fn connection(&mut self, tls: &Tls, address: IpAddr) -> Result<ClientConnection, Obstacle> {
-        let name = match &tls.server_name {
-            Some(name) => ServerName::try_from(name.clone()).map_err(|_| Obstacle::ServerName)?,
-            None => ServerName::IpAddress(address.into()),
+    /// The client's side of a connection to this address, for a page of this host.
+    pub(super) fn connection(
+        &mut self,
+        tls: &Tls,
+        host: Option<&str>,
+        address: IpAddr,
+    ) -> Result<ClientConnection, Obstacle> {
+        let name = match (&tls.server_name, host.filter(|_| tls.named_by_host)) {
+            (Some(name), _) => Some(ServerName::try_from(name.clone()).map_err(|_| Obstacle::ServerName)?),
+            // Who does not look at certificates does not care.
+            (None, Some(host)) => match ServerName::try_from(without_port(host).to_owned()) {
+                Ok(name) => Some(name),
+                Err(_) if tls.verify => return Err(Obstacle::ServerName),
+                Err(_) => None,
+            },
+            (None, None) => None,
         };
-        let key = (tls.verify, tls.authorities.clone().filter(|_| tls.verify), tls.server_name.is_some());
+        let key = (tls.verify, tls.authorities.clone().filter(|_| tls.verify), name.is_some(), tls.identity.clone());
         let config = match self.ready.get(&key) {
             Some(config) => Arc::clone(config),
             None => {
-                let config = Arc::new(config(tls)?);
+                let config = Arc::new(config(tls, name.is_some())?);
                 self.ready.insert(key, Arc::clone(&config));
                 config
             }
         };
-        ClientConnection::new(config, name).map_err(|_| Obstacle::ServerName)
+        ClientConnection::new(config, name.unwrap_or(ServerName::IpAddress(address.into())))
+            .map_err(|_| Obstacle::ServerName)
     }
 }
 
-fn config(tls: &Tls) -> Result<ClientConfig, Obstacle> {
+/// A host as a request names it, without the port that may stand behind it.
+fn without_port(host: &str) -> &str {
+    if let Some(inside) = host.strip_prefix('[') {
+        return inside.split(']').next().unwrap_or(inside);
+    }
+    match host.split_once(':') {
+        Some((name, port)) if !port.contains(':') => name,
+        Some(_) | None => host,
+    }
+}
+
+fn config(tls: &Tls, named: bool) -> Result<ClientConfig, Obstacle> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Obstacle::Other(0))?;
-    let mut config = if tls.verify {
-        builder.with_root_certificates(authorities(tls.authorities.as_deref())?).with_no_client_auth()
+    let builder = if tls.verify {
+        builder.with_root_certificates(authorities(tls.authorities.as_deref())?)
     } else {
-        let anybody = Arc::new(Anybody(provider));
-        builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+    };
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (certificates, key) = identity::read(identity).ok_or(Obstacle::Identity)?;
+            builder.with_client_auth_cert(certificates, key).map_err(|_| Obstacle::Identity)?
+        }
     };
     config.resumption = Resumption::disabled();
-    config.enable_sni = tls.server_name.is_some();
+    config.enable_sni = named;
     Ok(config)
 }
 

@@ -20,9 +20,9 @@ use tracing::warn;
 
 use super::claims::{self, Opened, Opening};
 use super::netlink::{Refused, Requests};
-use super::nftables::Filter;
 use super::sockets::Retired;
 use crate::model::Config;
+use crate::shell::nftables::Filter;
 use crate::shell::scheduling;
 use crate::shell::sysctl::{Change, LinkSettings};
 use crate::vrrp::engine::{Firewall, NewLink};

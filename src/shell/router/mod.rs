@@ -32,14 +32,12 @@
 //! adverts that came meanwhile before it concludes that there were none.
 
 mod claims;
-mod fifos;
 mod forwarding;
 mod hands;
 mod lateness;
 mod links;
-mod netlink;
-mod nftables;
-mod program;
+pub(in crate::shell) mod netlink;
+pub(in crate::shell) mod program;
 mod record;
 pub mod script_files;
 mod sockets;

@@ -66,7 +66,7 @@ const MONITOR_BUFFER: usize = 4 << 20;
 
 /// Why the kernel did not do what it was asked.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(in crate::shell) enum Refused {
     /// The address that was to be removed is not there, or its interface is not.
     Absent,
     /// Its error, and its words where it had any.
@@ -100,7 +100,7 @@ impl From<io::Error> for Refused {
 
 /// Something that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::shell) enum Change {
     Link(Link),
     LinkGone { index: u32 },
     Address(HostAddress),
@@ -108,12 +108,12 @@ pub(super) enum Change {
 }
 
 /// Hears what changes.
-pub(super) struct Monitor {
+pub(in crate::shell) struct Monitor {
     socket: Socket,
 }
 
 impl Monitor {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::shell) fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
@@ -125,7 +125,7 @@ impl Monitor {
         Ok(Self { socket })
     }
 
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(in crate::shell) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
@@ -133,7 +133,7 @@ impl Monitor {
     ///
     /// # Errors
     /// `ENOBUFS` where news were lost.
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<Option<Vec<Change>>> {
+    pub(in crate::shell) fn read(&self, buffer: &mut [u8]) -> io::Result<Option<Vec<Change>>> {
         let len = match self.socket.recv(&mut &mut *buffer, 0) {
             Ok(len) => len,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -148,14 +148,14 @@ impl Monitor {
 }
 
 /// Asks and is answered.
-pub(super) struct Requests {
+pub(in crate::shell) struct Requests {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
 }
 
 impl Requests {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::shell) fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -238,7 +238,7 @@ impl Requests {
     }
 
     /// All addresses of both families, in the kernel's order.
-    pub(super) fn addresses(&mut self) -> Result<Vec<HostAddress>, Refused> {
+    pub(in crate::shell) fn addresses(&mut self) -> Result<Vec<HostAddress>, Refused> {
         let found = self.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
         Ok(found
             .into_iter()

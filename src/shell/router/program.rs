@@ -4,8 +4,8 @@ use socket2::SockFilter;
 
 // include/uapi/linux/bpf_common.h. A is the accumulator, X the index register, M the scratch memory.
 pub(super) const LOAD_WORD: u16 = 0x20;
-pub(super) const LOAD_HALF: u16 = 0x28;
-pub(super) const LOAD_BYTE: u16 = 0x30;
+pub(in crate::shell) const LOAD_HALF: u16 = 0x28;
+pub(in crate::shell) const LOAD_BYTE: u16 = 0x30;
 /// A becomes the word that is so far behind X.
 pub(super) const LOAD_WORD_AT_X: u16 = 0x40;
 /// A becomes the packet's length.
@@ -25,7 +25,7 @@ pub(super) const KEEP_X: u16 = 0x03;
 pub(super) const ADD: u16 = 0x04;
 pub(super) const ADD_X: u16 = 0x0c;
 pub(super) const SUBTRACT: u16 = 0x14;
-pub(super) const AND: u16 = 0x54;
+pub(in crate::shell) const AND: u16 = 0x54;
 pub(super) const SHIFT_LEFT: u16 = 0x64;
 pub(super) const SHIFT_RIGHT: u16 = 0x74;
 pub(super) const SHIFT_RIGHT_X: u16 = 0x7c;
@@ -41,15 +41,15 @@ pub(super) const EQUAL_X: u16 = 0x1d;
 pub(super) const GREATER: u16 = 0x25;
 pub(super) const AT_LEAST: u16 = 0x35;
 pub(super) const AT_LEAST_X: u16 = 0x3d;
-pub(super) const RETURN: u16 = 0x06;
+pub(in crate::shell) const RETURN: u16 = 0x06;
 /// `SKF_NET_OFF` of include/uapi/linux/filter.h: from here on offsets are from the IP header.
 pub(super) const IP_HEADER: u32 = 0xfff0_0000;
 /// Bytes that come through: all.
-pub(super) const WHOLE: u32 = 0xffff;
+pub(in crate::shell) const WHOLE: u32 = 0xffff;
 
 /// `struct sock_filter`. Jumps count from the next instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Instruction {
+pub(in crate::shell) struct Instruction {
     pub(super) code: u16,
     pub(super) if_true: u8,
     pub(super) if_false: u8,
@@ -62,11 +62,11 @@ impl From<Instruction> for SockFilter {
     }
 }
 
-pub(super) const fn plain(code: u16, operand: u32) -> Instruction {
+pub(in crate::shell) const fn plain(code: u16, operand: u32) -> Instruction {
     Instruction { code, if_true: 0, if_false: 0, operand }
 }
 
-pub(super) const fn equal(operand: u32, if_true: u8, if_false: u8) -> Instruction {
+pub(in crate::shell) const fn equal(operand: u32, if_true: u8, if_false: u8) -> Instruction {
     branch(EQUAL, operand, if_true, if_false)
 }
 
@@ -76,7 +76,7 @@ pub(super) const fn branch(code: u16, operand: u32, if_true: u8, if_false: u8) -
 
 /// Runs a program as the kernel does: what is loaded from beyond the end lets nothing through.
 #[cfg(test)]
-pub(super) fn passes(program: &[Instruction], message: &[u8], ip_header: &[u8]) -> bool {
+pub(in crate::shell) fn passes(program: &[Instruction], message: &[u8], ip_header: &[u8]) -> bool {
     let load = |offset: u32, len: usize| -> Option<u32> {
         let (from, at) = match offset.checked_sub(IP_HEADER) {
             Some(at) => (ip_header, at as usize),

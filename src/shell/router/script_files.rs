@@ -1,10 +1,12 @@
 //! The scripts of a configuration that this host cannot run, for whoever looks at a file before a daemon does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use nix::unistd::{Gid, Uid};
 
-use crate::model::{Command, Config, Notify, OnMissing, RunAs, ScriptOutcome, Tracked, Watched};
+use crate::model::{
+    CheckKind, Command, Config, Notify, OnMissing, RunAs, ScriptOutcome, ScriptProbe, Tracked, Watched,
+};
 use crate::shell::scripts::child;
 
 /// A script that cannot be run here.
@@ -20,7 +22,7 @@ pub struct UnusableScript {
     pub consequence: &'static str,
 }
 
-/// Looks at the files of all scripts that are tracked or called at a change of state, as a daemon of root's would; in the
+/// Looks at the files of all scripts that are tracked, check servers or are called at a change of state, as a daemon of root's would; in the
 /// configuration's order, each file once for each use.
 #[must_use]
 pub fn unusable(config: &Config) -> Vec<UnusableScript> {
@@ -56,6 +58,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
             });
         }
     }
+    checks_of_servers(config, &mut found);
     let mut seen: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
     let notified = config
         .instances
@@ -77,7 +80,26 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
             });
         }
     }
-    let fifos = config.router.notify_fifo.iter().chain(&config.router.router_fifo);
+    let of_services = config.services.iter().flat_map(|service| {
+        let own = [&service.rules.notify].into_iter();
+        own.chain(service.servers.iter().filter_map(|server| server.notify.as_deref()))
+            .flat_map(|scripts| [&scripts.up, &scripts.down].into_iter().flatten())
+    });
+    for command in of_services {
+        let Some(program) = command.words.first() else { continue };
+        if !seen.insert((program, command.user.as_ref().map(|user| user.user.as_str()))) {
+            continue;
+        }
+        if let Err(why) = look(config, &command.words, command.user.as_ref()) {
+            found.push(UnusableScript {
+                program: program.clone(),
+                user: command.user.clone(),
+                problem: format!("the notify script `{program}`: {why}"),
+                consequence: "it will not be called; services go on, and the log says so at each change",
+            });
+        }
+    }
+    let fifos = config.router.notify_fifo.iter().chain(&config.router.router_fifo).chain(&config.global.service_fifo);
     for command in fifos.filter_map(|fifo| fifo.script.as_ref()) {
         if let Err(why) = look(config, &command.words, command.user.as_ref()) {
             let program = command.words.first().map_or("", String::as_str);
@@ -90,7 +112,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
         }
     }
     if let Some(user) = &config.global.script_user
-        && let Err(ScriptOutcome::NotRunnable(why)) = child::identify(user)
+        && let Err(ScriptOutcome::NotRunnable(_, why)) = child::identify(user)
     {
         found.push(UnusableScript {
             program: String::new(),
@@ -100,6 +122,33 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
         });
     }
     found
+}
+
+/// The scripts of checks, each once.
+fn checks_of_servers(config: &Config, found: &mut Vec<UnusableScript>) {
+    let mut seen: HashSet<&ScriptProbe> = HashSet::new();
+    let checks = config.services.iter().flat_map(|service| &service.servers).flat_map(|server| &server.checks);
+    for check in checks {
+        let CheckKind::Script(probe) = &check.kind else { continue };
+        if !seen.insert(probe) {
+            continue;
+        }
+        if let Err(why) = look(config, &probe.command, probe.user.as_ref()) {
+            let program = probe.command.first().cloned().unwrap_or_default();
+            found.push(UnusableScript {
+                problem: format!("the script `{program}` of a check: {why}"),
+                program,
+                user: probe.user.clone(),
+                consequence: match probe.on_missing {
+                    OnMissing::Disable => {
+                        "the check counts for nothing until it can be run, as with keepalived: its servers are up unless \
+                         another check says otherwise"
+                    }
+                    OnMissing::Fail => "the check fails: its servers stay out",
+                },
+            });
+        }
+    }
 }
 
 fn script_of(tracked: &Tracked) -> Option<&str> {

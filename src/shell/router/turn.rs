@@ -23,7 +23,6 @@ use nix::time::clock_gettime;
 use tracing::{error, info, warn};
 
 use super::claims::{Next, Posts};
-use super::fifos::Fifos;
 use super::forwarding::Forwarding;
 use super::hands::{Done, Hands, Job};
 use super::lateness::{Additions, Gauge, Watch};
@@ -32,6 +31,7 @@ use super::record::{Memory, Recorder};
 use super::sockets::Sockets;
 use super::{Message, Options, RouterEvent, view};
 use crate::model::{Config, Scheduling};
+use crate::shell::fifos::{Fifos, Share};
 use crate::shell::outbox::Outbox;
 use crate::shell::scheduling;
 use crate::shell::scripts::Runner;
@@ -355,7 +355,9 @@ impl Loop {
     fn configure(&mut self, config: Arc<Config>) {
         let global = &config.global;
         self.runner.secure(global.script_security);
-        self.fifos.configure(&config.router, global.script_user.as_ref(), global.script_security);
+        let fifos = config.router.notify_fifo.iter().chain(&config.router.router_fifo);
+        let fifos: Vec<_> = fifos.map(|fifo| (fifo, Share::Owner)).collect();
+        self.fifos.configure(&fifos, global.script_user.as_ref(), global.script_security);
         // Before the engine: what it asks to be watched is watched by then.
         self.eyes.trackers.configure(&config);
         self.lateness.configure(&config, &self.gauge);

@@ -9,10 +9,10 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getgid, getuid};
 
-use crate::model::{RunAs, ScriptOutcome};
+use crate::model::{RunAs, ScriptFault, ScriptOutcome};
 use crate::shell::scheduling;
 
 /// Where programs are looked for if our environment has no `PATH`.
@@ -30,7 +30,7 @@ const WAITER_STACK: usize = 64 * 1024;
 /// Starts a command by its words, without a shell.
 pub(in crate::shell) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Result<Child, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
-        return Err(ScriptOutcome::NotRunnable("it has no command".to_owned()));
+        return Err(ScriptOutcome::NotRunnable(ScriptFault::NoCommand, "it has no command".to_owned()));
     };
     let (program, identity) = inspect(program, user, secure, (getuid(), getgid()))?;
     let mut command = Command::new(&program);
@@ -55,16 +55,17 @@ pub(in crate::shell) fn start(words: &[String], user: Option<&RunAs>, secure: bo
         let text = format!("{}: {error}", program.display());
         match error.raw_os_error() {
             // It was there a moment ago.
-            Some(libc::ENOENT) => ScriptOutcome::NotRunnable(format!(
-                "{}: the interpreter that its first line names does not exist",
-                program.display()
-            )),
+            Some(libc::ENOENT) => ScriptOutcome::NotRunnable(
+                ScriptFault::NoInterpreter,
+                format!("{}: the interpreter that its first line names does not exist", program.display()),
+            ),
             Some(libc::ENOEXEC) => {
-                ScriptOutcome::NotRunnable(format!("{text}; its first line should name an interpreter"))
+                let text = format!("{text}; its first line should name an interpreter");
+                ScriptOutcome::NotRunnable(ScriptFault::NotAProgram, text)
             }
             // Too many processes or files, no memory: that says nothing about what the script looks at.
             Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => ScriptOutcome::NotTried(text),
-            Some(_) | None => ScriptOutcome::NotRunnable(text),
+            Some(_) | None => ScriptOutcome::NotRunnable(ScriptFault::Refused, text),
         }
     })
 }
@@ -81,7 +82,7 @@ pub(in crate::shell) fn look(
 ) -> Result<(), String> {
     let Some(program) = words.first() else { return Err("it has no command".to_owned()) };
     match inspect(program, user, secure, daemon) {
-        Err(ScriptOutcome::NotRunnable(why)) => Err(why),
+        Err(ScriptOutcome::NotRunnable(_, why)) => Err(why),
         Ok(_)
         | Err(
             ScriptOutcome::Exited(_) | ScriptOutcome::Killed(_) | ScriptOutcome::TimedOut | ScriptOutcome::NotTried(_),
@@ -111,17 +112,19 @@ fn inspect(
 
 /// It is a file, and a user may execute it. Children have no groups beside their first.
 fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
-    let refuse = |why: String| Err(ScriptOutcome::NotRunnable(why));
+    let refuse = |fault, why: String| Err(ScriptOutcome::NotRunnable(fault, why));
     let path = program.display();
     let found = match fs::metadata(program) {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return refuse(format!("there is no file {path}")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return refuse(ScriptFault::NoFile, format!("there is no file {path}"));
+        }
         // Who is not root may see less than whoever runs it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !getuid().is_root() => return Ok(()),
-        Err(error) => return refuse(format!("{path}: {error}")),
+        Err(error) => return refuse(ScriptFault::NoFile, format!("{path}: {error}")),
     };
     if !found.is_file() {
-        return refuse(format!("{path} is not a file"));
+        return refuse(ScriptFault::NotAFile, format!("{path} is not a file"));
     }
     let bits = match (uid.is_root(), found.uid() == uid.as_raw(), found.gid() == gid.as_raw()) {
         (true, _, _) => 0o111,
@@ -130,7 +133,8 @@ fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
         (false, false, false) => 0o001,
     };
     if found.mode() & bits == 0 {
-        return refuse(format!("{path} is not executable for the user that runs it ({uid}); chmod +x"));
+        let why = format!("{path} is not executable for the user that runs it ({uid}); chmod +x");
+        return refuse(ScriptFault::NotExecutable, why);
     }
     Ok(())
 }
@@ -157,6 +161,13 @@ pub(in crate::shell) fn when_ended(
     }
 }
 
+/// Whether a child has ended, without reaping it.
+pub(in crate::shell) fn has_ended(child: &Child) -> bool {
+    let Ok(pid) = i32::try_from(child.id()) else { return false };
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    waitid(Id::Pid(Pid::from_raw(pid)), flags).is_ok_and(|status| status != WaitStatus::StillAlive)
+}
+
 /// What a child's status says.
 pub(in crate::shell) fn outcome(status: io::Result<ExitStatus>) -> ScriptOutcome {
     match status {
@@ -179,7 +190,10 @@ fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
         .find(|file| fs::metadata(file).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0))
-        .ok_or_else(|| ScriptOutcome::NotRunnable(format!("{program} is not in PATH ({})", path.to_string_lossy())))
+        .ok_or_else(|| {
+            let why = format!("{program} is not in PATH ({})", path.to_string_lossy());
+            ScriptOutcome::NotRunnable(ScriptFault::NotInPath, why)
+        })
 }
 
 /// Who runs what names no user: only root can become somebody else.
@@ -190,7 +204,8 @@ fn usual_user(daemon: Uid) -> Option<(Uid, Gid)> {
 
 /// Numbers of a user and a group, given as names or as numbers.
 pub(in crate::shell) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
-    let unknown = |what: &str, name: &str| ScriptOutcome::NotRunnable(format!("there is no {what} {name}"));
+    let unknown =
+        |what: &str, name: &str| ScriptOutcome::NotRunnable(ScriptFault::NoUser, format!("there is no {what} {name}"));
     let failed = |errno: nix::errno::Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
     let user = match run_as.user.parse().map(Uid::from_raw) {
         Ok(uid) => {
@@ -213,7 +228,7 @@ pub(in crate::shell) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOut
 /// that symbolic links on the way stand in and lead through included: who can turn a link round chooses what is run.
 fn check_security(program: &Path) -> Result<(), ScriptOutcome> {
     let refuse = |path: &Path, why: &dyn std::fmt::Display| {
-        Err(ScriptOutcome::NotRunnable(format!("{}: {why}", path.display())))
+        Err(ScriptOutcome::NotRunnable(ScriptFault::Insecure, format!("{}: {why}", path.display())))
     };
     let mut here = PathBuf::from("/");
     check_part(&here)?;
@@ -264,7 +279,10 @@ fn parts(path: &Path) -> Vec<OsString> {
 fn check_part(part: &Path) -> Result<(), ScriptOutcome> {
     let found = match fs::metadata(part) {
         Ok(found) => found,
-        Err(error) => return Err(ScriptOutcome::NotRunnable(format!("{}: {error}", part.display()))),
+        Err(error) => {
+            let why = format!("{}: {error}", part.display());
+            return Err(ScriptOutcome::NotRunnable(ScriptFault::Insecure, why));
+        }
     };
     let mode = found.mode();
     let sticky = found.is_dir() && mode & 0o1000 != 0;
@@ -272,10 +290,11 @@ fn check_part(part: &Path) -> Result<(), ScriptOutcome> {
     if found.uid() == 0 && (!others_write || sticky) {
         return Ok(());
     }
-    Err(ScriptOutcome::NotRunnable(format!(
+    let why = format!(
         "root would run it, and others than root can write {}; change its owner and mode, or set script_user",
         part.display()
-    )))
+    );
+    Err(ScriptOutcome::NotRunnable(ScriptFault::Insecure, why))
 }
 
 #[cfg(test)]

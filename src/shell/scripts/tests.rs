@@ -1,6 +1,7 @@
 use super::*;
-use crate::model::Command;
+use crate::model::{Command, ScriptFault};
 use std::fs;
+use std::path::Path;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -26,6 +27,11 @@ fn run(number: u64, command: Vec<String>, timeout: Duration) -> ScriptRun {
     ScriptRun { run: number, name: format!("script {number}"), command, user: None, timeout }
 }
 
+/// A script that hangs for as long as the test's folder is there, and so leaves nothing behind it.
+fn hanging(folder: &Path) -> String {
+    format!("for _ in $(seq 1000); do test -e {} || exit 0; sleep 0.1; done", folder.display())
+}
+
 fn outcome_of(command: Vec<String>) -> ScriptOutcome {
     let (runner, told) = runner();
     runner.run(run(1, command, LONG));
@@ -39,8 +45,8 @@ fn outcomes() {
     assert_eq!(outcome_of(shell("kill -KILL $$")), ScriptOutcome::Killed(9));
     let missing = outcome_of(words("no-such-program-at-all x"));
     assert!(missing.to_string().starts_with("it cannot be run: no-such-program-at-all is not in PATH"), "{missing}");
-    assert!(matches!(outcome_of(words("/no/such/file")), ScriptOutcome::NotRunnable(_)));
-    assert!(matches!(outcome_of(Vec::new()), ScriptOutcome::NotRunnable(_)));
+    assert!(matches!(outcome_of(words("/no/such/file")), ScriptOutcome::NotRunnable(ScriptFault::NoFile, _)));
+    assert!(matches!(outcome_of(Vec::new()), ScriptOutcome::NotRunnable(ScriptFault::NoCommand, _)));
 }
 
 #[test]
@@ -78,7 +84,7 @@ fn an_unknown_user_is_named() {
 fn one_that_hangs_is_told_at_its_timeout_and_then_killed_with_its_children() {
     let folder = tempfile::tempdir().unwrap();
     let pids = folder.path().join("pids");
-    let script = format!("trap '' TERM; sleep 1000 & echo $$ $! > {0}.new; mv {0}.new {0}; wait; wait", pids.display());
+    let script = format!("trap '' TERM; sleep 100 & echo $$ $! > {0}.new; mv {0}.new {0}; wait; wait", pids.display());
     let (runner, told) = runner();
     let hanging = || ScriptRun { name: "same".to_owned(), ..run(1, shell(&script), Duration::from_millis(300)) };
     runner.run(hanging());
@@ -136,13 +142,10 @@ fn notices_of_one_subject_run_in_order_and_a_stop_waits_for_them() {
 
 #[test]
 fn a_stop_does_not_wait_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
     let (runner, _told) = runner();
-    runner.notify(Notice {
-        subject: "a".to_owned(),
-        commands: vec![Command { words: words("sleep 1000"), user: None }],
-        user: None,
-    });
-    runner.run(run(1, words("sleep 1000"), LONG));
+    runner.notify(says("a", &hanging(folder.path())));
+    runner.run(run(1, shell(&hanging(folder.path())), LONG));
     let (reply, answer) = mpsc::channel();
     runner.stop(vec![reply]);
     answer.recv_timeout(LONG).unwrap();
@@ -158,7 +161,7 @@ fn says(subject: &str, script: &str) -> Notice {
     Notice { subject: subject.to_owned(), commands: vec![command], user: None }
 }
 
-fn wait_for_lines(file: &std::path::Path, count: usize) {
+fn wait_for_lines(file: &Path, count: usize) {
     let started = Instant::now();
     while fs::read_to_string(file).unwrap_or_default().lines().count() < count {
         assert!(started.elapsed() < LONG, "{:?}", fs::read_to_string(file));
@@ -183,20 +186,24 @@ fn notices_that_hang_for_ever_do_not_keep_others_from_running() {
     let log = folder.path().join("log");
     let runner = narrow(2, Duration::from_millis(100));
     for n in 0..5 {
-        runner.notify(says(&format!("router {n}"), &format!("echo {n} >> {}; exec sleep 1000", log.display())));
+        runner.notify(says(
+            &format!("router {n}"),
+            &format!("echo {n} >> {}; {}", log.display(), hanging(folder.path())),
+        ));
     }
     wait_for_lines(&log, 5);
 }
 
 #[test]
 fn tracked_scripts_run_whatever_notices_do() {
+    let folder = tempfile::tempdir().unwrap();
     let (tell, told) = mpsc::channel();
     let done = move |about| match about {
         Told::Done(run, outcome) => drop(tell.send((run, outcome))),
         Told::Seen(_) => {}
     };
     let runner = spawn_with(done, Limits { notices: 1, patience: LONG }).unwrap();
-    runner.notify(says("a", "exec sleep 1000"));
+    runner.notify(says("a", &hanging(folder.path())));
     runner.run(run(1, words("true"), LONG));
     assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::Exited(0)));
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep};
+use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep, ServerReply, ServerRequest};
 use crate::model::Config;
-use crate::shell::balancer::{self, BalancerEvent, BalancerHandle, Busy};
+use crate::shell::balancer::{self, BalancerEvent, BalancerHandle, Busy, Door};
 use crate::shell::outbox::Outbox;
 use crate::shell::role_board::RoleBoard;
 use crate::shell::router::{self, RouterEvent, RouterHandle};
@@ -40,6 +40,7 @@ pub(super) struct Options {
     pub(super) state_dir: PathBuf,
     pub(super) router_events: Outbox<RouterEvent>,
     pub(super) balancer_events: Outbox<BalancerEvent>,
+    pub(super) door: Door,
 }
 
 /// Both loops.
@@ -164,8 +165,10 @@ impl Loops {
             state_dir: self.options.state_dir.clone(),
             events: self.options.balancer_events.clone(),
             seed: seed(),
+            nonce_seed: seed(),
             services: Arc::clone(&self.services),
             roles: Arc::clone(&self.roles),
+            door: self.options.door.clone(),
         };
         self.balancer.started(balancer::spawn(options), "balancer", now);
         self.hand_again_at = None;
@@ -224,6 +227,7 @@ impl Loops {
                 self.balancer.settled = true;
             }
             BalancerEvent::KernelBack => self.ipvs_missing = false,
+            BalancerEvent::Leaving(_) => {}
             BalancerEvent::Stopped => self.balancer.lost("it ended by itself".to_owned(), "balancer", now),
             BalancerEvent::Failed(why) | BalancerEvent::Panicked(why) => self.balancer.lost(why, "balancer", now),
         }
@@ -340,11 +344,21 @@ impl Loops {
             .ok_or("the balancer loop did not answer in time")?
     }
 
+    /// What the operator wishes of a server.
+    pub(super) fn ask(&self, request: ServerRequest) -> Result<ServerReply, String> {
+        let handle = self.balancer.handle.as_ref().ok_or("the balancer loop is not running; try again in a moment")?;
+        wait(&handle.ask(request), Instant::now() + PATIENCE)
+            .ok_or("the balancer loop did not answer in time; see `ipvsctl show` for what became of it")?
+    }
+
     /// What both know. Both are asked before either is waited for.
-    pub(super) fn snapshots(&self) -> (Vec<InstanceView>, BalancerView) {
+    pub(super) fn snapshots(
+        &self,
+        ask: fn(&BalancerHandle) -> Receiver<BalancerView>,
+    ) -> (Vec<InstanceView>, BalancerView) {
         let by = Instant::now() + PATIENCE;
         let router = self.router.handle.as_ref().map(RouterHandle::snapshot);
-        let balancer = self.balancer.handle.as_ref().map(BalancerHandle::snapshot);
+        let balancer = self.balancer.handle.as_ref().map(ask);
         let instances = router
             .and_then(|reply| wait(&reply, by.min(Instant::now() + self.patience_with_router())))
             .unwrap_or_default();
@@ -411,7 +425,7 @@ fn answers(reply: &Receiver<()>, by: Instant) -> bool {
     !matches!(reply.recv_timeout(by.saturating_duration_since(Instant::now())), Err(RecvTimeoutError::Timeout))
 }
 
-/// Differs from host to host and from start to start, so that checks of a fleet do not fall together.
+/// Differs from host to host, from start to start and from call to call, so that checks of a fleet do not fall together.
 fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())

@@ -34,7 +34,7 @@ use signal_hook::iterator::Signals;
 use crate::api::{ErrorReply, PlanReply, PlanRequest, ReloadReply, Snapshot};
 use crate::config::{self, Severity};
 use crate::model::{Config, IpvsMissing};
-use crate::shell::balancer::BalancerEvent;
+use crate::shell::balancer::{BalancerEvent, BalancerHandle, Door};
 use crate::shell::config_watch::{Footprint, News, NotedFiles};
 use crate::shell::control::server::{self as control, ControlError, ControlHandle, ControlRequest, Reply};
 use crate::shell::files;
@@ -87,11 +87,17 @@ type PlanWaiter = Reply<Result<PlanReply, ErrorReply>>;
 /// Runs the daemon until it is told to stop, or cannot go on.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
+    run_behind(Door::default(), arguments)
+}
+
+/// The same with another way to IPVS: the whole daemon, for those who measure it without the kernel's tables.
+#[must_use]
+pub fn run_behind(door: Door, arguments: Arguments) -> Exit {
     if let Err(error) = log::start(arguments.log) {
         eprintln!("ipvsd: cannot start the log: {error}");
         return Exit::Failed;
     }
-    let exit = match Supervisor::start(arguments) {
+    let exit = match Supervisor::start(arguments, door) {
         Ok(supervisor) => supervisor.run(),
         Err(refusal) => {
             tracing::error!("{refusal}");
@@ -124,10 +130,10 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn start(arguments: Arguments) -> Result<Self, Refusal> {
+    fn start(arguments: Arguments, door: Door) -> Result<Self, Refusal> {
         let now = Instant::now();
         let process = Process { started_at: now };
-        let Found { config, report, footprint } = load(&arguments, &arguments.config);
+        let Found { config, report, footprint } = apart(|| load(&arguments, &arguments.config));
         show_report(&report);
         let Some(config) = config else {
             return Err(Refusal {
@@ -135,7 +141,7 @@ impl Supervisor {
                 sentence: format!("{} cannot be run: {}", arguments.config.display(), report.summary()),
             });
         };
-        let config = Arc::new(config);
+        let config = compact(config);
         host::require_privileges()?;
         let state_dir = StateDir::claim(&arguments.state_dir)?;
         let (outbox, inbox) = mpsc::channel();
@@ -157,6 +163,7 @@ impl Supervisor {
                 state_dir: arguments.state_dir.clone(),
                 router_events: Outbox::to(&outbox, Event::Router),
                 balancer_events: Outbox::to(&outbox, Event::Balancer),
+                door,
             },
             &config,
             now,
@@ -229,8 +236,12 @@ impl Supervisor {
                 return Some(Exit::Stopped);
             }
             Event::Control(ControlRequest::Snapshot(reply)) => reply.answer(self.snapshot()),
+            Event::Control(ControlRequest::Brief(reply)) => reply.answer(views::snapshot(self, BalancerHandle::brief)),
             Event::Control(ControlRequest::Plan(request, reply)) => self.ask_to_plan(&request, reply),
             Event::Control(ControlRequest::Reload(reply)) => return self.ask_to_reload(Cause::Command, Some(reply)),
+            Event::Control(ControlRequest::Server(request, reply)) => {
+                reply.answer(self.loops.ask(request).map_err(|error| ErrorReply { error }));
+            }
             Event::Watch(news) => {
                 let cause = self.reloads.news(news)?;
                 tracing::info!("reload: {cause}");
@@ -241,6 +252,9 @@ impl Supervisor {
             Event::Balancer(event) => {
                 let missing = matches!(event, BalancerEvent::KernelMissing(_));
                 let ready = matches!(event, BalancerEvent::Ready);
+                if let BalancerEvent::Leaving(families) = &event {
+                    self.settings.leaving(&self.config, families.clone());
+                }
                 self.loops.balancer_event(event, Instant::now());
                 if missing && self.config.global.ipvs_missing == IpvsMissing::Fail {
                     return Some(without_ipvs());
@@ -375,7 +389,7 @@ impl Supervisor {
         let (why, diagnostics) = match loaded {
             Ok(Found { config: Some(config), report, footprint }) => {
                 show_report(&report);
-                let taken = self.take(Arc::new(config), &report);
+                let taken = self.take(compact(config), &report);
                 self.watch(footprint);
                 return taken;
             }
@@ -447,7 +461,7 @@ impl Supervisor {
     }
 
     fn snapshot(&self) -> Snapshot {
-        views::snapshot(self)
+        views::snapshot(self, BalancerHandle::snapshot)
     }
 
     fn status(&self) -> String {
@@ -485,6 +499,19 @@ fn load(arguments: &Arguments, file: &Path) -> Found {
     let loaded = config::load(file, language, &files, &context);
     let runnable = loaded.is_runnable();
     Found { config: loaded.config.filter(|_| runnable), report: loaded.report, footprint: files.into_footprint() }
+}
+
+/// Does something on a thread of its own, whose garbage lies apart from what stays.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// A configuration without the room that reading it took: that was three times its own, in pieces between which it lies, and an
+/// allocator gives back to the system only what is empty as a whole.
+fn compact(config: Config) -> Arc<Config> {
+    let compact = Arc::new(config.clone());
+    drop(config);
+    compact
 }
 
 /// The configuration insists on IPVS, and the kernel has none.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::host::Refusal;
 use crate::api::{SysctlState, SysctlView};
-use crate::model::{Config, Sysctl};
+use crate::model::{Config, Family, Sysctl};
 use crate::shell::sysctl::{self, Change, Sysctls, needed};
 
 /// How long the supervisor waits for the thread: more than a disk in health takes, and no harm to a watchdog.
@@ -25,9 +25,9 @@ const WAITS: &str =
 
 enum Job {
     /// Make the settings what this configuration needs.
-    Apply(Arc<Config>),
+    Apply(Arc<Config>, Vec<&'static str>),
     /// The same again, since there may be settings that were not there; what was said the last time is not said again.
-    ApplyAgain(Arc<Config>),
+    ApplyAgain(Arc<Config>, Vec<&'static str>),
     /// Look for drift.
     Inspect,
     /// Put every original back.
@@ -76,6 +76,9 @@ pub(super) struct Settings {
     wanted: Vec<Sysctl>,
     /// The thread was waited for in vain.
     late: bool,
+    /// Of which families servers leave that the configuration does not name any more, and that packets are forwarded for.
+    /// `None`: that is not known yet.
+    leaving: Option<Vec<Family>>,
 }
 
 impl Settings {
@@ -94,14 +97,15 @@ impl Settings {
             .name("settings".to_owned())
             .spawn(move || work(sysctls, &inbox, &told))
             .map_err(|error| Refusal { exit: Exit::Failed, sentence: format!("cannot start a thread: {error}") })?;
-        Ok(Self { jobs, given: 0, board, wanted: Vec::new(), late: false })
+        Ok(Self { jobs, given: 0, board, wanted: Vec::new(), late: false, leaving: None })
     }
 
     /// Makes the settings what the configuration needs, and puts back those that it no longer does; the text says that they are
-    /// late.
+    /// late. What forwards packets is not put back before [`Settings::leaving`] has told that nobody needs it.
     pub(super) fn apply(&mut self, config: &Arc<Config>) -> Option<String> {
         self.wanted = needed(config);
-        self.give(Job::Apply(Arc::clone(config)));
+        self.leaving = None;
+        self.give(Job::Apply(Arc::clone(config), self.kept()));
         (!self.wait()).then(|| {
             "the disk of the state directory does not answer: kernel settings wait until what they were before is written \
              down there, and are set then"
@@ -111,8 +115,21 @@ impl Settings {
 
     /// The kernel may have settings by now that it had not.
     pub(super) fn apply_again(&mut self, config: &Arc<Config>) {
-        self.give(Job::ApplyAgain(Arc::clone(config)));
+        self.give(Job::ApplyAgain(Arc::clone(config), self.kept()));
         self.wait();
+    }
+
+    /// Servers of these families leave, whom the configuration does not name any more; those of others, none.
+    pub(super) fn leaving(&mut self, config: &Arc<Config>, families: Vec<Family>) {
+        if self.leaving.as_ref() != Some(&families) {
+            self.leaving = Some(families);
+            self.apply_again(config);
+        }
+    }
+
+    fn kept(&self) -> Vec<&'static str> {
+        let may = |family: &Family| self.leaving.as_ref().is_none_or(|leaving| leaving.contains(family));
+        [Family::V4, Family::V6].into_iter().filter(may).map(sysctl::forwards).collect()
     }
 
     /// Has the settings looked at. Does not wait.
@@ -195,13 +212,14 @@ fn work(mut sysctls: Sysctls, inbox: &Receiver<Job>, board: &Board) {
     let mut said = Vec::new();
     for job in inbox {
         match job {
-            Job::Apply(config) => {
-                said = sysctls.apply(&config);
+            Job::Apply(config, keep) => {
+                said = sysctls.apply(&config, &keep);
                 said.iter().for_each(Change::log);
             }
-            Job::ApplyAgain(config) => {
+            Job::ApplyAgain(config, keep) => {
                 let said = std::mem::take(&mut said);
-                sysctls.apply(&config).iter().filter(|change| !said.contains(change)).for_each(Change::log);
+                let changes = sysctls.apply(&config, &keep);
+                changes.iter().filter(|change| !said.contains(change)).for_each(Change::log);
             }
             Job::Inspect => sysctls.inspect().iter().for_each(Change::log),
             Job::Restore => sysctls.restore_all().iter().for_each(Change::log),

@@ -1,14 +1,17 @@
 //! The snapshot, gathered from both loops and from what the supervisor knows itself.
 
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use super::Supervisor;
 use super::host::Process;
-use crate::api::{ConfigView, DaemonView, Snapshot};
+use crate::api::{BalancerView, ConfigView, DaemonView, Snapshot};
+use crate::shell::balancer::BalancerHandle;
 
-pub(super) fn snapshot(supervisor: &Supervisor) -> Snapshot {
+/// All of it; of the balancer what it is asked for.
+pub(super) fn snapshot(supervisor: &Supervisor, ask: fn(&BalancerHandle) -> Receiver<BalancerView>) -> Snapshot {
     let (router, balancer) = supervisor.loops.views();
-    let (instances, table) = supervisor.loops.snapshots();
+    let (instances, table) = supervisor.loops.snapshots(ask);
     Snapshot {
         daemon: DaemonView {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -21,7 +21,8 @@ use crate::api::{SysctlState, SysctlView};
 use crate::model::{Config, Sysctl};
 
 pub use links::LinkSettings;
-pub use needs::needed;
+use needs::FORWARDING;
+pub use needs::{forwards, needed};
 use originals::Originals;
 
 /// Kernel settings that are held now.
@@ -112,9 +113,21 @@ impl Sysctls {
         (Self { root: root.to_owned(), held: Vec::new(), originals }, changes)
     }
 
-    /// Makes the settings what the configuration needs, and puts back those that it no longer does.
-    pub fn apply(&mut self, config: &Config) -> Vec<Change> {
-        let wanted = needed(config);
+    /// Makes the settings what the configuration needs, and puts back those that it no longer does, but for those of `keep`:
+    /// somebody who goes needs them yet.
+    ///
+    /// Forwarding stays on as long as there are services: connections that were opened while a server was reached by NAT go on
+    /// after a reload has made another method of it, and would be cut off.
+    pub fn apply(&mut self, config: &Config, keep: &[&str]) -> Vec<Change> {
+        let mut wanted = needed(config);
+        let serves = !config.global.keep_sysctls && !config.services.is_empty();
+        for name in FORWARDING.into_iter().filter(|name| serves || keep.contains(name)) {
+            if let Some(value) = self.originals.written(name)
+                && !wanted.iter().any(|sysctl| sysctl.name == name)
+            {
+                wanted.push(Sysctl { name: name.to_owned(), value: value.to_owned() });
+            }
+        }
         let mut changes = Vec::new();
         let gone: Vec<_> =
             self.originals.names().filter(|name| !wanted.iter().any(|sysctl| sysctl.name == **name)).cloned().collect();

@@ -2,6 +2,17 @@
 
 use crate::model::{Config, Family, Forwarding, Sysctl};
 
+/// What lets the packets of servers that are reached by NAT pass through this host: 1.
+#[must_use]
+pub const fn forwards(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "net.ipv4.ip_forward",
+        Family::V6 => "net.ipv6.conf.all.forwarding",
+    }
+}
+/// Those that let replies of servers behind NAT pass through this host, IPv4 and IPv6.
+pub(super) const FORWARDING: [&str; 2] = [forwards(Family::V4), forwards(Family::V6)];
+
 /// The settings that a configuration needs or names, each once. What the file names wins over what is derived.
 ///
 /// - `net.ipv4.ip_forward` (for IPv6 `net.ipv6.conf.all.forwarding`): with NAT the servers' replies pass through this host,
@@ -18,9 +29,15 @@ pub fn needed(config: &Config) -> Vec<Sysctl> {
         return wanted;
     }
     let masquerades = |family| {
-        config.services.iter().flat_map(|service| &service.servers).any(|server| {
-            server.settings.forwarding == Forwarding::Masquerade && Family::of(server.key.address) == family
-        })
+        // Replies pass through the namespace whose table it is; what is set here is set in ours.
+        config.global.ipvs_namespace.is_none()
+            && config
+                .services
+                .iter()
+                .flat_map(|service| service.servers.iter().chain(service.rules.sorry.as_deref()))
+                .any(|server| {
+                    server.settings.forwarding == Forwarding::Masquerade && Family::of(server.key.address) == family
+                })
     };
     let moves = |family| {
         config
@@ -30,8 +47,8 @@ pub fn needed(config: &Config) -> Vec<Sysctl> {
             .any(|address| Family::of(address.address) == family)
     };
     let derived = [
-        (masquerades(Family::V4), "net.ipv4.ip_forward", "1"),
-        (masquerades(Family::V6), "net.ipv6.conf.all.forwarding", "1"),
+        (masquerades(Family::V4), forwards(Family::V4), "1"),
+        (masquerades(Family::V6), forwards(Family::V6), "1"),
         (moves(Family::V4), "net.ipv4.ip_nonlocal_bind", "1"),
         (moves(Family::V6), "net.ipv6.ip_nonlocal_bind", "1"),
         (config.router.no_igmp, "net.ipv4.igmp_link_local_mcast_reports", "0"),

@@ -22,9 +22,8 @@ use nix::sys::inotify::AddWatchFlags;
 use tracing::{error, warn};
 
 use super::Mail;
-use crate::model::{Config, TrackFile};
+use crate::model::{Config, FileContent, TrackFile};
 use crate::shell::watched_folders::{Followed, Interests, WatchedFolders, Way};
-use crate::vrrp::engine::{Fact, FileContent};
 
 /// How often files are read though nobody has told of a change.
 const READ_INTERVAL: Duration = Duration::from_secs(10);
@@ -87,7 +86,16 @@ fn write_number(path: &str, value: i32, overwrite: bool) -> io::Result<()> {
     }
 }
 
-pub(super) fn run(mail: &mut Mail, tell: &dyn Fn(Fact), start: &mut Start) {
+/// Who is told what a file holds, by its name.
+pub(super) type Tell<'a> = &'a dyn Fn(String, FileContent);
+
+/// Watches those files of a configuration that are `wanted`. Only who has a `start` writes initial values.
+pub(super) fn run(
+    mail: &mut Mail,
+    tell: Tell<'_>,
+    wanted: fn(&Config) -> Vec<TrackFile>,
+    mut start: Option<&mut Start>,
+) {
     let mut watch = Watch::default();
     loop {
         let config = mail.read();
@@ -95,8 +103,10 @@ pub(super) fn run(mail: &mut Mail, tell: &dyn Fn(Fact), start: &mut Start) {
             return;
         }
         if let Some(config) = config {
-            start.write(&config.files);
-            watch.configure(&config);
+            if let Some(start) = &mut start {
+                start.write(&config.files);
+            }
+            watch.configure(wanted(&config));
         }
         watch.catch_up(Instant::now(), tell);
         mail.wait(watch.folders.fd(), watch.next());
@@ -131,10 +141,9 @@ enum Writer {
 }
 
 impl Watch {
-    fn configure(&mut self, config: &Config) {
-        let file =
-            |config: &TrackFile| Watched { config: config.clone(), way: Way::default(), told: None, unfinished: None };
-        self.files = config.files.iter().map(file).collect();
+    fn configure(&mut self, files: Vec<TrackFile>) {
+        let file = |config| Watched { config, way: Way::default(), told: None, unfinished: None };
+        self.files = files.into_iter().map(file).collect();
         self.folders = WatchedFolders::default();
         if self.files.is_empty() {
             self.read_at = None;
@@ -157,7 +166,7 @@ impl Watch {
         self.files.iter().filter_map(|file| Some(file.unfinished.as_ref()?.1)).chain(self.read_at).min()
     }
 
-    fn catch_up(&mut self, now: Instant, tell: &dyn Fn(Fact)) {
+    fn catch_up(&mut self, now: Instant, tell: Tell<'_>) {
         let changed = self.changes();
         let due = self.read_at.is_some_and(|at| at <= now);
         if due || changed.is_some() {
@@ -204,7 +213,7 @@ impl Watch {
 }
 
 impl Watched {
-    fn read(&mut self, changed: Option<Writer>, now: Instant, tell: &dyn Fn(Fact)) {
+    fn read(&mut self, changed: Option<Writer>, now: Instant, tell: Tell<'_>) {
         let (content, finished) = match &self.way.file {
             Some(path) => read(path),
             None => (FileContent::Missing, true),
@@ -234,7 +243,7 @@ impl Watched {
             }
         }
         self.told = Some(content.clone());
-        tell(Fact::File { name: self.config.name.clone(), content });
+        tell(self.config.name.clone(), content);
     }
 }
 

@@ -16,11 +16,12 @@ mod checks;
 mod files;
 mod processes;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
 use super::mailbox::{self, Entrance, keep_running};
-use crate::model::Config;
+use crate::model::{CheckKind, Config, FileContent, TrackFile};
 use crate::vrrp::engine::Fact;
 
 type Mail = mailbox::Mail<Config>;
@@ -46,7 +47,8 @@ impl Trackers {
                 keep_running("track-procs", move |mail| processes::run(mail, &tell))?,
                 keep_running("track-files", {
                     let mut start = files::Start::new(fresh);
-                    move |mail| files::run(mail, &of_files, &mut start)
+                    let tell = move |name, content| of_files(Fact::File { name, content });
+                    move |mail| files::run(mail, &tell, |config| config.files.clone(), Some(&mut start))
                 })?,
                 keep_running("track-checks", move |mail| checks::run(mail, &of_checks))?,
             ],
@@ -65,4 +67,52 @@ impl Trackers {
     pub fn stop(self) {
         drop(self);
     }
+}
+
+/// The files that checks of servers go by (`FILE_CHECK`), watched for the balancer loop by a thread of its own. Initial values
+/// are the routers' thread's to write.
+#[derive(Debug)]
+pub struct ServerFiles {
+    entrance: Entrance<Config>,
+}
+
+impl ServerFiles {
+    /// Starts the thread. `tell` is called with what a file holds, whenever that changes, and may wait.
+    ///
+    /// # Errors
+    /// Where a thread or an eventfd cannot be had.
+    pub fn spawn(tell: impl Fn(String, FileContent) + Send + 'static) -> io::Result<Self> {
+        let entrance = keep_running("server-files", move |mail| files::run(mail, &tell, files_of_servers, None))?;
+        Ok(Self { entrance })
+    }
+
+    /// What is to be watched from now on: all that is known of it is told again.
+    pub fn configure(&self, config: &Arc<Config>) {
+        self.entrance.send(config);
+    }
+}
+
+/// Whether a server of this configuration has a check by a file.
+pub fn watches_files(config: &Config) -> bool {
+    names_of_servers(config).next().is_some()
+}
+
+fn names_of_servers(config: &Config) -> impl Iterator<Item = &str> {
+    let checks = config.services.iter().flat_map(|service| &service.servers).flat_map(|server| &server.checks);
+    checks.filter_map(|check| match &check.kind {
+        CheckKind::File(probe) => Some(probe.file.as_str()),
+        CheckKind::Tcp(_)
+        | CheckKind::Http(_)
+        | CheckKind::Smtp(_)
+        | CheckKind::Dns(_)
+        | CheckKind::Udp(_)
+        | CheckKind::Ping(_)
+        | CheckKind::Path(_)
+        | CheckKind::Script(_) => None,
+    })
+}
+
+fn files_of_servers(config: &Config) -> Vec<TrackFile> {
+    let names: BTreeSet<&str> = names_of_servers(config).collect();
+    config.files.iter().filter(|file| names.contains(file.name.as_str())).cloned().collect()
 }

@@ -7,7 +7,9 @@
 use std::time::Instant;
 
 use super::Router;
-use crate::model::{ServiceCondition, ServiceKey, TrackCheck, TrackFile, TrackProcess, TrackService, Watched};
+use crate::model::{
+    FileContent, ServiceCondition, ServiceKey, TrackCheck, TrackFile, TrackProcess, TrackService, Watched,
+};
 use crate::vrrp::track::{Lasting, Standing, Verdict};
 
 /// Characters of a file's line that are shown.
@@ -46,19 +48,6 @@ pub enum Fact {
         /// How its servers are. `None`: the balancer does not know the service.
         health: Option<ServiceHealth>,
     },
-}
-
-/// What a tracked file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileContent {
-    /// A number.
-    Number(i64),
-    /// There is no such file.
-    Missing,
-    /// It is there, and cannot be read for this reason.
-    Unreadable(String),
-    /// Its first line, which is no number.
-    NotANumber(String),
 }
 
 /// How the servers of a service are.

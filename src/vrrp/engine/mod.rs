@@ -67,7 +67,7 @@ use crate::wire::claim::Claim;
 
 pub use accept::Firewall;
 pub use event::Event;
-pub use facts::{Fact, FileContent, ServiceHealth};
+pub use facts::{Fact, ServiceHealth};
 pub use groups::GroupSplit;
 pub use instance::Serial;
 pub use masters::KnownMaster;

@@ -188,7 +188,7 @@ impl Router {
         script.last = Some(outcome.clone());
         let success = match outcome {
             ScriptOutcome::Exited(status) => *status == 0,
-            ScriptOutcome::Killed(_) | ScriptOutcome::TimedOut | ScriptOutcome::NotRunnable(_) => false,
+            ScriptOutcome::Killed(_) | ScriptOutcome::TimedOut | ScriptOutcome::NotRunnable(..) => false,
             ScriptOutcome::NotTried(_) => return,
         };
         let changed = script.verdict.run(success, script.config.rise, script.config.fall);

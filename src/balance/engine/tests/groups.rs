@@ -8,7 +8,8 @@ fn group(keys: impl IntoIterator<Item = u8>) -> Config {
     let mut keys = keys.into_iter().map(key);
     let mut config = config(1, &[server(1, true), server(2, true)]);
     config.services[0].key = keys.next().unwrap();
-    config.services[0].group = Some(Box::new(Group { name: Some("web".to_owned()), others: keys.collect() }));
+    config.services[0].group =
+        Some(Box::new(Group { name: Some("web".to_owned()), others: keys.collect(), mark: None }));
     config
 }
 

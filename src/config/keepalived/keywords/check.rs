@@ -2,10 +2,12 @@
 
 use super::Kind::Flag;
 use super::Takes::{Any, Block, Nothing, One, Optional, Several};
-use super::kind::{COMMAND, COUNT, HOST, I32, INTERFACE, IP, NAME, PORT, U32, USER, measured, seconds, text, whole};
-use super::service::ALPHA;
+use super::kind::{
+    COMMAND, COUNT, FILE, HOST, I32, INTERFACE, IP, NAME, PORT, U32, USER, measured, seconds, text, whole,
+};
 use super::{Keyword, Kind, Place, Takes, idle, ours, soon, yes};
 
+const READ_FIRST: &str = "files are read before anything is made of them";
 /// The longest that a connection may take, in seconds.
 const LONGEST: f64 = 4_294.0;
 /// The longest from one check to another, in seconds: for good, to people.
@@ -31,7 +33,7 @@ const RETRY: Keyword = yes("retry", One(COUNT))
     .means("So many failures in a row, after the first, are forgiven.")
     .toml("service.check.retry");
 const RETRY_DELAY: Keyword = yes("delay_before_retry", DELAY)
-    .otherwise("1; DNS_CHECK as `delay_loop`")
+    .otherwise("1; HTTP_GET and SSL_GET 3, DNS_CHECK as `delay_loop`")
     .means("From a failure that is forgiven to the next try.")
     .toml("service.check.retry-interval");
 const WARMUP: Keyword = yes("warmup", DELAY)
@@ -66,7 +68,7 @@ pub(super) const TIMING: &[Keyword] = &[
     FALL,
     DOWN_INTERVAL,
     JITTER,
-    idle("alpha", Optional(Flag), ALPHA)
+    yes("alpha", Optional(Flag))
         .otherwise("that of the server")
         .means("At start the check counts as failed until it succeeds."),
     soon("log_all_failures", Optional(Flag), "every change of a check's outcome is logged with its reason")
@@ -101,91 +103,138 @@ pub(super) const CONNECTION: &[Keyword] = &[
 ];
 
 pub(super) const HTTP: &[Keyword] = &[
-    soon("http_protocol", One(Kind::Choice(&["1.0", "1.0C", "1.1"])), PART)
+    yes("http_protocol", One(Kind::Choice(&["1.0", "1.0C", "1.1"])))
         .default("1.0")
-        .means("The version of HTTP; `1.0C` asks to close the connection."),
-    soon("virtualhost", Several(HOST), PART).otherwise("that of the server").means("The host that is asked for."),
-    soon("fast_recovery", Optional(Flag), PART)
+        .means("The version of HTTP. All three ask to close the connection, as `1.0C` does in keepalived.")
+        .toml("service.check.http.version"),
+    yes("virtualhost", One(HOST))
+        .otherwise("that of the server")
+        .means("The host that is asked for.")
+        .toml("service.check.http.host"),
+    idle("fast_recovery", Optional(Flag), "all pages are asked for one right after another, each time")
+        .means("At start and after a failure the pages are asked for without a `delay_loop` between them."),
+    yes("nb_get_retry", One(COUNT)).deprecated("`retry`").means("The same as `retry`.").toml("service.check.retry"),
+    yes("enable_sni", Nothing)
+        .means("Name the host when TLS begins; with SSL_GET.")
+        .toml("service.check.http.tls.server-name"),
+    yes("sni_name", One(HOST))
+        .otherwise("with `enable_sni` the host that is asked for")
+        .means("The host that is named when TLS begins.")
+        .toml("service.check.http.tls.server-name"),
+    yes("tls_compliant", Optional(Flag))
         .default("off")
-        .means("One success brings the server back, without the other URLs."),
-    soon("nb_get_retry", One(COUNT), PART).deprecated("`retry`").means("The same as `retry`."),
-    soon("enable_sni", Nothing, PART).means("Name the host when TLS begins; with SSL_GET."),
-    soon("sni_name", One(HOST), PART).otherwise("`virtualhost`").means("The host that is named when TLS begins."),
-    soon("tls_compliant", Optional(Flag), PART)
-        .default("off")
-        .means("A connection that TLS does not close in order fails."),
-    soon("url", Block, PART).means("A page, and what is expected of it; several are all asked for.").opens(Place::Url),
+        .means("A page that TLS does not end in order (`close_notify`) fails.")
+        .toml("service.check.http.orderly-close"),
+    ours("verify", Optional(FILE))
+        .otherwise("any certificate will do, as in keepalived")
+        .means(
+            "The certificate must be valid, for the name that is told or else the address, and from an authority in this \
+             file, in that of `SSL`, or else of the host's own.",
+        )
+        .toml("service.check.http.tls.verify"),
+    yes("url", Block).means("A page, and what is expected of it; several are all asked for.").opens(Place::Url),
 ];
 
 pub(super) const URL: &[Keyword] = &[
-    soon("path", Several(text("PATH", "a path")), PART).means("The page; required."),
-    soon("digest", One(text("MD5", "an MD5 sum")), PART).otherwise("any").means("The MD5 sum of the page."),
-    soon("status_code", Several(text("NUMBER[-NUMBER]", "numbers")), PART)
+    yes("path", One(text("PATH", "a path"))).means("The page; required.").toml("service.check.http.path"),
+    yes("digest", One(text("MD5", "an MD5 sum")))
+        .otherwise("any")
+        .means("The MD5 sum of the page, as `genhash` and `ipvsctl digest` tell it.")
+        .toml("service.check.http.digest"),
+    yes("status_code", Several(text("NUMBER[-NUMBER]", "numbers")))
         .default("200-299")
-        .means("The status that is expected: numbers and ranges."),
-    soon("virtualhost", Several(HOST), PART).otherwise("that of the check").means("The host that is asked for."),
-    soon("regex", Several(text("EXPRESSION", "an expression")), PART).means("What the page must match."),
-    soon("regex_no_match", Nothing, PART).means("The page must not match."),
-    soon("regex_options", Several(text("WORD", "words")), PART)
-        .means("Options of the expression, as PCRE2 names them."),
-    soon("regex_stack", Several(measured("a size", 1, I32, "bytes")), PART)
+        .means("The status that is expected: numbers and ranges.")
+        .toml("service.check.http.status"),
+    yes("virtualhost", One(HOST))
+        .otherwise("that of the check")
+        .means("The host that is asked for.")
+        .toml("service.check.http.host"),
+    yes("regex", Several(text("EXPRESSION", "an expression")))
+        .form("EXPRESSION")
+        .last_counts()
+        .means("What the page must match, in its first 256 KiB; `ipvsctl explain C405` tells what it may have.")
+        .toml("service.check.http.regex"),
+    yes("regex_no_match", Nothing).means("The page must not match.").toml("service.check.http.no-match"),
+    yes("regex_options", Several(text("WORD", "words")))
+        .means("Options of the expression, as PCRE2 names them.")
+        .toml("service.check.http.regex-options"),
+    idle("regex_stack", Several(measured("a size", 1, I32, "bytes")), "matching takes no stack")
         .form("START MOST")
         .means("Memory for matching, at first and at most."),
-    soon("regex_min_offset", One(COUNT), PART).default("0").means("A match counts only from this byte of the page on."),
-    soon("regex_max_offset", One(COUNT), PART)
+    yes("regex_min_offset", One(COUNT))
+        .default("0")
+        .means("A match counts only from this byte of the page on.")
+        .toml("service.check.http.min-offset"),
+    yes("regex_max_offset", One(COUNT))
         .otherwise("any")
-        .means("A match counts only up to this byte of the page."),
-    soon("tls_compliant", Optional(Flag), PART)
+        .means("A match counts only up to this byte of the page.")
+        .toml("service.check.http.max-offset"),
+    yes("tls_compliant", Optional(Flag))
         .otherwise("that of the check")
-        .means("A connection that TLS does not close in order fails."),
+        .means("A page that TLS does not end in order (`close_notify`) fails.")
+        .toml("service.check.http.orderly-close"),
 ];
 
 pub(super) const SMTP: &[Keyword] = &[
-    soon("helo_name", Several(NAME), PART).otherwise("`smtp_helo_name`").means("How the check greets."),
-    soon("host", Block, PART)
+    yes("helo_name", Several(NAME))
+        .otherwise("`smtpchecker.keepalived.org`")
+        .means("How the check calls itself.")
+        .toml("service.check.smtp.helo"),
+    yes("host", Block)
         .deprecated("the words that it holds stand in the check itself")
-        .means("Another address to check; of old, several could be there.")
+        .means("Another address to check; several are all checked.")
         .opens(Place::SmtpHost),
 ];
 
 pub(super) const DNS: &[Keyword] = &[
-    soon("type", One(Kind::Choice(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"])), PART)
+    yes("type", One(Kind::Choice(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"])))
         .default("SOA")
-        .means("The type of record that is asked for."),
-    soon("name", One(NAME), PART).default(".").means("The name that is asked for."),
+        .means("The type of record that is asked for.")
+        .toml("service.check.dns.type"),
+    yes("name", One(NAME)).default(".").means("The name that is asked for.").toml("service.check.dns.name"),
 ];
 
 pub(super) const UDP: &[Keyword] = &[
-    soon("payload", Several(HEX), PART).otherwise("random bytes").means("What is sent."),
-    soon("require_reply", Any(HEX), PART)
+    yes("payload", Several(HEX)).otherwise("random bytes").means("What is sent.").toml("service.check.udp.payload"),
+    yes("require_reply", Any(HEX))
         .form("[HEX, with X for any digit]")
         .otherwise("no refusal is enough")
-        .means("An answer must come, and must begin so."),
-    soon("min_reply_length", One(whole("a length", 0, 65_535)), PART)
+        .means("An answer must come, and must begin so.")
+        .toml("service.check.udp.reply"),
+    yes("min_reply_length", One(whole("a length", 0, 65_535)))
         .default("0")
-        .means("The least length of the answer."),
-    soon("max_reply_length", One(whole("a length", 0, 65_535)), PART)
+        .means("The least length of the answer.")
+        .toml("service.check.udp.min-length"),
+    yes("max_reply_length", One(whole("a length", 0, 65_535)))
         .default("255")
-        .means("The greatest length of the answer."),
+        .means("The greatest length of the answer.")
+        .toml("service.check.udp.max-length"),
 ];
 
 pub(super) const MISC: &[Keyword] = &[
-    soon("misc_path", Several(COMMAND), PART).means("The command, with its arguments; required."),
-    soon("misc_timeout", One(seconds("a timeout", 1.0, LONGEST)), PART)
+    yes("misc_path", Several(COMMAND))
+        .means("The command, with its arguments; required.")
+        .toml("service.check.script.command"),
+    yes("misc_timeout", One(seconds("a timeout", 0.001, LONGEST)))
         .otherwise("as `delay_loop`")
-        .means("A run that takes longer has failed, and is ended."),
-    soon("misc_dynamic", Nothing, PART)
-        .means("The exit status sets the weight: 0 leaves it, 1 is a failure, 2 to 255 are the weight and 2."),
-    soon("user", Several(USER), PART).otherwise("`script_user`").means("Who runs it."),
+        .means("A run that takes longer has failed, and is ended.")
+        .toml("service.check.script.timeout"),
+    yes("misc_dynamic", Nothing)
+        .means("The exit status sets the weight: 0 leaves it, 1 is a failure, 2 to 255 are the weight and 2.")
+        .toml("service.check.script.dynamic"),
+    yes("user", Several(USER)).otherwise("`script_user`").means("Who runs it.").toml("service.check.script.user"),
 ];
 
 pub(super) const FILE_CHECK: &[Keyword] = &[
-    soon("track_file", One(NAME), PART).means("The `track_file` whose number counts; required."),
-    soon("weight", Several(whole("a weight", -I32, I32)), PART)
+    yes("track_file", One(NAME))
+        .means("The `track_file` whose number counts; required.")
+        .toml("service.check.file.name"),
+    yes("weight", Several(whole("a weight", -I32, I32)))
         .form("NUMBER [reverse]")
-        .default("1")
-        .means("The number in the file times this is added to the server's weight."),
-    soon("alpha", Optional(Flag), PART).means("At start the check counts as failed until the file was read."),
+        .otherwise("that of the `track_file`, else 1")
+        .means("The number in the file times this is added to the server's weight; with 0 a number other than 0 takes it out.")
+        .toml("service.check.file.weight"),
+    idle("alpha", Optional(Flag), READ_FIRST).means("At start the check counts as failed until the file was read."),
 ];
 
 pub(super) const BFD_CHECK: &[Keyword] = &[

@@ -5,7 +5,6 @@ use super::kind::{FILE, INTERFACE, IP, LONGEST_SPACING, NAME, WEIGHT, measured, 
 use super::{Keyword, Place, idle, ours, soon, yes};
 
 const UNHEARD: &str = "no BFD session is kept";
-const NO_CERTIFICATE: &str = "checks offer no client certificate";
 const LINKS: &str = "link states come from netlink at once";
 
 pub(super) const ROOT: &[Keyword] = &[
@@ -73,7 +72,7 @@ pub(super) const ROOT: &[Keyword] = &[
     soon("bfd_instance", Named(NAME), UNHEARD)
         .means("A BFD session with a neighbour that routers and checks can watch; its name has 31 bytes at most.")
         .opens(Place::Bfd),
-    soon("SSL", Block, NO_CERTIFICATE).means("The certificate that `SSL_GET` checks show.").opens(Place::Ssl),
+    yes("SSL", Block).means("The certificate that `SSL_GET` checks show, should they be asked.").opens(Place::Ssl),
     soon(
         "net_namespace",
         One(NAME),
@@ -81,9 +80,10 @@ pub(super) const ROOT: &[Keyword] = &[
     )
     .otherwise("the namespace that the daemon is started in")
     .means("The network namespace that all of the daemon runs in."),
-    soon("net_namespace_ipvs", Optional(NAME), "IPVS is programmed in the namespace that the daemon is started in")
-        .otherwise("that of `net_namespace`")
-        .means("Another network namespace whose IPVS table is programmed."),
+    yes("net_namespace_ipvs", Optional(NAME))
+        .otherwise("that of `net_namespace`; without a name the one that the daemon is started in")
+        .means("Another network namespace whose IPVS table is programmed; checks and routers stay where they are.")
+        .toml("global.ipvs-namespace"),
     idle("namespace_with_ipsets", Nothing, "no ipsets are used")
         .means("Use ipsets in a namespace even with kernels before 3.13."),
     idle("instance", One(NAME), "there are no pid and data files to name")
@@ -170,8 +170,17 @@ pub(super) const BFD: &[Keyword] = &[
 ];
 
 pub(super) const SSL: &[Keyword] = &[
-    soon("password", Any(text("PASSWORD", "a password")), NO_CERTIFICATE).means("Password of the key."),
-    soon("ca", Any(FILE), NO_CERTIFICATE).means("Who may have signed the servers' certificates."),
-    soon("certificate", Any(FILE), NO_CERTIFICATE).means("The certificate that checks show."),
-    soon("key", Any(FILE), NO_CERTIFICATE).means("The key of that certificate."),
+    yes("password", Any(text("PASSWORD", "a password")))
+        .means("Password of the key.")
+        .toml("service.check.http.tls.password"),
+    yes("ca", Any(FILE))
+        .means("Who may have signed the servers' certificates, where `verify` asks.")
+        .toml("service.check.http.tls.authorities"),
+    yes("certificate", Any(FILE))
+        .means("The certificate that checks show, in PEM.")
+        .toml("service.check.http.tls.certificate"),
+    yes("key", Any(FILE))
+        .otherwise("in the file of the certificate")
+        .means("The key of that certificate, in PEM.")
+        .toml("service.check.http.tls.key"),
 ];

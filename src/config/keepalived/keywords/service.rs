@@ -2,17 +2,13 @@
 
 use super::Kind::Flag;
 use super::Takes::{Any, Named, Nothing, One, Optional, Several};
-use super::kind::{COMMAND, ENDPOINT, HOST, I32, MASK, NAME, measured, text, whole};
+use super::kind::{COMMAND, ENDPOINT, HOST, I32, MASK, NAME, measured, seconds, text, whole};
 use super::{Keyword, Kind, Place, Takes, check, gone, idle, ours, soon, yes};
 
 const NO_MAIL: &str = "no mail is sent";
 const NO_NAME: &str = "there is no SNMP agent to show it";
-pub(super) const ALPHA: &str =
-    "it is so with every check: a server enters the table after its first success, or stays if it is in it already";
-pub(super) const NO_HOOK: &str = "it is not called; `ipvsctl show` and the log tell of every change";
-const NO_SORRY: &str = "with all servers down, connections are refused";
-const NO_QUORUM: &str = "a service counts as up while one server is";
-const HOSTLESS: &str = "the checks that use it are not done yet";
+/// The longest that a server is waited for, in seconds.
+pub(super) const DAYS: f64 = 31.0 * 86_400.0;
 pub(super) const METHOD: Takes = Several(Kind::Choice(&["NAT", "DR", "TUN"]));
 pub(super) const METHOD_FORM: &str = "NAT|DR|TUN [type ipip|gue|gre] [port NUMBER] [nocsum|csum|remcsum]";
 
@@ -67,11 +63,13 @@ const SETTINGS: &[Keyword] = &[
         .default("off")
         .means("A failed server stays in the table with weight 0, and keeps its connections.")
         .toml("service.inhibit-on-failure"),
-    soon("virtualhost", Several(HOST), HOSTLESS).means("The host that HTTP checks ask for."),
+    yes("virtualhost", One(HOST)).means("The host that HTTP checks ask for.").toml("service.check.http.host"),
     soon("snmp_name", Several(NAME), NO_NAME).means("The service's name for SNMP."),
     soon("smtp_alert", Optional(Flag), NO_MAIL).default("off").means("Send mail when the quorum is won or lost."),
-    soon("ha_suspend", Nothing, "checks go on while the virtual address is elsewhere")
-        .means("Check the servers only while this host has the service's address."),
+    yes("ha_suspend", Nothing)
+        .otherwise("off")
+        .means("Check the servers only while this host has the service's address, or one of its group's.")
+        .toml("service.rest-while-away"),
     yes("real_server", Named(ENDPOINT))
         .means("A server behind the service; without a port it has the service's.")
         .opens(Place::Server)
@@ -96,20 +94,39 @@ const QUORUM: &[Keyword] = &[
         .otherwise("no server")
         .means("So many servers stay in the table whatever their checks say: those that failed last.")
         .toml("service.floor"),
-    soon("hysteresis", One(whole("a sum of weights", 0, I32)), NO_QUORUM)
+    ours("drain", One(seconds("a time", 0.0, DAYS)))
+        .otherwise("as `lvs_drain`")
+        .means("So long a server that is removed from the file goes on with the connections that it has; 0: they are cut off.")
+        .toml("service.drain"),
+    ours("slow_start", One(seconds("a time", 0.0, DAYS)))
         .default("0")
-        .means("The quorum is lost only this much below it, and won only this much above."),
-    soon("quorum_up", Several(COMMAND), NO_HOOK).means("Run when the quorum is won."),
-    soon("quorum_down", Several(COMMAND), NO_HOOK).means("Run when the quorum is lost."),
-    soon("sorry_server", Several(ENDPOINT), NO_SORRY).means("Takes all connections while the quorum is lost."),
-    soon("sorry_server_inhibit", Nothing, NO_SORRY)
-        .means("With the quorum won, the sorry server stays in the table with weight 0."),
-    soon("sorry_server_lvs_method", METHOD, NO_SORRY)
+        .means("Over this time the weight of a server that returns goes up.")
+        .toml("service.slow-start"),
+    yes("hysteresis", One(whole("a sum of weights", 0, I32)))
+        .default("0")
+        .means("The quorum is lost only this much below it, and won only this much above.")
+        .toml("service.hysteresis"),
+    yes("quorum_up", Several(COMMAND)).means("Run when the quorum is won.").toml("service.notify.up"),
+    yes("quorum_down", Several(COMMAND)).means("Run when the quorum is lost.").toml("service.notify.down"),
+    yes("sorry_server", Several(ENDPOINT))
+        .means("Takes all new connections while the quorum is lost.")
+        .toml("service.sorry-server"),
+    yes("sorry_server_inhibit", Nothing)
+        .otherwise("it leaves the table")
+        .means("With the quorum won, the sorry server stays in the table with weight 0.")
+        .toml("service.sorry-server.inhibit"),
+    yes("sorry_server_lvs_method", METHOD)
         .form(METHOD_FORM)
         .otherwise("as `lvs_method`")
-        .means("How packets reach the sorry server."),
-    idle("alpha", Optional(Flag), ALPHA).default("off").means("At start servers count as down until a check succeeds."),
-    soon("omega", Optional(Flag), "no notification is sent at a stop")
+        .means("How packets reach the sorry server.")
+        .opens(Place::Tunnel)
+        .toml("service.sorry-server.forward"),
+    yes("alpha", Optional(Flag))
         .default("off")
-        .means("At a stop the scripts for lost servers and quorums are run."),
+        .means("At start servers count as down until a check succeeds.")
+        .toml("service.start-down"),
+    yes("omega", Optional(Flag))
+        .default("off")
+        .means("At a stop the scripts for lost servers and quorums are run.")
+        .toml("service.notify.at-stop"),
 ];

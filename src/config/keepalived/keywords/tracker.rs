@@ -1,7 +1,7 @@
 //! Words of what routers can watch.
 
 use super::Takes::{Any, Nothing, One, Optional, Several};
-use super::kind::{COMMAND, FILE, I32, U32, USER, WEIGHT, WIDER_WEIGHT, seconds, text, whole};
+use super::kind::{COMMAND, FILE, I32, IP, U32, USER, WEIGHT, WIDER_WEIGHT, seconds, text, whole};
 use super::{Keyword, Kind, Takes, ours, yes};
 
 /// Timers may run a millisecond to eleven days.
@@ -116,6 +116,19 @@ pub(super) const TRACK_CHECK: &[Keyword] = &[
         .form("URL [verify [FILE]]")
         .means("The same over TLS; any certificate will do unless `verify` is written.")
         .toml("track-check.https"),
+    ours("smtp", Several(text("IP PORT", "an address and a port, and maybe how we call ourselves")))
+        .form("IP PORT [NAME]")
+        .means("Well while a mail server greets there.")
+        .toml("track-check.smtp"),
+    ours("dns", Several(text("IP PORT", "an address and a port, and maybe a name and a type of record")))
+        .form("IP PORT [NAME [TYPE]]")
+        .means("Well while a name server answers there over UDP without an error; unless written, `.` and SOA.")
+        .toml("track-check.dns"),
+    ours("udp", Several(text("IP PORT", "an address and a port, and maybe what is sent and what is to come back")))
+        .form("IP PORT [HEX [HEX]]")
+        .means("Well while datagrams there are not refused or, where a second HEX says how, are answered.")
+        .toml("track-check.udp"),
+    ours("ping", One(IP)).form("IP").means("Well while it answers pings.").toml("track-check.ping"),
     ours("interval", INTERVAL)
         .default("1")
         .means("From the start of one check to the start of the next.")

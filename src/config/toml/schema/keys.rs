@@ -2,6 +2,7 @@
 
 use super::Keys;
 use super::Kind::{self, Any, Choice, Flag, List, Number, Only, Settings, Table, Text, Time, Word};
+use crate::model::PathProbe;
 
 const BYTE: Kind = Number(0, 255);
 const POSITIVE: Kind = Number(1, i32::MAX as i64);
@@ -54,15 +55,26 @@ const GLOBAL: Keys = section(
     &[
         ("router-id", Text),
         ("exclusive", Flag),
-        ("on-stop", Choice(&["remove", "keep"])),
+        ("on-stop", Choice(&["remove", "keep", "flush"])),
+        ("group-marks", Table(&GROUP_MARKS)),
+        ("ipvs-namespace", Text),
         ("ipvs-missing", Choice(&["keep-routing", "fail"])),
         ("timeouts", Table(&TIMEOUTS)),
+        ("drain", Time),
         ("script-user", Text),
         ("script-security", Flag),
         ("keep-sysctls", Flag),
         ("sync-daemon", Table(&SYNC_DAEMON)),
         ("watch", Flag),
+        ("service-fifo", Table(&FIFO)),
+        ("notify-at-start", Flag),
+        ("path-marks", Number(1, PathProbe::LAST_FIRST_MARK)),
     ],
+    &[],
+);
+const GROUP_MARKS: Keys = section(
+    "global.group-marks",
+    &[("table", Text), ("priority", Number(i32::MIN as i64, i32::MAX as i64)), ("first", Number(1, u32::MAX as i64))],
     &[],
 );
 const TIMEOUTS: Keys = section("global.timeouts", &[("tcp", Time), ("tcp-fin", Time), ("udp", Time)], &[]);
@@ -168,6 +180,10 @@ const CHECKED_KEYS: &[(&str, Kind)] = &[
     ("tcp", Text),
     ("http", Text),
     ("https", Text),
+    ("smtp", Any(&[Text, Table(&alone(SMTP_KEYS))])),
+    ("dns", Any(&[Text, Table(&alone(DNS_KEYS))])),
+    ("udp", Any(&[Text, Table(&alone(UDP_KEYS))])),
+    ("ping", Text),
     ("verify", Flag),
     ("authorities", Text),
     ("interval", Time),
@@ -179,7 +195,7 @@ const SCRIPT: Keys = defined("script", SCRIPT_KEYS, &["command"]);
 const PROCESS: Keys = defined("track-process", PROCESS_KEYS, &["process"]);
 const FILE: Keys = defined("track-file", FILE_KEYS, &["path"]);
 const WATCHED: Keys = defined("track-service", WATCHED_KEYS, &["service", "fwmark"]);
-const CHECKED: Keys = defined("track-check", CHECKED_KEYS, &["tcp", "http", "https"]);
+const CHECKED: Keys = defined("track-check", CHECKED_KEYS, &["tcp", "http", "https", "smtp", "dns", "udp", "ping"]);
 
 /// What a router or a group watches: names, or tables.
 const TRACKS: &[(&str, Kind)] = &[
@@ -340,6 +356,13 @@ const SERVICE: Keys = Keys {
         ("inhibit-on-failure", Flag),
         ("quorum", POSITIVE),
         ("floor", Any(&[Number(1, u32::MAX as i64), Text])),
+        ("drain", Time),
+        ("slow-start", Time),
+        ("hysteresis", COUNT),
+        ("sorry-server", Any(&[Text, Table(&SORRY)])),
+        ("rest-while-away", Any(&[Flag, NAMES])),
+        ("start-down", Flag),
+        ("notify", Table(&SERVICE_NOTIFY)),
         ("check", CHECKS),
         ("server", List(&Table(&SERVER))),
     ],
@@ -347,6 +370,9 @@ const SERVICE: Keys = Keys {
     required: &[],
     either: &["address", "addresses", "fwmark"],
 };
+const SORRY: Keys = inline(&[("address", Text), ("forward", FORWARD), ("inhibit", Flag)], &["address"]);
+const SERVICE_NOTIFY: Keys = inline(&[("up", CALL), ("down", CALL), ("at-stop", Flag)], &[]);
+const SERVER_NOTIFY: Keys = inline(&[("up", CALL), ("down", CALL)], &[]);
 const PERSISTENCE: Keys = inline(&[("timeout", Time), ("prefix", Number(1, 128)), ("engine", Text)], &["timeout"]);
 const FORWARD: Kind = Any(&[Choice(&["nat", "direct", "tunnel"]), Table(&TUNNEL)]);
 const TUNNEL: Keys = inline(
@@ -358,6 +384,14 @@ const CHECK: Keys = section(
     "service.check",
     &[
         ("tcp", Table(&TCP)),
+        ("http", Table(&HTTP)),
+        ("script", Table(&SCRIPT_CHECK)),
+        ("file", Table(&FILE_CHECK)),
+        ("smtp", Table(&SMTP)),
+        ("dns", Table(&DNS)),
+        ("udp", Table(&UDP)),
+        ("ping", Table(&PING)),
+        ("path", Table(&PATH)),
         ("interval", Time),
         ("retry", COUNT),
         ("retry-interval", Time),
@@ -369,18 +403,104 @@ const CHECK: Keys = section(
     ],
     &[],
 );
-const TCP: Keys = inline(
+const STATUS: Kind = Any(&[Number(100, 599), Text]);
+const PAGE: &[(&str, Kind)] = &[
+    ("path", Text),
+    ("host", Text),
+    ("status", Any(&[Number(100, 599), Text, List(&STATUS)])),
+    ("digest", Text),
+    ("regex", Text),
+    ("no-match", Flag),
+    (
+        "regex-options",
+        List(&Choice(&[
+            "caseless",
+            "dollar_endonly",
+            "dotall",
+            "extended",
+            "firstline",
+            "multiline",
+            "ucp",
+            "ungreedy",
+            "utf",
+        ])),
+    ),
+    ("min-offset", COUNT),
+    ("max-offset", COUNT),
+    ("orderly-close", Flag),
+];
+const PAGES: Keys = inline(PAGE, &[]);
+const HTTP: Keys = Keys {
+    place: "service.check.http",
+    keys: &[
+        ("version", Choice(&["1.0", "1.1"])),
+        ("pages", List(&Table(&PAGES))),
+        ("tls", Any(&[Flag, Table(&HTTP_TLS)])),
+    ],
+    shared: &[PAGE, CONNECT],
+    required: &[],
+    either: &[],
+};
+const HTTP_TLS: Keys = section(
+    "service.check.http.tls",
     &[
-        ("address", Text),
-        ("port", PORT),
-        ("timeout", Time),
-        ("source", Text),
-        ("source-port", PORT),
-        ("interface", Text),
-        ("mark", COUNT),
+        ("server-name", Any(&[Only(false), Text])),
+        ("verify", Flag),
+        ("authorities", Text),
+        ("certificate", Text),
+        ("key", Text),
+        ("password", Text),
     ],
     &[],
 );
+const SCRIPT_CHECK: Keys = inline(
+    &[
+        ("command", COMMAND),
+        ("timeout", Time),
+        ("dynamic", Flag),
+        ("user", Text),
+        ("on-missing", Choice(&["disable", "fail"])),
+    ],
+    &["command"],
+);
+const FILE_CHECK: Keys =
+    inline(&[("name", Text), ("weight", Number(-(i32::MAX as i64), i32::MAX as i64)), ("reverse", Flag)], &["name"]);
+/// Whom a check calls, and how.
+const CONNECT: &[(&str, Kind)] = &[
+    ("address", Text),
+    ("port", PORT),
+    ("timeout", Time),
+    ("source", Text),
+    ("source-port", PORT),
+    ("interface", Text),
+    ("mark", COUNT),
+];
+
+/// A check that calls somebody, with what it has of its own.
+const fn call(keys: &'static [(&'static str, Kind)]) -> Keys {
+    Keys { place: "", keys, shared: &[CONNECT], required: &[], either: &[] }
+}
+
+const TCP: Keys = call(&[]);
+const SMTP: Keys = call(SMTP_KEYS);
+const DNS: Keys = call(DNS_KEYS);
+const UDP: Keys = call(UDP_KEYS);
+const PING: Keys =
+    inline(&[("address", Text), ("timeout", Time), ("source", Text), ("interface", Text), ("mark", COUNT)], &[]);
+const PATH: Keys = inline(&[("timeout", Time), ("source", Text)], &[]);
+const SMTP_KEYS: &[(&str, Kind)] = &[("helo", Text)];
+const DNS_KEYS: &[(&str, Kind)] =
+    &[("name", Text), ("type", Choice(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"]))];
+const UDP_KEYS: &[(&str, Kind)] = &[
+    ("payload", Word),
+    ("reply", Any(&[Flag, Text])),
+    ("min-length", Number(0, 65_535)),
+    ("max-length", Number(0, 65_535)),
+];
+/// The same of a check that stands alone and is of nobody else: whom it calls is said in full.
+const fn alone(keys: &'static [(&'static str, Kind)]) -> Keys {
+    Keys { place: "", keys, shared: &[&[("address", Text)]], required: &["address"], either: &[] }
+}
 const SERVER: Keys = section(
     "service.server",
     &[
@@ -390,6 +510,8 @@ const SERVER: Keys = section(
         ("inhibit-on-failure", Flag),
         ("max-connections", COUNT),
         ("resume-below", COUNT),
+        ("start-down", Flag),
+        ("notify", Table(&SERVER_NOTIFY)),
         ("check", CHECKS),
     ],
     &["address"],

@@ -3,25 +3,43 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Writer;
-use super::text::{Table, endpoint, list, time};
+use super::text::{Table, command, endpoint, list, run_as, time};
+use super::{Difference, Writer};
+use crate::config::Language;
 use crate::config::resolve::check::{INTERVAL, TIMEOUT, patience};
-use crate::model::{Check, CheckKind, Connect, ServerConfig, ServerKey};
+use crate::model::{
+    BytePattern, Check, CheckKind, Connect, DnsName, DnsProbe, DnsType, FileProbe, OnMissing, PathProbe, ScriptProbe,
+    ServerConfig, ServerKey, SmtpProbe, UdpProbe,
+};
 
 impl Writer<'_> {
     /// The checks of a server: a table, or a list of tables. What is left out is taken from `outer`.
     pub(super) fn checks(&mut self, server: &ServerConfig, outer: Option<&Check>) -> String {
-        let mut checks = server.checks.iter().map(|check| self.check(check, server.key, outer)).collect::<Vec<_>>();
+        let mut checks = written(&server.checks).map(|check| self.check(check, server.key, outer)).collect::<Vec<_>>();
         if checks.len() == 1 { checks.pop().unwrap_or_default() } else { list(checks) }
     }
 
     fn check(&mut self, check: &Check, server: ServerKey, outer: Option<&Check>) -> String {
-        let timeout = Some(check.timeout).filter(|own| *own != outer.map_or(TIMEOUT, |outer| outer.timeout));
+        // A script's own timeout is nobody else's.
+        let usual = outer.filter(|outer| has_timeout(&outer.kind)).map_or(TIMEOUT, |outer| outer.timeout);
+        let timeout = Some(check.timeout).filter(|own| *own != usual);
         let (key, kind) = match &check.kind {
             CheckKind::Tcp(connect) => ("tcp", call(connect, server, timeout)),
+            CheckKind::Smtp(probe) => ("smtp", smtp(probe, call(&probe.connect, server, timeout))),
+            CheckKind::Dns(probe) => ("dns", dns(probe, call(&probe.connect, server, timeout))),
+            CheckKind::Udp(probe) => ("udp", udp(probe, call(&probe.connect, server, timeout))),
+            CheckKind::Ping(connect) => ("ping", call(connect, ServerKey { port: 0, ..server }, timeout)),
+            CheckKind::Path(probe) => ("path", path(probe, timeout)),
             CheckKind::Http(probe) => {
-                self.unsaid.push(format!("a server is checked by {}", check.kind));
-                ("tcp", call(&probe.connect, server, timeout))
+                let mut table = call(&probe.connect, server, timeout);
+                super::http::http(&mut table, probe);
+                ("http", table)
+            }
+            CheckKind::Script(probe) => ("script", self.script_check(probe, check)),
+            CheckKind::File(probe) => {
+                let mut table = Table::default();
+                table.set("file", file_check(probe).inline());
+                return table.inline();
             }
         };
         let mut table = Table::default();
@@ -43,6 +61,35 @@ impl Writer<'_> {
         table.number_if("jitter", Some(check.jitter_percent()).filter(|own| *own != jitter));
         table.inline()
     }
+
+    fn script_check(&mut self, probe: &ScriptProbe, check: &Check) -> Table {
+        let mut table = Table::default();
+        table.set("command", command(&probe.command));
+        table.time("timeout", check.timeout, check.interval);
+        table.flag("dynamic", probe.dynamic, false);
+        if let Some(user) = &probe.user {
+            table.set("user", run_as(user));
+        }
+        match probe.on_missing {
+            OnMissing::Fail => {}
+            OnMissing::Disable => {
+                table.text("on-missing", "disable");
+                if self.language == Language::Keepalived {
+                    self.differences.insert(Difference::OnMissing);
+                }
+            }
+        }
+        table
+    }
+}
+
+/// Its weight is written in any case: that of the file's definition may become another here.
+fn file_check(probe: &FileProbe) -> Table {
+    let mut table = Table::default();
+    table.text("name", &probe.file);
+    table.number("weight", probe.weight);
+    table.flag("reverse", probe.reverse, false);
+    table
 }
 
 /// What holds where a check says nothing of retries: what the outer one says, else what is usual for its kind.
@@ -75,17 +122,76 @@ fn call(connect: &Connect, server: ServerKey, timeout: Option<Duration>) -> Tabl
     table
 }
 
+fn path(probe: &PathProbe, timeout: Option<Duration>) -> Table {
+    let mut table = Table::default();
+    if let Some(timeout) = timeout {
+        table.set("timeout", time(timeout));
+    }
+    table.text_if("source", probe.source_address.map(|source| source.to_string()).as_ref());
+    table
+}
+
+pub(super) fn smtp(probe: &SmtpProbe, mut table: Table) -> Table {
+    table.text_if("helo", probe.helo.as_ref());
+    table
+}
+
+pub(super) fn dns(probe: &DnsProbe, mut table: Table) -> Table {
+    if probe.name != DnsName::default() {
+        table.text("name", &probe.name.to_string());
+    }
+    if probe.kind != DnsType::default() {
+        table.text("type", &probe.kind.to_string());
+    }
+    table
+}
+
+pub(super) fn udp(probe: &UdpProbe, mut table: Table) -> Table {
+    if let Some(payload) = &probe.payload {
+        table.text("payload", &payload.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    }
+    if let Some(reply) = &probe.reply {
+        match reply.pattern.as_slice() {
+            [] => table.number("reply", true),
+            pattern => table.text("reply", &pattern.iter().map(BytePattern::to_string).collect::<String>()),
+        }
+        let whole = u16::try_from(reply.pattern.len()).unwrap_or(u16::MAX);
+        table.number_if("min-length", Some(reply.shortest).filter(|shortest| *shortest != whole));
+        table.number_if("max-length", Some(reply.longest).filter(|longest| *longest != u16::MAX));
+    }
+    table
+}
+
+/// The checks as they are to be written: of those that one check of a path became, one for each address, the first.
+fn written(checks: &[Check]) -> impl Iterator<Item = &Check> {
+    let again = |at: usize, check| checks.iter().take(at).any(|before| one_path(before, check));
+    checks.iter().enumerate().filter(move |(at, check)| !again(*at, check)).map(|(_, check)| check)
+}
+
+/// Two checks of paths are one in the file.
+fn one_path(one: &Check, other: &Check) -> bool {
+    let (CheckKind::Path(a), CheckKind::Path(b)) = (&one.kind, &other.kind) else { return false };
+    a.source_address == b.source_address && Check { kind: one.kind.clone(), ..other.clone() } == *one
+}
+
+fn has_timeout(kind: &CheckKind) -> bool {
+    kind.connect().is_some() || matches!(kind, CheckKind::Path(_))
+}
+
 /// A check that servers may take what they leave out from: the only one of its service.
 pub(super) fn only(server: &ServerConfig) -> Option<&Check> {
-    match server.checks.as_slice() {
-        [only] => Some(only),
-        [] | [_, ..] => None,
-    }
+    let mut checks = written(&server.checks);
+    checks.next().filter(|_| checks.next().is_none())
 }
 
 /// A check as it looks from its server: what it calls, if not the server itself, and everything else.
 fn seen(check: &Check, server: ServerKey) -> Check {
     let mut check = check.clone();
+    if let CheckKind::Path(probe) = &mut check.kind {
+        // Whom it calls, and how, the service and the server say.
+        let of_all = ServerKey { address: std::net::Ipv4Addr::UNSPECIFIED.into(), port: 0 };
+        **probe = PathProbe::unset(of_all, probe.source_address);
+    }
     if let Some(Connect { target, .. }) = check.kind.connect_mut() {
         if target.ip() == server.address {
             target.set_ip(std::net::Ipv4Addr::UNSPECIFIED.into());

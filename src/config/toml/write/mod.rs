@@ -5,6 +5,7 @@
 
 mod checks;
 mod group;
+mod http;
 mod instance;
 mod service;
 mod surroundings;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::Writer;
 use super::checks::{alike, only, usual_checks};
-use super::text::{Table, endpoint, quoted, time};
+use super::instance::command;
+use super::text::{Table, endpoint, list, quoted, time};
 use crate::model::{
-    Family, Floor, Forwarding, Persistence, Protocol, Scheduler, SchedulerFlags, ServerConfig, ServerKey,
-    ServiceConfig, ServiceKey, Tunnel, TunnelChecksum, Weight,
+    Family, Floor, Forwarding, Persistence, Protocol, Rules, Scheduler, SchedulerFlags, ServerConfig, ServerKey,
+    ServiceConfig, ServiceKey, Suspend, Tunnel, TunnelChecksum, UpDown, Weight,
 };
 
 /// What holds for the servers of a service unless they say otherwise.
@@ -15,6 +16,7 @@ struct Outer<'s> {
     port: u16,
     forwarding: Forwarding,
     inhibit_on_failure: bool,
+    alpha: bool,
     /// The server whose checks stand with the service, if one's do.
     checked: Option<&'s ServerConfig>,
 }
@@ -71,6 +73,9 @@ impl Writer<'_> {
             port,
             forwarding: service.servers.first().map_or(Forwarding::Masquerade, |server| server.settings.forwarding),
             inhibit_on_failure: service.servers.iter().all(|server| server.inhibit_on_failure),
+            // A server without checks is not one of these whatever its service says.
+            alpha: service.servers.iter().any(|server| server.alpha)
+                && service.servers.iter().all(|server| server.alpha || server.checks.is_empty()),
             checked: usual_checks(&service.servers),
         };
         if outer.forwarding != Forwarding::Masquerade {
@@ -82,8 +87,15 @@ impl Writer<'_> {
             Some(percent @ Floor::Percent(_)) => table.text("floor", &percent.to_string()),
             None => {}
         }
+        if let Some(drain) = service.handover.drain {
+            table.set("drain", time(drain));
+        }
+        if !service.handover.slow_start.is_zero() {
+            table.set("slow-start", time(service.handover.slow_start));
+        }
         table.number_if("quorum", Some(service.quorum).filter(|quorum| *quorum != 1));
         table.flag("inhibit-on-failure", outer.inhibit_on_failure, false);
+        self.rules(&mut table, service, &outer);
         if let Some(server) = outer.checked {
             let checks = self.checks(server, None);
             table.set("check", checks);
@@ -92,6 +104,40 @@ impl Writer<'_> {
         // One to a line: they come and go.
         table.rows("server", servers);
         table
+    }
+
+    /// What holds for the servers together.
+    fn rules(&mut self, table: &mut Table, service: &ServiceConfig, outer: &Outer<'_>) {
+        let Rules { hysteresis, sorry, suspend, omega, notify: scripts } = &*service.rules;
+        table.number_if("hysteresis", Some(*hysteresis).filter(|margin| *margin != 0));
+        if let Some(sorry) = sorry {
+            let at = match sorry.key {
+                ServerKey { address, port: 0 } if outer.port == 0 => quoted(&address.to_string()),
+                ServerKey { address, port } => endpoint(address, port),
+            };
+            let mut own = Table::default();
+            own.set("address", at.clone());
+            let plain = sorry.settings.forwarding == outer.forwarding && !sorry.inhibit_on_failure;
+            if sorry.settings.forwarding != outer.forwarding {
+                let forward = self.forward(sorry.settings.forwarding);
+                own.set("forward", forward);
+            }
+            own.flag("inhibit", sorry.inhibit_on_failure, false);
+            table.set("sorry-server", if plain { at } else { own.inline() });
+        }
+        match suspend {
+            Suspend::Never => {}
+            Suspend::WithoutOwn => table.number("rest-while-away", true),
+            Suspend::Without(addresses) => {
+                table.set("rest-while-away", list(addresses.iter().map(|address| quoted(&address.to_string()))));
+            }
+        }
+        table.flag("start-down", outer.alpha, false);
+        let mut told = notify(scripts);
+        told.flag("at-stop", *omega, false);
+        if !told.is_empty() {
+            table.set("notify", told.inline());
+        }
     }
 
     fn server(&mut self, server: &ServerConfig, outer: &Outer<'_>) -> String {
@@ -111,6 +157,12 @@ impl Writer<'_> {
             table.set("forward", forward);
         }
         table.flag("inhibit-on-failure", server.inhibit_on_failure, outer.inhibit_on_failure);
+        if server.alpha != outer.alpha && !server.checks.is_empty() {
+            table.number("start-down", server.alpha);
+        }
+        if let Some(scripts) = &server.notify {
+            table.set("notify", notify(scripts).inline());
+        }
         table.number_if("max-connections", Some(server.settings.upper_threshold).filter(|most| *most != 0));
         table.number_if("resume-below", Some(server.settings.lower_threshold).filter(|least| *least != 0));
         let same = match outer.checked {
@@ -150,6 +202,16 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+fn notify(scripts: &UpDown) -> Table {
+    let mut table = Table::default();
+    for (key, script) in [("up", &scripts.up), ("down", &scripts.down)] {
+        if let Some(script) = script {
+            table.set(key, command(script));
+        }
+    }
+    table
 }
 
 fn flags(scheduler: Scheduler, flags: SchedulerFlags) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::text::{Table, list, quoted, run_as, time};
 use super::{Object, Writer, instance};
 use crate::config::ip;
-use crate::model::{Fifo, IpvsMissing, OnStop, RouterSettings, Scheduling, SyncDaemon, Timeouts};
+use crate::model::{Fifo, GroupMarks, IpvsMissing, OnStop, RouterSettings, Scheduling, SyncDaemon, Timeouts};
 
 impl Writer<'_> {
     pub(super) fn surroundings(&mut self) {
@@ -48,21 +48,38 @@ impl Writer<'_> {
         match global.on_stop {
             OnStop::Remove => {}
             OnStop::Keep => table.text("on-stop", "keep"),
+            OnStop::Flush => table.text("on-stop", "flush"),
         }
+        table.text_if("ipvs-namespace", global.ipvs_namespace.as_ref());
         match global.ipvs_missing {
             IpvsMissing::KeepRouting => {}
             IpvsMissing::Fail => table.text("ipvs-missing", "fail"),
+        }
+        if let Some(drain) = global.drain {
+            table.set("drain", time(drain));
         }
         if let Some(user) = &global.script_user {
             table.set("script-user", run_as(user));
         }
         table.flag("script-security", global.script_security, false);
         table.flag("keep-sysctls", global.keep_sysctls, false);
+        table.flag("notify-at-start", global.tell_servers_at_start, false);
+        table.table("service-fifo", global.service_fifo.as_ref().map(fifo).unwrap_or_default());
         table.flag("watch", global.watch, false);
+        table.number_if("path-marks", global.path_marks);
+        table.table("group-marks", global.group_marks.as_ref().map(group_marks).unwrap_or_default());
         table.table("timeouts", timeouts(&global.timeouts));
         table.table("sync-daemon", global.sync_daemon.as_ref().map(sync_daemon).unwrap_or_default());
         table
     }
+}
+
+fn group_marks(marks: &GroupMarks) -> Table {
+    let mut table = Table::default();
+    table.text("table", &marks.table);
+    table.number_if("priority", Some(marks.priority).filter(|priority| *priority != GroupMarks::PRIORITY));
+    table.number_if("first", Some(marks.first).filter(|first| *first != GroupMarks::FIRST));
+    table
 }
 
 fn timeouts(timeouts: &Timeouts) -> Table {

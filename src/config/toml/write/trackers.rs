@@ -7,8 +7,8 @@ use super::text::{Table, command, endpoint, list, quoted, run_as};
 use super::{Difference, Object, Writer};
 use crate::config::Language;
 use crate::model::{
-    CheckKind, Config, Family, OnMissing, ProcessArguments, Protocol, ServiceCondition, ServiceKey, TrackCheck,
-    TrackFile, TrackProcess, TrackScript, TrackService, Tracked, Watched,
+    CheckKind, Config, Connect, Family, OnMissing, ProcessArguments, Protocol, ServiceCondition, ServiceKey,
+    TrackCheck, TrackFile, TrackProcess, TrackScript, TrackService, Tracked, Watched,
 };
 
 /// A second: intervals of scripts and checks unless written.
@@ -110,12 +110,23 @@ impl Writer<'_> {
         table.text("name", &check.name);
         match &check.check.kind {
             CheckKind::Tcp(connect) => table.set("tcp", endpoint(connect.target.ip(), connect.target.port())),
+            // Routers have words of their own for these, and no way to say this.
+            CheckKind::Script(_) | CheckKind::File(_) | CheckKind::Path(_) => {
+                self.unsaid.push(format!("{} is watched", check.check.kind))
+            }
+            CheckKind::Ping(connect) => table.text("ping", &connect.target.ip().to_string()),
+            CheckKind::Smtp(probe) => {
+                table.set("smtp", asked(&probe.connect, |table| super::checks::smtp(probe, table)));
+            }
+            CheckKind::Dns(probe) => table.set("dns", asked(&probe.connect, |table| super::checks::dns(probe, table))),
+            CheckKind::Udp(probe) => table.set("udp", asked(&probe.connect, |table| super::checks::udp(probe, table))),
             CheckKind::Http(probe) => {
+                let path = probe.pages.first().map_or("/", |page| &page.path);
                 let host = probe.host.clone().unwrap_or_else(|| probe.connect.target.to_string());
                 match &probe.tls {
-                    None => table.text("http", &format!("http://{host}{}", probe.path)),
+                    None => table.text("http", &format!("http://{host}{path}")),
                     Some(tls) => {
-                        table.text("https", &format!("https://{host}{}", probe.path));
+                        table.text("https", &format!("https://{host}{path}"));
                         table.flag("verify", tls.verify, true);
                         if !tls.verify && self.language == Language::Keepalived {
                             self.differs(&mut table, Difference::Verify);
@@ -210,6 +221,17 @@ fn process(process: &TrackProcess) -> Table {
     table.time("fork-delay", process.fork_delay, Duration::ZERO);
     table.time("terminate-delay", process.terminate_delay, Duration::ZERO);
     table
+}
+
+/// An address, or a table where there is more to say.
+fn asked(connect: &Connect, more: impl Fn(Table) -> Table) -> String {
+    let address = endpoint(connect.target.ip(), connect.target.port());
+    if more(Table::default()).is_empty() {
+        return address;
+    }
+    let mut table = Table::default();
+    table.set("address", address);
+    more(table).inline()
 }
 
 fn file(file: &TrackFile) -> Table {

@@ -10,6 +10,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{ControlRequest, Limits, Reply};
@@ -30,13 +31,15 @@ pub(super) fn routes(requests: Outbox<ControlRequest>, limits: Limits, slot: Own
     let desk = Desk { requests, limits, slot: Arc::new(Mutex::new(Some(slot))) };
     let router = Router::new()
         .route("/v1/snapshot", get(snapshot))
+        .route("/v1/brief", get(brief))
         .route("/v1/plan", post(plan))
         .route("/v1/reload", post(reload))
+        .route("/v1/server", post(server))
         .method_not_allowed_fallback(async || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this route is asked with the other of GET and POST")
         })
         .fallback(async || {
-            let text = "no such route; there are GET /v1/snapshot, POST /v1/plan and POST /v1/reload";
+            let text = "no such route; there are GET /v1/snapshot, GET /v1/brief, POST /v1/plan, POST /v1/reload and POST /v1/server";
             refuse(StatusCode::NOT_FOUND, text)
         })
         .with_state(desk);
@@ -65,8 +68,12 @@ async fn snapshot(State(desk): State<Desk>) -> Response {
         .map_or_else(IntoResponse::into_response, |reply| json(StatusCode::OK, &reply))
 }
 
+async fn brief(State(desk): State<Desk>) -> Response {
+    desk.ask(ControlRequest::Brief).await.map_or_else(IntoResponse::into_response, |reply| json(StatusCode::OK, &reply))
+}
+
 async fn plan(State(desk): State<Desk>, request: Request) -> Response {
-    let request = match desk.read_plan(request).await {
+    let request = match desk.read(request, Some(PlanRequest::default())).await {
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
@@ -81,6 +88,18 @@ async fn reload(State(desk): State<Desk>) -> Response {
     desk.ask(ControlRequest::Reload)
         .await
         .map_or_else(IntoResponse::into_response, |reply| json(StatusCode::OK, &reply))
+}
+
+async fn server(State(desk): State<Desk>, request: Request) -> Response {
+    let request = match desk.read(request, None).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
+    match desk.ask(|reply| ControlRequest::Server(request, reply)).await {
+        Ok(Ok(reply)) => json(StatusCode::OK, &reply),
+        Ok(Err(error)) => json(StatusCode::UNPROCESSABLE_ENTITY, &error),
+        Err(refusal) => refusal,
+    }
 }
 
 impl Desk {
@@ -106,13 +125,14 @@ impl Desk {
         }
     }
 
-    async fn read_plan(&self, request: Request) -> Result<PlanRequest, Response> {
+    /// What a request says; where it says nothing, `nothing`.
+    async fn read<T: DeserializeOwned>(&self, request: Request, nothing: Option<T>) -> Result<T, Response> {
         let most = self.limits.body;
         let body: Bytes = to_bytes(request.into_body(), most)
             .await
             .map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {most} bytes")))?;
-        if body.is_empty() {
-            return Ok(PlanRequest::default());
+        if let (true, Some(nothing)) = (body.is_empty(), nothing) {
+            return Ok(nothing);
         }
         serde_json::from_slice(&body)
             .map_err(|error| refuse(StatusCode::BAD_REQUEST, format!("the request is not understood: {error}")))

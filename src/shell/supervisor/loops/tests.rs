@@ -9,6 +9,7 @@ fn down() -> Loops {
     let options = Options {
         state_dir: PathBuf::new(),
         router_events: router_events.into(),
+        door: Door::default(),
         balancer_events: balancer_events.into(),
     };
     Loops::down(options, Arc::default(), Arc::default())
@@ -99,7 +100,7 @@ fn a_disk_that_hangs_holds_up_the_router_that_reads_it_and_nobody_else() {
         let asked_at = Instant::now();
         assert!(loops.answer(), "{name}: no reason to end a balancer that is well");
         if name == "steering" {
-            let _ = loops.snapshots();
+            let _ = loops.snapshots(BalancerHandle::snapshot);
             let configured = loops.configure(&Arc::default());
             assert!(configured.problems[0].contains("waits for its files"), "{:?}", configured.problems);
             assert!(asked_at.elapsed() < PATIENCE, "nobody waits long for an answer that cannot come");

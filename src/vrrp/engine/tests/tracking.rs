@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Check, CheckKind, Connect, InterfaceDelay, NextHop, ProcessArguments, Protocol, RouterSettings, Rule, RuleAction,
-    ServiceCondition, ServiceKey, StaticState, TrackCheck, TrackFile, TrackGroup, TrackProcess, TrackService,
-    VirtualRouterId,
+    Check, CheckKind, Connect, FileContent, InterfaceDelay, NextHop, ProcessArguments, Protocol, RouterSettings, Rule,
+    RuleAction, ScriptFault, ServiceCondition, ServiceKey, StaticState, TrackCheck, TrackFile, TrackGroup,
+    TrackProcess, TrackService, VirtualRouterId,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -1080,10 +1080,16 @@ fn a_script_that_cannot_be_run_counts_for_nothing_until_a_reload_finds_it() {
     // Gone later it fails, as any other; gone at a reload it is disabled.
     bench.pass(Duration::from_secs(1));
     let (_, run) = bench.runs.pop().unwrap();
-    bench.input(Input::ScriptDone { run, outcome: ScriptOutcome::NotRunnable("there is no file /x".to_owned()) });
+    bench.input(Input::ScriptDone {
+        run,
+        outcome: ScriptOutcome::NotRunnable(ScriptFault::NoFile, "there is no file /x".to_owned()),
+    });
     bench.pass(Duration::from_secs(1));
     let (_, run) = bench.runs.pop().unwrap();
-    bench.input(Input::ScriptDone { run, outcome: ScriptOutcome::NotRunnable("there is no file /x".to_owned()) });
+    bench.input(Input::ScriptDone {
+        run,
+        outcome: ScriptOutcome::NotRunnable(ScriptFault::NoFile, "there is no file /x".to_owned()),
+    });
     assert_eq!(bench.router.status(bench.now)[0].effective_priority, 100);
     bench.configure(vec![tracked.clone()], scripts.clone(), vec![]);
     see(&mut bench, &[]);

@@ -5,6 +5,7 @@
 //! killed daemon leaves no packets dropped. An older kernel keeps them until the next start.
 
 mod batch;
+mod marks;
 mod rules;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::vrrp::engine::Firewall;
 use batch::Batch;
+pub(in crate::shell) use marks::Marker;
 use rules::{FAMILIES, Means};
 
 /// Seconds that an answer may take.
@@ -28,7 +30,7 @@ const BUFFER: usize = 4 << 20;
 
 /// Why the filter is not as it should be.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(in crate::shell) enum Refused {
     /// The kernel has no nftables, or not for IP.
     Absent,
     /// Its error.
@@ -53,7 +55,7 @@ impl fmt::Display for Refused {
 
 /// The tables of ours.
 #[derive(Default)]
-pub(super) struct Filter {
+pub(in crate::shell) struct Filter {
     socket: Option<Socket>,
     sequence: u32,
     /// Tables that are there: family and name.
@@ -64,7 +66,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Makes the tables be exactly this.
-    pub(super) fn apply(&mut self, firewall: &Firewall) -> Result<(), Refused> {
+    pub(in crate::shell) fn apply(&mut self, firewall: &Firewall) -> Result<(), Refused> {
         if self.socket.is_none() {
             if firewall.is_empty() {
                 return Ok(());

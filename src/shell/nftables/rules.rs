@@ -19,8 +19,8 @@ use super::batch::{Attributes, Batch};
 use crate::vrrp::engine::Firewall;
 
 // include/uapi/linux/netfilter.h
-const NFPROTO_IPV4: u8 = 2;
-const NFPROTO_IPV6: u8 = 10;
+pub(super) const NFPROTO_IPV4: u8 = 2;
+pub(super) const NFPROTO_IPV6: u8 = 10;
 const NF_INET_LOCAL_IN: u32 = 1;
 const NF_INET_LOCAL_OUT: u32 = 3;
 const NF_DROP: u32 = 0;
@@ -73,6 +73,7 @@ const NFTA_EXPR_DATA: u16 = 2;
 const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
 const NFTA_VERDICT_CODE: u16 = 1;
+const NFT_META_MARK: u32 = 3;
 const NFT_META_IIF: u32 = 4;
 const NFT_META_OIF: u32 = 5;
 const NFT_META_L4PROTO: u32 = 16;
@@ -82,12 +83,16 @@ const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
 const NFT_REG_VERDICT: u32 = 0;
 const NFT_REG_1: u32 = 1;
 const NFT_REG_2: u32 = 2;
+/// Registers of 4 bytes lie in those of 16: this is the second of the first.
+const NFT_REG32_01: u32 = 9;
 
 /// What nft(8) calls the types of keys: for people who list the table.
 const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
 const TYPE_IFINDEX: u32 = 20;
 const TYPE_ICMPV6: u32 = 29;
+const TYPE_SERVICE: u32 = 13;
+const TYPE_MARK: u32 = 19;
 /// Types of a concatenation stand six bits apart.
 const TYPE_IPV6_AND_IFINDEX: u32 = TYPE_IPV6 << 6 | TYPE_IFINDEX;
 
@@ -99,6 +104,11 @@ const REPORTS: [u8; 3] = [131, 132, 143];
 const NEIGHBOUR_DISCOVERY: [u8; 2] = [135, 136];
 /// Elements in one message, whose attributes' lengths are 16-bit numbers.
 const ELEMENTS: usize = 500;
+
+/// Adds a table that may be there already.
+pub(super) fn ensure(batch: &mut Batch, family: u8, table: &str) {
+    batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE, family, &Attributes::new().text(NFTA_TABLE_NAME, table));
+}
 
 /// Families that have a table.
 pub(super) const FAMILIES: [u8; 2] = [NFPROTO_IPV4, NFPROTO_IPV6];
@@ -195,29 +205,63 @@ impl Fields {
 }
 
 /// A table that is being written.
-struct Table<'a> {
+pub(super) struct Table<'a> {
     batch: &'a mut Batch,
     family: u8,
     name: &'a str,
     sets: u32,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    /// One of which nothing is written yet.
+    pub(super) fn new(batch: &'a mut Batch, family: u8, name: &'a str) -> Self {
+        Self { batch, family, name, sets: 0 }
+    }
+
+    /// The table, which belongs to nobody, with a chain for what comes to this host.
+    pub(super) fn input(&mut self, priority: i32) {
+        ensure(self.batch, self.family, self.name);
+        self.chain("in", NF_INET_LOCAL_IN, priority);
+    }
+
+    /// Marks packets of a protocol by a map from their address, with their port behind it or without.
+    pub(super) fn mark(&mut self, name: &str, protocol: u8, port: bool, pairs: &[(Vec<u8>, Vec<u8>)]) {
+        let fields = Fields::of(self.family);
+        let (kind, len) =
+            if port { (fields.kind << 6 | TYPE_SERVICE, fields.len + 4) } else { (fields.kind, fields.len) };
+        self.map_of(name, (kind, len), TYPE_MARK, pairs);
+        let mut expressions =
+            vec![meta(NFT_META_L4PROTO, NFT_REG_1), equals(protocol), fields.load(fields.destination)];
+        if port {
+            // The register of four bytes, or of sixteen, that is next to where the address ends.
+            let next = if self.family == NFPROTO_IPV4 { NFT_REG32_01 } else { NFT_REG_2 };
+            let destination = Attributes::new().number(1, next).number(2, NFT_PAYLOAD_TRANSPORT_HEADER);
+            expressions.push(expression("payload", &destination.number(3, 2).number(4, 2)));
+        }
+        let map = Attributes::new().text(1, name).number(2, NFT_REG_1).number(3, NFT_REG_1);
+        expressions.push(expression("lookup", &map));
+        expressions.push(expression("meta", &Attributes::new().number(2, NFT_META_MARK).number(3, NFT_REG_1)));
+        self.rule("in", &expressions);
+    }
+
     fn start(&mut self, owner: bool, priority: i32) {
         let flags = if owner { NFT_TABLE_F_OWNER } else { 0 };
         let table = Attributes::new().text(NFTA_TABLE_NAME, self.name).number(NFTA_TABLE_FLAGS, flags);
         self.batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, self.family, &table);
         for (name, hook) in [("out", NF_INET_LOCAL_OUT), ("in", NF_INET_LOCAL_IN)] {
-            let hook =
-                Attributes::new().number(NFTA_HOOK_HOOKNUM, hook).bytes(NFTA_HOOK_PRIORITY, &priority.to_be_bytes());
-            let chain = Attributes::new()
-                .text(NFTA_CHAIN_TABLE, self.name)
-                .text(NFTA_CHAIN_NAME, name)
-                .nested(NFTA_CHAIN_HOOK, &hook)
-                .number(NFTA_CHAIN_POLICY, NF_ACCEPT)
-                .text(NFTA_CHAIN_TYPE, "filter");
-            self.batch.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, self.family, &chain);
+            self.chain(name, hook, priority);
         }
+    }
+
+    fn chain(&mut self, name: &str, hook: u32, priority: i32) {
+        let hook = Attributes::new().number(NFTA_HOOK_HOOKNUM, hook).bytes(NFTA_HOOK_PRIORITY, &priority.to_be_bytes());
+        let chain = Attributes::new()
+            .text(NFTA_CHAIN_TABLE, self.name)
+            .text(NFTA_CHAIN_NAME, name)
+            .nested(NFTA_CHAIN_HOOK, &hook)
+            .number(NFTA_CHAIN_POLICY, NF_ACCEPT)
+            .text(NFTA_CHAIN_TYPE, "filter");
+        self.batch.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, self.family, &chain);
     }
 
     /// Reports of group membership through a macvlan leave through its base, or not at all.
@@ -258,19 +302,27 @@ impl Table<'_> {
 
     /// From an interface's number to another's.
     fn map(&mut self, name: &str, kind: u32, pairs: &[(Vec<u8>, Vec<u8>)]) {
+        self.map_of(name, (kind, 4), kind, pairs);
+    }
+
+    /// From keys of a type and length to numbers of four bytes.
+    fn map_of(&mut self, name: &str, key: (u32, u32), data: u32, pairs: &[(Vec<u8>, Vec<u8>)]) {
         let elements: Vec<Attributes> = pairs
             .iter()
             .map(|(key, data)| {
                 Attributes::new().nested(NFTA_SET_ELEM_KEY, &value(key)).nested(NFTA_SET_ELEM_DATA, &value(data))
             })
             .collect();
+        // Addresses and ports are big-endian; numbers of interfaces and marks are not.
+        let orders: Vec<_> =
+            HOST_ORDER.into_iter().filter(|what| *what == 1 || data == key.0).map(host_order).collect();
         let form = Attributes::new()
             .number(NFTA_SET_FLAGS, NFT_SET_MAP)
-            .number(NFTA_SET_KEY_TYPE, kind)
-            .number(NFTA_SET_KEY_LEN, 4)
-            .number(NFTA_SET_DATA_TYPE, kind)
+            .number(NFTA_SET_KEY_TYPE, key.0)
+            .number(NFTA_SET_KEY_LEN, key.1)
+            .number(NFTA_SET_DATA_TYPE, data)
             .number(NFTA_SET_DATA_LEN, 4)
-            .bytes(NFTA_SET_USERDATA, &HOST_ORDER.map(host_order).concat());
+            .bytes(NFTA_SET_USERDATA, &orders.concat());
         self.elements(name, &form, &elements);
     }
 

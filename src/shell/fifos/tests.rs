@@ -4,13 +4,12 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(30);
 
-fn settings(path: &std::path::Path, script: Option<&str>) -> RouterSettings {
+fn settings(path: &std::path::Path, script: Option<&str>) -> Fifo {
     let script = script.map(|script| Command {
         words: vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned(), "reader".to_owned()],
         user: None,
     });
-    let fifo = Fifo { path: path.display().to_string(), owner: None, script };
-    RouterSettings { notify_fifo: Some(fifo), ..RouterSettings::default() }
+    Fifo { path: path.display().to_string(), owner: None, script }
 }
 
 fn wait(what: &str, condition: impl Fn() -> bool) {
@@ -26,7 +25,7 @@ fn lines_wait_for_their_reader_and_keep_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     let mut fifos = Fifos::default();
-    fifos.configure(&settings(&path, None), None, false);
+    fifos.configure(&[(&settings(&path, None), Share::Owner)], None, false);
     // More than a pipe holds, fewer than are held back.
     let told: Vec<String> =
         (0..3000).map(|number| format!("INSTANCE \"a\" MASTER {number} {}\n", "x".repeat(40))).collect();
@@ -42,7 +41,7 @@ fn lines_wait_for_their_reader_and_keep_their_order() {
         assert_eq!(read, *line);
     }
     // The same configuration does not touch it.
-    fifos.configure(&settings(&path, None), None, false);
+    fifos.configure(&[(&settings(&path, None), Share::Owner)], None, false);
     fifos.tell("again\n");
     let mut read = String::new();
     reader.read_line(&mut read).unwrap();
@@ -55,7 +54,7 @@ fn lines_wait_for_their_reader_and_keep_their_order() {
 fn a_pipe_that_nobody_reads_delays_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let mut fifos = Fifos::default();
-    fifos.configure(&settings(&folder.path().join("pipe"), None), None, false);
+    fifos.configure(&[(&settings(&folder.path().join("pipe"), None), Share::Owner)], None, false);
     for _ in 0..20_000 {
         fifos.tell(&"x".repeat(100));
     }
@@ -69,7 +68,7 @@ fn a_script_reads_what_it_is_told_and_is_started_again() {
     let script =
         format!("while read line; do echo \"$line\" >> {}; test \"$line\" = end && exit 3; done < $1", log.display());
     let mut fifos = Fifos::default();
-    fifos.configure(&settings(&path, Some(&script)), None, false);
+    fifos.configure(&[(&settings(&path, Some(&script)), Share::Owner)], None, false);
     let read = || fs::read_to_string(&log).unwrap_or_default();
     fifos.tell("one\n");
     fifos.tell("end\n");
@@ -85,7 +84,7 @@ fn a_file_of_that_name_is_left_alone() {
     let path = folder.path().join("file");
     fs::write(&path, "precious").unwrap();
     let mut fifos = Fifos::default();
-    fifos.configure(&settings(&path, None), None, false);
+    fifos.configure(&[(&settings(&path, None), Share::Owner)], None, false);
     fifos.tell("line\n");
     fifos.stop();
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
@@ -103,4 +102,24 @@ fn a_script_that_ends_again_and_again_is_given_time_and_told_once_for_each() {
     assert_eq!([ended(0), ended(59)], [(60, false); 2]);
     // One that ran on was well.
     assert_eq!([ended(60), ended(0)], [(1, true), (2, true)]);
+}
+
+#[test]
+fn a_guest_waits_for_the_pipe_and_leaves_it_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let fifo = settings(&path, None);
+    let (mut owner, mut guest) = (Fifos::default(), Fifos::default());
+    guest.configure(&[(&fifo, Share::Guest)], None, false);
+    guest.tell("VS [192.0.2.1]:tcp:80 DOWN\n");
+    assert!(!path.exists(), "it is not the guest's to make");
+    owner.configure(&[(&fifo, Share::Owner)], None, false);
+    wait("the pipe", || path.exists());
+    let mut line = String::new();
+    BufReader::new(File::open(&path).unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "VS [192.0.2.1]:tcp:80 DOWN\n");
+    guest.stop();
+    assert!(path.exists());
+    owner.stop();
+    assert!(!path.exists());
 }

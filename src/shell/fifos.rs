@@ -1,4 +1,5 @@
-//! Named pipes that are told every change (`notify_fifo`, `vrrp_notify_fifo`), and the scripts that read them.
+//! Named pipes that are told every change (`notify_fifo`, `vrrp_notify_fifo`, `lvs_notify_fifo`), and the scripts that read
+//! them.
 //!
 //! Each pipe has a thread of its own, so that a full one delays nobody. It is opened for reading and writing, as keepalived
 //! does it: opening then never waits for a reader, and what is written before one comes is kept by the kernel. Lines that do
@@ -24,14 +25,16 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chown, mkfifo};
 use tracing::{error, warn};
 
-use crate::model::{Command, Fifo, RouterSettings, RunAs};
+use super::scripts::child;
+use crate::model::{Command, Fifo, RunAs};
 use crate::shell::scheduling;
-use crate::shell::scripts::child;
 
 /// Lines that are held back for a pipe that is full.
 const MOST_LINES: usize = 4096;
 /// How long a stop waits for a full pipe.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a pipe is looked for that another loop makes.
+const JOIN: Duration = Duration::from_millis(50);
 /// How often a thread looks around while there is nothing to write.
 const LOOK: u16 = 1000;
 /// After a script has ended by itself, the time until it is started again; each time twice as long.
@@ -39,7 +42,16 @@ const RESTART: Duration = Duration::from_secs(1);
 /// No longer than that. A script that has run for so long is taken to be well.
 const LONGEST_RESTART: Duration = Duration::from_secs(60);
 
-/// All pipes of the router.
+/// Whose a pipe is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// This loop makes it, runs its script, and removes it.
+    Owner,
+    /// Another loop does; this one only writes. A line is written whole, so that nothing mixes.
+    Guest,
+}
+
+/// All pipes of a loop.
 #[derive(Debug, Default)]
 pub(super) struct Fifos {
     pipes: Vec<Pipe>,
@@ -48,20 +60,20 @@ pub(super) struct Fifos {
 #[derive(Debug)]
 struct Pipe {
     fifo: Fifo,
+    share: Share,
     lines: Sender<String>,
     thread: JoinHandle<()>,
 }
 
 impl Fifos {
     /// Makes the pipes be those that are configured. One that stays is not touched.
-    pub(super) fn configure(&mut self, settings: &RouterSettings, user: Option<&RunAs>, secure: bool) {
-        let wanted: Vec<&Fifo> = settings.notify_fifo.iter().chain(&settings.router_fifo).collect();
-        self.pipes.retain(|pipe| wanted.contains(&&pipe.fifo));
-        for fifo in wanted {
-            if self.pipes.iter().any(|pipe| pipe.fifo == *fifo) {
+    pub(super) fn configure(&mut self, wanted: &[(&Fifo, Share)], user: Option<&RunAs>, secure: bool) {
+        self.pipes.retain(|pipe| wanted.contains(&(&pipe.fifo, pipe.share)));
+        for (fifo, share) in wanted {
+            if self.pipes.iter().any(|pipe| (&pipe.fifo, pipe.share) == (*fifo, *share)) {
                 continue;
             }
-            match start(fifo.clone(), user.cloned(), secure) {
+            match start((*fifo).clone(), *share, user.cloned(), secure) {
                 Ok(pipe) => self.pipes.push(pipe),
                 Err(error) => error!("nobody is told through {}: cannot start a thread: {error}", fifo.path),
             }
@@ -86,26 +98,32 @@ impl Fifos {
 }
 
 /// Starts a pipe's thread, which does everything that may take long: opening it and looking its owner up too.
-fn start(fifo: Fifo, user: Option<RunAs>, secure: bool) -> io::Result<Pipe> {
+fn start(fifo: Fifo, share: Share, user: Option<RunAs>, secure: bool) -> io::Result<Pipe> {
     let (lines, inbox) = mpsc::channel();
     let own = fifo.clone();
     let thread = thread::Builder::new().name("fifo".to_owned()).stack_size(128 * 1024).spawn(move || {
         scheduling::ordinary();
-        let (file, made) = match open(&own, user.as_ref()) {
+        let mut waiting = VecDeque::new();
+        let opened = match share {
+            Share::Owner => open(&own, user.as_ref()),
+            Share::Guest => join(&own.path, &inbox, &mut waiting).map(|file| (file, false)),
+        };
+        let (file, made) = match opened {
             Ok(opened) => opened,
             Err(problem) => {
                 error!("nobody is told through {}: {problem}", own.path);
                 return;
             }
         };
-        let start_at = own.script.is_some().then(Instant::now);
+        let script = own.script.filter(|_| share == Share::Owner);
+        let start_at = script.is_some().then(Instant::now);
         let mut writer = Writer {
             path: own.path,
             file,
             made,
-            waiting: VecDeque::new(),
+            waiting,
             dropped: 0,
-            script: own.script,
+            script,
             user,
             secure,
             child: None,
@@ -115,7 +133,7 @@ fn start(fifo: Fifo, user: Option<RunAs>, secure: bool) -> io::Result<Pipe> {
         };
         writer.run(&inbox);
     })?;
-    Ok(Pipe { fifo, lines, thread })
+    Ok(Pipe { fifo, share, lines, thread })
 }
 
 /// Opens a pipe, which is made if it is not there. Says whether it was.
@@ -137,6 +155,27 @@ fn open(fifo: &Fifo, user: Option<&RunAs>) -> Result<(File, bool), String> {
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
     file.map(|file| (file, made)).map_err(|error| format!("cannot open the named pipe: {error}"))
+}
+
+/// Opens a pipe that another loop makes, as soon as it is there. What comes meanwhile waits, up to [`MOST_LINES`].
+fn join(path: &str, inbox: &Receiver<String>, waiting: &mut VecDeque<String>) -> Result<File, String> {
+    loop {
+        let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
+            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) => return Ok(file),
+            Ok(_) => return Err("there is a file of this name that is not a named pipe; move it away".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("cannot open the named pipe: {error}")),
+        }
+        match inbox.recv_timeout(JOIN) {
+            Ok(line) => {
+                waiting.push_back(line);
+                waiting.truncate(MOST_LINES);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err("it was never made".to_owned()),
+        }
+    }
 }
 
 /// One pipe's thread.

@@ -1,0 +1,274 @@
+//! What a reload does to connections that are open: every change that a file can make, and who is cut off by it.
+//!
+//! The rows are what we promise. A scenario in the lab (`tests/keeping`) makes each change on a real kernel while clients talk through
+//! the service, and fails where a connection broke that should have lived, or lived where the row says that it breaks. The README's
+//! table is made of the same rows.
+
+use std::fmt::Write as _;
+
+/// Whose connections end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Nobody's.
+    Nobody,
+    /// Those that the third server serves.
+    ThirdServer,
+    /// All through this service.
+    Service,
+}
+
+impl Ends {
+    /// In the README.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Ends::Nobody => "none",
+            Ends::ThirdServer => "those of that server",
+            Ends::Service => "those through the old address",
+        }
+    }
+}
+
+/// One change of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    /// For people.
+    pub what: &'static str,
+    /// What is replaced in [`BASE`]: each first text by its second. The first must be there.
+    pub edits: &'static [(&'static str, &'static str)],
+    /// Words of `ipvsadm -Sn`, or of `ipvsadm -Ln --thresholds`, that tell that the kernel has the change; empty: nothing of it is the kernel's.
+    pub seen: &'static str,
+    /// Words that it has no more.
+    pub gone: &'static str,
+    /// Whose connections end.
+    pub ends: Ends,
+}
+
+/// The file that all changes are made to: a service for connections, and another one whose server is not reached.
+pub const BASE: &str = "virtual_server 198.51.100.1 7 {
+  delay_loop 1
+  lb_algo rr
+  lb_kind NAT
+  protocol TCP
+  real_server 10.0.0.11 7 {
+    weight 1
+    TCP_CHECK { connect_timeout 5 }
+  }
+  real_server 10.0.0.12 7 {
+    weight 1
+    TCP_CHECK { connect_timeout 5 }
+  }
+  real_server 10.0.0.13 7 {
+    weight 1
+  }
+}
+";
+
+const FIRST: &str = "real_server 10.0.0.11 7 {\n    weight 1";
+const LAST: &str = "real_server 10.0.0.13 7 {\n    weight 1";
+const SERVICE: &str = "virtual_server 198.51.100.1 7 {";
+/// Who goes does not wait for connections.
+const AT_ONCE: &str = "virtual_server 198.51.100.1 7 {\n  drain 0";
+const WHOLE: &str = "  delay_loop 1\n  lb_algo rr";
+
+/// All of them.
+pub const CHANGES: &[Change] = &[
+    kept(
+        "another weight",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n weight 5")],
+        "-r 10.0.0.11:7 -m -w 5",
+        "-r 10.0.0.11:7 -m -w 1",
+    ),
+    kept(
+        "weight 0",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n weight 0")],
+        "-r 10.0.0.11:7 -m -w 0",
+        "-r 10.0.0.11:7 -m -w 1",
+    ),
+    kept(
+        "another server",
+        &[(LAST, "real_server 10.0.0.14 7 {\n weight 3\n}\nreal_server 10.0.0.13 7 {\n weight 1")],
+        "-r 10.0.0.14:7",
+        "",
+    ),
+    kept("another scheduler", &[("lb_algo rr", "lb_algo wlc")], "-t 198.51.100.1:7 -s wlc", "-s rr"),
+    kept(
+        "a scheduler with flags",
+        &[("lb_algo rr", "lb_algo sh\nsh-port\nsh-fallback")],
+        "-s sh -b sh-fallback,sh-port",
+        "-s rr",
+    ),
+    kept("other flags", &[("lb_algo rr", "lb_algo sh\nsh-port")], "-s sh -b sh-port", "sh-fallback"),
+    kept("persistence on", &[(WHOLE, "delay_loop 1\nlb_algo rr\npersistence_timeout 60")], "-s rr -p 60", ""),
+    kept(
+        "persistence: time and granularity",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\npersistence_timeout 90\npersistence_granularity 255.255.255.0")],
+        "-s rr -p 90 -M 255.255.255.0",
+        "-p 60",
+    ),
+    kept(
+        "persistence: engine",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\npersistence_timeout 90\npersistence_engine sip")],
+        "-s rr -p 90 --pe sip",
+        "-M 255.255.255.0",
+    ),
+    kept("persistence off", &[], "-t 198.51.100.1:7 -s rr", "-p 90"),
+    kept(
+        "NAT to DR, one server",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n lvs_method DR\n weight 1")],
+        "-r 10.0.0.11:7 -g",
+        "-r 10.0.0.11:7 -m",
+    ),
+    kept(
+        "DR to a tunnel, one server",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n lvs_method TUN\n weight 1")],
+        "-r 10.0.0.11:7 -i",
+        "-r 10.0.0.11:7 -g",
+    ),
+    kept(
+        "another kind of tunnel",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n lvs_method TUN type gue port 6080\n weight 1")],
+        "-r 10.0.0.11:7 -i -w 1 --tun-type gue",
+        "",
+    ),
+    kept("the method of the service", &[("lb_kind NAT", "lb_kind DR")], "-r 10.0.0.13:7 -g", "-m"),
+    kept("thresholds", &[(FIRST, "real_server 10.0.0.11 7 {\n uthreshold 1\n weight 1")], "-> 10.0.0.11:7 1 0 ", "-g"),
+    kept(
+        "other thresholds",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n uthreshold 900\n lthreshold 800\n weight 1")],
+        "-> 10.0.0.11:7 900 800 ",
+        "",
+    ),
+    kept(
+        "`inhibit_on_failure`",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n inhibit_on_failure\n weight 1")],
+        "-> 10.0.0.11:7 0 0 ",
+        "",
+    ),
+    kept("a check's numbers", &[("TCP_CHECK { connect_timeout 5", "TCP_CHECK { connect_timeout 4\n retry 3")], "", ""),
+    kept("a check where there was none", &[(LAST, "real_server 10.0.0.13 7 {\n TCP_CHECK { }\n weight 1")], "", ""),
+    kept("a check's port", &[("TCP_CHECK { connect_timeout 5", "TCP_CHECK { connect_port 80")], "", ""),
+    kept("no checks", &[("TCP_CHECK { connect_timeout 5 }", "")], "", ""),
+    kept("`quorum`, `alpha`, times", &[("delay_loop 1", "delay_loop 3\nalpha\nquorum 2\nretry 2\nwarmup 1")], "", ""),
+    kept(
+        "`lvs_timeouts`",
+        &[(SERVICE, "global_defs {\n lvs_timeouts tcp 700 tcpfin 100 udp 200\n}\nvirtual_server 198.51.100.1 7 {")],
+        "",
+        "",
+    ),
+    kept(
+        "another service",
+        &[(
+            SERVICE,
+            "virtual_server 198.51.100.1 8 {\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.11 8 { }\n}\nvirtual_server 198.51.100.1 7 {",
+        )],
+        "-A -t 198.51.100.1:8",
+        "",
+    ),
+    kept("another service less", &[], "-A -t 198.51.100.1:7", "198.51.100.1:8"),
+    kept(
+        "the service becomes a group of the same address",
+        &[(SERVICE, "virtual_server_group g {\n 198.51.100.1 7\n}\nvirtual_server group g {")],
+        "-A -t 198.51.100.1:7",
+        "",
+    ),
+    kept(
+        "an address and a mark more in the group",
+        &[(
+            SERVICE,
+            "virtual_server_group g {\n 198.51.100.1 7\n 198.51.100.20-21 7\n fwmark 9\n}\nvirtual_server group g {",
+        )],
+        "-A -t 198.51.100.21:7",
+        "",
+    ),
+    kept(
+        "another order in the group, another name",
+        &[(
+            SERVICE,
+            "virtual_server_group h {\n fwmark 9\n 198.51.100.20-21 7\n 198.51.100.1 7\n}\nvirtual_server group h {",
+        )],
+        "-A -f 9",
+        "",
+    ),
+    kept(
+        "another address of the group less",
+        &[(SERVICE, "virtual_server_group h {\n 198.51.100.1 7\n}\nvirtual_server group h {")],
+        "-A -t 198.51.100.1:7",
+        "-f 9",
+    ),
+    kept("no group any more", &[], "-A -t 198.51.100.1:7", ""),
+    kept("a server less", &[(LAST, "real_server 10.0.0.12 7 {\n    weight 1")], "-r 10.0.0.13:7 -m -w 0", ""),
+    kept("another port of a server (NAT)", &[(LAST, "real_server 10.0.0.13 8 {\n    weight 1")], "-r 10.0.0.13:8", ""),
+    kept("another port of the service", &[(SERVICE, "virtual_server 198.51.100.1 9 {")], "-A -t 198.51.100.1:9", ""),
+    kept("the service less", &[(SERVICE, "virtual_server 198.51.100.2 7 {")], "-A -t 198.51.100.2:7", "198.51.100.1:9"),
+    Change {
+        what: "a server less, with `drain` 0",
+        edits: &[(LAST, "real_server 10.0.0.12 7 {\n    weight 1"), (SERVICE, AT_ONCE)],
+        seen: "-r 10.0.0.12:7 -m -w 1",
+        gone: "-r 10.0.0.13:7",
+        ends: Ends::ThirdServer,
+    },
+    Change {
+        what: "another port of a server, with `drain` 0",
+        edits: &[(LAST, "real_server 10.0.0.13 8 {\n    weight 1"), (SERVICE, AT_ONCE)],
+        seen: "-r 10.0.0.13:8",
+        gone: "-r 10.0.0.13:7",
+        ends: Ends::ThirdServer,
+    },
+    Change {
+        what: "another port of the service, with `drain` 0",
+        edits: &[(SERVICE, "global_defs {\n lvs_drain 0\n}\nvirtual_server 198.51.100.1 9 {")],
+        seen: "-A -t 198.51.100.1:9",
+        gone: "198.51.100.1:7",
+        ends: Ends::Service,
+    },
+    Change {
+        what: "the service less, with `drain` 0",
+        edits: &[(SERVICE, "global_defs {\n lvs_drain 0\n}\nvirtual_server 198.51.100.2 7 {")],
+        seen: "-A -t 198.51.100.2:7",
+        gone: "198.51.100.1:7",
+        ends: Ends::Service,
+    },
+];
+
+const fn kept(
+    what: &'static str,
+    edits: &'static [(&'static str, &'static str)],
+    seen: &'static str,
+    gone: &'static str,
+) -> Change {
+    Change { what, edits, seen, gone, ends: Ends::Nobody }
+}
+
+impl Change {
+    /// The file with the change.
+    ///
+    /// # Panics
+    /// When there is nothing to replace: then the row is wrong.
+    #[must_use]
+    pub fn file(&self) -> String {
+        self.edits.iter().fold(BASE.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{}: {from:?} is not there", self.what);
+            text.replace(from, to)
+        })
+    }
+}
+
+/// What is before and after the table in the README.
+const BEGIN: &str = "| change of the file | connections that end |\n|---|---|\n";
+
+/// The README with the table as it should be.
+///
+/// # Panics
+/// When it has no place for it.
+#[must_use]
+pub fn in_readme(text: &str) -> String {
+    let (before, rest) = text.split_once(BEGIN).expect("the README has the head of the table");
+    let end = rest.find("\n\n").map_or(rest.len(), |end| end + 1);
+    let mut page = format!("{before}{BEGIN}");
+    for ends in [Ends::Nobody, Ends::ThirdServer, Ends::Service] {
+        let whats: Vec<_> = CHANGES.iter().filter(|change| change.ends == ends).map(|change| change.what).collect();
+        writeln!(page, "| {} | {} |", whats.join("; "), ends.words()).expect("a string");
+    }
+    page + &rest[end..]
+}

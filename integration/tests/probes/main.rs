@@ -1,0 +1,459 @@
+//! Checks of mail servers, name servers, UDP services and hosts: against real ones, against every kind of bad one, and beside
+//! keepalived's verdict of the same servers. The README's table of reasons is made by the bad ones ([`reasons`]).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod reasons;
+mod servers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use integration::{Ipvsd, Node, Topology, lab_test, native_test, peers, wait_until};
+use ipvsd::model::{Check, CheckKind, Config, Connect, DnsProbe, DnsType, SmtpProbe, TrackCheck, UdpProbe, UdpReply};
+use ipvsd::shell::trackers::Trackers;
+use ipvsd::vrrp::engine::Fact;
+use servers::Act::{Close, Drip, Flood, Reset, Say, Stay};
+use servers::{answer, changed, closed_tcp, closed_udp, datagrams, elsewhere, mail, pings, silent, stray};
+
+/// Generous: what takes this long on the slowest machine is broken.
+const LONG: Duration = Duration::from_secs(60);
+
+// ---- checks ----
+
+fn smtp(target: SocketAddr) -> CheckKind {
+    CheckKind::Smtp(Box::new(SmtpProbe { connect: Connect::to(target), helo: Some("lb.example.org".to_owned()) }))
+}
+
+fn dns(target: SocketAddr, name: &str, kind: DnsType) -> CheckKind {
+    CheckKind::Dns(Box::new(DnsProbe { connect: Connect::to(target), name: name.parse().unwrap(), kind }))
+}
+
+fn udp(target: SocketAddr, reply: Option<UdpReply>) -> CheckKind {
+    CheckKind::Udp(Box::new(UdpProbe { connect: Connect::to(target), payload: None, reply }))
+}
+
+fn replies(shortest: u16, longest: u16) -> Option<UdpReply> {
+    Some(UdpReply { pattern: Vec::new(), shortest, longest })
+}
+
+fn ping(address: &str) -> CheckKind {
+    CheckKind::Ping(Connect::to(SocketAddr::new(address.parse().unwrap(), 0)))
+}
+
+fn check(name: &str, kind: CheckKind, timeout: Duration) -> TrackCheck {
+    let interval = Duration::from_millis(100);
+    let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None, pace: None };
+    TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
+}
+
+/// What checks said, run by run.
+struct Eyes {
+    _trackers: Trackers,
+    facts: Receiver<Fact>,
+    told: BTreeMap<String, Vec<(bool, String)>>,
+}
+
+impl Eyes {
+    fn open(checks: Vec<TrackCheck>) -> Self {
+        let (tell, facts) = channel();
+        let tell = move |fact| {
+            let _ = tell.send(fact);
+        };
+        let trackers = Trackers::spawn(tell, true).unwrap();
+        trackers.configure(&Arc::new(Config { checks, ..Config::default() }));
+        Self { _trackers: trackers, facts, told: BTreeMap::new() }
+    }
+
+    fn look(&mut self) {
+        while let Ok(fact) = self.facts.try_recv() {
+            let Fact::Check { name, ok, detail } = fact else { panic!("{fact:?}") };
+            self.told.entry(name).or_default().push((ok, detail));
+        }
+    }
+
+    /// So many runs of each of these.
+    fn wait_runs(&mut self, names: &[&str], runs: usize) {
+        wait_until(LONG, &format!("{runs} runs of each of {names:?}"), || {
+            self.look();
+            names.iter().all(|name| self.told.get(*name).is_some_and(|told| told.len() >= runs))
+        });
+    }
+}
+
+/// How long a check with this end may take. Short where the end is the time; else longer than any machine needs.
+fn patience(end: &str) -> Duration {
+    match end {
+        // Something has to be heard first.
+        "begins to answer and does not come to an end in time" | "answers something else than what was asked" => {
+            Duration::from_millis(1500)
+        }
+        "does not answer in time" | "accepts the connection and does not answer in time" | "does not refuse" => {
+            Duration::from_secs(1)
+        }
+        _ => LONG,
+    }
+}
+
+/// Every server again, and always the same words.
+fn assert_always(cases: Vec<(&str, CheckKind, bool, &str)>) {
+    let checks = cases.iter().map(|(name, kind, _, end)| check(name, kind.clone(), patience(end))).collect();
+    let mut eyes = Eyes::open(checks);
+    let names: Vec<_> = cases.iter().map(|(name, ..)| *name).collect();
+    eyes.wait_runs(&names, 2);
+    for (name, _, ok, expected) in cases {
+        for (told, detail) in &eyes.told[name] {
+            assert!(*told == ok && expected.split('|').any(|one| one == detail), "{name}: {told} {detail}");
+        }
+    }
+}
+
+#[test]
+fn mail_servers_of_every_kind() {
+    let cut = "closes the connection before it has answered|resets the connection";
+    assert_always(vec![
+        (
+            "good",
+            smtp(mail(&[Say("220-a\r\n220 b\r\n"), Say("250 c\r\n"), Say("221 d\r\n")])),
+            true,
+            "greets as a mail server does",
+        ),
+        ("busy", smtp(mail(&[Say("421 later\r\n")])), false, "greets with code 421 in place of 220"),
+        (
+            "choosy",
+            smtp(mail(&[Say("220 a\r\n"), Say("550 b\r\n")])),
+            false,
+            "answers HELO with code 550 in place of 250",
+        ),
+        (
+            "deaf at the end",
+            smtp(mail(&[Say("220 a\r\n"), Say("250 b\r\n"), Say("500 c\r\n")])),
+            true,
+            "greets as a mail server does",
+        ),
+        ("not a mail server", smtp(mail(&[Say("SSH-2.0-OpenSSH_9.2\r\n")])), false, "does not speak SMTP"),
+        ("two minds", smtp(mail(&[Say("220-a\r\n550 b\r\n")])), false, "does not speak SMTP"),
+        ("silent", smtp(mail(&[Stay])), false, "accepts the connection and does not answer in time"),
+        (
+            "silent after its greeting",
+            smtp(mail(&[Say("220 a\r\n"), Stay])),
+            false,
+            "begins to answer and does not come to an end in time",
+        ),
+        (
+            "silent at the end",
+            smtp(mail(&[Say("220 a\r\n"), Say("250 b\r\n"), Stay])),
+            false,
+            "begins to answer and does not come to an end in time",
+        ),
+        ("drips", smtp(mail(&[Drip("220-x")])), false, "begins to answer and does not come to an end in time"),
+        (
+            "drips at the end",
+            smtp(mail(&[Say("220 a\r\n"), Say("250 b\r\n"), Drip("221 x")])),
+            false,
+            "begins to answer and does not come to an end in time",
+        ),
+        ("lines without end", smtp(mail(&[Flood("", "220-and on\r\n")])), false, "answers without end"),
+        ("a line without end", smtp(mail(&[Flood("220 ", "x")])), false, "answers without end"),
+        (
+            "no end to its farewell",
+            smtp(mail(&[Say("220 a\r\n"), Say("250 b\r\n"), Flood("221-", "x")])),
+            false,
+            "answers without end",
+        ),
+        ("what is no text", smtp(mail(&[Flood("", "\0")])), false, "does not speak SMTP"),
+        ("closes at once", smtp(mail(&[Close])), false, cut),
+        ("closes after its greeting", smtp(mail(&[Say("220 a\r\n"), Close])), false, cut),
+        ("closes at the end", smtp(mail(&[Say("220 a\r\n"), Say("250 b\r\n"), Close])), false, cut),
+        ("resets at once", smtp(mail(&[Reset("")])), false, cut),
+        ("resets in its greeting", smtp(mail(&[Reset("220-a\r\n22")])), false, cut),
+        ("resets in between", smtp(mail(&[Say("220 a\r\n"), Reset("")])), false, cut),
+        ("resets at the end", smtp(mail(&[Say("220 a\r\n"), Say("250 b\r\n"), Reset("")])), false, cut),
+        ("nobody", smtp(closed_tcp()), false, "refuses the connection: nobody listens there"),
+    ]);
+}
+
+#[test]
+fn datagram_servers_of_every_kind() {
+    let ask = |answers: fn(&[u8]) -> Vec<Vec<u8>>| dns(datagrams(answers), "example.org", DnsType::A);
+    let echo = |question: &[u8]| vec![question.to_vec()];
+    assert_always(vec![
+        ("dns good", ask(|question| vec![answer(question, 0)]), true, "answers the question"),
+        (
+            "dns noise first",
+            ask(|question| vec![b"?".to_vec(), stray(question), answer(question, 0)]),
+            true,
+            "answers the question",
+        ),
+        (
+            "dns fails",
+            ask(|question| vec![answer(question, 2)]),
+            false,
+            "answers with the DNS error SERVFAIL: it fails",
+        ),
+        (
+            "dns no such name",
+            ask(|question| vec![answer(question, 3)]),
+            false,
+            "answers with the DNS error NXDOMAIN: there is no such name",
+        ),
+        ("dns breaks off", ask(|question| vec![changed(question, 7)]), false, "answers in broken DNS"),
+        (
+            "dns wrong number",
+            ask(|question| vec![stray(question)]),
+            false,
+            "answers something else than what was asked",
+        ),
+        (
+            "dns garbage",
+            ask(|_| vec![vec![0xff; 512], Vec::new()]),
+            false,
+            "answers something else than what was asked",
+        ),
+        // The good answer lies behind more than is read at once.
+        (
+            "dns much noise first",
+            ask(|question| std::iter::repeat_n(stray(question), 40).chain([answer(question, 0)]).collect()),
+            true,
+            "answers the question",
+        ),
+        (
+            "dns other question",
+            ask(|question| vec![changed(question, 14)]),
+            false,
+            "answers something else than what was asked",
+        ),
+        ("dns echo", ask(echo), false, "answers something else than what was asked"),
+        // Megabytes, of which each datagram is as long as can be.
+        (
+            "dns floods",
+            ask(|question| std::iter::repeat_n([stray(question), vec![0; 60_000]].concat(), 100).collect()),
+            false,
+            "answers something else than what was asked",
+        ),
+        (
+            "dns from elsewhere",
+            dns(elsewhere(|question| answer(question, 0)), "example.org", DnsType::A),
+            false,
+            "does not answer in time",
+        ),
+        ("dns silent", ask(silent), false, "does not answer in time"),
+        ("dns nobody", dns(closed_udp(), ".", DnsType::Soa), false, "refuses the datagram: nobody listens there"),
+        ("udp quiet", udp(datagrams(silent), None), true, "does not refuse"),
+        ("udp echo", udp(datagrams(echo), replies(32, 32)), true, "answers as expected"),
+        ("udp silent", udp(datagrams(silent), replies(0, 99)), false, "does not answer in time"),
+        (
+            "udp length",
+            udp(datagrams(|_| vec![vec![0; 3]]), replies(4, 9)),
+            false,
+            "answers with 3 bytes, which is not a length that is expected",
+        ),
+        (
+            "udp no bytes",
+            udp(datagrams(|_| vec![Vec::new()]), replies(1, 9)),
+            false,
+            "answers with 0 bytes, which is not a length that is expected",
+        ),
+        (
+            "udp very long",
+            udp(datagrams(|_| vec![vec![0; 65_507]]), replies(1, 9)),
+            false,
+            "answers with 65507 bytes, which is not a length that is expected",
+        ),
+        ("udp from elsewhere", udp(elsewhere(<[u8]>::to_vec), replies(0, 99)), false, "does not answer in time"),
+        ("udp nobody", udp(closed_udp(), None), false, "refuses the datagram: nobody listens there"),
+    ]);
+}
+
+native_test! {
+    /// dnsmasq and aiosmtpd as Debian ships them; a neighbour that is there, and one that is not.
+    fn real_servers_and_hosts() {
+        let mut lab = Topology::new("probes");
+        let (router, neighbour) = (lab.node("router"), lab.node("neighbour"));
+        let segment = lab.segment("lan");
+        segment.attach(&router, "eth0", &["10.0.0.1/24", "fd00::1/64"]);
+        segment.attach(&neighbour, "eth0", &["10.0.0.2/24", "fd00::2/64"]);
+        let _name_server = router
+            .command("dnsmasq")
+            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--port=53", "--log-facility=-"])
+            .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--address=/example.org/192.0.2.1", "--user=root"])
+            .args(["--local=/example.org/", "--pid-file="])
+            .spawn("dnsmasq");
+        let _mail_server = router.command("aiosmtpd").args(["-n", "-l", "127.0.0.1:25"]).spawn("aiosmtpd");
+        // A neighbour that is not there is known not to be after a second, and not three.
+        for family in ["ipv4", "ipv6"] {
+            router.set_sysctl(&format!("net.{family}.neigh.eth0.mcast_solicit"), "1");
+        }
+        // Answers that are not ours.
+        let odd = lab.node("odd");
+        segment.attach(&odd, "eth0", &["10.0.0.4/24", "10.0.0.5/24", "10.0.0.6/24"]);
+        odd.set_sysctl("net.ipv4.icmp_echo_ignore_all", "1");
+        odd.enter(|| {
+            pings(Ipv4Addr::new(10, 0, 0, 4), Duration::ZERO, |echo| echo.id ^= 1);
+            pings(Ipv4Addr::new(10, 0, 0, 5), Duration::ZERO, |echo| echo.sequence ^= 1);
+            pings(Ipv4Addr::new(10, 0, 0, 6), Duration::ZERO, |echo| echo.data.truncate(8));
+        });
+        wait_until(LONG, "both listen", || {
+            ["127.0.0.1:25", "127.0.0.1:53"].iter().all(|address| router.enter(|| TcpStream::connect(address)).is_ok())
+        });
+
+        let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let cases = [
+            ("a name", dns(local(53), "example.org", DnsType::A), true, "answers the question"),
+            ("no such record", dns(local(53), "www.example.org", DnsType::Mx), true, "answers the question"),
+            ("not its name", dns(local(53), "example.net", DnsType::A), false, "REFUSED"),
+            ("mail", smtp(local(25)), true, "greets as a mail server does"),
+            ("mail at dns", smtp(local(53)), false, "accepts the connection and does not answer in time"),
+            ("neighbour", ping("10.0.0.2"), true, "answers"),
+            ("neighbour over IPv6", ping("fd00::2"), true, "answers"),
+            ("ourselves", ping("127.0.0.1"), true, "answers"),
+            ("another's number", ping("10.0.0.4"), false, "does not answer in time"),
+            ("another answer", ping("10.0.0.5"), false, "does not answer in time"),
+            ("half an answer", ping("10.0.0.6"), false, "does not answer in time"),
+            ("nobody there", ping("10.0.0.9"), false, "host unreachable"),
+            // As quiet as a server that works, but for what the host's own neighbour table says.
+            ("datagrams to nobody", udp(SocketAddr::from(([10, 0, 0, 9], 514)), None), false, "host unreachable"),
+            ("datagrams to nobody over IPv6", udp("[fd00::9]:514".parse().unwrap(), None), false, "host unreachable"),
+            ("no way there", ping("192.0.2.1"), false, "no route to it"),
+        ];
+        let checks = cases.iter().map(|(name, kind, _, end)| check(name, kind.clone(), patience(end))).collect();
+        let mut eyes = router.enter(|| Eyes::open(checks));
+        eyes.wait_runs(&cases.each_ref().map(|(name, ..)| *name), 2);
+        for (name, _, ok, expected) in cases {
+            for (told, detail) in &eyes.told[name] {
+                assert!(*told == ok && detail.contains(expected), "{name}: {told} {detail}");
+            }
+        }
+
+        // Where the group may not ping, a raw socket does it; that the setting stays as it is, is the point.
+        drop(eyes);
+        for range in ["1\t0", "0\t2147483647"] {
+            router.set_sysctl("net.ipv4.ping_group_range", range);
+            let pings = ["10.0.0.2", "fd00::2", "127.0.0.1", "::1"];
+            let checks = pings.iter().map(|address| check(address, ping(address), LONG)).collect();
+            let mut eyes = router.enter(|| Eyes::open(checks));
+            eyes.wait_runs(&pings, 3);
+            assert!(eyes.told.values().flatten().all(|(ok, _)| *ok), "with {range}: {:?}", eyes.told);
+            assert_eq!(router.sysctl("net.ipv4.ping_group_range").split_whitespace().collect::<Vec<_>>(), range.split('\t').collect::<Vec<_>>());
+        }
+    }
+}
+
+// ---- beside keepalived ----
+
+/// A server on the director's loopback interface, the check of it, and whether it is well.
+struct Case {
+    name: &'static str,
+    server: SocketAddr,
+    check: &'static str,
+    well: bool,
+}
+
+fn cases() -> Vec<Case> {
+    let mail = |name, acts, well| Case { name, server: mail(acts), check: "SMTP_CHECK {\nTIMES\n}", well };
+    let dns = |name, answers, well| Case {
+        name,
+        server: datagrams(answers),
+        check: "DNS_CHECK {\ntype A\nname example.org\nTIMES\n}",
+        well,
+    };
+    let udp = |name, answers, check, well| Case { name, server: datagrams(answers), check, well };
+    let echo: fn(&[u8]) -> Vec<Vec<u8>> = |question| vec![question.to_vec()];
+    vec![
+        mail("mail good", &[Say("220 a\r\n"), Say("250 b\r\n"), Say("221 c\r\n")], true),
+        mail("mail in lines", &[Say("220-a\r\n220 a\r\n"), Say("250-b\r\n250 b\r\n"), Say("221 c\r\n")], true),
+        mail("mail silent at the end", &[Say("220 a\r\n"), Say("250 b\r\n"), Stay], false),
+        mail("mail closes at the end", &[Say("220 a\r\n"), Say("250 b\r\n"), Close], false),
+        mail("mail deaf at the end", &[Say("220 a\r\n"), Say("250 b\r\n"), Say("500 c\r\n")], true),
+        dns("dns wrong number", |question| vec![stray(question)], false),
+        dns("dns echo", |question| vec![question.to_vec()], false),
+        dns("dns other question", |question| vec![changed(question, 14)], false),
+        dns("dns broken", |question| vec![changed(question, 7)], false),
+        udp(
+            "udp pattern too short",
+            echo,
+            "UDP_CHECK {\npayload 4f\nrequire_reply 4f\nmin_reply_length 2\nTIMES\n}",
+            false,
+        ),
+        mail("mail busy", &[Say("421 a\r\n")], false),
+        mail("mail choosy", &[Say("220 a\r\n"), Say("550 b\r\n")], false),
+        mail("mail silent", &[Stay], false),
+        mail("mail closes", &[Close], false),
+        dns("dns good", |question| vec![answer(question, 0)], true),
+        dns("dns no such name", |question| vec![answer(question, 3)], false),
+        dns("dns refused", |question| vec![answer(question, 5)], false),
+        dns("dns silent", silent, false),
+        udp("udp quiet", silent, "UDP_CHECK {\nTIMES\n}", true),
+        udp("udp answered", echo, "UDP_CHECK {\npayload 4f 4b\nrequire_reply 4X 4b\nTIMES\n}", true),
+        udp("udp answered wrong", echo, "UDP_CHECK {\npayload 4f 4b\nrequire_reply 5X 4b\nTIMES\n}", false),
+        udp("udp short", echo, "UDP_CHECK {\npayload 4f\nrequire_reply 4f 4b\nTIMES\n}", true),
+        udp("udp too short", echo, "UDP_CHECK {\npayload 4f\nrequire_reply\nmin_reply_length 2\nTIMES\n}", false),
+        udp("udp silent", silent, "UDP_CHECK {\nrequire_reply\nTIMES\n}", false),
+        Case { name: "udp nobody", server: closed_udp(), check: "UDP_CHECK {\nTIMES\n}", well: false },
+        Case { name: "dns nobody", server: closed_udp(), check: "DNS_CHECK {\nTIMES\n}", well: false },
+        Case { name: "ping", server: closed_tcp(), check: "PING_CHECK {\nTIMES\n}", well: true },
+    ]
+}
+
+/// What keepalived 2.2.7 takes for the opposite of what it is to us, and why.
+const OTHERWISE: [(&str, &str); 4] = [
+    ("mail in lines", "it knows no greeting of several lines, and takes the server out"),
+    ("dns other question", "it goes by the number alone"),
+    ("dns broken", "it goes by the number and the error code alone"),
+    ("udp too short", "it forgets the length where no bytes are expected, other than its manual says"),
+];
+
+/// The servers that the kernel's table has.
+fn in_table(node: &Node) -> BTreeSet<String> {
+    let table = node.ipvs_table();
+    table
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("-> 127.")?.split(' ').next().map(|rest| format!("127.{rest}")))
+        .collect()
+}
+
+lab_test! {
+    /// The same servers, the same file, the same table but for what is known.
+    fn keepalived_comes_to_the_same_verdicts() {
+        let mut lab = Topology::new("probes-both");
+        let director = lab.node("director");
+        let segment = lab.segment("lan");
+        segment.attach(&director, "eth0", &["198.51.100.1/24"]);
+        let cases = director.enter(cases);
+        let times = "retry 0\nwarmup 0\ndelay_loop 1\ndelay_before_retry 1\nconnect_timeout 2";
+        let servers: String = cases
+            .iter()
+            .map(|case| {
+                let check = case.check.replace("TIMES", times);
+                format!("real_server {} {} {{\n{check}\n}}\n", case.server.ip(), case.server.port())
+            })
+            .collect();
+        let conf = format!("virtual_server 198.51.100.1 80 {{\nprotocol TCP\nlvs_method NAT\nlvs_sched rr\n{servers}}}\n");
+        let settled = |whose: &str, otherwise: &[(&str, &str)]| {
+            let mut last = Vec::new();
+            let took = wait_until(LONG, &format!("{whose}: those that are well in the table, and nobody else"), || {
+                let found = in_table(&director);
+                let wrong = cases.iter().filter(|case| {
+                    let well = case.well != otherwise.iter().any(|(name, _)| *name == case.name);
+                    found.contains(&case.server.to_string()) != well
+                });
+                let wrong: Vec<_> = wrong.map(|case| case.name).collect();
+                if wrong != last {
+                    println!("{whose}: not yet as it should be: {wrong:?}");
+                    last.clone_from(&wrong);
+                }
+                wrong.is_empty()
+            });
+            println!("{whose}: settled after {took:?}");
+        };
+        let ipvsd = Ipvsd::start(&director, &conf);
+        settled("ipvsd", &[]);
+        ipvsd.stop();
+        assert_eq!(in_table(&director), BTreeSet::new());
+        let _keepalived = peers::keepalived(&director, &conf);
+        settled("keepalived", &OTHERWISE);
+    }
+}

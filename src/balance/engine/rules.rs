@@ -1,0 +1,267 @@
+//! What holds for all servers of a service together: the quorum, the rest of checks while the address is elsewhere, and who is
+//! told of what comes and goes.
+//!
+//! A service is weighed when a verdict, a configuration or its rest has changed something, and not before the kernel's table
+//! is known: servers that carry traffic count, though nothing is known about them yet, and a sorry server that is found in
+//! charge stays in charge until enough servers have proved themselves. So a restart takes no connection from anybody.
+//!
+//! What is weighed is who gets connections, and not who deserves them: a server that failed and stays because of the
+//! service's floor counts. Whoever asks for a floor wants the service to fail open, and a sorry server that took over all the
+//! same would undo that. It takes over where the floor keeps too little for the quorum. Routers that watch the service see
+//! what its checks say (`watched.rs`), and may leave it to another host.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
+
+use super::{Balancer, Life, Output};
+use crate::balance::desired;
+use crate::balance::engine::kernel::Kernel;
+use crate::balance::event::Event;
+use crate::balance::notice::{self, Told};
+use crate::balance::quorum::Quorum;
+use crate::balance::roster::{Roster, thresholds};
+use crate::balance::{Health, Standing};
+use crate::model::{ServiceConfig, ServiceKey, Suspend};
+
+/// The addresses of this host, as far as they were told.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    here: BTreeSet<IpAddr>,
+    known: bool,
+    stirred: bool,
+}
+
+impl Addresses {
+    /// Somebody may have to rest, or to get up.
+    pub(super) fn stir(&mut self) {
+        self.stirred = true;
+    }
+
+    /// There are some, and none is here.
+    fn misses(&self, addresses: impl Iterator<Item = IpAddr>) -> bool {
+        let mut addresses = addresses.peekable();
+        addresses.peek().is_some() && !addresses.any(|address| self.here.contains(&address))
+    }
+
+    /// Whether the checks of a service are to rest.
+    fn are_elsewhere(&self, service: &ServiceConfig) -> bool {
+        let own = |key| match key {
+            ServiceKey::Address { address, .. } => Some(address),
+            ServiceKey::Fwmark { .. } => None,
+        };
+        self.known
+            && match &service.rules.suspend {
+                Suspend::Never => false,
+                Suspend::WithoutOwn => self.misses(service.listeners().filter_map(own)),
+                Suspend::Without(addresses) => self.misses(addresses.iter().copied()),
+            }
+    }
+}
+
+/// How a server counts that is not in the table, and about which nothing is known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// As up, unless it has `alpha`.
+    UntilChecked,
+    /// As down: the quorum is lost, and it takes proof to win it.
+    OnProof,
+}
+
+impl Balancer {
+    pub(super) fn address(&mut self, address: IpAddr, here: bool) {
+        let new = if here { self.addresses.here.insert(address) } else { self.addresses.here.remove(&address) };
+        self.addresses.stirred |= new;
+    }
+
+    pub(super) fn addresses_known(&mut self) {
+        self.addresses.known = true;
+        self.addresses.stir();
+    }
+
+    /// Lays to rest the checks of services whose addresses have gone, and wakes those whose addresses have come.
+    pub(super) fn rest(&mut self) {
+        match self.life {
+            Life::Running => {}
+            Life::Stopping | Life::Stopped => return,
+        }
+        if !std::mem::take(&mut self.addresses.stirred) {
+            return;
+        }
+        let changed = |(place, service, resting): (u32, &ServiceConfig, bool)| {
+            // Whether the address comes back may hang on what the checks say: routers that watch it would wait for ever.
+            let watched = &self.roster.config.watched_services;
+            let watched = service.listeners().any(|key| watched.iter().any(|watched| watched.service == key));
+            let rests = !watched && self.addresses.are_elsewhere(service);
+            (rests != resting).then(|| (place, service.title(), rests))
+        };
+        let changed: Vec<_> = self.roster.suspended().filter_map(changed).collect();
+        for (place, service, rests) in changed {
+            let checks = self.roster.checks_of_service(place);
+            let rested: Vec<_> = checks.into_iter().filter(|check| self.roster.is_resting(*check)).collect();
+            self.roster.set_resting(place, rests);
+            let event = if rests { Event::Resting { service } } else { Event::Resumed { service } };
+            self.outputs.push_back(Output::Event(event));
+            if !rests {
+                self.resume(&rested);
+            }
+        }
+    }
+
+    /// Checks that rested are due, spread as at a start. Others of the service went on for other services.
+    fn resume(&mut self, checks: &[u32]) {
+        let spread = Roster::spread(checks.len());
+        for check in checks.iter().copied() {
+            let first_in = self.random.within(spread);
+            let now = self.now;
+            if let Some((slot, _)) = self.roster.slot(check) {
+                slot.machine.resume(first_in, now);
+                let at = slot.machine.poll_timeout();
+                self.timers.arm(check, at);
+            }
+        }
+        self.stir();
+    }
+
+    /// Looks whether services have their quorum that may have won or lost it.
+    pub(super) fn settle_quorums(&mut self) {
+        match (self.life, &self.kernel) {
+            (Life::Running, Kernel::Reading { .. }) if !self.is_table_known() => return,
+            (Life::Running, _) => {}
+            (Life::Stopping | Life::Stopped, _) => return,
+        }
+        for place in self.roster.take_stirred() {
+            self.settle_quorum(place);
+        }
+    }
+
+    fn settle_quorum(&mut self, place: u32) {
+        let Some((service, _)) = self.roster.service(place) else { return };
+        let table = &self.observed.services;
+        let known = self.roster.quorum(place);
+        let sorry_found = || service.keys().any(|key| desired::is_sorry(service, key, table.get(&key)));
+        let found = || service.keys().any(|key| table.contains_key(&key));
+        let (before, trust) = match known {
+            Some(Quorum::Up) => (Quorum::Up, Trust::UntilChecked),
+            Some(Quorum::Lost) => (Quorum::Lost, Trust::OnProof),
+            None if sorry_found() => (Quorum::Lost, Trust::OnProof),
+            None if found() => (Quorum::Up, Trust::UntilChecked),
+            // It begins, and has its quorum to win.
+            None => (Quorum::Lost, Trust::UntilChecked),
+        };
+        let sum = self.weight_in_service(place, trust);
+        let thresholds = thresholds(service);
+        let next = before.next(sum, thresholds);
+        let sorry = service.rules.sorry.as_deref().map(|sorry| sorry.key);
+        let title = service.title();
+        let event = match (known, next) {
+            (None | Some(Quorum::Up), Quorum::Up) | (Some(Quorum::Lost), Quorum::Lost) => None,
+            (Some(Quorum::Lost), Quorum::Up) => Some(Event::QuorumWon { service: title, sum, sorry }),
+            (None | Some(Quorum::Up), Quorum::Lost) => {
+                Some(Event::QuorumLost { service: title, sum, needed: thresholds.to_keep(), sorry })
+            }
+        };
+        // As in keepalived: a service that begins with its quorum is told of, and one without if that changes anything.
+        let tells = match (known, next) {
+            (None, Quorum::Up) => true,
+            (None, Quorum::Lost) => sorry.is_some(),
+            (Some(before), after) => before != after,
+        };
+        let told = tells.then(|| notice::of_service(&self.roster.config, service, next == Quorum::Up));
+        self.roster.set_quorum(place, next, self.now);
+        self.outputs.extend(event.filter(|_| tells).map(Output::Event));
+        self.tell(told);
+    }
+
+    /// What the servers of a service weigh together that carry traffic, or are to.
+    fn weight_in_service(&self, place: u32, trust: Trust) -> u64 {
+        let Some((service, standing)) = self.roster.service(place) else { return 0 };
+        let Some((_, verdict)) = self.roster.verdicts(place) else { return 0 };
+        let table = &self.observed.services;
+        let mut sum = 0;
+        for (nth, server) in service.servers.iter().enumerate() {
+            let Standing { health, held, .. } = standing(nth);
+            // Its whole weight, also while it goes up slowly: it is there.
+            let Standing { weight, .. } = verdict(nth);
+            if held.is_some() {
+                continue;
+            }
+            let counts = match health {
+                Health::Up | Health::Unchecked => true,
+                Health::Down => false,
+                Health::Unknown => {
+                    let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, server)?);
+                    match service.keys().find_map(found) {
+                        Some(found) => desired::carries(found),
+                        None => match trust {
+                            Trust::UntilChecked => !server.alpha,
+                            Trust::OnProof => false,
+                        },
+                    }
+                }
+            };
+            if counts {
+                sum += u64::from(weight.unwrap_or(server.settings.weight).value());
+            }
+        }
+        sum
+    }
+
+    /// Hands on whom something is told.
+    pub(super) fn tell(&mut self, told: impl IntoIterator<Item = Told>) {
+        for Told { line, notice } in told {
+            self.outputs.extend(notice.map(Output::Notify));
+            self.outputs.extend(line.map(Output::Fifo));
+        }
+    }
+
+    /// A configuration comes: servers that carried traffic and are not in it go down, and their services with them; servers
+    /// that need no check come up.
+    pub(super) fn tell_gone(&mut self, next: &Roster) {
+        let mut told = Vec::new();
+        let config = &self.roster.config;
+        for (place, service) in (0..).zip(&config.services) {
+            let stays = next.same_service(service);
+            let there: HashSet<_> = stays.iter().flat_map(|stays| &stays.servers).map(|server| server.key).collect();
+            let Some((_, standing)) = self.roster.verdicts(place) else { continue };
+            for (nth, server) in service.servers.iter().enumerate().filter(|(_, server)| !there.contains(&server.key)) {
+                match standing(nth).health {
+                    Health::Up | Health::Unchecked => told.push(notice::of_server(config, service, server, false)),
+                    Health::Down | Health::Unknown => {}
+                }
+            }
+            if stays.is_none() && self.roster.quorum(place) == Some(Quorum::Up) {
+                told.push(notice::of_service(config, service, false));
+            }
+        }
+        if next.config.global.tell_servers_at_start {
+            for service in &next.config.services {
+                let old = self.roster.same_service(service);
+                let there: HashSet<_> = old.iter().flat_map(|old| &old.servers).map(|server| server.key).collect();
+                let new =
+                    |server: &&crate::model::ServerConfig| server.checks.is_empty() && !there.contains(&server.key);
+                let up = service.servers.iter().filter(new);
+                told.extend(up.map(|server| notice::of_server(&next.config, service, server, true)));
+            }
+        }
+        self.tell(told);
+    }
+
+    /// The end: services with `omega` are told of as if they went down.
+    pub(super) fn tell_stop(&mut self) {
+        let mut told = Vec::new();
+        let config = &self.roster.config;
+        for (place, service) in (0..).zip(&config.services).filter(|(_, service)| service.rules.omega) {
+            let Some((_, standing)) = self.roster.verdicts(place) else { continue };
+            for (nth, server) in service.servers.iter().enumerate() {
+                match standing(nth).health {
+                    Health::Up | Health::Unchecked => told.push(notice::of_server(config, service, server, false)),
+                    Health::Down | Health::Unknown => {}
+                }
+            }
+            if self.roster.quorum(place) != Some(Quorum::Lost) {
+                told.push(notice::of_service(config, service, false));
+            }
+        }
+        self.tell(told);
+    }
+}

@@ -1,0 +1,369 @@
+//! Servers that go without a connection lost, and come back without being overrun.
+
+use super::*;
+use crate::balance::wishes::{Clock, Hold};
+use crate::model::Handover;
+
+/// Two servers with checks, in one service, in the table with these connections each.
+fn busy(connections: &[u64]) -> World {
+    let servers: Vec<_> = (1..).zip(connections).map(|(n, _)| server(n, true)).collect();
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &servers));
+    world.pass(S);
+    for (n, connections) in (1..).zip(connections) {
+        world.load((1, n), *connections);
+    }
+    world.take_steps();
+    world.events.clear();
+    world
+}
+
+/// The next process, with what the last one wrote; half a second has passed.
+fn restart(world: &mut World, config: Config) {
+    let clock = Clock { now: world.now, unix_secs: 1000 };
+    let text = world.kept.to_text(clock);
+    world.now += S / 2;
+    let kept = Kept::from_text(&text, Clock { now: world.now, unix_secs: 1000 }).unwrap();
+    let ledger = world.ledgers.last().unwrap_or(world.engine.ledger()).clone();
+    let options = Options { seed: 2, ledger, kept, probes: 9, scripts: 2, drift_interval: 5 * S };
+    world.engine = Balancer::new(options, world.now);
+    world.probes.clear();
+    configure(world, config);
+}
+
+const TO_ZERO: &str = "edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 1 -> 0";
+const BACK: &str = "edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 0 -> 1";
+const GONE: &str = "delete server 10.0.0.1:80 from tcp 192.0.2.1:80";
+const ADDED: &str = "add server 10.0.0.1:80 (NAT, weight 1) to tcp 192.0.2.1:80";
+
+fn hold(world: &World) -> Option<Hold> {
+    world.engine.servers(0)[0].wish.and_then(|wish| wish.hold)
+}
+
+#[test]
+fn a_drained_server_goes_when_its_last_connection_has_ended() {
+    let mut world = busy(&[3, 0]);
+    world.ask(1, Verb::Drain(None));
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(600 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "it has all the time of the world");
+    assert!(
+        matches!(hold(&world), Some(Hold::Draining(drain)) if drain.left.is_some_and(|left| left.established == 3))
+    );
+    world.load((1, 1), 0);
+    world.pass(S);
+    assert_eq!(world.take_steps(), [GONE], "it is looked at each second meanwhile");
+    assert_eq!(hold(&world), Some(Hold::Drained));
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "its checks go on, and it stays out");
+    world.ask(1, Verb::Undrain);
+    assert_eq!(world.take_steps(), [ADDED]);
+    assert_eq!(
+        world.events,
+        [
+            "server 10.0.0.1:80 of tcp 192.0.2.1:80 is drained, for as long as it takes: the operator wishes it",
+            "server 10.0.0.1:80 of tcp 192.0.2.1:80 has nothing left to do, and goes",
+            "server 10.0.0.1:80 of tcp 192.0.2.1:80 is in use again: the operator wishes it",
+        ]
+    );
+}
+
+#[test]
+fn a_deadline_cuts() {
+    let mut world = busy(&[3, 0]);
+    world.ask(1, Verb::Drain(Some(10 * S)));
+    world.pass(10 * S - MS);
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(MS);
+    assert_eq!(world.take_steps(), [GONE]);
+    assert!(world.events.last().unwrap().ends_with("has no more time, and goes: cut off are 3 connections"));
+    assert_eq!(world.kept.wishes.draining().count(), 0, "it is written down that it is over");
+}
+
+#[test]
+fn an_idle_server_is_drained_in_a_moment_and_never_before_it_is_at_weight_zero() {
+    let mut world = busy(&[0, 0]);
+    world.ask(1, Verb::Drain(None));
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(S / 5);
+    assert_eq!(world.take_steps(), [GONE]);
+
+    // Somebody gives it another weight at once: then 0 connections say nothing.
+    let mut world = busy(&[0, 0]);
+    world.ask(1, Verb::Drain(None));
+    world.edit(|table| {
+        table.services.get_mut(&key(1)).unwrap().put(server_key(1), weight(7));
+    });
+    world.pass(2 * S);
+    assert_eq!(world.steps.last().unwrap(), GONE);
+    assert!(world.steps.contains(&"edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 7 -> 0".to_owned()));
+}
+
+#[test]
+fn undrained_before_the_end_it_is_what_it_was() {
+    let mut world = busy(&[3, 0]);
+    world.ask(1, Verb::Drain(Some(10 * S)));
+    world.pass(5 * S);
+    world.ask(1, Verb::Undrain);
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), [TO_ZERO, BACK]);
+    assert_eq!(world.kept, Kept::default());
+}
+
+#[test]
+fn a_draining_server_that_dies_goes_and_stays_out_though_it_revives() {
+    let mut world = busy(&[3, 0]);
+    world.ask(1, Verb::Drain(None));
+    world.dead.insert(SocketAddr::new(server_key(1).address, 80));
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), [TO_ZERO, GONE]);
+    assert_eq!(hold(&world), Some(Hold::Drained));
+    world.dead.clear();
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+}
+
+#[test]
+fn a_dead_server_that_is_drained_does_not_come_back_for_it() {
+    let mut world = busy(&[3, 0]);
+    world.dead.insert(SocketAddr::new(server_key(1).address, 80));
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), [GONE]);
+    world.ask(1, Verb::Drain(None));
+    world.dead.clear();
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.ask(1, Verb::Enable);
+    assert_eq!(world.take_steps(), [ADDED]);
+}
+
+#[test]
+fn disabled_it_is_out_at_once_and_enabled_it_is_back() {
+    let mut world = busy(&[3, 0]);
+    world.ask(1, Verb::Disable);
+    assert_eq!(world.take_steps(), [GONE]);
+    restart(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.pass(20 * S);
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "over restarts and reloads");
+    world.ask(1, Verb::Enable);
+    assert_eq!(world.take_steps(), [ADDED]);
+}
+
+#[test]
+fn the_operators_weight_counts_until_it_is_taken_back() {
+    let mut world = busy(&[0, 0]);
+    let five = Verb::Weight(Some(Weight::new(5).unwrap()));
+    world.ask(1, five);
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 1 -> 5"]);
+    let mut heavier = config(1, &[server(1, true), server(2, true)]);
+    heavier.services[0].servers[0].settings.weight = Weight::new(8).unwrap();
+    restart(&mut world, heavier.clone());
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.ask(1, Verb::Weight(None));
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 5 -> 8"]);
+    // A server that is down has none.
+    world.dead.insert(SocketAddr::new(server_key(1).address, 80));
+    world.pass(20 * S);
+    world.take_steps();
+    world.ask(1, five);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+}
+
+#[test]
+fn a_server_that_a_reload_removes_is_emptied_first() {
+    let mut world = busy(&[3, 0]);
+    let less = config(1, &[server(2, true)]);
+    let plan = world.engine.preview(&Arc::new(less.clone()), world.table.as_ref().unwrap());
+    configure(&mut world, less);
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    assert_eq!(plan.to_string().trim(), TO_ZERO, "the plan says so before");
+    world.pass(3 * S);
+    world.load((1, 1), 0);
+    world.pass(S);
+    assert_eq!(world.take_steps(), [GONE]);
+    assert!(!world.engine.ledger().has_server(key(1), server_key(1)), "and is no claim of ours any more");
+    assert!(world.kept.leaving.is_empty());
+}
+
+#[test]
+fn one_without_connections_goes_at_once_and_one_with_many_when_its_time_is_up() {
+    let mut world = busy(&[0, 3, 0]);
+    configure(&mut world, config(1, &[server(3, true)]));
+    assert_eq!(
+        world.take_steps(),
+        [
+            "edit server 10.0.0.2:80 of tcp 192.0.2.1:80: weight 1 -> 0",
+            "delete server 10.0.0.1:80 from tcp 192.0.2.1:80"
+        ]
+    );
+    world.pass(Handover::DRAIN - MS);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(MS);
+    assert_eq!(world.take_steps(), ["delete server 10.0.0.2:80 from tcp 192.0.2.1:80"]);
+}
+
+#[test]
+fn the_service_says_how_long_or_the_file() {
+    for (service, global, waits) in
+        [(Some(5), None, 5), (None, Some(7), 7), (Some(5), Some(7), 5), (Some(0), Some(7), 0)]
+    {
+        let mut world = busy(&[3, 0]);
+        let mut less = config(1, &[server(2, true)]);
+        less.services[0].handover.drain = service.map(|secs| secs * S);
+        less.global.drain = global.map(|secs| secs * S);
+        configure(&mut world, less);
+        world.pass_until(60 * S, |world| world.steps.iter().any(|step| step == GONE));
+        let began = world.now - waits * S;
+        assert_eq!(world.events.iter().filter(|event| event.contains("no more time")).count(), usize::from(waits > 0));
+        assert!(began <= world.now && world.engine.leaving(key(1), server_key(1)).is_none());
+    }
+}
+
+#[test]
+fn named_again_it_leaves_no_more() {
+    let mut world = busy(&[3, 0]);
+    configure(&mut world, config(1, &[server(2, true)]));
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(10 * S);
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), [BACK], "once its check has said that it is up");
+    assert!(world.kept.leaving.is_empty());
+}
+
+#[test]
+fn a_service_that_is_removed_stays_as_long_as_a_connection_does() {
+    let mut world = busy(&[3, 0]);
+    configure(&mut world, Config::default());
+    let gone_2 = "delete server 10.0.0.2:80 from tcp 192.0.2.1:80";
+    assert_eq!(world.take_steps(), [TO_ZERO, gone_2]);
+    world.pass(10 * S);
+    world.load((1, 1), 0);
+    world.pass(S);
+    assert_eq!(world.take_steps(), ["delete service tcp 192.0.2.1:80"]);
+    assert!(world.engine.ledger().is_empty());
+    assert_eq!(world.engine.kernel_state(), KernelState::Unneeded, "and nothing is asked of the kernel any more");
+}
+
+#[test]
+fn a_removed_service_takes_its_own_time_with_it() {
+    let mut world = World::new(found(1, &[(1, 1)]));
+    let mut patient = config(1, &[server(1, false)]);
+    patient.services[0].handover.drain = Some(100 * S);
+    configure(&mut world, patient);
+    world.load((1, 1), 3);
+    configure(&mut world, Config::default());
+    world.pass(99 * S);
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(S);
+    assert_eq!(world.take_steps(), ["delete service tcp 192.0.2.1:80"]);
+}
+
+#[test]
+fn the_next_process_goes_on_where_the_last_was() {
+    let mut world = busy(&[3, 5]);
+    let less = config(1, &[server(2, true)]);
+    configure(&mut world, less.clone());
+    world.ask(2, Verb::Drain(Some(20 * S)));
+    world.pass(10 * S);
+    world.take_steps();
+    restart(&mut world, less);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "no connection notices");
+    world.pass(11 * S);
+    assert_eq!(world.take_steps(), ["delete server 10.0.0.2:80 from tcp 192.0.2.1:80"]);
+    world.pass(10 * S);
+    assert_eq!(world.take_steps(), [GONE]);
+}
+
+/// What was removed from the file while no process ran.
+#[test]
+fn entries_of_the_process_before_are_emptied_too() {
+    let mut world = busy(&[3, 0]);
+    world.kept = Kept::default();
+    restart(&mut world, config(1, &[server(2, true)]));
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(31 * S);
+    assert_eq!(world.take_steps(), [GONE]);
+}
+
+#[test]
+fn at_a_stop_nobody_is_waited_for() {
+    let mut world = busy(&[3, 0]);
+    configure(&mut world, config(1, &[server(2, true)]));
+    world.take_steps();
+    world.tell(Input::Stop);
+    assert_eq!(world.take_steps(), ["delete service tcp 192.0.2.1:80"]);
+    assert!(world.stopped);
+}
+
+#[test]
+fn drained_servers_count_as_not_there() {
+    let mut world = World::new(empty());
+    let mut config = config(1, &[server(1, true), server(2, true), server(3, true)]);
+    config.services[0].floor = Some("100%".parse().unwrap());
+    let watched = TrackService { name: "web".to_owned(), service: key(1), condition: ServiceCondition::AnyUp };
+    configure(&mut world, Config { watched_services: vec![watched], ..config });
+    world.pass(S);
+    world.ask(1, Verb::Disable);
+    let (_, health) = world.healths.last().unwrap();
+    assert_eq!(health.map(|health| (health.servers, health.up, health.weight_up)), Some((3, 2, 2)));
+    // A floor of all keeps the others, and not the one that the operator took out.
+    for n in 1..=3 {
+        world.dead.insert(SocketAddr::new(server_key(n).address, 80));
+    }
+    world.pass(20 * S);
+    let table = world.table.as_ref().unwrap();
+    let there: Vec<_> = table.services[&key(1)].servers().iter().map(|(server, _)| *server).collect();
+    assert_eq!(there, [server_key(2), server_key(3)]);
+}
+
+fn slow(weights: &[u32]) -> Config {
+    let mut config = config(1, &(1..).zip(weights).map(|(n, _)| server(n, true)).collect::<Vec<_>>());
+    for (server, weight) in config.services[0].servers.iter_mut().zip(weights) {
+        server.settings.weight = Weight::new(*weight).unwrap();
+    }
+    config.services[0].handover.slow_start = 30 * S;
+    config
+}
+
+#[test]
+fn a_server_that_returns_gets_its_weight_in_steps() {
+    let mut world = World::new(empty());
+    configure(&mut world, slow(&[110, 110]));
+    world.pass(S);
+    assert!(world.take_steps().iter().skip(1).all(|step| step.contains("weight 110")), "not at the start");
+    world.dead.insert(SocketAddr::new(server_key(1).address, 80));
+    world.pass(20 * S);
+    world.dead.clear();
+    world.take_steps();
+    world.pass_until(20 * S, |world| !world.steps.is_empty());
+    world.pass(40 * S);
+    let steps = world.take_steps();
+    assert_eq!(steps.len(), 11, "{steps:#?}");
+    assert_eq!(steps[0], "add server 10.0.0.1:80 (NAT, weight 10) to tcp 192.0.2.1:80");
+    assert_eq!(steps[1], "edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 10 -> 20");
+    assert_eq!(steps[10], "edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 100 -> 110");
+}
+
+#[test]
+fn one_that_is_enabled_returns_slowly_too_and_a_reload_changes_nothing_of_that() {
+    let mut world = World::new(empty());
+    configure(&mut world, slow(&[110, 110]));
+    world.pass(S);
+    world.ask(1, Verb::Disable);
+    world.take_steps();
+    world.ask(1, Verb::Enable);
+    assert_eq!(world.take_steps(), ["add server 10.0.0.1:80 (NAT, weight 10) to tcp 192.0.2.1:80"]);
+    world.pass(16 * S);
+    assert_eq!(world.take_steps().len(), 5);
+    configure(&mut world, slow(&[110, 110]));
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    // Another weight, from the file or the operator, is scaled as the first was.
+    world.ask(1, Verb::Weight(Some(Weight::new(22).unwrap())));
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 60 -> 12"]);
+    world.pass(14 * S + MS);
+    assert_eq!(world.take_steps().last().unwrap(), "edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 20 -> 22");
+}

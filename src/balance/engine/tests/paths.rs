@@ -1,0 +1,108 @@
+//! Private services of checks of paths: wished for with the check, ours, and a condition of every probe.
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::balance::Health;
+use crate::check::Directly;
+use crate::model::{PathProbe, Way};
+
+/// A server that is reached by direct routing, with a check of its own address and one of the path to it.
+fn with_path(n: u8) -> ServerConfig {
+    let mut server = server(n, true);
+    server.settings.forwarding = Forwarding::Direct;
+    let mut check = server.checks[0].clone();
+    check.kind = CheckKind::Path(Box::new(PathProbe {
+        through: "192.0.2.1:80".parse().unwrap(),
+        server: server.key,
+        forwarding: Forwarding::Direct,
+        mark: NonZeroU32::new(100 + u32::from(n)).unwrap(),
+        source_address: None,
+    }));
+    server.checks.push(check);
+    server
+}
+
+/// The probe of a path that runs now.
+fn path(world: &World) -> (ProbeId, PathProbe) {
+    let found = world.probes.iter().find_map(|id| match world.engine.probe(*id) {
+        Some(CheckKind::Path(probe)) => Some((*id, probe.as_ref().clone())),
+        Some(_) | None => None,
+    });
+    found.expect("a probe of a path")
+}
+
+/// Lets all checks but those of paths succeed, until one of a path runs.
+fn until_path(world: &mut World) -> (ProbeId, PathProbe) {
+    for _ in 0..100 {
+        let at = world.engine.poll_timeout().unwrap();
+        world.now = world.now.max(at);
+        world.tell(Input::Wake);
+        let others: Vec<_> =
+            world.probes.iter().copied().filter(|id| world.engine.probe(*id).unwrap().connect().is_some()).collect();
+        for other in others {
+            world.probes.remove(&other);
+            world.tell(Input::Probed(other, Outcome::Ok));
+        }
+        if !world.probes.is_empty() {
+            return path(world);
+        }
+    }
+    panic!("no path is tried");
+}
+
+#[test]
+fn a_private_service_comes_and_goes_with_its_check() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[with_path(1)]));
+    assert_eq!(
+        world.take_steps(),
+        [
+            "add service tcp 192.0.2.1:80 (scheduler wlc)",
+            "add service fwmark 101 (scheduler wlc)",
+            "add server 10.0.0.1:80 (DR, weight 1) to fwmark 101",
+        ],
+        "the server itself waits for its checks"
+    );
+    let private = ServiceKey::Fwmark { family: crate::model::Family::V4, mark: NonZeroU32::new(101).unwrap() };
+    assert!(world.engine.ledger().has_service(private) && world.engine.is_path(private));
+    configure(&mut world, config(1, &[with_path(1)]));
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "an unchanged file changes nothing");
+    let mut without = with_path(1);
+    without.checks.pop();
+    configure(&mut world, config(1, &[without]));
+    let steps = world.take_steps();
+    assert!(steps.contains(&"delete service fwmark 101".to_owned()), "{steps:#?}");
+    assert!(!world.engine.is_path(private));
+}
+
+#[test]
+fn a_path_that_fails_is_told_in_the_light_of_the_other_checks() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[with_path(1)]));
+    let (id, probe) = until_path(&mut world);
+    assert!(world.engine.is_paved(&probe));
+    world.probes.remove(&id);
+    world.tell(Input::Probed(id, Outcome::PathRefused(Way::Direct, Directly::Untold)));
+    let status = world.engine.servers(0);
+    assert_eq!(status[0].health, Health::Down);
+    let words = "answers at its own address, but refuses the connection to the virtual address";
+    assert!(status[0].reason().starts_with(words), "{}", status[0].reason());
+    let wanted = format!("192.0.2.1:80 by DR to 10.0.0.1:80 {words}");
+    assert!(world.events.iter().any(|told| told.contains(&wanted)), "{:?}", world.events);
+}
+
+/// Without it the packet would reach another server, and its answer would be taken for this one's.
+#[test]
+fn a_path_is_not_paved_by_anything_else_than_its_one_server() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[with_path(1)]));
+    let (_, probe) = until_path(&mut world);
+    assert!(world.engine.is_paved(&probe));
+    let other = PathProbe { server: server(2, true).key, ..probe.clone() };
+    let elsewhere = PathProbe { mark: NonZeroU32::new(7).unwrap(), ..probe.clone() };
+    let tunnelled = PathProbe { forwarding: Forwarding::Masquerade, ..probe };
+    for unpaved in [other, elsewhere, tunnelled] {
+        assert!(!world.engine.is_paved(&unpaved), "{unpaved}");
+    }
+}

@@ -1,0 +1,248 @@
+//! What the operator wishes, servers that leave and servers that return: who is told, who is looked at, and when.
+
+use std::time::{Duration, Instant};
+
+use super::{Balancer, Life, Output};
+use crate::balance::drain::{Drain, End, Load, Loads};
+use crate::balance::event::Event;
+use crate::balance::leaving::{Leaving, News};
+use crate::balance::ledger::Ledger;
+use crate::balance::naming;
+use crate::balance::table::Table;
+use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
+use crate::model::{Config, Family, ServerKey, ServiceKey, Weight};
+
+/// While a server is being emptied the table is looked at this often, as long as that is cheap.
+const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
+/// A server that was just told to be emptied is looked at after this time: often nothing is left.
+const FIRST_COUNT: Duration = Duration::from_millis(100);
+
+/// Wishes, and what goes with them.
+#[derive(Debug, Default)]
+pub(super) struct Handovers {
+    pub(super) wishes: Wishes,
+    pub(super) leaving: Leaving,
+    /// What the configuration in force names.
+    pub(super) claims: Ledger,
+}
+
+/// What became of a wish, for one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its service, as people call it.
+    pub service: String,
+    /// The server, as it is shown.
+    pub server: ServerKey,
+    /// What became of it.
+    pub effect: Effect,
+    /// What it has to do, as far as that is known; where it is being emptied.
+    pub left: Option<Load>,
+    /// Its service binds clients to servers.
+    pub persistent: bool,
+}
+
+impl Handovers {
+    pub(super) fn of(kept: Kept) -> Self {
+        Self { wishes: kept.wishes, leaving: Leaving::resumed(kept.leaving), claims: Ledger::default() }
+    }
+
+    fn kept(&self) -> Kept {
+        let leaving = self.leaving.running().map(|(leaver, drain)| (leaver, *drain)).collect();
+        Kept { wishes: self.wishes.clone(), leaving }
+    }
+
+    /// Somebody is being emptied.
+    fn is_draining(&self) -> bool {
+        !self.leaving.is_empty() || self.wishes.draining().next().is_some()
+    }
+}
+
+impl Balancer {
+    /// Does what the operator asks of a server, which is named as [`naming`] has it. What comes of it is done by the
+    /// outputs, as with any input.
+    ///
+    /// # Errors
+    /// A sentence: no server, or more than one, has that name; or we are about to stop.
+    pub fn ask_for(
+        &mut self,
+        server: &str,
+        service: Option<&str>,
+        verb: Verb,
+        now: Instant,
+    ) -> Result<Vec<Asked>, String> {
+        self.now = now;
+        match self.life {
+            Life::Running => {}
+            Life::Stopping | Life::Stopped => return Err("the daemon is stopping".to_owned()),
+        }
+        let places = naming::find(&self.roster.config, server, service)?;
+        let before = self.handovers.kept();
+        let mut asked = Vec::with_capacity(places.len());
+        for place in places {
+            let effect = self.handovers.wishes.ask(place, verb, now);
+            let Some((index, _)) = self.roster.find(place) else { continue };
+            let wish = self.handovers.wishes.get(place);
+            let held = self.roster.wish(index, wish);
+            if held && wish.is_none_or(|wish| wish.hold.is_none()) {
+                self.roster.rise(index, now);
+            }
+            let left = wish.and_then(|wish| match wish.hold {
+                Some(Hold::Draining(drain)) => Some(drain.left.unwrap_or_default()),
+                Some(Hold::Drained | Hold::Disabled) | None => None,
+            });
+            let Some((service, shown)) = self.shown(place) else { continue };
+            let persistent = self.is_persistent(place);
+            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent });
+            if effect == Effect::Done {
+                self.outputs.push_back(Output::Event(Event::Asked { service, server: shown, verb }));
+            }
+        }
+        if self.handovers.kept() != before {
+            self.outputs.push_back(Output::WriteWishes);
+            self.look_at = self.look_at.min(now + FIRST_COUNT);
+        }
+        self.stir();
+        Ok(asked)
+    }
+
+    /// What the next process of ours has to know of wishes and of servers that leave.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        self.handovers.kept()
+    }
+
+    /// What a server of the table has to do is asked for.
+    #[must_use]
+    pub fn counts_load(&self, service: ServiceKey, server: ServerKey) -> bool {
+        self.handovers.is_draining() || !self.handovers.claims.has_server(service, server)
+    }
+
+    /// A server of this family leaves that is configured no more.
+    #[must_use]
+    pub fn has_leaving(&self, family: Family) -> bool {
+        self.handovers.leaving.running().any(|((_, server), _)| Family::of(server.address) == family)
+    }
+
+    /// A server that leaves, if it does.
+    #[must_use]
+    pub fn leaving(&self, service: ServiceKey, server: ServerKey) -> Option<&Drain> {
+        self.handovers.leaving.get(service, server)
+    }
+
+    /// Another configuration is in force; `before` was until now.
+    pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
+        let returned = self.handovers.leaving.configure(before, &claims);
+        let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
+        self.handovers.claims = claims;
+        for (place, wish) in self.handovers.wishes.iter() {
+            if let Some((index, _)) = self.roster.find(place) {
+                self.roster.wish(index, Some(wish));
+            }
+        }
+        if returned || moved {
+            self.outputs.push_back(Output::WriteWishes);
+        }
+    }
+
+    /// The table with its loads, before anything is compared with it.
+    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads) {
+        let (roster, ledger) = (&self.roster, &self.ledger);
+        let Handovers { wishes, leaving, claims } = &mut self.handovers;
+        let within = |key| {
+            roster.config.drain_of(roster.place(key).and_then(|place| roster.config.services.get(place as usize)))
+        };
+        let news = leaving.look(table, loads, (ledger, claims), within, self.now);
+        let mut empty = Vec::new();
+        for (place @ (service, server), _) in wishes.draining().collect::<Vec<_>>() {
+            let Some((load, quiet)) = seen(roster, table, loads, service, server) else { continue };
+            if wishes.seen(place, load, quiet) {
+                empty.push((place, Load::default()));
+            }
+        }
+        self.tell_leaving(news);
+        self.drained(empty, End::Empty);
+    }
+
+    /// Whose time is up, and who gets more weight.
+    pub(super) fn wake_handovers(&mut self) {
+        let news = self.handovers.leaving.expire(self.now);
+        self.tell_leaving(news);
+        for (place, left) in self.handovers.wishes.expire(self.now) {
+            self.drained(vec![(place, left)], End::Late(left));
+        }
+        self.roster.advance(self.now);
+    }
+
+    pub(super) fn handover_timeout(&self) -> Option<Instant> {
+        let Handovers { wishes, leaving, .. } = &self.handovers;
+        [wishes.next(), leaving.next(), self.roster.rise_timeout()].into_iter().flatten().min()
+    }
+
+    /// How often the table is looked at.
+    pub(super) fn look_interval(&self) -> Duration {
+        if self.handovers.is_draining() { self.drift_interval.min(DRAIN_INTERVAL) } else { self.drift_interval }
+    }
+
+    fn drained(&mut self, places: Vec<(Place, Load)>, end: End) {
+        for (place, _) in &places {
+            if let Some((index, _)) = self.roster.find(*place) {
+                self.roster.wish(index, self.handovers.wishes.get(*place));
+            }
+            if let Some((service, server)) = self.shown(*place) {
+                self.outputs.push_back(Output::Event(Event::Drained { service, server, end }));
+            }
+        }
+        if !places.is_empty() {
+            self.outputs.push_back(Output::WriteWishes);
+        }
+    }
+
+    fn tell_leaving(&mut self, news: Vec<News>) {
+        if news.is_empty() {
+            return;
+        }
+        for news in news {
+            self.outputs.push_back(Output::Event(match news {
+                News::Begun((service, server), left, within) => {
+                    Event::Leaves { service: service.to_string(), server, left, within }
+                }
+                News::Over((service, server), end) => Event::Drained { service: service.to_string(), server, end },
+            }));
+        }
+        self.outputs.push_back(Output::WriteWishes);
+        self.compare_all = true;
+        self.loose_claims = true;
+    }
+
+    /// A server and its service as people know them.
+    fn shown(&self, (service, server): Place) -> Option<(String, ServerKey)> {
+        let config = self.roster.config.services.get(self.roster.place(service)? as usize)?;
+        let server = config.servers.iter().find(|other| other.key == server)?;
+        Some((config.title(), naming::shown(config, server)))
+    }
+
+    fn is_persistent(&self, (service, _): Place) -> bool {
+        let config = self.roster.place(service).and_then(|place| self.roster.config.services.get(place as usize));
+        config.is_some_and(|service| service.settings.persistence.is_some())
+    }
+}
+
+/// What all entries of a server have to do together, and whether each of them is at weight 0 or not there. `None`: it is not
+/// configured.
+fn seen(
+    roster: &crate::balance::roster::Roster,
+    table: &Table,
+    loads: &Loads,
+    service: ServiceKey,
+    server: ServerKey,
+) -> Option<(Load, bool)> {
+    let service = roster.config.services.get(roster.place(service)? as usize)?;
+    let server = service.servers.iter().find(|other| other.key == server)?;
+    let mut sum = (Load::default(), true);
+    for (key, entry) in service.keys().filter_map(|key| Some((key, service.entry(key, server)?))) {
+        let Some(found) = table.services.get(&key).and_then(|found| found.server(entry)) else { continue };
+        let quiet = found.is_some_and(|settings| settings.weight == Weight::ZERO);
+        sum = (sum.0.and(loads.get(&(key, entry)).copied().unwrap_or_default()), sum.1 && quiet);
+    }
+    Some(sum)
+}

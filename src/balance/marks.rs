@@ -1,0 +1,143 @@
+//! Which mark the packets of each group get (`nftables_ipvs`).
+//!
+//! A group of a thousand addresses can be one service of the kernel: the firewall marks what comes to any of them, and the service
+//! goes by the mark. The marks count up from the first that may be used, in the order of the file, so that a fresh start gives the
+//! same as keepalived's. A group that has one keeps it, whatever comes before it in the next file: under another mark it would be
+//! another service, and everybody who is connected would be cut off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::model::{Config, GroupMarks, Protocol, ServiceConfig, ServiceKey};
+
+/// Which packets get which mark, and where that is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marking {
+    /// The table, and the chain's priority.
+    pub place: GroupMarks,
+    /// Address, protocol and port (0: any) of packets, and their mark.
+    pub marks: BTreeMap<(Protocol, IpAddr, u16), NonZeroU32>,
+}
+
+impl Marking {
+    /// What the groups of a configuration ask for, once they have marks.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let Some(place) = config.global.group_marks.clone() else { return Self::default() };
+        let of = |service: &ServiceConfig| {
+            let mark = service.group.as_ref().and_then(|group| group.mark);
+            let listeners: Vec<_> = service.listeners().collect();
+            mark.into_iter().flat_map(move |mark| {
+                let packets = |key: &ServiceKey| match *key {
+                    ServiceKey::Address { protocol, address, port } => Some((protocol, address, port)),
+                    ServiceKey::Fwmark { .. } => None,
+                };
+                listeners.iter().filter_map(packets).map(move |packets| (packets, mark)).collect::<Vec<_>>()
+            })
+        };
+        Self { place, marks: config.services.iter().flat_map(of).collect() }
+    }
+
+    /// These marks, and what `before` has beyond them.
+    #[must_use]
+    pub fn with(&self, before: &Self) -> Self {
+        let marks = before.marks.iter().chain(&self.marks).map(|(packets, mark)| (*packets, *mark)).collect();
+        Self { place: self.place.clone(), marks }
+    }
+}
+
+/// Gives each group its mark, where the configuration asks for that: the one that it has in `before`, or the next that is free.
+#[must_use]
+pub fn with_marks(config: Arc<Config>, before: &Config) -> Arc<Config> {
+    let Some(place) = config.global.group_marks.clone() else { return config };
+    let mut config = Arc::unwrap_or_clone(config);
+    let mut taken: BTreeSet<NonZeroU32> =
+        config.services.iter().flat_map(ServiceConfig::listeners).filter_map(|key| key.mark()).collect();
+    let had: BTreeMap<_, _> =
+        before.services.iter().filter_map(|service| Some((name(service)?, marked(service)?))).collect();
+    let mut new = Vec::new();
+    for (at, service) in config.services.iter_mut().enumerate() {
+        let Some(name) = name(service).map(|(name, protocol)| (name.to_owned(), protocol)) else { continue };
+        let kept = had.get(&(name.0.as_str(), name.1)).filter(|mark| taken.insert(**mark));
+        match (kept, &mut service.group) {
+            (Some(mark), Some(group)) => group.mark = Some(*mark),
+            (None | Some(_), _) => new.push(at),
+        }
+    }
+    let mut next = Some(place.first);
+    for at in new {
+        while let Some(mark) = next.filter(|mark| !taken.insert(*mark)) {
+            next = mark.checked_add(1);
+        }
+        if let Some(group) = config.services.get_mut(at).and_then(|service| service.group.as_mut()) {
+            group.mark = next;
+        }
+    }
+    Arc::new(config)
+}
+
+fn marked(service: &ServiceConfig) -> Option<NonZeroU32> {
+    service.group.as_ref()?.mark
+}
+
+/// What a group with addresses is known by.
+fn name(service: &ServiceConfig) -> Option<(&str, Protocol)> {
+    let protocol = service.listeners().find_map(|key| match key {
+        ServiceKey::Address { protocol, .. } => Some(protocol),
+        ServiceKey::Fwmark { .. } => None,
+    })?;
+    Some((service.group.as_ref()?.name.as_deref().unwrap_or_default(), protocol))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, Global, Group, ServiceSettings};
+
+    fn config(groups: &[(&str, u8)], own: Option<u32>) -> Arc<Config> {
+        let services = groups.iter().map(|(name, last)| {
+            let key =
+                |last| ServiceKey::Address { protocol: Protocol::Tcp, address: [192, 0, 2, last].into(), port: 80 };
+            let mut others = vec![key(last + 1)];
+            others.extend(own.and_then(NonZeroU32::new).map(|mark| ServiceKey::Fwmark { family: Family::V4, mark }));
+            ServiceConfig {
+                key: key(*last),
+                group: Some(Box::new(Group { name: Some((*name).to_owned()), others, mark: None })),
+                settings: ServiceSettings::default(),
+                quorum: 1,
+                floor: None,
+                handover: crate::model::Handover::default(),
+                rules: Box::default(),
+                servers: Vec::new(),
+            }
+        });
+        let global = Global { group_marks: Some(GroupMarks::default()), ..Global::default() };
+        Arc::new(Config { global, services: services.collect(), ..Config::default() })
+    }
+
+    fn marks(config: &Config) -> Vec<u32> {
+        config.services.iter().filter_map(marked).map(NonZeroU32::get).collect()
+    }
+
+    #[test]
+    fn marks_count_up_and_pass_over_those_that_are_taken() {
+        assert_eq!(marks(&with_marks(config(&[("a", 1), ("b", 3)], None), &Config::default())), [1000, 1001]);
+        assert_eq!(marks(&with_marks(config(&[("a", 1), ("b", 3)], Some(1000)), &Config::default())), [1001, 1002]);
+    }
+
+    #[test]
+    fn a_group_keeps_its_mark_over_a_reload() {
+        let before = with_marks(config(&[("a", 1), ("b", 3)], None), &Config::default());
+        let after = with_marks(config(&[("new", 7), ("b", 3), ("a", 1)], None), &before);
+        assert_eq!(marks(&after), [1002, 1001, 1000]);
+        let marking = Marking::of(&after);
+        assert_eq!(marking.marks.len(), 6);
+        let packets = (Protocol::Tcp, [192, 0, 2, 4].into(), 80);
+        assert_eq!(marking.marks.get(&packets).map(|mark| mark.get()), Some(1001));
+        // Until the last service of the old file is gone, its packets are marked as before.
+        let both = Marking::of(&Config::default()).with(&marking);
+        assert_eq!(both.marks, marking.marks);
+    }
+}

@@ -1,0 +1,208 @@
+//! What the operator wishes of single servers, beside the configuration: to be emptied, to be out, to have another weight.
+//!
+//! A wish is for a server as people have configured it: of a group's service it holds for every address. It outlives reloads
+//! and the process (`wishes/text.rs`). A server that the configuration names no more keeps its wish for an hour of this
+//! process's time, so that a file that lacked a service by mistake brings no server back into use that somebody works on; after that
+//! it is forgotten.
+//!
+//! ```text
+//!             drain                    empty, late, or not in the table
+//!   (none) -----------> Draining ------------------------------------------> Drained
+//!      |  ^--- undrain, enable ---'  ^------------- undrain, enable -----------'
+//!      |  disable, from any
+//!      '-----------> Disabled ---- enable ----> (none)
+//! ```
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::drain::{Drain, Load};
+use crate::model::{ServerKey, ServiceKey, Weight};
+
+pub use text::{Clock, InvalidWishes, Kept};
+
+/// How long a wish is kept for a server that is not configured.
+pub(super) const KEPT: Duration = Duration::from_secs(3600);
+
+/// A server as configured: by the first key of its service, and its own.
+pub type Place = (ServiceKey, ServerKey);
+
+/// What keeps new connections from a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// It is being emptied.
+    Draining(Drain),
+    /// It was emptied, or had no time any more, and is out of the table.
+    Drained,
+    /// It is out of the table.
+    Disabled,
+}
+
+/// What is wished of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wish {
+    /// In place of the configured weight, and of what its checks make of that.
+    pub weight: Option<Weight>,
+    /// What keeps new connections from it.
+    pub hold: Option<Hold>,
+    /// Since when the configuration does not name it.
+    pub(super) gone_at: Option<Instant>,
+}
+
+impl Wish {
+    fn is_empty(&self) -> bool {
+        self.weight.is_none() && self.hold.is_none()
+    }
+}
+
+/// What `ipvsctl` asks for a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Empty it, within this time or however long it takes.
+    Drain(Option<Duration>),
+    /// Bring it back.
+    Undrain,
+    /// Out of the table, now.
+    Disable,
+    /// Bring it back, whatever kept it out.
+    Enable,
+    /// Another weight; `None`: the file's again.
+    Weight(Option<Weight>),
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is as asked from now on.
+    Done,
+    /// It was so already.
+    Already,
+    /// It is out of the table anyway.
+    OutAlready,
+    /// Nothing was there to be taken back.
+    Nothing,
+    /// It is disabled, and `enable` is the way back.
+    Disabled,
+}
+
+/// Everything that is wished.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wishes {
+    map: BTreeMap<Place, Wish>,
+}
+
+impl Wishes {
+    /// What is wished of a server.
+    #[must_use]
+    pub fn get(&self, place: Place) -> Option<&Wish> {
+        self.map.get(&place)
+    }
+
+    /// Everything.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &Wish)> {
+        self.map.iter().map(|(place, wish)| (*place, wish))
+    }
+
+    pub(super) fn put(&mut self, place: Place, wish: Wish) {
+        if wish.is_empty() {
+            self.map.remove(&place);
+        } else {
+            self.map.insert(place, wish);
+        }
+    }
+
+    /// Does what is asked.
+    pub(super) fn ask(&mut self, place: Place, verb: Verb, now: Instant) -> Effect {
+        let mut wish = self.map.get(&place).copied().unwrap_or_default();
+        let effect = match (verb, wish.hold) {
+            (Verb::Drain(within), None | Some(Hold::Draining(_))) => {
+                wish.hold = Some(Hold::Draining(Drain::new(within, now)));
+                Effect::Done
+            }
+            (Verb::Drain(_), Some(Hold::Drained | Hold::Disabled)) => Effect::OutAlready,
+            (Verb::Undrain | Verb::Enable, Some(Hold::Draining(_) | Hold::Drained))
+            | (Verb::Enable, Some(Hold::Disabled)) => {
+                wish.hold = None;
+                Effect::Done
+            }
+            (Verb::Undrain, Some(Hold::Disabled)) => Effect::Disabled,
+            (Verb::Undrain | Verb::Enable, None) => Effect::Nothing,
+            (Verb::Disable, Some(Hold::Disabled)) => Effect::Already,
+            (Verb::Disable, None | Some(Hold::Draining(_) | Hold::Drained)) => {
+                wish.hold = Some(Hold::Disabled);
+                Effect::Done
+            }
+            (Verb::Weight(None), _) if wish.weight.is_none() => Effect::Nothing,
+            (Verb::Weight(weight), _) if wish.weight == weight => Effect::Already,
+            (Verb::Weight(weight), _) => {
+                wish.weight = weight;
+                Effect::Done
+            }
+        };
+        self.put(place, wish);
+        effect
+    }
+
+    /// Another configuration: wishes follow their servers, of which `place` says where they are now. Returns whether any
+    /// was moved or forgotten.
+    pub(super) fn configure(&mut self, now: Instant, place: impl Fn(Place) -> Option<Place>) -> bool {
+        let before = std::mem::take(&mut self.map);
+        let mut changed = false;
+        for (old, mut wish) in before {
+            let new = place(old);
+            wish.gone_at = match new {
+                Some(_) => None,
+                None => wish.gone_at.or(Some(now)),
+            };
+            if wish.gone_at.is_some_and(|at| now.saturating_duration_since(at) >= KEPT) {
+                changed = true;
+                continue;
+            }
+            let new = new.unwrap_or(old);
+            changed |= new != old;
+            self.map.insert(new, wish);
+        }
+        changed
+    }
+
+    /// Servers that are being emptied.
+    pub(super) fn draining(&self) -> impl Iterator<Item = (Place, Drain)> {
+        self.map.iter().filter_map(|(place, wish)| match wish.hold {
+            Some(Hold::Draining(drain)) => Some((*place, drain)),
+            Some(Hold::Drained | Hold::Disabled) | None => None,
+        })
+    }
+
+    /// A look at a server that is being emptied: what it has to do, and whether its entries are at weight 0, or gone.
+    /// Returns whether it is empty.
+    pub(super) fn seen(&mut self, place: Place, load: Load, quiet: bool) -> bool {
+        let Some(wish) = self.map.get_mut(&place) else { return false };
+        let Some(Hold::Draining(drain)) = &mut wish.hold else { return false };
+        let empty = drain.seen(load, quiet).is_some();
+        if empty {
+            wish.hold = Some(Hold::Drained);
+        }
+        empty
+    }
+
+    /// Those whose time is up are drained now; with what was left.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(Place, Load)> {
+        let late: Vec<_> = self.draining().filter(|(_, drain)| drain.late(now).is_some()).collect();
+        for (place, _) in &late {
+            if let Some(wish) = self.map.get_mut(place) {
+                wish.hold = Some(Hold::Drained);
+            }
+        }
+        late.into_iter().map(|(place, drain)| (place, drain.left.unwrap_or_default())).collect()
+    }
+
+    /// When somebody's time is up.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.draining().filter_map(|(_, drain)| drain.until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Which addresses this host has, for services whose checks rest while theirs are elsewhere.
+//!
+//! The router loop hears the same from the kernel, and is not asked: it owes nobody an answer, and the balancer has to know
+//! while the router is down, too. The news come by a socket of this loop's own, which is open only while somebody may rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use nix::errno::Errno;
+
+use crate::balance::Input;
+use crate::model::{Config, Suspend};
+use crate::shell::router::netlink::{Change, Monitor, Requests};
+
+/// The places where one address is: index of the interface, and prefix length.
+type Places = BTreeSet<(u32, u8)>;
+
+/// What is known, and where news come from.
+#[derive(Default)]
+pub(super) struct Addresses {
+    monitor: Option<Monitor>,
+    places: BTreeMap<IpAddr, Places>,
+    buffer: Vec<u8>,
+}
+
+impl Addresses {
+    /// A configuration is in force: opens the socket if a service may rest, and closes it if none may. Gives what there is
+    /// to tell the engine.
+    ///
+    /// # Errors
+    /// Why the addresses cannot be known. Until they are, no service rests.
+    pub(super) fn configure(
+        &mut self,
+        config: &Config,
+        registry: &Registry,
+        token: Token,
+    ) -> Result<Vec<Input>, String> {
+        let rests = |suspend: &Suspend| match suspend {
+            Suspend::Never => false,
+            Suspend::WithoutOwn | Suspend::Without(_) => true,
+        };
+        match (config.services.iter().any(|service| rests(&service.rules.suspend)), &self.monitor) {
+            (true, None) => {}
+            (false, None) | (true, Some(_)) => return Ok(Vec::new()),
+            (false, Some(monitor)) => {
+                // A descriptor that is closed leaves epoll by itself.
+                let _ = registry.deregister(&mut SourceFd(&monitor.as_fd().as_raw_fd()));
+                self.monitor = None;
+                return Ok(Vec::new());
+            }
+        }
+        let opened = Monitor::open().and_then(|monitor| {
+            registry.register(&mut SourceFd(&monitor.as_fd().as_raw_fd()), token, Interest::READABLE)?;
+            Ok(monitor)
+        });
+        self.monitor = Some(opened.map_err(|error| format!("the kernel does not tell of addresses: {error}"))?);
+        self.buffer.resize(64 * 1024, 0);
+        match self.dump() {
+            Ok(mut told) => {
+                told.push(Input::AddressesKnown);
+                Ok(told)
+            }
+            Err(problem) => {
+                self.monitor = None;
+                Err(problem)
+            }
+        }
+    }
+
+    /// What is new.
+    ///
+    /// # Errors
+    /// News were lost and could not be made up for. What was known stays.
+    pub(super) fn read(&mut self) -> Result<Vec<Input>, String> {
+        let mut told = Vec::new();
+        while let Some(monitor) = &self.monitor {
+            match monitor.read(&mut self.buffer) {
+                Ok(None) => break,
+                Ok(Some(changes)) => changes.into_iter().for_each(|change| told.extend(self.take(&change))),
+                Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => told.extend(self.dump()?),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(format!("the kernel does not tell of addresses: {error}")),
+            }
+        }
+        Ok(told)
+    }
+
+    fn take(&mut self, change: &Change) -> Option<Input> {
+        match change {
+            Change::Link(_) | Change::LinkGone { .. } => None,
+            Change::Address(at) => {
+                let places = self.places.entry(at.address).or_default();
+                let new = places.is_empty();
+                places.insert((at.index, at.prefix_len));
+                new.then_some(Input::Address { address: at.address, here: true })
+            }
+            Change::AddressGone(at) => {
+                let places = self.places.get_mut(&at.address)?;
+                places.remove(&(at.index, at.prefix_len));
+                if !places.is_empty() {
+                    return None;
+                }
+                self.places.remove(&at.address);
+                Some(Input::Address { address: at.address, here: false })
+            }
+        }
+    }
+
+    /// Asks for all of them, and gives what is different.
+    fn dump(&mut self) -> Result<Vec<Input>, String> {
+        let all = Requests::open()
+            .map_err(|error| error.to_string())
+            .and_then(|mut requests| requests.addresses().map_err(|refused| refused.to_string()));
+        let all = all.map_err(|problem| format!("this host's addresses cannot be read: {problem}"))?;
+        let mut places: BTreeMap<IpAddr, Places> = BTreeMap::new();
+        for at in all {
+            places.entry(at.address).or_default().insert((at.index, at.prefix_len));
+        }
+        let before = std::mem::replace(&mut self.places, places);
+        let gone = before.keys().filter(|address| !self.places.contains_key(*address));
+        let gone = gone.map(|address| Input::Address { address: *address, here: false });
+        let come = self.places.keys().filter(|address| !before.contains_key(*address));
+        let come = come.map(|address| Input::Address { address: *address, here: true });
+        Ok(gone.chain(come).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::engine::HostAddress;
+
+    #[test]
+    fn an_address_on_two_interfaces_is_gone_when_it_has_left_both() {
+        let mut addresses = Addresses::default();
+        let at = |index| HostAddress { index, address: [192, 0, 2, 1].into(), prefix_len: 32 };
+        let told = |input: Option<Input>| match input {
+            Some(Input::Address { here, .. }) => Some(here),
+            Some(other) => panic!("{other:?}"),
+            None => None,
+        };
+        assert_eq!(told(addresses.take(&Change::Address(at(1)))), Some(true));
+        assert_eq!(told(addresses.take(&Change::Address(at(2)))), None);
+        assert_eq!(told(addresses.take(&Change::Address(at(2)))), None, "told again");
+        assert_eq!(told(addresses.take(&Change::AddressGone(at(1)))), None);
+        assert_eq!(told(addresses.take(&Change::AddressGone(at(2)))), Some(false));
+        assert_eq!(told(addresses.take(&Change::AddressGone(at(2)))), None);
+    }
+}
