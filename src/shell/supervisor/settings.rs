@@ -217,13 +217,36 @@ fn work(mut sysctls: Sysctls, inbox: &Receiver<Job>, board: &Board) {
                 said.iter().for_each(Change::log);
             }
             Job::ApplyAgain(config, keep) => {
-                let said = std::mem::take(&mut said);
                 let changes = sysctls.apply(&config, &keep);
-                changes.iter().filter(|change| !said.contains(change)).for_each(Change::log);
+                unsaid(&mut said, changes).iter().for_each(Change::log);
             }
             Job::Inspect => sysctls.inspect().iter().for_each(Change::log),
             Job::Restore => sysctls.restore_all().iter().for_each(Change::log),
         }
         board.post(sysctls.views());
+    }
+}
+
+/// What of these changes was not said the last time. What was said and still is so stays said, however often it is looked at.
+fn unsaid(said: &mut Vec<Change>, changes: Vec<Change>) -> Vec<Change> {
+    let before = std::mem::replace(said, changes.clone());
+    changes.into_iter().filter(|change| !before.contains(change)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_still_so_is_said_once_and_what_comes_back_again() {
+        let failed = |name: &str| Change::Failed { name: name.to_owned(), problem: "read-only".to_owned() };
+        let (one, two) = (failed("one"), failed("two"));
+        let mut said = vec![one.clone()];
+        for _ in 0..3 {
+            assert_eq!(unsaid(&mut said, vec![one.clone()]), []);
+        }
+        assert_eq!(unsaid(&mut said, vec![one.clone(), two.clone()]), std::slice::from_ref(&two));
+        assert_eq!(unsaid(&mut said, vec![two.clone()]), []);
+        assert_eq!(unsaid(&mut said, vec![one.clone(), two]), [one]);
     }
 }
