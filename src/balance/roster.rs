@@ -21,8 +21,7 @@ use super::slow_start::Ramps;
 use super::wishes::Wish;
 use crate::check::{self, Machine, Outcome, Random, Verdict, same_probe};
 use crate::model::{
-    Check, CheckKind, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend,
-    Weight,
+    Check, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend, Weight,
 };
 
 pub use standing::ServiceStatus;
@@ -254,20 +253,11 @@ impl Roster {
                     let at = match shared.entry(check) {
                         Entry::Occupied(there) => *there.get(),
                         Entry::Vacant(free) => {
-                            let (machine, probe, success) = known().unwrap_or_else(|| match &check.kind {
-                                CheckKind::File(probe) => by_file(check, files.get(&probe.file), probe, random, now),
-                                CheckKind::Tcp(_)
-                                | CheckKind::Http(_)
-                                | CheckKind::Smtp(_)
-                                | CheckKind::Dns(_)
-                                | CheckKind::Udp(_)
-                                | CheckKind::Ping(_)
-                                | CheckKind::Path(_)
-                                | CheckKind::Script(_) => {
-                                    (Machine::new(random.within(check.warmup.unwrap_or(spread)), now), 0, None)
-                                }
+                            let (machine, probe, success) = known().unwrap_or_else(|| match check.kind.file() {
+                                Some(probe) => by_file(check, files.get(&probe.file), probe, random, now),
+                                None => (Machine::new(random.within(check.warmup.unwrap_or(spread)), now), 0, None),
                             });
-                            if let CheckKind::File(probe) = &check.kind {
+                            if let Some(probe) = check.kind.file() {
                                 let list = new.by_file.entry(probe.file.clone()).or_default();
                                 list.push(number(new.checks.len()));
                             }
@@ -277,7 +267,7 @@ impl Roster {
                                 server: this,
                                 place: number(place),
                                 first_user: 0,
-                                is_script: check.kind.is_script(),
+                                is_script: check.kind.script().is_some(),
                                 success,
                             });
                             *free.insert(number(new.checks.len() - 1))

@@ -373,7 +373,7 @@ fn first_stage(kind: &CheckKind) -> Stage {
 
 /// How long a probe is waited for. Who runs a script counts its time from when it really began, and ends it.
 fn patience(check: &Check) -> Duration {
-    if check.kind.is_script() { check.timeout.saturating_add(BACKSTOP) } else { check.timeout }
+    if check.kind.script().is_some() { check.timeout.saturating_add(BACKSTOP) } else { check.timeout }
 }
 
 /// Two checks ask the same question, though perhaps at other times: what one has found out holds for the other.

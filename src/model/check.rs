@@ -99,11 +99,11 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    /// It is a script, and so a process and not a socket while it runs.
+    /// The script that it is, if it is one: a process and not a socket while it runs.
     #[must_use]
-    pub fn is_script(&self) -> bool {
+    pub fn script(&self) -> Option<&ScriptProbe> {
         match self {
-            Self::Script(_) => true,
+            Self::Script(probe) => Some(probe),
             Self::Tcp(_)
             | Self::Http(_)
             | Self::Smtp(_)
@@ -111,40 +111,36 @@ impl CheckKind {
             | Self::Udp(_)
             | Self::Ping(_)
             | Self::Path(_)
-            | Self::File(_) => false,
+            | Self::File(_) => None,
+        }
+    }
+
+    /// The file that it reads, if it reads one.
+    #[must_use]
+    pub fn file(&self) -> Option<&FileProbe> {
+        match self {
+            Self::File(probe) => Some(probe),
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Smtp(_)
+            | Self::Dns(_)
+            | Self::Udp(_)
+            | Self::Ping(_)
+            | Self::Path(_)
+            | Self::Script(_) => None,
         }
     }
 
     /// It has a say in its server's weight.
     #[must_use]
     pub fn weighs(&self) -> bool {
-        match self {
-            Self::Script(probe) => probe.dynamic,
-            Self::File(_) => true,
-            Self::Tcp(_)
-            | Self::Http(_)
-            | Self::Smtp(_)
-            | Self::Dns(_)
-            | Self::Udp(_)
-            | Self::Ping(_)
-            | Self::Path(_) => false,
-        }
+        self.script().map_or(self.file().is_some(), |script| script.dynamic)
     }
 
     /// Where it cannot be made from the beginning it counts for nothing, as with keepalived.
     #[must_use]
     pub fn is_forgiven_its_absence(&self) -> bool {
-        match self {
-            Self::Script(probe) => probe.on_missing == OnMissing::Disable,
-            Self::Tcp(_)
-            | Self::Http(_)
-            | Self::Smtp(_)
-            | Self::Dns(_)
-            | Self::Udp(_)
-            | Self::Ping(_)
-            | Self::Path(_)
-            | Self::File(_) => false,
-        }
+        self.script().is_some_and(|script| script.on_missing == OnMissing::Disable)
     }
 
     /// Whom it calls, and how; `None`: it calls nobody over the network, or nobody by an address of his own.

@@ -10,7 +10,7 @@ use crate::balance::notice;
 use crate::balance::roster::Roster;
 use crate::balance::timers::Timers;
 use crate::check::{self, Input as CheckInput, Obstacle, Order, Outcome, Stage, Turn, Verdict};
-use crate::model::{CheckKind, Config, FileContent, ScriptOutcome, TrackFile};
+use crate::model::{Config, FileContent, ScriptOutcome, TrackFile};
 
 /// The second probe of each check comes sooner than its interval says, by a random part of this for each check that there is,
 /// or of the whole interval.
@@ -39,7 +39,7 @@ impl Balancer {
     pub(super) fn scripted(&mut self, probe: ProbeId, ended: &ScriptOutcome) {
         let check = self.running.get(&probe.0).and_then(|check| self.roster.check(*check));
         if let Some((_, _, check)) = check
-            && let CheckKind::Script(script) = &check.kind
+            && let Some(script) = check.kind.script()
         {
             let outcome = check::script::outcome(script, ended);
             self.probed(probe, outcome);
@@ -48,18 +48,8 @@ impl Balancer {
 
     pub(super) fn file(&mut self, name: String, content: FileContent) {
         for check in self.roster.checks_by_file(&name) {
-            let outcome = self.roster.check(check).and_then(|(_, _, check)| match &check.kind {
-                CheckKind::File(probe) => Some(check::file::outcome(probe, &content)),
-                CheckKind::Tcp(_)
-                | CheckKind::Http(_)
-                | CheckKind::Smtp(_)
-                | CheckKind::Dns(_)
-                | CheckKind::Udp(_)
-                | CheckKind::Ping(_)
-                | CheckKind::Path(_)
-                | CheckKind::Script(_) => None,
-            });
-            if let Some(outcome) = outcome {
+            if let Some(probe) = self.roster.check(check).and_then(|(_, _, check)| check.kind.file()) {
+                let outcome = check::file::outcome(probe, &content);
                 self.turn(check, CheckInput::Probed(outcome));
             }
         }

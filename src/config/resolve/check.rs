@@ -83,7 +83,7 @@ impl Resolver<'_> {
         let (retry, retry_interval) = patience(&kind, interval);
         let retry = timing.retry.unwrap_or(retry);
         let retry_interval = timing.retry_interval.unwrap_or(retry_interval);
-        if !kind.is_script() {
+        if kind.script().is_none() {
             self.slow_check(timing, retry, retry_interval);
         }
         let pace = Pace {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use mio::Waker;
 
 use crate::balance::ProbeId;
-use crate::model::{CheckKind, Config, FileContent, ScriptOutcome, ScriptRun};
+use crate::model::{Config, FileContent, ScriptOutcome, ScriptRun};
 use crate::shell::scripts::{self, Runner, Told};
 use crate::shell::trackers::{self, ServerFiles};
 
@@ -130,15 +130,5 @@ impl Errands {
 
 fn runs_scripts(config: &Config) -> bool {
     let mut checks = config.services.iter().flat_map(|service| &service.servers).flat_map(|server| &server.checks);
-    checks.any(|check| match check.kind {
-        CheckKind::Script(_) => true,
-        CheckKind::Tcp(_)
-        | CheckKind::Http(_)
-        | CheckKind::Smtp(_)
-        | CheckKind::Dns(_)
-        | CheckKind::Udp(_)
-        | CheckKind::Ping(_)
-        | CheckKind::Path(_)
-        | CheckKind::File(_) => false,
-    })
+    checks.any(|check| check.kind.script().is_some())
 }

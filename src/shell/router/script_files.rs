@@ -60,13 +60,23 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
     }
     checks_of_servers(config, &mut found);
     let mut seen: BTreeSet<(&str, Option<&str>)> = BTreeSet::new();
-    let notified = config
+    let of_routers = config
         .instances
         .iter()
         .map(|instance| &instance.notify)
         .chain(config.sync_groups.iter().map(|group| &group.notify))
-        .flat_map(called);
-    for command in notified {
+        .flat_map(called)
+        .map(|command| (command, "it will not be called; routers run on, and the log says so at each change of state"));
+    let of_services = config
+        .services
+        .iter()
+        .flat_map(|service| {
+            let own = [&service.rules.notify].into_iter();
+            own.chain(service.servers.iter().filter_map(|server| server.notify.as_deref()))
+                .flat_map(|scripts| [&scripts.up, &scripts.down].into_iter().flatten())
+        })
+        .map(|command| (command, "it will not be called; services go on, and the log says so at each change"));
+    for (command, consequence) in of_routers.chain(of_services) {
         let Some(program) = command.words.first() else { continue };
         if !seen.insert((program, command.user.as_ref().map(|user| user.user.as_str()))) {
             continue;
@@ -76,26 +86,7 @@ pub fn unusable(config: &Config) -> Vec<UnusableScript> {
                 program: program.clone(),
                 user: command.user.clone(),
                 problem: format!("the notify script `{program}`: {why}"),
-                consequence: "it will not be called; routers run on, and the log says so at each change of state",
-            });
-        }
-    }
-    let of_services = config.services.iter().flat_map(|service| {
-        let own = [&service.rules.notify].into_iter();
-        own.chain(service.servers.iter().filter_map(|server| server.notify.as_deref()))
-            .flat_map(|scripts| [&scripts.up, &scripts.down].into_iter().flatten())
-    });
-    for command in of_services {
-        let Some(program) = command.words.first() else { continue };
-        if !seen.insert((program, command.user.as_ref().map(|user| user.user.as_str()))) {
-            continue;
-        }
-        if let Err(why) = look(config, &command.words, command.user.as_ref()) {
-            found.push(UnusableScript {
-                program: program.clone(),
-                user: command.user.clone(),
-                problem: format!("the notify script `{program}`: {why}"),
-                consequence: "it will not be called; services go on, and the log says so at each change",
+                consequence,
             });
         }
     }

@@ -21,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::mailbox::{self, Entrance, keep_running};
-use crate::model::{CheckKind, Config, FileContent, TrackFile};
+use crate::model::{Config, FileContent, TrackFile};
 use crate::vrrp::engine::Fact;
 
 type Mail = mailbox::Mail<Config>;
@@ -99,17 +99,7 @@ pub fn watches_files(config: &Config) -> bool {
 
 fn names_of_servers(config: &Config) -> impl Iterator<Item = &str> {
     let checks = config.services.iter().flat_map(|service| &service.servers).flat_map(|server| &server.checks);
-    checks.filter_map(|check| match &check.kind {
-        CheckKind::File(probe) => Some(probe.file.as_str()),
-        CheckKind::Tcp(_)
-        | CheckKind::Http(_)
-        | CheckKind::Smtp(_)
-        | CheckKind::Dns(_)
-        | CheckKind::Udp(_)
-        | CheckKind::Ping(_)
-        | CheckKind::Path(_)
-        | CheckKind::Script(_) => None,
-    })
+    checks.filter_map(|check| check.kind.file()).map(|probe| probe.file.as_str())
 }
 
 fn files_of_servers(config: &Config) -> Vec<TrackFile> {
