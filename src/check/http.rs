@@ -24,7 +24,7 @@ use md5::{Digest, Md5};
 
 use super::{Outcome, TlsProblem};
 use crate::model::{Connect, HttpProbe, HttpVersion, Page};
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Unbounded};
 use body::Body;
 use head::Head;
 pub use head::LONGEST_HEAD;
@@ -211,9 +211,10 @@ impl Reading {
         }
         match (&page.expression, pattern) {
             (Some(expression), Some(pattern)) => match (pattern.is_in(&self.kept), expression.unwanted) {
-                (true, false) | (false, true) => Outcome::Ok,
-                (false, false) => Outcome::NoMatch,
-                (true, true) => Outcome::Match,
+                (Ok(true), false) | (Ok(false), true) => Outcome::Ok,
+                (Ok(false), false) => Outcome::NoMatch,
+                (Ok(true), true) => Outcome::Match,
+                (Err(Unbounded), _) => Outcome::Undecided,
             },
             (None, _) | (_, None) => Outcome::Ok,
         }

@@ -38,6 +38,7 @@ macro_rules! failure {
             | Outcome::Digest
             | Outcome::NoMatch
             | Outcome::Match
+            | Outcome::Undecided
             | Outcome::Tls(_)
             | Outcome::Exited(1..)
             | Outcome::Killed(_)

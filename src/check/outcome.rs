@@ -44,6 +44,8 @@ pub enum Outcome {
     NoMatch,
     /// The page matches the expression that it must not match.
     Match,
+    /// The page takes more than the expression may ([`crate::pattern::Unbounded`]): nobody knows whether it matches.
+    Undecided,
     /// TLS did not come about.
     Tls(TlsProblem),
     /// This host could not try. No news about the server.
@@ -283,6 +285,7 @@ impl Outcome {
             | Self::Digest
             | Self::NoMatch
             | Self::Match
+            | Self::Undecided
             | Self::Tls(_)
             | Self::NotTried(_)
             | Self::Exited(_)
@@ -375,6 +378,7 @@ impl fmt::Display for Outcome {
             Self::Digest => f.write_str("answers with a page whose MD5 sum is another one"),
             Self::NoMatch => f.write_str("answers with a page that does not match the expression"),
             Self::Match => f.write_str("answers with a page that matches the expression, and must not"),
+            Self::Undecided => f.write_str("answers with a page that is too long, or too hard, for the expression"),
             Self::Tls(problem) => problem.fmt(f),
             Self::NotTried(obstacle) => write!(f, "not checked: {obstacle}"),
             Self::Exited(status) => write!(f, "exits with status {status}"),

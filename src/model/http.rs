@@ -101,6 +101,14 @@ pub struct Expression {
     pub most_offset: Option<u32>,
 }
 
+impl Expression {
+    /// A match would have to begin before the place at which it may begin at the earliest.
+    #[must_use]
+    pub fn has_no_place(&self) -> bool {
+        self.most_offset.is_some_and(|most| most < self.least_offset)
+    }
+}
+
 /// Options of an expression, by PCRE2's names; those that change nothing about what matches are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ExpressionOptions {

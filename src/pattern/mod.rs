@@ -9,10 +9,12 @@
 //! - classes with ranges, `[:alpha:]` and its like, `\d \D \s \S \w \W \h \H \N \R`, with `utf` also `\p{...}`;
 //! - `^`, `$`, `\A`, `\z`, `\Z`, `\b`, `\B`, `\Q...\E`, `\xhh`, `\x{hhhh}`, `\a \e \f \n \r \t \v`.
 //!
-//! What looks back or aside cannot be done so, and is told with its place: references to groups (`\1`, `\k<name>`), looking
-//! ahead and behind (`(?=`, `(?!`, `(?<=`, `(?<!`), atomic groups and possessive quantifiers (`(?>`, `a++`), recursion,
-//! conditions, callouts and verbs (`(*...)`), comments `(?#...)`.
+//! What looks back or aside cannot be done so: references to groups (`\1`), looking ahead and behind (`(?=`, `(?!`, `(?<=`,
+//! `(?<!`), atomic groups and possessive quantifiers (`(?>`, `a++`). Such an expression is tried step by step ([`steps`]), with a
+//! bound on the steps and on the page: past it the answer is that there is none, which is no success. What neither can do
+//! (recursion, verbs `(*...)`, callouts) is told with its place.
 
+mod steps;
 mod translate;
 
 use std::ops::Range;
@@ -20,6 +22,7 @@ use std::ops::Range;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::model::Expression;
+use steps::Steps;
 use translate::Translated;
 
 /// Bytes that the program of an expression may have.
@@ -38,13 +41,26 @@ pub struct Problem {
     pub what: String,
 }
 
+/// Where the leftmost match of an expression begins, at or after a place; an error: it cannot be told in the time that there is.
+type Found = Result<Option<usize>, Unbounded>;
+
+/// An expression could not be decided within its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unbounded;
+
 /// An expression, ready to be held against pages.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    regex: Regex,
+    engine: Engine,
     least: usize,
     most: Option<usize>,
     first_line: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Linear(Regex),
+    Steps(Steps),
 }
 
 impl Pattern {
@@ -54,9 +70,46 @@ impl Pattern {
     ///
     /// What cannot be done, and where in the pattern it stands.
     pub fn new(expression: &Expression) -> Result<Self, Problem> {
+        Ok(Self {
+            engine: Engine::new(expression)?,
+            least: usize::try_from(expression.least_offset).unwrap_or(usize::MAX),
+            most: expression.most_offset.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+            first_line: expression.options.firstline,
+        })
+    }
+
+    /// Whether a page matches.
+    ///
+    /// # Errors
+    ///
+    /// An expression that is tried step by step has taken all that it may, or the page is longer than such a one may have.
+    pub fn is_in(&self, page: &[u8]) -> Result<bool, Unbounded> {
+        if page.len() < self.least {
+            return Ok(false);
+        }
+        if let (Engine::Linear(regex), None, false) = (&self.engine, self.most, self.first_line) {
+            return Ok(regex.is_match_at(page, self.least));
+        }
+        let found = match &self.engine {
+            Engine::Linear(regex) => regex.find_at(page, self.least).map(|found| found.start()),
+            Engine::Steps(steps) => steps.find_at(page, self.least)?,
+        };
+        // It is the leftmost one: if it begins too late, so does every other.
+        Ok(found.is_some_and(|start| {
+            let before = page.get(self.least..start).unwrap_or_default();
+            self.most.is_none_or(|most| start <= most) && !(self.first_line && before.contains(&b'\n'))
+        }))
+    }
+}
+
+impl Engine {
+    fn new(expression: &Expression) -> Result<Self, Problem> {
         let options = expression.options;
         let translated = Translated::new(&expression.pattern, options);
-        translated.examine(options)?;
+        if let Err(fault) = translated.examine(options) {
+            let steps = fault.needs_steps.then(|| Steps::new(&translated, options)).flatten();
+            return steps.map(Self::Steps).ok_or(fault.problem);
+        }
         let regex = RegexBuilder::new(translated.text())
             .unicode(options.utf)
             .case_insensitive(options.caseless)
@@ -68,34 +121,10 @@ impl Pattern {
             .size_limit(LARGEST)
             .dfa_size_limit(CACHE)
             .build();
-        match regex {
-            Ok(regex) => Ok(Self {
-                regex,
-                least: usize::try_from(expression.least_offset).unwrap_or(usize::MAX),
-                most: expression.most_offset.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
-                first_line: options.firstline,
-            }),
-            // Everything else has been looked for.
-            Err(_) => Err(Problem {
-                at: 0..expression.pattern.len(),
-                what: format!("too much in it: counted out, it takes more than {} KiB", LARGEST / 1024),
-            }),
-        }
-    }
-
-    /// Whether a page matches.
-    #[must_use]
-    pub fn is_in(&self, page: &[u8]) -> bool {
-        if page.len() < self.least {
-            return false;
-        }
-        if self.most.is_none() && !self.first_line {
-            return self.regex.is_match_at(page, self.least);
-        }
-        // It is the leftmost one: if it begins too late, so does every other.
-        self.regex.find_at(page, self.least).is_some_and(|found| {
-            let before = page.get(self.least..found.start()).unwrap_or_default();
-            self.most.is_none_or(|most| found.start() <= most) && !(self.first_line && before.contains(&b'\n'))
+        // Everything else has been looked for.
+        regex.map(Self::Linear).map_err(|_| Problem {
+            at: 0..expression.pattern.len(),
+            what: format!("too much in it: counted out, it takes more than {} KiB", LARGEST / 1024),
         })
     }
 }

@@ -17,6 +17,7 @@ fn is_in(pattern: &str, options: &str, page: &str) -> bool {
     Pattern::new(&with(pattern, options))
         .unwrap_or_else(|problem| panic!("{pattern}: {problem:?}"))
         .is_in(page.as_bytes())
+        .unwrap()
 }
 
 #[test]
@@ -77,6 +78,62 @@ fn what_both_can_say_means_the_same() {
 }
 
 #[test]
+fn what_looks_back_or_aside_means_the_same() {
+    // Pattern, options, page, and what PCRE2 10.42 makes of it (`pcre2test`).
+    let cases = [
+        ("^(?!.*maintenance)", "dotall", "all\nis well", true),
+        ("^(?!.*maintenance)", "dotall", "all\nis in maintenance", false),
+        ("^(?=.*up)(?=.*ready)", "", "ready and up", true),
+        ("^(?=.*up)(?=.*ready)", "", "up", false),
+        ("(?<=state: )ok", "", "state: ok", true),
+        ("(?<!not )ok", "", "not ok", false),
+        ("(?<!not )OK", "caseless", "is ok", true),
+        ("(['\"])ok\\1", "", "'ok'", true),
+        ("(['\"])ok\\1", "", "'ok\"", false),
+        ("(?<q>['\"])ok\\k<q>", "", "\"ok\"", true),
+        ("a++a", "", "aaa", false),
+        ("a++b", "", "aab", true),
+        ("(?>a|ab)c", "", "abc", false),
+        ("(?>a|ab)c", "", "ac", true),
+        ("a(?#remark)b", "", "ab", true),
+        ("(?m)^ok(?=$)", "", "no\nok\nno", true),
+        ("ok(?=$)", "", "ok\n", true),
+        ("ok(?=$)", "dollar_endonly", "ok\n", false),
+        ("(?!\u{e9})..", "utf", "\u{e9}", false),
+        ("(?=\u{e9})..$", "", "\u{e9}", true),
+        ("(?=\\w).", "", "\u{e9}", false),
+        ("\\d{3}(?! [A-Z])", "", "404 Not", false),
+        ("(a)?(?(1)b|c)", "", "ab", true),
+        ("^(a)?(?(1)b|c)$", "", "ac", false),
+    ];
+    for (pattern, options, page, expected) in cases {
+        assert_eq!(is_in(pattern, options, page), expected, "{pattern:?} {options} in {page:?}");
+    }
+}
+
+#[test]
+fn pages_that_take_too_many_steps_are_given_up() {
+    for (pattern, page) in [
+        ("^(?=(a+)+$)b", "a".repeat(40)),
+        ("^(?:(a|a)*)\\1[cd]", "a".repeat(4000)),
+        ("(?=(?:.*,){8}x)(?!y)", "a,".repeat(steps::LONGEST / 16)),
+        ("(?s)(?=.*(?=.*(?=.*z)))", "a\n".repeat(steps::LONGEST / 16)),
+        ("(?s)(?<!x.*)y(?<=y.*)", "y".repeat(steps::LONGEST / 8)),
+    ] {
+        let ready = Pattern::new(&with(pattern, "")).unwrap_or_else(|problem| panic!("{pattern}: {problem:?}"));
+        let started = Instant::now();
+        let found = ready.is_in(page.as_bytes());
+        println!("{pattern}: {found:?} {:?}", started.elapsed());
+    }
+    let endless = Pattern::new(&with("^(?:(a|a)*)\\1[cd]", "")).unwrap();
+    assert_eq!(endless.is_in(format!("{}c", "a".repeat(4000)).as_bytes()), Ok(true));
+    assert_eq!(endless.is_in("a".repeat(4000).as_bytes()), Err(Unbounded));
+    let long = Pattern::new(&with("^(?!x)", "")).unwrap();
+    assert_eq!(long.is_in(" ".repeat(steps::LONGEST).as_bytes()), Ok(true));
+    assert_eq!(long.is_in(" ".repeat(steps::LONGEST + 1).as_bytes()), Err(Unbounded));
+}
+
+#[test]
 fn what_cannot_be_done_is_told_with_its_place() {
     for (pattern, options, place, what) in [
         ("a(b", "", "(", "not closed"),
@@ -84,11 +141,13 @@ fn what_cannot_be_done_is_told_with_its_place() {
         ("[a-", "", "[", "not closed"),
         ("{x}[z-a]", "", "z-a", "range"),
         ("*a", "", "*", "nothing before"),
-        ("{\"a\"}(.)\\1", "", "\\1", "reference"),
-        ("$a(?=b)", "", "(?=", "look"),
-        ("a(?<!b)", "", "(?<!", "look"),
-        ("xx++", "", "+", "possessive"),
-        ("(?>a)", "", "", "linear"),
+        ("{\"a\"}(.)\\2", "", "\\2", "reference"),
+        ("$a(?=b", "", "(?=", "look"),
+        ("a(?<!b)", "ungreedy", "(?<!", "look"),
+        ("xx++(?R)", "", "+", "possessive"),
+        ("(?=a)[+--]", "", "(?=", "look"),
+        ("(?=a)(?R)", "", "(?=", "look"),
+        ("(?|a)", "", "", "group"),
         ("(?R)", "", "R", "recursion"),
         ("(?u)a", "", "u", "flag"),
         ("[\u{e9}]", "", "\u{e9}", "utf"),
@@ -110,13 +169,20 @@ fn what_cannot_be_done_is_told_with_its_place() {
 fn a_match_begins_where_it_may() {
     let at = |least: u32, most: Option<u32>| {
         let expression = Expression { least_offset: least, most_offset: most, ..with("ok", "") };
-        Pattern::new(&expression).unwrap().is_in(b"ok 3456 ok")
+        Pattern::new(&expression).unwrap().is_in(b"ok 3456 ok").unwrap()
     };
     assert!(at(0, Some(0)) && at(1, None) && at(8, Some(8)) && at(3, Some(9)));
     assert!(!at(1, Some(7)) && !at(9, None) && !at(100, None));
     // It is the page's beginning, not the offset's.
     let anchored = Expression { least_offset: 8, ..with("^ok", "") };
-    assert!(!Pattern::new(&anchored).unwrap().is_in(b"ok 3456 ok"));
+    assert_eq!(Pattern::new(&anchored).unwrap().is_in(b"ok 3456 ok"), Ok(false));
+    // The same of an expression that is tried step by step.
+    let stepped = |least: u32, most: Option<u32>| {
+        let expression = Expression { least_offset: least, most_offset: most, ..with("o(?=k)", "") };
+        Pattern::new(&expression).unwrap().is_in(b"ok 3456 ok").unwrap()
+    };
+    assert!(stepped(0, Some(0)) && stepped(1, None) && stepped(8, Some(8)) && stepped(3, Some(9)));
+    assert!(!stepped(1, Some(7)) && !stepped(9, None) && !stepped(100, None));
 }
 
 #[test]
@@ -132,7 +198,7 @@ fn hostile_pages_are_matched_in_time_that_grows_with_them() {
             })
             .collect();
         let started = Instant::now();
-        assert!(!pattern.is_in(&page));
+        assert_eq!(pattern.is_in(&page), Ok(false));
         println!("{:?}", started.elapsed());
     }
 }

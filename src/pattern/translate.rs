@@ -14,6 +14,21 @@ pub(super) struct Translated<'p> {
     text: String,
     /// Where each piece begins: in the text, and in the pattern.
     pieces: Vec<(usize, usize)>,
+    /// Two hyphens in a class: a range in PCRE2, and an operator on sets elsewhere.
+    set_operation: bool,
+}
+
+/// What is wrong with a pattern, and whether it is only that one must try step by step.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) problem: Problem,
+    pub(super) needs_steps: bool,
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self { problem, needs_steps: false }
+    }
 }
 
 /// A class in PCRE2's terms, outside other classes and within them.
@@ -48,13 +63,18 @@ const fn ascii_class(letter: char) -> Option<(&'static str, &'static str)> {
 
 impl<'p> Translated<'p> {
     pub(super) fn new(pattern: &'p str, options: ExpressionOptions) -> Self {
-        let mut this = Self { pattern, text: String::with_capacity(pattern.len() + 16), pieces: Vec::new() };
+        let mut this =
+            Self { pattern, text: String::with_capacity(pattern.len() + 16), pieces: Vec::new(), set_operation: false };
         this.translate(options);
         this
     }
 
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    pub(super) fn has_set_operation(&self) -> bool {
+        self.set_operation
     }
 
     fn put(&mut self, at: usize, piece: &str) {
@@ -121,6 +141,7 @@ impl<'p> Translated<'p> {
                     at = next;
                 }
                 c => {
+                    self.set_operation |= within && c == '-' && rest.starts_with('-');
                     self.put_char(at, c);
                     at = next;
                 }
@@ -183,12 +204,12 @@ impl<'p> Translated<'p> {
     }
 
     /// Looks for what cannot be done, and for what would mean another thing than in PCRE2.
-    pub(super) fn examine(&self, options: ExpressionOptions) -> Result<(), Problem> {
+    pub(super) fn examine(&self, options: ExpressionOptions) -> Result<(), Fault> {
         let mut parser = ast::parse::ParserBuilder::new();
         parser.nest_limit(DEEPEST).ignore_whitespace(options.extended);
         let tree = parser.build().parse(&self.text).map_err(|error| self.syntax(error.span(), error.kind()))?;
         if let Err((span, what)) = ast::visit(&tree, Strangers) {
-            return Err(self.problem(&span, what));
+            return Err(Fault { problem: self.problem(&span, what), needs_steps: what == POSSESSIVE });
         }
         let whole = ParserBuilder::new()
             .nest_limit(DEEPEST)
@@ -211,25 +232,29 @@ impl<'p> Translated<'p> {
                 } else {
                     format!("an error: {}", error.kind())
                 };
-                Err(self.problem(error.span(), what))
+                Err(self.problem(error.span(), what).into())
             }
-            Err(other) => Err(Problem { at: 0..self.pattern.len(), what: format!("an error: {other}") }),
+            Err(other) => Err(Problem { at: 0..self.pattern.len(), what: format!("an error: {other}") }.into()),
         }
     }
 
-    fn syntax(&self, span: &ast::Span, kind: &ast::ErrorKind) -> Problem {
-        match SYNTAX.iter().find(|(known, _)| known == kind) {
+    fn syntax(&self, span: &ast::Span, kind: &ast::ErrorKind) -> Fault {
+        let problem = match SYNTAX.iter().find(|(known, _)| known == kind) {
             Some((_, what)) => self.problem(span, *what),
             None => self.problem(span, format!("an error: {kind}")),
-        }
+        };
+        // A reference by name is an escape that `regex_syntax` does not have.
+        let by_name = *kind == ast::ErrorKind::EscapeUnrecognized
+            && self.text.get(span.start.offset..span.end.offset) == Some("\\k");
+        Fault { problem, needs_steps: by_name || STEPS.contains(kind) }
     }
 }
 
 /// Errors that people make, in words of their own; all others tell themselves.
 const SYNTAX: [(ast::ErrorKind, &str); 12] = [
-    (ast::ErrorKind::UnsupportedBackreference, "a reference to a group, which cannot be done in linear time"),
-    (ast::ErrorKind::UnsupportedLookAround, "a look ahead or behind, which cannot be done in linear time"),
-    (ast::ErrorKind::FlagUnrecognized, "a group that cannot be done in linear time, or a flag that is not understood"),
+    (ast::ErrorKind::UnsupportedBackreference, "a reference to a group that is not understood"),
+    (ast::ErrorKind::UnsupportedLookAround, "a look ahead or behind that is not understood"),
+    (ast::ErrorKind::FlagUnrecognized, "a kind of group or a flag that is not understood"),
     (ast::ErrorKind::GroupUnclosed, "a group that is not closed"),
     (ast::ErrorKind::GroupUnopened, "a `)` that closes nothing"),
     (ast::ErrorKind::ClassUnclosed, "a class that is not closed"),
@@ -240,6 +265,12 @@ const SYNTAX: [(ast::ErrorKind, &str); 12] = [
     (ast::ErrorKind::EscapeUnrecognized, "an escape that is not understood"),
     (ast::ErrorKind::NestLimitExceeded(DEEPEST), "groups in groups without end"),
 ];
+
+/// Of them those at what an automaton cannot do, or `regex_syntax` does not read: groups of other kinds, which begin as flags do.
+const STEPS: [ast::ErrorKind; 3] =
+    [ast::ErrorKind::UnsupportedBackreference, ast::ErrorKind::UnsupportedLookAround, ast::ErrorKind::FlagUnrecognized];
+
+const POSSESSIVE: &str = "a possessive quantifier that is not understood";
 
 /// Whether what follows a `{` makes it a quantifier.
 fn is_count(rest: &str) -> bool {
@@ -266,7 +297,7 @@ impl Visitor for Strangers {
         if let Ast::Repetition(outer) = tree
             && let Ast::Repetition(_) = *outer.ast
         {
-            return Err((outer.op.span, "a possessive quantifier, which cannot be done in linear time"));
+            return Err((outer.op.span, POSSESSIVE));
         }
         if let Ast::Assertion(assertion) = tree {
             let ours = matches!(
@@ -291,7 +322,7 @@ impl Visitor for Strangers {
         };
         for item in flags.iter().flat_map(|flags| &flags.items) {
             if let FlagsItemKind::Flag(ast::Flag::CRLF) = item.kind {
-                return Err((item.span, "recursion, which cannot be done in linear time"));
+                return Err((item.span, "recursion, which is not done here"));
             }
             // Our own translation says so of `\b`.
             if let FlagsItemKind::Flag(ast::Flag::Unicode) = item.kind

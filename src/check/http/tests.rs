@@ -219,6 +219,16 @@ fn a_page_is_held_against_its_expression() {
         assert_eq!(read(&page), if there { Outcome::Ok } else { Outcome::NoMatch }, "{body}");
         assert_eq!(read(&unwanted), if there { Outcome::Match } else { Outcome::Ok }, "{body}");
     }
+    // What cannot be decided is a failure, whether a match is wanted or not.
+    let (page, pattern) = page_of(None, Some("^(?:(a|a)*)\\1[cd]"));
+    let unwanted = Page {
+        expression: page.expression.clone().map(|expression| Box::new(Expression { unwanted: true, ..*expression })),
+        ..page.clone()
+    };
+    let answer = format!("HTTP/1.1 200 OK\r\n\r\n{}", "a".repeat(4000));
+    for page in [&page, &unwanted] {
+        assert_eq!(whole(page, pattern.as_ref(), answer.as_bytes()), Outcome::Undecided);
+    }
     // What comes too late does not count, and nobody waits for it.
     let (page, pattern) = page_of(None, Some("late"));
     let mut answer = Answer::new();

@@ -23,6 +23,8 @@ struct Url {
     pattern: Option<Spanned<String>>,
     /// The first word that speaks of an expression.
     about: Option<Span>,
+    /// Where the last byte stands at which a match may begin.
+    most: Option<Span>,
 }
 
 /// What an `HTTP_GET` or `SSL_GET` tries, before anything is said of it.
@@ -53,8 +55,9 @@ pub(super) fn word(walk: &mut Walk<'_>, check: &mut CheckDraft, statement: State
     match (statement.name(), statement.word(1)) {
         ("url", _) => http.pages.extend(url(walk, statement)),
         ("enable_sni", _) => {
+            let on = walk.flag(statement).unwrap_or(false);
             if let Some(tls) = tls(walk, http, statement) {
-                tls.named_by_host = true;
+                tls.named_by_host = on;
             }
         }
         ("sni_name", Some(value)) => {
@@ -132,7 +135,15 @@ fn url(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<PageDraft> {
     }
     match (url.pattern, url.about) {
         (Some(pattern), _) => {
-            let expression = Expression { pattern: pattern.value, ..url.expression };
+            let mut expression = Expression { pattern: pattern.value, ..url.expression };
+            if let (true, Some(span)) = (expression.has_no_place(), url.most) {
+                expression.least_offset = 0;
+                expression.most_offset = None;
+                walk.say(
+                    Diagnostic::warning(Code::BadValue, span, "a match would have to begin before `regex_min_offset`")
+                        .help("both are ignored, as in keepalived"),
+                );
+            }
             let known = &mut walk.draft.expressions;
             url.page.expression = resolve::expression(expression, pattern.span, Severity::Warning, known, walk.report);
         }
@@ -189,7 +200,10 @@ fn url_word(walk: &mut Walk<'_>, url: &mut Url, statement: Statement<'_>) -> boo
         ("regex_min_offset", Some(value)) => {
             url.expression.least_offset = walk.whole(value, IGNORED).unwrap_or(0);
         }
-        ("regex_max_offset", Some(value)) => url.expression.most_offset = walk.whole(value, IGNORED),
+        ("regex_max_offset", Some(value)) => {
+            url.expression.most_offset = walk.whole(value, IGNORED);
+            url.most = Some(value.span);
+        }
         (
             "path" | "digest" | "status_code" | "virtualhost" | "regex" | "regex_options" | "regex_min_offset"
             | "regex_max_offset",

@@ -134,7 +134,7 @@ fn what_is_said() {
         ),
         (format!("{get} http-check expect\n"), "check", Some("9:")),
         (format!("{get} http-check expect string\n"), "check", Some("9:20: error[C306]")),
-        (format!("{get} http-check expect rstring a(?=b)\n"), "check", Some("9:29: warning[C405]")),
+        (format!("{get} http-check expect rstring a(?R)\n"), "check", Some("9:31: warning[C405]")),
         (format!("{get} http-check send hdr A\n"), "check", Some("9:22: error[C306]")),
         (format!("{get} http-check send bogus x\n"), "check", Some("9:18: error[C301]")),
         (

@@ -79,6 +79,7 @@ fn page(reader: &mut Reader<'_>, entries: Vec<Entry<'_>>) -> PageDraft {
     let mut expression = Expression::default();
     let mut pattern: Option<Span> = None;
     let mut about = None;
+    let mut most: Option<Span> = None;
     let offset = 0..=i64::from(u32::MAX);
     for entry in entries {
         if ABOUT.contains(&entry.key) {
@@ -114,8 +115,17 @@ fn page(reader: &mut Reader<'_>, entries: Vec<Entry<'_>>) -> PageDraft {
                 }
             }
             "min-offset" => expression.least_offset = reader.number(entry, offset.clone(), "a byte").unwrap_or(0),
-            _ => expression.most_offset = reader.number(entry, offset.clone(), "a byte"),
+            _ => {
+                expression.most_offset = reader.number(entry, offset.clone(), "a byte");
+                most = Some(entry.span);
+            }
         }
+    }
+    if let (true, Some(span)) = (expression.has_no_place(), most) {
+        reader.say(
+            Diagnostic::error(Code::BadValue, span, "a match would have to begin before `min-offset`")
+                .help("`max-offset` is the last byte at which it may begin: not less than `min-offset`"),
+        );
     }
     match (pattern, about) {
         (Some(span), _) => {

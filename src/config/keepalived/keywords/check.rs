@@ -114,7 +114,8 @@ pub(super) const HTTP: &[Keyword] = &[
     idle("fast_recovery", Optional(Flag), "all pages are asked for one right after another, each time")
         .means("At start and after a failure the pages are asked for without a `delay_loop` between them."),
     yes("nb_get_retry", One(COUNT)).deprecated("`retry`").means("The same as `retry`.").toml("service.check.retry"),
-    yes("enable_sni", Nothing)
+    yes("enable_sni", Optional(Flag))
+        .default("off")
         .means("Name the host when TLS begins; with SSL_GET.")
         .toml("service.check.http.tls.server-name"),
     yes("sni_name", One(HOST))
@@ -220,7 +221,7 @@ pub(super) const MISC: &[Keyword] = &[
         .means("A run that takes longer has failed, and is ended.")
         .toml("service.check.script.timeout"),
     yes("misc_dynamic", Nothing)
-        .means("The exit status sets the weight: 0 leaves it, 1 is a failure, 2 to 255 are the weight and 2.")
+        .means("The exit status sets the weight: 0 gives the configured one back, 1 is a failure, 2 to 255 are the weight and 2.")
         .toml("service.check.script.dynamic"),
     yes("user", Several(USER)).otherwise("`script_user`").means("Who runs it.").toml("service.check.script.user"),
 ];
