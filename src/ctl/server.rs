@@ -45,7 +45,7 @@ pub(super) struct Undrain {
 
 /// Take a server out at once: its connections are cut off (`drain` waits for them)
 ///
-/// It stays out until `enable`, over reloads and restarts.
+/// It stays out until `enable`, over reloads and restarts; what a file does not name for an hour is forgotten.
 #[derive(Debug, Args)]
 pub(super) struct Disable {
     #[command(flatten)]

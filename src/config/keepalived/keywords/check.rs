@@ -26,7 +26,7 @@ const DELAY_LOOP: Keyword = yes("delay_loop", One(seconds("an interval", 0.001, 
     .toml("service.check.interval");
 const CONNECT_TIMEOUT: Keyword = yes("connect_timeout", One(seconds("a timeout", 0.001, LONGEST)))
     .default("5")
-    .means("How long a connection may take.")
+    .means("How long a try may take, from the call to the end of the answer; of several pages each.")
     .toml("service.check.tcp.timeout");
 const RETRY: Keyword = yes("retry", One(COUNT))
     .otherwise("1; DNS_CHECK 3, MISC_CHECK 0")
