@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Waker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::addresses::Addresses;
@@ -27,11 +27,6 @@ use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
-
-/// The token of the inbox; those of probes count up from 0.
-pub(super) const WAKER: Token = Token(usize::MAX);
-/// The token of news of addresses.
-const ADDRESSES: Token = Token(usize::MAX - 1);
 
 /// How often the kernel's table is looked at, as long as that is cheap.
 const DRIFT_INTERVAL: Duration = Duration::from_secs(5);
@@ -124,7 +119,7 @@ impl Loop {
         }
         let mut balancer = Balancer::new(engine, now);
         let mut addresses = Addresses::default();
-        match addresses.configure(&options.config, poll.registry(), ADDRESSES) {
+        match addresses.configure(&options.config, poll.registry()) {
             Ok(told) => told.into_iter().for_each(|input| balancer.handle(input, now)),
             Err(problem) => journal.line(Gravity::Warning, problem, now),
         }
@@ -266,7 +261,7 @@ impl Loop {
                 }
                 self.services.keep(&config.watched_services);
                 self.notices.configure(&config);
-                match self.addresses.configure(&config, self.poll.registry(), ADDRESSES) {
+                match self.addresses.configure(&config, self.poll.registry()) {
                     Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
                     Err(problem) => self.journal.line(Gravity::Warning, problem, now),
                 }

@@ -47,7 +47,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Registry};
 use nix::libc;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
@@ -55,13 +55,13 @@ use super::obstacle;
 use crate::check::{Directly, Obstacle, Outcome, Random};
 use crate::model::{Family, PathProbe};
 use crate::shell::router::program::{AND, Instruction, LOAD_BYTE, LOAD_HALF, RETURN, WHOLE, equal, plain};
+use crate::shell::tokens::Source;
 use crate::wire::tcp::{self, ACK, PROTOCOL_TCP, RST, SYN, Segment};
 use crate::wire::{ipv4, ipv6};
 
-/// The tokens of the packet sockets.
-pub(super) const TAPS: [Token; 2] = [Token(usize::MAX - 1), Token(usize::MAX - 2)];
-/// `ETH_P_IP`, `ETH_P_IPV6` of include/uapi/linux/if_ether.h, in network order.
-const ETH_P: [u16; 2] = [0x0800_u16.to_be(), 0x86dd_u16.to_be()];
+/// Of include/uapi/linux/if_ether.h, in network order.
+const ETH_P_IP: u16 = 0x0800_u16.to_be();
+const ETH_P_IPV6: u16 = 0x86dd_u16.to_be();
 /// `IPPROTO_RAW`: sends packets with their headers, receives nothing.
 const RAW: i32 = 255;
 /// IPVS forgets a SYN that nobody answered after 60 s (`tcp_timeouts`, ip_vs_proto_tcp.c).
@@ -167,16 +167,16 @@ impl Calls {
     /// Reads answers: places of calls with what was answered. True: more may lie there.
     pub(super) fn hear<'c>(
         &mut self,
-        tap: usize,
+        family: Family,
         call: impl Fn(usize) -> Option<&'c Call>,
     ) -> (Vec<(usize, Outcome)>, bool) {
         let mut heard = Vec::new();
-        let Some(Some(socket)) = self.taps.get_mut(tap) else { return (heard, false) };
+        let Some(Some(socket)) = self.taps.get_mut(place(family)) else { return (heard, false) };
         let mut bytes = [0; 128];
         for _ in 0..MOST_AT_ONCE {
             match socket.read(&mut bytes) {
                 Ok(length) => {
-                    let Some(answer) = bytes.get(..length).and_then(|packet| Answer::read(tap, packet)) else {
+                    let Some(answer) = bytes.get(..length).and_then(|packet| Answer::read(family, packet)) else {
                         continue;
                     };
                     let Some(place) = self.waiting.get(&lower(answer.number)).copied() else { continue };
@@ -194,21 +194,18 @@ impl Calls {
     }
 
     /// Has the rest of what lies there told again.
-    pub(super) fn ask_again(&self, tap: usize, registry: &Registry) {
-        if let (Some(Some(socket)), Some(token)) = (self.taps.get(tap), TAPS.get(tap)) {
+    pub(super) fn ask_again(&self, family: Family, registry: &Registry) {
+        if let Some(Some(socket)) = self.taps.get(place(family)) {
+            let token = Source::paths(family).token();
             // If it is refused, calls that wait run into their timeouts.
-            let _ = registry.reregister(&mut SourceFd(&socket.as_raw_fd()), *token, Interest::READABLE);
+            let _ = registry.reregister(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE);
         }
     }
 
     fn listen(&mut self, family: Family, registry: &Registry) -> Result<(), Obstacle> {
-        let at = place(family);
-        let (Some(tap), Some(token), Some(protocol)) = (self.taps.get_mut(at), TAPS.get(at), ETH_P.get(at)) else {
-            return Err(Obstacle::Family);
-        };
+        let tap = self.taps.get_mut(place(family)).ok_or(Obstacle::Family)?;
         if tap.is_none() {
-            *tap =
-                Some(open_tap(self.cookie, family, *protocol, *token, registry).map_err(|error| not_opened(&error))?);
+            *tap = Some(open_tap(self.cookie, family, registry).map_err(|error| not_opened(&error))?);
         }
         Ok(())
     }
@@ -270,14 +267,17 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(tap: usize, packet: &[u8]) -> Option<Self> {
-        let (from, to, payload): (IpAddr, IpAddr, _) = if tap == place(Family::V4) {
-            // A packet may be cut off here; its headers are not.
-            let packet = ipv4::Packet::new_checked(packet).ok()?;
-            (packet.source().into(), packet.destination().into(), packet.payload())
-        } else {
-            let packet = ipv6::Packet::new_checked(packet).ok()?;
-            (packet.source().into(), packet.destination().into(), packet.payload())
+    fn read(family: Family, packet: &[u8]) -> Option<Self> {
+        let (from, to, payload): (IpAddr, IpAddr, _) = match family {
+            Family::V4 => {
+                // A packet may be cut off here; its headers are not.
+                let packet = ipv4::Packet::new_checked(packet).ok()?;
+                (packet.source().into(), packet.destination().into(), packet.payload())
+            }
+            Family::V6 => {
+                let packet = ipv6::Packet::new_checked(packet).ok()?;
+                (packet.source().into(), packet.destination().into(), packet.payload())
+            }
         };
         let segment = Segment::new_checked(payload).ok()?;
         Some(Self {
@@ -369,11 +369,15 @@ fn packet(source: IpAddr, destination: IpAddr, segment: &[u8]) -> io::Result<Vec
     Ok(packet)
 }
 
-fn open_tap(cookie: u16, family: Family, protocol: u16, token: Token, registry: &Registry) -> io::Result<Socket> {
+fn open_tap(cookie: u16, family: Family, registry: &Registry) -> io::Result<Socket> {
+    let protocol = match family {
+        Family::V4 => ETH_P_IP,
+        Family::V6 => ETH_P_IPV6,
+    };
     let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking(), Some(Protocol::from(i32::from(protocol))))?;
     let program: Vec<SockFilter> = program(cookie, family).into_iter().map(SockFilter::from).collect();
     socket.attach_filter(&program)?;
-    registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
+    registry.register(&mut SourceFd(&socket.as_raw_fd()), Source::paths(family).token(), Interest::READABLE)?;
     Ok(socket)
 }
 
