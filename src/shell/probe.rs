@@ -105,6 +105,11 @@ pub(super) struct Prober<Id> {
 impl<Id: Copy + Eq + Hash> Prober<Id> {
     /// `seed` should not be guessable, nor be what anything starts from that others can watch.
     pub(super) fn new(registry: Registry, seed: u64) -> Self {
+        Self::beside(None, registry, seed)
+    }
+
+    /// One beside a table of IPVS in another network namespace: paths lead through that one.
+    pub(super) fn beside(ipvs: Option<String>, registry: Registry, seed: u64) -> Self {
         let mut random = Random::new(seed);
         Self {
             registry,
@@ -112,7 +117,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             free: Vec::new(),
             by_id: HashMap::new(),
             settings: Settings::default(),
-            calls: Calls::new(&mut random),
+            calls: Calls::new(ipvs, &mut random),
             heard: VecDeque::new(),
             buffer: datagram::Buffer::default(),
             random,

@@ -134,7 +134,7 @@ impl Loop {
             balancer.handle(Input::Role { router, active }, now);
         }
         Ok(Self {
-            prober: Prober::new(poll.registry().try_clone()?, options.nonce_seed),
+            prober: Prober::beside(namespace.clone(), poll.registry().try_clone()?, options.nonce_seed),
             errands,
             poll,
             requests,

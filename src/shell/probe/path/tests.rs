@@ -93,12 +93,13 @@ fn no_packet_makes_it_panic() {
 /// IPVS may remember where a port's last call went.
 #[test]
 fn a_port_rests_after_its_call() {
-    let mut calls = Calls::new(&mut Random::new(3));
+    let mut calls = Calls::new(None, &mut Random::new(3));
+    let PathProbe { server, forwarding, mark, .. } = call(Forwarding::Direct, false).probe;
     let through = "127.0.0.1:80".parse().unwrap();
-    let address: IpAddr = Ipv4Addr::LOCALHOST.into();
+    let probe = PathProbe { through, server, forwarding, mark, source_address: Some(Ipv4Addr::LOCALHOST.into()) };
     let mut ports = HashSet::new();
     for _ in 0..200 {
-        let (_socket, source) = calls.port(address, through).unwrap();
+        let (_socket, source) = calls.port(&probe).unwrap();
         assert!(ports.insert(source), "{source} again");
         calls.rests.insert((source, through));
         calls.resting.push_back((Instant::now() + REST, source, through));
@@ -106,6 +107,6 @@ fn a_port_rests_after_its_call() {
     for (until, ..) in &mut calls.resting {
         *until = Instant::now();
     }
-    calls.port(address, through).unwrap();
+    calls.port(&probe).unwrap();
     assert!(calls.resting.is_empty() && calls.rests.is_empty(), "what has rested is forgotten");
 }
