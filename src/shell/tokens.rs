@@ -14,6 +14,8 @@ pub(super) enum Source {
     Inbox,
     /// News of this host's addresses.
     Addresses,
+    /// News of nf_tables.
+    Rules,
     /// Answers to checks of paths over IPv4.
     PathsV4,
     /// Answers to checks of paths over IPv6.
@@ -41,7 +43,8 @@ mod tests {
 
     #[test]
     fn no_two_sources_have_the_same_token_and_none_has_that_of_a_check() {
-        let all = [Source::Inbox, Source::Addresses, Source::paths(Family::V4), Source::paths(Family::V6)];
+        let all =
+            [Source::Inbox, Source::Addresses, Source::Rules, Source::paths(Family::V4), Source::paths(Family::V6)];
         for (at, source) in all.iter().enumerate() {
             assert!(all.iter().skip(at + 1).all(|other| other.token() != source.token()), "{source:?}");
             assert!(source.token().0 > usize::MAX / 2, "{source:?}");

@@ -125,7 +125,7 @@ impl Loop {
         }
         let mut notices = Notices::default();
         notices.configure(&options.config);
-        let (config, problems) = marks.configure(options.config);
+        let (config, problems) = marks.configure(options.config, poll.registry());
         for problem in problems {
             journal.line(Gravity::Warning, problem, now);
         }
@@ -165,7 +165,8 @@ impl Loop {
         let mut events = Events::with_capacity(EVENTS);
         self.perform();
         while !self.stopped {
-            let timeout = self.balancer.poll_timeout().map(|at| at.saturating_duration_since(Instant::now()));
+            let next = [self.balancer.poll_timeout(), self.marks.poll_timeout()].into_iter().flatten().min();
+            let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -176,6 +177,9 @@ impl Loop {
                 self.balancer.handle(Input::Role { router, active }, now);
             }
             self.addresses(now);
+            if let Some(told) = self.marks.look(now) {
+                self.journal.line(Gravity::Warning, told, now);
+            }
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
@@ -265,7 +269,7 @@ impl Loop {
                     Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
                     Err(problem) => self.journal.line(Gravity::Warning, problem, now),
                 }
-                let (config, problems) = self.marks.configure(config);
+                let (config, problems) = self.marks.configure(config, self.poll.registry());
                 for problem in problems {
                     self.journal.line(Gravity::Warning, problem, now);
                 }
