@@ -36,12 +36,14 @@ pub struct Change {
     pub what: &'static str,
     /// What is replaced in [`BASE`]: each first text by its second. The first must be there.
     pub edits: &'static [(&'static str, &'static str)],
-    /// Words of `ipvsadm -Sn`, or of `ipvsadm -Ln --thresholds`, that tell that the kernel has the change; empty: nothing of it is the kernel's.
+    /// Words of `ipvsadm -Sn`, `ipvsadm -Ln --thresholds` or `ipvsadm -L --daemon` that tell that the kernel has the change; empty: nothing of it is the kernel's.
     pub seen: &'static str,
     /// Words that it has no more.
     pub gone: &'static str,
     /// Whose connections end.
     pub ends: Ends,
+    /// Words of the log that tell that this kernel cannot have it.
+    pub cannot: Option<&'static str>,
 }
 
 /// The file that all changes are made to: a service for connections, and another one whose server is not reached.
@@ -197,6 +199,28 @@ pub const CHANGES: &[Change] = &[
         "-f 9",
     ),
     kept("no group any more", &[], "-A -t 198.51.100.1:7", ""),
+    kept("a check of a path", &[(FIRST, "real_server 10.0.0.11 7 {\n path_check { }\n weight 1")], "-A -f 1447", ""),
+    kept("a check of a path less", &[], "-A -t 198.51.100.1:7", "-A -f 1447"),
+    kept(
+        "a sync daemon",
+        &[(SERVICE, "global_defs {\n lvs_sync_daemon eth1 id 9\n}\nvirtual_server 198.51.100.1 7 {")],
+        "master sync daemon (mcast=eth1, syncid=9",
+        "",
+    ),
+    kept("the sync daemon less", &[], "-A -t 198.51.100.1:7", "sync daemon"),
+    Change {
+        what: "`nftables_ipvs`: a group becomes one service",
+        edits: &[(
+            SERVICE,
+            "global_defs {\n nftables_ipvs\n}\nvirtual_server_group g {\n 198.51.100.1 7\n 198.51.100.20-21 7\n}\nvirtual_server \
+             group g {",
+        )],
+        seen: "-A -f 1000",
+        gone: "",
+        ends: Ends::Nobody,
+        cannot: Some("this kernel has no nftables for IP"),
+    },
+    kept("no `nftables_ipvs`, and no group", &[], "-A -t 198.51.100.1:7", "-f 1000 -s rr"),
     kept("a server less", &[(LAST, "real_server 10.0.0.12 7 {\n    weight 1")], "-r 10.0.0.13:7 -m -w 0", ""),
     kept("another port of a server (NAT)", &[(LAST, "real_server 10.0.0.13 8 {\n    weight 1")], "-r 10.0.0.13:8", ""),
     kept("another port of the service", &[(SERVICE, "virtual_server 198.51.100.1 9 {")], "-A -t 198.51.100.1:9", ""),
@@ -207,6 +231,7 @@ pub const CHANGES: &[Change] = &[
         seen: "-r 10.0.0.12:7 -m -w 1",
         gone: "-r 10.0.0.13:7",
         ends: Ends::ThirdServer,
+        cannot: None,
     },
     Change {
         what: "another port of a server, with `drain` 0",
@@ -214,6 +239,7 @@ pub const CHANGES: &[Change] = &[
         seen: "-r 10.0.0.13:8",
         gone: "-r 10.0.0.13:7",
         ends: Ends::ThirdServer,
+        cannot: None,
     },
     Change {
         what: "another port of the service, with `drain` 0",
@@ -221,6 +247,7 @@ pub const CHANGES: &[Change] = &[
         seen: "-A -t 198.51.100.1:9",
         gone: "198.51.100.1:7",
         ends: Ends::Service,
+        cannot: None,
     },
     Change {
         what: "the service less, with `drain` 0",
@@ -228,6 +255,7 @@ pub const CHANGES: &[Change] = &[
         seen: "-A -t 198.51.100.2:7",
         gone: "198.51.100.1:7",
         ends: Ends::Service,
+        cannot: None,
     },
 ];
 
@@ -237,7 +265,7 @@ const fn kept(
     seen: &'static str,
     gone: &'static str,
 ) -> Change {
-    Change { what, edits, seen, gone, ends: Ends::Nobody }
+    Change { what, edits, seen, gone, ends: Ends::Nobody, cannot: None }
 }
 
 impl Change {

@@ -12,17 +12,21 @@
 //!
 //! Anything that goes wrong is an [`ErrorReply`] with a 4xx or 5xx status.
 
+mod balancer;
 mod reply;
 mod snapshot;
 mod timings;
 
+pub use balancer::{
+    BalancerView, CheckView, CountersView, HoldState, HoldView, KernelView, QuorumView, ServerHealth, ServerView,
+    ServiceView, SyncDaemonView,
+};
 pub use reply::{
     ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest, ServerVerb,
 };
 pub use snapshot::{
-    AddressView, BalancerView, CheckView, ConfigView, CountersView, DaemonView, DeadlineView, GroupView, HoldState,
-    HoldView, InstanceView, KernelView, LatenessView, LoopView, PeerView, QuorumView, ReloadCause, ReloadView,
-    RivalView, ServerHealth, ServerView, ServiceView, Snapshot, SteeringView, SyncDaemonView, SysctlState, SysctlView,
-    TrackView, TransitionView, UnreadView, WatchState,
+    AddressView, ConfigView, DaemonView, DeadlineView, GroupView, InstanceView, LatenessView, LoopView, PeerView,
+    ReloadCause, ReloadView, RivalView, Snapshot, SteeringView, SysctlState, SysctlView, TrackView, TransitionView,
+    UnreadView, WatchState,
 };
 pub use timings::TimingsView;

@@ -1,7 +1,8 @@
 //! The README's table of reasons: what people are told of servers that are well, and of those that are bad in each way.
 //!
 //! One daemon, one file, a server for each cell, checked by the kind of the row; and what `ipvsctl show` says of it is the
-//! cell. The README is held to it row by row, or written anew with `BLESS=1`.
+//! cell. The README is held to it row by row, or written anew with `BLESS=1`. Paths lead through IPVS, which is not everywhere: what
+//! is told of them stands here ([`PATHS`]), and a scenario in the lab holds a daemon to it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +13,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use integration::subject::servers;
-use integration::{Ipvsd, Topology, native_test, peers, wait_until};
+use integration::web::WebServer;
+use integration::{Ipvsd, Topology, lab_test, native_test, peers, wait_until};
 
 use super::LONG;
 use super::servers::Act::{Drip, Say, Stay};
@@ -26,6 +28,21 @@ const ASKED: &str = "payload = \"01 02\", reply = \"01 02\"";
 /// Servers that are up though they are not well: nothing is asked of those that may be silent, and what is no number in a file,
 /// or no file, counts as 0, as with keepalived.
 const UP_ANYWAY: [(&str, usize); 3] = [("`UDP_CHECK`, nothing asked", 2), ("`FILE_CHECK`", 2), ("`FILE_CHECK`", 4)];
+
+/// Ways of a path with what is told of each kind of server. What the program there would say, nobody asks.
+const PATHS: [(&str, [&str; 4]); 3] = [
+    ("nat", ["answers", "refuses the connection through NAT: nobody listens there", NAT_SILENT, NAT_SILENT]),
+    ("direct", ["answers", NO_LISTENER, DR_SILENT, DR_SILENT]),
+    ("tunnel", ["answers", NO_LISTENER, TUNNEL_SILENT, TUNNEL_SILENT]),
+];
+const NO_LISTENER: &str = "refuses the connection to the virtual address: nobody listens there, as where a program listens at the \
+     server's own address alone, or a firewall rejects it";
+const NAT_SILENT: &str = "no answer comes through NAT: the packet or its answer is filtered, or the answer takes another way than \
+     through this host";
+const DR_SILENT: &str = "no answer comes through DR: the server lacks the virtual address on its loopback, it is in another network \
+     segment, or the packet or its answer is filtered";
+const TUNNEL_SILENT: &str = "no answer comes through the tunnel: its end at the server is missing or down, the server lacks the \
+     virtual address or drops what comes out (rp_filter), or the packet or its answer is filtered";
 
 /// A row's name and the check of each cell, in TOML.
 type Row = (&'static str, [Option<String>; 5]);
@@ -233,6 +250,70 @@ native_test! {
             }).collect();
             lines.push(line(name, &cells));
         }
+        for (way, cells) in PATHS {
+            let way = match way {
+                "nat" => "NAT",
+                "direct" => "DR",
+                other => other,
+            };
+            let cells: Vec<_> = cells.iter().map(|cell| (*cell).to_owned()).chain([String::new()]).collect();
+            lines.push(line(&format!("`path_check`, {way}"), &cells));
+        }
         hold_the_readme_to(&lines);
+    }
+}
+
+lab_test! {
+    /// The rows of paths. Of two servers one answers three seconds late, and whom nobody has is silent; on port 81 nobody listens.
+    fn the_readme_has_the_reasons_of_paths() {
+        let mut lab = Topology::new("reasons-paths");
+        let lan = lab.segment("lan");
+        let director = lab.node("director");
+        lan.attach(&director, "eth0", &["10.0.0.1/24", "10.9.9.1/32", "10.9.9.2/32", "10.9.9.3/32"]);
+        let nodes = [11_u8, 12].map(|number| {
+            let node = lab.node(&format!("s{number}"));
+            lan.attach(&node, "eth0", &[&format!("10.0.0.{number}/24")]);
+            for (name, value) in [("arp_ignore", "1"), ("arp_announce", "2"), ("rp_filter", "0")] {
+                node.set_sysctl(&format!("net.ipv4.conf.all.{name}"), value);
+            }
+            node.sh("modprobe ipip; ip link set tunl0 up; ip addr add 10.9.9.2/32 dev lo; ip addr add 10.9.9.3/32 dev lo");
+            node.set_sysctl("net.ipv4.conf.tunl0.rp_filter", "0");
+            // Nothing but its answers is late.
+            let link = node.sh("cat /sys/class/net/eth0/address");
+            director.sh(&format!("ip neigh replace 10.0.0.{number} lladdr {} dev eth0 nud permanent", link.trim()));
+            node
+        });
+        let _web: Vec<_> = nodes.iter().map(|node| WebServer::start(node, "0.0.0.0:80")).collect();
+        nodes[1].sh("tc qdisc add dev eth0 root netem delay 3s");
+        let mut conf = String::new();
+        for (number, (way, _)) in (1..).zip(PATHS) {
+            for (port, servers) in [(80, &[11, 12, 99][..]), (81, &[11])] {
+                let servers: Vec<_> = servers.iter().map(|last| format!("{{ address = \"10.0.0.{last}\" }}")).collect();
+                writeln!(
+                    conf,
+                    "[[service]]\naddress = \"10.9.9.{number}:{port}\"\nforward = \"{way}\"\ncheck = {{ path = {{ timeout = \"1s\" }}, \
+                     interval = \"200ms\", retry = 0 }}\nserver = [{}]",
+                    servers.join(", ")
+                )
+                .unwrap();
+            }
+        }
+        let ipvsd = Ipvsd::start_file(&director, "/etc/ipvsd/ipvsd.toml", &conf);
+        for (number, (way, reasons)) in (1..).zip(PATHS) {
+            for (what, reason, last, port) in
+                [("well", reasons[0], 11, 80), ("refused", reasons[1], 11, 81), ("silent", reasons[2], 99, 80), ("slow", reasons[3], 12, 80)]
+            {
+                ipvsd.wait_show(&format!("{way}, {what}: {reason}"), |snapshot| {
+                    let services = snapshot["balancer"]["services"].as_array().unwrap();
+                    let service = services.iter().find(|service| {
+                        service["address"] == format!("10.9.9.{number}") && service["port"] == port
+                    });
+                    let servers = service.unwrap()["servers"].as_array().unwrap();
+                    let server = servers.iter().find(|server| server["address"] == format!("10.0.0.{last}")).unwrap();
+                    server["reason"] == reason && server["health"] == if what == "well" { "up" } else { "down" }
+                });
+            }
+        }
+        ipvsd.stop();
     }
 }
