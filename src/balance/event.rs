@@ -186,8 +186,8 @@ pub enum Event {
         server: ServerKey,
         /// What it has to do yet.
         left: Load,
-        /// How long it may take.
-        within: Duration,
+        /// How long it may take; `None`: as long as it takes.
+        within: Option<Duration>,
     },
     /// A server was emptied, or has no time any more, and goes.
     Drained {
@@ -363,12 +363,18 @@ impl fmt::Display for Event {
                 }?;
                 f.write_str(": the operator wishes it")
             }
-            Self::Leaves { service, server, left, within } => write!(
-                f,
-                "server {server} of {service} is configured no more: it gets nothing new, and goes once its connections have \
-                 ended, after {} at the latest; it has {left}",
-                seconds(*within)
-            ),
+            Self::Leaves { service, server, left, within } => {
+                let end = match within {
+                    // Not more exact than anybody cares for: of a deadline some part has passed.
+                    Some(within) => format!("after {} s at the latest", (within.as_secs_f64() * 10.0).round() / 10.0),
+                    None => "however long that takes, as the operator wished when it was drained".to_owned(),
+                };
+                write!(
+                    f,
+                    "server {server} of {service} is configured no more: it gets nothing new, and goes once its connections \
+                     have ended, {end}; it has {left}"
+                )
+            }
             Self::Drained { service, server, end: End::Empty } => {
                 write!(f, "server {server} of {service} has nothing left to do, and goes")
             }

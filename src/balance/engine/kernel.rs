@@ -398,7 +398,7 @@ impl Balancer {
             }
         }
         let mut leaving = self.handovers.leaving.clone();
-        leaving.configure(&self.roster.config, &claims);
+        leaving.configure(&self.roster.config, &claims, self.handovers.wishes.draining());
         let within = |key| config.drain_of(config.services.iter().find(|service| service.keys().any(|own| own == key)));
         leaving.look(table, &table.loads, (&ledger, &claims), within, self.now);
         let timeouts = self.originals.with(&config.global.timeouts, table.timeouts);

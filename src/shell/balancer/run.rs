@@ -13,7 +13,7 @@ use super::addresses::Addresses;
 use super::errands::Errands;
 use super::journal::Journal;
 use super::kernel::{self, Connections, Kernel, Rows};
-use super::ledger_file::LedgerFile;
+use super::ledger_file::{self, LedgerFile};
 use super::notices::Notices;
 use super::view::LoopState;
 use super::wishes_file::WishesFile;
@@ -125,7 +125,7 @@ impl Loop {
         let namespace = options.config.global.ipvs_namespace.clone();
         let file = LedgerFile::new(options.state_dir.clone(), namespace.as_deref());
         let (ledger, problem) = file.read();
-        let wishes = WishesFile::new(options.state_dir);
+        let wishes = WishesFile::new(options.state_dir, ledger_file::stamp(namespace.as_deref()));
         let (kept, other) = wishes.read();
         for problem in [problem, other].into_iter().flatten() {
             journal.line(Gravity::Warning, problem, now);
