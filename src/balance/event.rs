@@ -198,6 +198,19 @@ pub enum Event {
         /// Why it goes.
         end: End,
     },
+    /// A check has failed, of a server that it took to be up; who asks for it is told each time.
+    CheckFailed {
+        /// Its service, as people call it.
+        service: String,
+        /// Its server.
+        server: ServerKey,
+        /// The check: `TCP 10.0.0.1:80`.
+        subject: String,
+        /// How.
+        outcome: Outcome,
+        /// Failures that are forgiven before the check says "down"; this one is not among them.
+        forgiven: u32,
+    },
     /// The script of a check cannot be run, and the check counts for nothing.
     Unusable {
         /// Its service, as people call it.
@@ -236,6 +249,7 @@ impl Event {
             | Self::FloorLeft { .. }
             | Self::Asked { .. }
             | Self::Leaves { .. }
+            | Self::CheckFailed { .. }
             | Self::Weight { .. } => Gravity::Info,
             Self::Drained { end, .. } => match end {
                 End::Late(Load { established: 1.., .. }) => Gravity::Warning,
@@ -273,6 +287,14 @@ impl fmt::Display for Event {
             Self::ServerUp { service, server } => write!(f, "server {server} of {service} is up"),
             Self::ServerDown { service, server, subject, outcome } => {
                 write!(f, "server {server} of {service} is down: {subject} {outcome}")
+            }
+            Self::CheckFailed { service, server, subject, outcome, forgiven } => {
+                write!(f, "a check of server {server} of {service} has failed: {subject} {outcome}; ")?;
+                match forgiven {
+                    0 => f.write_str("nothing more is forgiven"),
+                    1 => f.write_str("one more failure is forgiven"),
+                    more => write!(f, "{more} more failures are forgiven"),
+                }
             }
             Self::QuorumWon { service, sum, sorry: None } => {
                 write!(f, "{service} has its quorum: servers in service weigh {sum}")

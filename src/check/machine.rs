@@ -329,6 +329,15 @@ impl Machine {
         self.verdict
     }
 
+    /// How many more failures it forgives.
+    #[must_use]
+    pub fn forgives(&self, check: &Check) -> u32 {
+        match self.verdict {
+            Some(Verdict::Up) => check.retry.saturating_sub(self.streak),
+            Some(Verdict::Down) | None => 0,
+        }
+    }
+
     /// The last outcome.
     #[must_use]
     pub fn last(&self) -> Option<Outcome> {

@@ -553,6 +553,7 @@ impl Loop {
             | Event::Weight { .. }
             | Event::Asked { .. }
             | Event::Leaves { .. }
+            | Event::CheckFailed { .. }
             | Event::Drained { .. }
             | Event::Unusable { .. }
             | Event::Shared { .. } => {}

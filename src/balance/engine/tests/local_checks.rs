@@ -4,7 +4,16 @@ use super::*;
 use crate::model::{FileProbe, OnMissing, ScriptFault, ScriptProbe, TrackFile};
 
 fn local(kind: CheckKind) -> Check {
-    Check { kind, interval: 6 * S, timeout: 4 * S, retry: 0, retry_interval: S, warmup: None, pace: None }
+    Check {
+        kind,
+        interval: 6 * S,
+        timeout: 4 * S,
+        retry: 0,
+        retry_interval: S,
+        warmup: None,
+        tells_failures: None,
+        pace: None,
+    }
 }
 
 fn script(name: &str, dynamic: bool, on_missing: OnMissing) -> Check {
