@@ -70,6 +70,7 @@ fn checked(address: &str) -> ServerConfig {
         retry: 1,
         retry_interval: Duration::from_millis(50),
         warmup: None,
+        tells_failures: None,
         pace: None,
     };
     ServerConfig { checks: vec![check], ..server(address) }

@@ -44,7 +44,16 @@ fn verdicts(probes: Vec<(&str, Duration, HttpProbe)>) -> BTreeMap<String, (bool,
         .into_iter()
         .map(|(name, timeout, probe)| {
             let kind = CheckKind::Http(Arc::new(probe));
-            let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None, pace: None };
+            let check = Check {
+                kind,
+                interval,
+                timeout,
+                retry: 0,
+                retry_interval: interval,
+                warmup: None,
+                tells_failures: None,
+                pace: None,
+            };
             TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
         })
         .collect();

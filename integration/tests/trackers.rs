@@ -408,7 +408,16 @@ fn connect(target: SocketAddr) -> Connect {
 fn check(name: &str, kind: CheckKind) -> TrackCheck {
     let interval = Duration::from_millis(100);
     let timeout = Duration::from_millis(1500);
-    let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None, pace: None };
+    let check = Check {
+        kind,
+        interval,
+        timeout,
+        retry: 0,
+        retry_interval: interval,
+        warmup: None,
+        tells_failures: None,
+        pace: None,
+    };
     TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
 }
 

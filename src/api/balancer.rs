@@ -230,6 +230,9 @@ pub struct HoldView {
     pub clients: Option<u64>,
     /// Seconds until it is taken out all the same.
     pub deadline_secs: Option<f64>,
+    /// Seconds between two looks at what is left, while it is being emptied: more the longer nothing changes.
+    #[serde(default)]
+    pub counted_secs: Option<f64>,
 }
 
 /// One check.

@@ -186,8 +186,8 @@ pub enum Event {
         server: ServerKey,
         /// What it has to do yet.
         left: Load,
-        /// How long it may take.
-        within: Duration,
+        /// How long it may take; `None`: as long as it takes.
+        within: Option<Duration>,
     },
     /// A server was emptied, or has no time any more, and goes.
     Drained {
@@ -197,6 +197,19 @@ pub enum Event {
         server: ServerKey,
         /// Why it goes.
         end: End,
+    },
+    /// A check has failed, of a server that it took to be up; who asks for it is told each time.
+    CheckFailed {
+        /// Its service, as people call it.
+        service: String,
+        /// Its server.
+        server: ServerKey,
+        /// The check: `TCP 10.0.0.1:80`.
+        subject: String,
+        /// How.
+        outcome: Outcome,
+        /// Failures that are forgiven before the check says "down"; this one is not among them.
+        forgiven: u32,
     },
     /// The script of a check cannot be run, and the check counts for nothing.
     Unusable {
@@ -236,6 +249,7 @@ impl Event {
             | Self::FloorLeft { .. }
             | Self::Asked { .. }
             | Self::Leaves { .. }
+            | Self::CheckFailed { .. }
             | Self::Weight { .. } => Gravity::Info,
             Self::Drained { end, .. } => match end {
                 End::Late(Load { established: 1.., .. }) => Gravity::Warning,
@@ -273,6 +287,14 @@ impl fmt::Display for Event {
             Self::ServerUp { service, server } => write!(f, "server {server} of {service} is up"),
             Self::ServerDown { service, server, subject, outcome } => {
                 write!(f, "server {server} of {service} is down: {subject} {outcome}")
+            }
+            Self::CheckFailed { service, server, subject, outcome, forgiven } => {
+                write!(f, "a check of server {server} of {service} has failed: {subject} {outcome}; ")?;
+                match forgiven {
+                    0 => f.write_str("nothing more is forgiven"),
+                    1 => f.write_str("one more failure is forgiven"),
+                    more => write!(f, "{more} more failures are forgiven"),
+                }
             }
             Self::QuorumWon { service, sum, sorry: None } => {
                 write!(f, "{service} has its quorum: servers in service weigh {sum}")
@@ -363,12 +385,18 @@ impl fmt::Display for Event {
                 }?;
                 f.write_str(": the operator wishes it")
             }
-            Self::Leaves { service, server, left, within } => write!(
-                f,
-                "server {server} of {service} is configured no more: it gets nothing new, and goes once its connections have \
-                 ended, after {} at the latest; it has {left}",
-                seconds(*within)
-            ),
+            Self::Leaves { service, server, left, within } => {
+                let end = match within {
+                    // Not more exact than anybody cares for: of a deadline some part has passed.
+                    Some(within) => format!("after {} s at the latest", (within.as_secs_f64() * 10.0).round() / 10.0),
+                    None => "however long that takes, as the operator wished when it was drained".to_owned(),
+                };
+                write!(
+                    f,
+                    "server {server} of {service} is configured no more: it gets nothing new, and goes once its connections \
+                     have ended, {end}; it has {left}"
+                )
+            }
             Self::Drained { service, server, end: End::Empty } => {
                 write!(f, "server {server} of {service} has nothing left to do, and goes")
             }

@@ -6,6 +6,9 @@
 //! does: without it the kernel would drop the packets of every connection that it had. All its servers are at weight 0 by
 //! then, so that a new connection is refused, as it would be without the service. One that the configuration names again
 //! leaves no more, and is what it would be otherwise.
+//!
+//! A server that was being emptied already, because the operator wished it, leaves with the time that it was given then, be it
+//! longer or shorter, or none: who says it of one server has thought of that one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::drain::{Drain, End, Load, Loads};
 use super::ledger::Ledger;
 use super::table::{Service, Table};
+use super::wishes::Place;
 use crate::model::{Config, ServerKey, ServerSettings, ServiceKey, Weight};
 
 /// A server that leaves, of one of the kernel's services.
@@ -32,12 +36,14 @@ pub(super) struct Leaving {
     leaves: BTreeMap<Leaver, Leave>,
     /// What services that the configuration in force does not name had said of how long their servers have.
     patience: BTreeMap<ServiceKey, Duration>,
+    /// What servers were given by the operator, who may come to leave.
+    promised: BTreeMap<Leaver, Drain>,
 }
 
 /// What a look showed that is worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    Begun(Leaver, Load, Duration),
+    Begun(Leaver, Load, Option<Duration>),
     Over(Leaver, End),
 }
 
@@ -45,11 +51,21 @@ impl Leaving {
     /// Those of the process before, with what is left of their time.
     pub(super) fn resumed(drains: impl IntoIterator<Item = (Leaver, Drain)>) -> Self {
         let leaves = drains.into_iter().map(|(leaver, drain)| (leaver, Leave { drain, over: false })).collect();
-        Self { leaves, patience: BTreeMap::new() }
+        Self { leaves, ..Self::default() }
     }
 
-    /// Another configuration: what it claims leaves no more. Returns whether anything changed.
-    pub(super) fn configure(&mut self, before: &Config, claims: &Ledger) -> bool {
+    /// Another configuration: what it claims leaves no more. `drains` are those that the operator wishes, of servers as they
+    /// were configured before. Returns whether anything changed.
+    pub(super) fn configure(
+        &mut self,
+        before: &Config,
+        claims: &Ledger,
+        drains: impl Iterator<Item = (Place, Drain)>,
+    ) -> bool {
+        let drains =
+            drains.flat_map(|(place, drain)| entries(before, place).into_iter().map(move |entry| (entry, drain)));
+        self.promised.extend(drains);
+        self.promised.retain(|(service, server), _| !claims.has_server(*service, *server));
         let gone = before.services.iter().flat_map(|service| service.keys().map(move |key| (key, service)));
         let gone = gone.filter(|(key, _)| !claims.has_service(*key));
         let gone = gone.filter_map(|(key, service)| Some((key, service.handover.drain?)));
@@ -75,7 +91,10 @@ impl Leaving {
     ) -> Vec<News> {
         let mut news = Vec::new();
         let found = |(service, server): &Leaver| table.services.get(service)?.server(*server);
-        self.leaves.retain(|leaver, _| found(leaver).is_some());
+        // What was left by another process may be somebody else's by now.
+        let ours = |leaver: &Leaver| found(leaver).is_some() && ledger.has_server(leaver.0, leaver.1);
+        self.leaves.retain(|leaver, _| ours(leaver));
+        self.promised.retain(|leaver, _| ours(leaver));
         for (leaver, leave) in self.leaves.iter_mut().filter(|(_, leave)| !leave.over) {
             let quiet = found(leaver).flatten().is_some_and(|settings| settings.weight == Weight::ZERO);
             if let Some(end) = leave.drain.seen(loads.get(leaver).copied().unwrap_or_default(), quiet) {
@@ -87,11 +106,16 @@ impl Leaving {
             let ours = ledger.has_server(*service, *server) && !claims.has_server(*service, *server);
             // What has settings without a name here cannot be edited.
             let known = found(leaver).flatten().is_some();
-            let within = self.patience.get(service).copied().unwrap_or_else(|| within(*service));
-            if ours && known && !within.is_zero() && !self.leaves.contains_key(leaver) {
-                let drain = Drain { left: Some(*load), ..Drain::new(Some(within), now) };
+            if !ours || !known || self.leaves.contains_key(leaver) {
+                continue;
+            }
+            let within = || self.patience.get(service).copied().unwrap_or_else(|| within(*service));
+            let drain = self.promised.get(leaver).copied().unwrap_or_else(|| Drain::new(Some(within()), now));
+            if drain.late(now).is_none() {
+                let left = drain.until.map(|until| until.saturating_duration_since(now));
+                let drain = Drain { left: Some(*load), ..drain };
                 self.leaves.insert(*leaver, Leave { drain, over: false });
-                news.push(News::Begun(*leaver, *load, within));
+                news.push(News::Begun(*leaver, *load, left));
             }
         }
         news
@@ -156,4 +180,14 @@ impl Leaving {
             Some((*server, ServerSettings { weight: Weight::ZERO, ..settings.clone() }))
         })
     }
+}
+
+/// The kernel's entries of a server as it was configured; of one that was not, as far as we know, those that its own name says.
+fn entries(before: &Config, (service, server): Place) -> Vec<Leaver> {
+    let config = before.services.iter().find(|config| config.keys().any(|key| key == service));
+    let found = config.and_then(|config| {
+        let server = config.servers.iter().find(|other| other.key == server)?;
+        Some(config.keys().filter_map(|key| Some((key, config.entry(key, server)?))).collect())
+    });
+    found.unwrap_or_else(|| vec![(service, server)])
 }

@@ -389,6 +389,7 @@ impl Roster {
         if old != check {
             machine.reconfigure(check, now);
         }
+        machine.configured(check, now);
         Some((machine, slot.probe, slot.success))
     }
 

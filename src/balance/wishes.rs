@@ -1,9 +1,9 @@
 //! What the operator wishes of single servers, beside the configuration: to be emptied, to be out, to have another weight.
 //!
 //! A wish is for a server as people have configured it: of a group's service it holds for every address. It outlives reloads
-//! and the process (`wishes/text.rs`). A server that the configuration names no more keeps its wish for an hour of this
-//! process's time, so that a file that lacked a service by mistake brings no server back into use that somebody works on; after that
-//! it is forgotten.
+//! and the process (`wishes/text.rs`). A server that the configuration names no more keeps its wish for an hour, so that a file
+//! that lacked a service by mistake brings no server back into use that somebody works on; after that it is forgotten. The
+//! hour is written down with the wish: a restart neither ends it nor begins it anew.
 //!
 //! ```text
 //!             drain                    empty, late, or not in the table
@@ -47,8 +47,8 @@ pub struct Wish {
     pub weight: Option<Weight>,
     /// What keeps new connections from it.
     pub hold: Option<Hold>,
-    /// Since when the configuration does not name it.
-    pub(super) gone_at: Option<Instant>,
+    /// The configuration does not name it, and the wish is forgotten at this time.
+    pub(super) forget_at: Option<Instant>,
 }
 
 impl Wish {
@@ -146,25 +146,36 @@ impl Wishes {
     }
 
     /// Another configuration: wishes follow their servers, of which `place` says where they are now. Returns whether any
-    /// was moved or forgotten.
+    /// was moved or forgotten, or has lost its server or found it again.
     pub(super) fn configure(&mut self, now: Instant, place: impl Fn(Place) -> Option<Place>) -> bool {
         let before = std::mem::take(&mut self.map);
         let mut changed = false;
         for (old, mut wish) in before {
             let new = place(old);
-            wish.gone_at = match new {
+            let forget_at = match new {
                 Some(_) => None,
-                None => wish.gone_at.or(Some(now)),
+                None => wish.forget_at.or(Some(now + KEPT)),
             };
-            if wish.gone_at.is_some_and(|at| now.saturating_duration_since(at) >= KEPT) {
-                changed = true;
-                continue;
-            }
+            changed |= wish.forget_at != forget_at;
+            wish.forget_at = forget_at;
             let new = new.unwrap_or(old);
             changed |= new != old;
             self.map.insert(new, wish);
         }
-        changed
+        self.forget(now) || changed
+    }
+
+    /// Wishes for servers that were not named for an hour are no more. Returns whether there was one.
+    pub(super) fn forget(&mut self, now: Instant) -> bool {
+        let count = self.map.len();
+        self.map.retain(|_, wish| wish.forget_at.is_none_or(|at| at > now));
+        self.map.len() != count
+    }
+
+    /// A server that is configured is being emptied.
+    pub(super) fn is_draining(&self) -> bool {
+        let here = |wish: &Wish| wish.forget_at.is_none();
+        self.map.values().filter(|wish| here(wish)).any(|wish| matches!(wish.hold, Some(Hold::Draining(_))))
     }
 
     /// Servers that are being emptied.
@@ -198,9 +209,10 @@ impl Wishes {
         late.into_iter().map(|(place, drain)| (place, drain.left.unwrap_or_default())).collect()
     }
 
-    /// When somebody's time is up.
+    /// When somebody's time is up, or that of a wish.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.draining().filter_map(|(_, drain)| drain.until).min()
+        let forgotten = self.map.values().filter_map(|wish| wish.forget_at);
+        self.draining().filter_map(|(_, drain)| drain.until).chain(forgotten).min()
     }
 }
 

@@ -130,6 +130,8 @@ pub struct Machine {
     /// Outcomes in a row that were held against this host and may yet be held against the server.
     doubtful: u8,
     last_micros: u32,
+    /// It was not run since it was configured, by whichever file: what cannot be run may be forgiven its absence.
+    fresh: bool,
     runs: u64,
     failures: u64,
     not_tried: u64,
@@ -146,6 +148,7 @@ impl Machine {
             streak: 0,
             doubtful: 0,
             last_micros: 0,
+            fresh: true,
             runs: 0,
             failures: 0,
             not_tried: 0,
@@ -219,6 +222,15 @@ impl Machine {
         }
     }
 
+    /// A file has been read that has it: as keepalived looks then whether a script is there, one that was not is looked for at
+    /// once, and is forgiven if it still is not.
+    pub fn configured(&mut self, check: &Check, now: Instant) {
+        self.fresh = true;
+        if matches!(self.last, Some(Outcome::Unusable(_))) && check.kind.is_forgiven_its_absence() {
+            self.hurry(now);
+        }
+    }
+
     /// After a rest: the next probe is due `first_in` from now. One that runs is let run.
     pub fn resume(&mut self, first_in: Duration, now: Instant) {
         match &mut self.phase {
@@ -279,13 +291,14 @@ impl Machine {
         self.doubtful = if doubtful { self.doubtful.saturating_add(1) } else { 0 };
         self.last = Some(outcome);
         self.last_micros = u32::try_from((now - started_at).as_micros()).unwrap_or(u32::MAX);
+        let runs = self.runs;
         let (verdict, next) = match (outcome, self.verdict) {
             (Outcome::NotTried(_), verdict) => {
                 self.not_tried += 1;
                 (verdict, OBSTACLE_INTERVAL.min(check.retry_interval.max(Duration::from_millis(100))))
             }
-            // keepalived drops a check whose script is not there at its start, and configurations count on that.
-            (Outcome::Unusable(_), _) if self.runs == 0 && check.kind.is_forgiven_its_absence() => {
+            // keepalived drops a check whose script is not there when it reads its file, and configurations count on that.
+            (Outcome::Unusable(_), _) if self.fresh && check.kind.is_forgiven_its_absence() => {
                 self.not_tried += 1;
                 (Some(Verdict::Up), check.interval)
             }
@@ -314,6 +327,7 @@ impl Machine {
         if self.phase != Phase::Told {
             self.phase = Phase::Waiting { due_at: now + random.about(next, check.jitter_percent()) };
         }
+        self.fresh &= self.runs == runs;
         let changed = verdict != self.verdict;
         self.verdict = verdict;
         verdict.filter(|_| changed)
@@ -328,6 +342,15 @@ impl Machine {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.verdict
+    }
+
+    /// How many more failures it forgives.
+    #[must_use]
+    pub fn forgives(&self, check: &Check) -> u32 {
+        match self.verdict {
+            Some(Verdict::Up) => check.retry.saturating_sub(self.streak),
+            Some(Verdict::Down) | None => 0,
+        }
     }
 
     /// The last outcome.

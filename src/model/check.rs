@@ -25,6 +25,9 @@ pub struct Check {
     /// `warmup`: the first check starts at a random moment within this time. `None`: nobody asked for a slow start, so
     /// the first check comes within the first second.
     pub warmup: Option<Duration>,
+    /// `log_all_failures`: each failure is told while the server is up, also one that is forgiven. `None`: as
+    /// [`Global::tells_failures`](super::Global) says.
+    pub tells_failures: Option<bool>,
     /// What keepalived has no words for. `None`: nothing of the kind; a box, since few checks have any and there are many.
     pub pace: Option<Box<Pace>>,
 }

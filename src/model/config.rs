@@ -63,6 +63,8 @@ pub struct Global {
     pub service_fifo: Option<Fifo>,
     /// `rs_init_notifies`: servers that are up at the start are told of too.
     pub tell_servers_at_start: bool,
+    /// `checker_log_all_failures`: [`Check::tells_failures`](super::Check) of checks that say nothing of it.
+    pub tells_failures: bool,
     /// `script_user`: who runs scripts that name no user of their own.
     pub script_user: Option<RunAs>,
     /// `enable_script_security`: refuse scripts run as root that others could have written.

@@ -46,7 +46,16 @@ fn ping(address: &str) -> CheckKind {
 
 fn check(name: &str, kind: CheckKind, timeout: Duration) -> TrackCheck {
     let interval = Duration::from_millis(100);
-    let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None, pace: None };
+    let check = Check {
+        kind,
+        interval,
+        timeout,
+        retry: 0,
+        retry_interval: interval,
+        warmup: None,
+        tells_failures: None,
+        pace: None,
+    };
     TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
 }
 

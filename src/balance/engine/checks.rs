@@ -158,12 +158,21 @@ impl Balancer {
         if let Some(before) = reweighed {
             self.reweighed(check, before);
         }
+        if before.verdict == Some(Verdict::Up) && verdict.is_none() {
+            self.failed(check, counted.1);
+        }
         self.weigh(check, before, outcome, verdict);
     }
 
     /// What a check says counts, for all servers that have it.
     pub(super) fn believe(&mut self, check: u32) {
-        for (server, before, health) in self.roster.verdict(check, self.now) {
+        let news = self.roster.verdict(check, self.now);
+        let machine = self.roster.checks.get(check as usize).map(|slot| &slot.machine);
+        if news.is_empty() && machine.and_then(check::Machine::verdict) == Some(Verdict::Down) {
+            // Another check has said so already, and nobody hears of this one.
+            self.failed(check, 0);
+        }
+        for (server, before, health) in news {
             self.verdict_at.get_or_insert(self.now);
             self.stir();
             match (before, health) {
@@ -180,6 +189,20 @@ impl Balancer {
             let (service, server) = (service.title(), server.key);
             self.outputs.push_back(Output::Event(Event::NotTried { service, server, obstacle }));
         }
+    }
+
+    /// The last probe may have failed, since that many had; who wants it is told of each.
+    fn failed(&mut self, check: u32, failures: u64) {
+        let Some((service, server, config)) = self.roster.check(check) else { return };
+        let Some(machine) = self.roster.checks.get(check as usize).map(|slot| &slot.machine) else { return };
+        if !config.tells_failures.unwrap_or(self.roster.config.global.tells_failures) || machine.counts().1 == failures
+        {
+            return;
+        }
+        let Some(outcome) = machine.last() else { return };
+        let (forgiven, subject) = (machine.forgives(config), config.kind.subject());
+        let (service, server) = (service.title(), server.key);
+        self.outputs.push_back(Output::Event(Event::CheckFailed { service, server, subject, outcome, forgiven }));
     }
 
     fn unusable(&mut self, check: u32, outcome: Outcome) {

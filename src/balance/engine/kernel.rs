@@ -398,7 +398,7 @@ impl Balancer {
             }
         }
         let mut leaving = self.handovers.leaving.clone();
-        leaving.configure(&self.roster.config, &claims);
+        leaving.configure(&self.roster.config, &claims, self.handovers.wishes.draining());
         let within = |key| match config.services.iter().find(|service| service.keys().any(|own| own == key)) {
             None if paths::is_private(config, key) => Duration::ZERO,
             service => config.drain_of(service),

@@ -24,6 +24,7 @@ mod local_checks;
 mod paths;
 mod rules;
 mod shared;
+mod told;
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -317,6 +318,7 @@ fn server(n: u8, checked: bool) -> ServerConfig {
         retry: 1,
         retry_interval: S,
         warmup: None,
+        tells_failures: None,
         pace: None,
     };
     let checks = if checked { vec![check] } else { Vec::new() };

@@ -13,8 +13,10 @@ use crate::balance::table::Table;
 use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
 use crate::model::{Config, Family, ServerKey, ServiceKey, Weight};
 
-/// While a server is being emptied the table is looked at this often, as long as that is cheap.
+/// While a server is being emptied the table is looked at this often, as long as that is cheap and something happens.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
+/// ... and where nothing does, after one part of this many of the time that it has not: an idle connection may live for days.
+const IDLE_SHARE: u32 = 10;
 /// A server that was just told to be emptied is looked at after this time: often nothing is left.
 const FIRST_COUNT: Duration = Duration::from_millis(100);
 
@@ -25,6 +27,8 @@ pub(super) struct Handovers {
     pub(super) leaving: Leaving,
     /// What the configuration in force names.
     pub(super) claims: Ledger,
+    /// When somebody's load was last another than at the look before.
+    stirred_at: Option<Instant>,
 }
 
 /// What became of a wish, for one server.
@@ -44,7 +48,7 @@ pub struct Asked {
 
 impl Handovers {
     pub(super) fn of(kept: Kept) -> Self {
-        Self { wishes: kept.wishes, leaving: Leaving::resumed(kept.leaving), claims: Ledger::default() }
+        Self { wishes: kept.wishes, leaving: Leaving::resumed(kept.leaving), ..Self::default() }
     }
 
     fn kept(&self) -> Kept {
@@ -54,7 +58,13 @@ impl Handovers {
 
     /// Somebody is being emptied.
     fn is_draining(&self) -> bool {
-        !self.leaving.is_empty() || self.wishes.draining().next().is_some()
+        !self.leaving.is_empty() || self.wishes.is_draining()
+    }
+
+    /// What those that are being emptied have to do, as far as is known.
+    fn loads(&self) -> Vec<(Place, Option<Load>)> {
+        let leaving = self.leaving.running().map(|(leaver, drain)| (leaver, drain.left));
+        leaving.chain(self.wishes.draining().map(|(place, drain)| (place, drain.left))).collect()
     }
 }
 
@@ -100,6 +110,7 @@ impl Balancer {
         }
         if self.handovers.kept() != before {
             self.outputs.push_back(Output::WriteWishes);
+            self.handovers.stirred_at = Some(now);
             self.look_at = self.look_at.min(now + FIRST_COUNT);
         }
         self.stir();
@@ -132,7 +143,8 @@ impl Balancer {
 
     /// Another configuration is in force; `before` was until now.
     pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
-        let returned = self.handovers.leaving.configure(before, &claims);
+        let Handovers { wishes, leaving, .. } = &mut self.handovers;
+        let returned = leaving.configure(before, &claims, wishes.draining());
         let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
         self.handovers.claims = claims;
         for (place, wish) in self.handovers.wishes.iter() {
@@ -147,8 +159,9 @@ impl Balancer {
 
     /// The table with its loads, before anything is compared with it.
     pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads) {
+        let before = self.handovers.loads();
         let (roster, ledger) = (&self.roster, &self.ledger);
-        let Handovers { wishes, leaving, claims } = &mut self.handovers;
+        let Handovers { wishes, leaving, claims, .. } = &mut self.handovers;
         let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
             None if paths::is_private(&roster.config, key) => Duration::ZERO,
             service => roster.config.drain_of(service),
@@ -163,6 +176,9 @@ impl Balancer {
         }
         self.tell_leaving(news);
         self.drained(empty, End::Empty);
+        if self.handovers.loads() != before {
+            self.handovers.stirred_at = Some(self.now);
+        }
     }
 
     /// Whose time is up, and who gets more weight.
@@ -172,6 +188,9 @@ impl Balancer {
         for (place, left) in self.handovers.wishes.expire(self.now) {
             self.drained(vec![(place, left)], End::Late(left));
         }
+        if self.handovers.wishes.forget(self.now) {
+            self.outputs.push_back(Output::WriteWishes);
+        }
         self.roster.advance(self.now);
     }
 
@@ -180,9 +199,14 @@ impl Balancer {
         [wishes.next(), leaving.next(), self.roster.rise_timeout()].into_iter().flatten().min()
     }
 
-    /// How often the table is looked at.
-    pub(super) fn look_interval(&self) -> Duration {
-        if self.handovers.is_draining() { self.drift_interval.min(DRAIN_INTERVAL) } else { self.drift_interval }
+    /// How often the table is looked at: less and less often while those that are being emptied keep what they have.
+    #[must_use]
+    pub fn look_interval(&self) -> Duration {
+        if !self.handovers.is_draining() {
+            return self.drift_interval;
+        }
+        let idle = self.handovers.stirred_at.map_or(Duration::ZERO, |at| self.now.saturating_duration_since(at));
+        (idle / IDLE_SHARE).max(DRAIN_INTERVAL).min(self.drift_interval)
     }
 
     fn drained(&mut self, places: Vec<(Place, Load)>, end: End) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::balance::ledger::Stamp;
 use crate::model::Protocol;
 
 const T0: u64 = 1_763_760_000;
@@ -10,6 +11,10 @@ fn place(service: u16, server: u8) -> Place {
 
 fn clock(now: Instant, secs: u64) -> Clock {
     Clock { now, unix_secs: T0 + secs }
+}
+
+fn here() -> Stamp {
+    Stamp("boot 1 netns 2".to_owned())
 }
 
 fn weight(value: u32) -> Weight {
@@ -91,12 +96,17 @@ fn wishes_follow_their_server_and_wait_an_hour_for_one_that_is_gone() {
     let moved = |(_, server)| (server == place(80, 1).1).then(|| place(81, 1));
     assert!(wishes.configure(now, moved));
     assert!(wishes.get(place(81, 1)).is_some() && wishes.get(place(80, 1)).is_none());
+    assert_eq!(wishes.next(), Some(now + KEPT), "and a timer says when it is over");
     assert!(!wishes.configure(now + KEPT - Duration::from_secs(1), moved), "nothing new");
     let mut back = wishes.clone();
+    assert!(back.configure(now + KEPT - Duration::from_secs(1), Some));
     assert!(!back.configure(now + KEPT * 2, Some));
-    assert!(back.get(place(80, 2)).is_some_and(|wish| wish.gone_at.is_none()), "it was back in time");
-    assert!(wishes.configure(now + KEPT, moved));
-    assert!(wishes.get(place(80, 2)).is_none());
+    assert!(back.get(place(80, 2)).is_some_and(|wish| wish.forget_at.is_none()), "it was back in time");
+    // Whatever comes first, the next configuration or the timer.
+    let mut reloaded = wishes.clone();
+    assert!(reloaded.configure(now + KEPT, moved) && wishes.forget(now + KEPT));
+    assert_eq!(wishes, reloaded);
+    assert!(wishes.get(place(80, 2)).is_none() && wishes.next().is_none());
 }
 
 #[test]
@@ -111,11 +121,12 @@ fn what_is_written_is_read_by_the_next_process() {
     ] {
         kept.wishes.ask(place(80, server), verb, now);
     }
-    kept.wishes.put(place(443, 4), Wish { hold: Some(Hold::Drained), ..Wish::default() });
+    kept.wishes.put(place(443, 4), Wish { hold: Some(Hold::Drained), forget_at: Some(now + KEPT), ..Wish::default() });
     kept.leaving.push((place(81, 5), Drain::new(Some(Duration::from_secs(30)), now)));
-    let text = kept.to_text(clock(now, 0));
+    let text = kept.to_text(clock(now, 0), &here());
     insta::assert_snapshot!(text, @r"
     ipvsd wishes 1
+    here boot 1 netns 2
     service tcp 192.0.2.1:80
     server 10.0.0.1:80 disabled
     server 10.0.0.2:80 weight 5
@@ -125,17 +136,30 @@ fn what_is_written_is_read_by_the_next_process() {
     server 10.0.0.5:80 leaving until 1763760030 within 30
     service tcp 192.0.2.1:443
     server 10.0.0.4:80 drained
-    end 9
+    server 10.0.0.4:80 gone until 1763763600 within 3600
+    end 10
     ");
     // Ten seconds later; and on a host whose clock was set back by an hour.
     for (secs, left) in [(10, (290, 20)), (31, (269, 0))] {
-        let read = Kept::from_text(&text, clock(now, secs)).unwrap();
+        let read = Kept::from_text(&text, clock(now, secs), &here()).unwrap();
         assert_eq!(read.wishes.next(), Some(now + Duration::from_secs(left.0)));
         assert_eq!(read.leaving[0].1.until, Some(now + Duration::from_secs(left.1)));
         assert_eq!(read.wishes.get(place(80, 2)).unwrap().weight, Some(weight(5)));
+        let gone = read.wishes.get(place(443, 4)).unwrap();
+        assert_eq!(gone.forget_at, Some(now + KEPT - Duration::from_secs(secs)), "its hour goes on");
     }
+    // Two hours later, in another boot: what was wished is, and nobody leaves.
+    let mut read = Kept::from_text(&text, clock(now, 7200), &Stamp("boot 2 netns 2".to_owned())).unwrap();
+    assert!(read.leaving.is_empty());
+    assert!(read.wishes.configure(now, |place| (place.0 != self::place(443, 4).0).then_some(place)));
+    assert!(read.wishes.get(place(443, 4)).is_none(), "a start forgets what is over");
+    assert!(read.wishes.get(place(80, 1)).is_some());
+    // The file of a version that did not say where it is from.
+    let old = text.replace("here boot 1 netns 2\n", "");
+    assert!(Kept::from_text(&old, clock(now, 0), &here()).unwrap().leaving.is_empty());
+
     let earlier = Clock { now, unix_secs: T0 - 3600 };
-    assert_eq!(Kept::from_text(&text, earlier).unwrap().wishes.next(), Some(now + Duration::from_secs(300)));
+    assert_eq!(Kept::from_text(&text, earlier, &here()).unwrap().wishes.next(), Some(now + Duration::from_secs(300)));
 }
 
 #[test]
@@ -150,13 +174,14 @@ fn what_is_damaged_is_not_taken_for_wishes() {
         ("ipvsd wishes 1\nserver 10.0.0.1:80 disabled\nend 1\n", 2, "before any service"),
         ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nserver 10.0.0.1:80 weight 4294967295\nend 2\n", 3, "not a wish"),
         ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nserver 10.0.0.1:80 draining until soon\nend 2\n", 3, "not a wish"),
+        ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nserver 10.0.0.1:80 gone\nend 2\n", 3, "not a wish"),
         ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nserver ten disabled\nend 2\n", 3, "not a server"),
         ("ipvsd wishes 1\nservice web\nend 1\n", 2, "not a service"),
         ("ipvsd wishes 1\nfloor\n", 2, "one word"),
         ("ipvsd wishes 1\nfloor 5\n", 2, "unknown"),
     ] {
-        let error = Kept::from_text(text, now).unwrap_err();
+        let error = Kept::from_text(text, now, &here()).unwrap_err();
         assert!(error.line == line && error.problem.contains(problem), "{text:?}: {error}");
     }
-    assert_eq!(Kept::from_text("ipvsd wishes 1\nend 0\n", now), Ok(Kept::default()));
+    assert_eq!(Kept::from_text("ipvsd wishes 1\nend 0\n", now, &here()), Ok(Kept::default()));
 }

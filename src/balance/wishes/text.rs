@@ -2,18 +2,23 @@
 //!
 //! ```text
 //! ipvsd wishes 1
+//! here boot 6c0f2f1e-... netns 4026531840
 //! service tcp 192.0.2.1:80
 //! server 10.0.0.1:80 disabled
 //! server 10.0.0.2:80 weight 5
 //! server 10.0.0.3:80 draining
 //! server 10.0.0.3:80 draining until 1763760000 within 300
 //! server 10.0.0.4:80 drained
+//! server 10.0.0.4:80 gone until 1763763600 within 3600
 //! server 10.0.0.5:80 leaving until 1763760000 within 30
-//! end 7
+//! end 8
 //! ```
 //!
-//! Unlike the ledger it belongs to no boot: a server that somebody has disabled is to stay so, if the file outlives the
-//! boot. Ends are told by the wall clock, with how long that was from when the file was written: a clock that was set back
+//! `gone` is a wish for a server that the configuration does not name, and until when it is kept.
+//!
+//! Unlike the ledger, wishes belong to no boot: a server that somebody has disabled is to stay so, if the file outlives the
+//! boot. Those that leave do: `here` says of which boot and network namespace, and in another one an entry of the same name may
+//! be anybody's. Ends are told by the wall clock, with how long that was from when the file was written: a clock that was set back
 //! meanwhile makes no drain longer. The count at the end shows a file that was cut short.
 
 use std::collections::BTreeMap;
@@ -23,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use super::{Drain, Hold, Place, Wish, Wishes};
 use crate::balance::leaving::Leaver;
-use crate::balance::ledger::service_key;
+use crate::balance::ledger::{Stamp, service_key};
 use crate::model::{ServerKey, ServiceKey, Weight};
 
 const HEAD: &str = "ipvsd wishes 1";
@@ -64,9 +69,9 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// As text.
+    /// As text, of this boot and namespace.
     #[must_use]
-    pub fn to_text(&self, clock: Clock) -> String {
+    pub fn to_text(&self, clock: Clock, here: &Stamp) -> String {
         let mut lines: BTreeMap<ServiceKey, Vec<String>> = BTreeMap::new();
         for ((service, server), wish) in self.wishes.iter() {
             let lines = lines.entry(service).or_default();
@@ -77,13 +82,18 @@ impl Kept {
                 None => {}
                 Some(Hold::Disabled) => lines.push(format!("server {server} disabled")),
                 Some(Hold::Drained) => lines.push(format!("server {server} drained")),
-                Some(Hold::Draining(drain)) => lines.push(format!("server {server} draining{}", until(drain, clock))),
+                Some(Hold::Draining(drain)) => {
+                    lines.push(format!("server {server} draining{}", until(drain.until, clock)));
+                }
+            }
+            if wish.forget_at.is_some() {
+                lines.push(format!("server {server} gone{}", until(wish.forget_at, clock)));
             }
         }
         for ((service, server), drain) in &self.leaving {
-            lines.entry(*service).or_default().push(format!("server {server} leaving{}", until(*drain, clock)));
+            lines.entry(*service).or_default().push(format!("server {server} leaving{}", until(drain.until, clock)));
         }
-        let mut text = format!("{HEAD}\n");
+        let mut text = format!("{HEAD}\nhere {}\n", here.0);
         let entries: usize = lines.values().map(|lines| lines.len() + 1).sum();
         // Writing to a string does not fail.
         for (service, lines) in lines {
@@ -93,11 +103,11 @@ impl Kept {
         text
     }
 
-    /// Reads what [`Kept::to_text`] wrote.
+    /// Reads what [`Kept::to_text`] wrote. Those that left elsewhere, or in another boot, are none of ours.
     ///
     /// # Errors
     /// [`InvalidWishes`] with the first line that is not as it should be.
-    pub fn from_text(text: &str, clock: Clock) -> Result<Self, InvalidWishes> {
+    pub fn from_text(text: &str, clock: Clock, here: &Stamp) -> Result<Self, InvalidWishes> {
         let mut lines = (1..).zip(text.lines());
         let invalid = |line, problem| InvalidWishes { line, problem };
         match lines.next() {
@@ -107,11 +117,16 @@ impl Kept {
         }
         let mut kept = Self::default();
         let mut service = None;
+        let mut ours = false;
         let (mut entries, mut last) = (0_usize, 1);
         for (line, text) in lines {
             last = line;
             let (word, rest) = text.split_once(' ').ok_or(invalid(line, "one word alone"))?;
             match word {
+                "here" => {
+                    ours = rest == here.0;
+                    continue;
+                }
                 "service" => service = Some(service_key(rest).ok_or(invalid(line, "not a service"))?),
                 "server" => {
                     let service = service.ok_or(invalid(line, "a server before any service"))?;
@@ -121,7 +136,10 @@ impl Kept {
                     let words: Vec<_> = words.split(' ').collect();
                     kept.read((service, server), &words, clock).ok_or(invalid(line, "not a wish"))?;
                 }
-                "end" if rest.parse() == Ok(entries) => return Ok(kept),
+                "end" if rest.parse() == Ok(entries) => {
+                    kept.leaving.retain(|_| ours);
+                    return Ok(kept);
+                }
                 "end" => return Err(invalid(line, "the number of entries is another than the file says")),
                 _ => return Err(invalid(line, "an unknown word")),
             }
@@ -137,6 +155,7 @@ impl Kept {
             ["disabled"] => wish.hold = Some(Hold::Disabled),
             ["drained"] => wish.hold = Some(Hold::Drained),
             ["draining", rest @ ..] => wish.hold = Some(Hold::Draining(Drain::new(within(rest, clock)?, clock.now))),
+            ["gone", rest @ ..] => wish.forget_at = Some(clock.now.checked_add(within(rest, clock)??)?),
             ["leaving", rest @ ..] => {
                 self.leaving.push((place, Drain::new(within(rest, clock)?, clock.now)));
                 return Some(());
@@ -149,14 +168,13 @@ impl Kept {
 }
 
 /// ` until 1763760000 within 300`; nothing where there is no end.
-fn until(drain: Drain, clock: Clock) -> String {
+fn until(until: Option<Instant>, clock: Clock) -> String {
     let left = |until: Instant| {
         let left = until.saturating_duration_since(clock.now);
         // Not a part of a second less than it was promised.
         left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0))
     };
-    drain
-        .until
+    until
         .map(left)
         .map_or_else(String::new, |left| format!(" until {} within {left}", clock.unix_secs.saturating_add(left)))
 }

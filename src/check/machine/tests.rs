@@ -22,6 +22,7 @@ fn check(retry: u32) -> Check {
         retry,
         retry_interval: 2 * S,
         warmup: None,
+        tells_failures: None,
         pace: None,
     }
 }

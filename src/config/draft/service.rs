@@ -23,6 +23,7 @@ pub(in crate::config) struct Timing {
     pub(in crate::config) rise: Option<NonZeroU32>,
     pub(in crate::config) down_interval: Option<Duration>,
     pub(in crate::config) jitter_percent: Option<u8>,
+    pub(in crate::config) tells_failures: Option<bool>,
     /// `alpha`: down until it succeeds.
     pub(in crate::config) alpha: Option<bool>,
 }
@@ -39,6 +40,7 @@ impl Timing {
             rise: self.rise.or(outer.rise),
             down_interval: self.down_interval.or(outer.down_interval),
             jitter_percent: self.jitter_percent.or(outer.jitter_percent),
+            tells_failures: self.tells_failures.or(outer.tells_failures),
             alpha: self.alpha.or(outer.alpha),
         }
     }

@@ -166,6 +166,7 @@ impl<'m> Making<'m> {
                 retry: Some(options.fall.unwrap_or(FALL) - 1),
                 retry_interval: Some(options.fast_inter.unwrap_or(inter)),
                 warmup: None,
+                tells_failures: None,
                 rise: NonZeroU32::new(options.rise.unwrap_or(RISE)),
                 down_interval: options.down_inter,
                 jitter_percent: None,

@@ -33,6 +33,11 @@ pub(super) fn word(walk: &mut Walk<'_>, _: &mut (), statement: Statement<'_>) ->
             walk.draft.global.script_user = user;
         }
         "enable_script_security" => walk.draft.global.script_security = true,
+        "checker_log_all_failures" => {
+            let global = &mut walk.draft.global;
+            let before = global.tells_failures;
+            walk.draft.global.tells_failures = walk.flag(statement).unwrap_or(before);
+        }
         "rs_init_notifies" => walk.draft.global.tell_servers_at_start = true,
         "lvs_flush" => walk.draft.global.exclusive = true,
         "lvs_drain" => {

@@ -416,6 +416,10 @@ pub(super) fn timing(walk: &mut Walk<'_>, timing: &mut Timing, statement: Statem
         timing.alpha = walk.flag(statement).or(timing.alpha);
         return true;
     }
+    if statement.name() == "log_all_failures" {
+        timing.tells_failures = walk.flag(statement).or(timing.tells_failures);
+        return true;
+    }
     let Some(value) = statement.word(1) else { return false };
     match statement.name() {
         "delay_loop" => {

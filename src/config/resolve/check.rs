@@ -92,7 +92,8 @@ impl Resolver<'_> {
             jitter_percent: timing.jitter_percent.unwrap_or(0),
         };
         let pace = pace.beside(interval);
-        Some(Check { kind, interval, timeout, retry, retry_interval, warmup: timing.warmup, pace })
+        let Timing { warmup, tells_failures, .. } = timing;
+        Some(Check { kind, interval, timeout, retry, retry_interval, warmup, tells_failures, pace })
     }
 
     fn call(&mut self, kind: CallKind, call: CallDraft, server: ServerKey, span: Span) -> CheckKind {

@@ -51,6 +51,7 @@ impl Resolver<'_> {
             retry: 0,
             retry_interval: Duration::from_secs(1),
             warmup: None,
+            tells_failures: None,
             pace: None,
         })
     }

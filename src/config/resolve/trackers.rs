@@ -260,7 +260,16 @@ impl Resolver<'_> {
         let kind = check_kind(target.value);
         let timeout = draft.timeout.unwrap_or(interval);
         // Patience is counted by the router, as with scripts.
-        let check = Check { kind, interval, timeout, retry: 0, retry_interval: interval, warmup: None, pace: None };
+        let check = Check {
+            kind,
+            interval,
+            timeout,
+            retry: 0,
+            retry_interval: interval,
+            warmup: None,
+            tells_failures: None,
+            pace: None,
+        };
         Some(TrackCheck { name, check, rise: draft.rise.unwrap_or(1), fall: draft.fall.unwrap_or(1) })
     }
 }

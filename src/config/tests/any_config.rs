@@ -385,17 +385,21 @@ fn check(server: ServerKey) -> impl Strategy<Value = Check> {
 
 fn script_check() -> impl Strategy<Value = Check> {
     let long = 1_000_000_000_000_u64;
-    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)));
+    let said = option::of(any::<bool>());
+    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)), said);
     let on_missing = prop_oneof![Just(OnMissing::Fail), Just(OnMissing::Disable)];
     (words(), option::of(run_as()), any::<bool>(), on_missing, timing).prop_map(
-        |(command, user, dynamic, on_missing, (interval, timeout, retry, retry_interval, warmup))| Check {
-            kind: CheckKind::Script(Box::new(ScriptProbe { command, user, dynamic, on_missing })),
-            interval: Duration::from_millis(interval),
-            timeout: Duration::from_millis(timeout),
-            retry,
-            retry_interval,
-            warmup,
-            pace: None,
+        |(command, user, dynamic, on_missing, (interval, timeout, retry, retry_interval, warmup, tells_failures))| {
+            Check {
+                kind: CheckKind::Script(Box::new(ScriptProbe { command, user, dynamic, on_missing })),
+                interval: Duration::from_millis(interval),
+                timeout: Duration::from_millis(timeout),
+                retry,
+                retry_interval,
+                warmup,
+                tells_failures,
+                pace: None,
+            }
         },
     )
 }
@@ -406,7 +410,8 @@ fn calling_check(server: ServerKey) -> impl Strategy<Value = Check> {
     let from = (option::of(ip(family)), option::of(1..=u16::MAX), option::of(interface()), option::of(any::<u32>()));
     let long = 1_000_000_000_000_u64;
     let pace = option::of((1..=u32::MAX, 1..=long, 0..=Pace::MOST_JITTER));
-    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)), pace);
+    let said = option::of(any::<bool>());
+    let timing = (1..=long, 1..=4_294_000_u64, any::<u32>(), time(long), option::of(time(long)), said, pace);
     let connect =
         (target, from).prop_map(move |((address, port), (source_address, source_port, interface, mark))| Connect {
             target: SocketAddr::new(address.unwrap_or(server.address), port.unwrap_or(server.port)),
@@ -416,7 +421,7 @@ fn calling_check(server: ServerKey) -> impl Strategy<Value = Check> {
             mark,
         });
     (connect.prop_flat_map(kind), timing).prop_map(move |(kind, timing)| {
-        let (interval, timeout, retry, retry_interval, warmup, timing_pace) = timing;
+        let (interval, timeout, retry, retry_interval, warmup, tells_failures, timing_pace) = timing;
         let interval = Duration::from_millis(interval);
         let pace = |(rise, down, jitter_percent)| {
             let down_interval = Duration::from_millis(down);
@@ -429,6 +434,7 @@ fn calling_check(server: ServerKey) -> impl Strategy<Value = Check> {
             retry,
             retry_interval,
             warmup,
+            tells_failures,
             pace: timing_pace.and_then(pace),
         }
     })
@@ -548,14 +554,18 @@ fn usual(server: ServerKey) -> Vec<Vec<Check>> {
         retry: 1,
         retry_interval: Duration::from_secs(1),
         warmup: warmup.map(Duration::from_secs),
+        tells_failures: None,
         pace: None,
     };
+    let told = |tells_failures| vec![Check { tells_failures, ..plain(5, None) }];
     vec![
         Vec::new(),
         vec![plain(60, None)],
         vec![plain(5, None)],
         vec![plain(5, Some(9))],
         vec![plain(5, None), plain(60, Some(9))],
+        told(Some(true)),
+        told(Some(false)),
     ]
 }
 

@@ -118,6 +118,7 @@ fn server(address: IpAddr) -> ServerConfig {
             retry: 1,
             retry_interval: Duration::from_secs(1),
             warmup: None,
+            tells_failures: None,
             pace: None,
         }],
     }

@@ -63,6 +63,22 @@ fn timers_go_from_service_to_server_to_checker() {
 }
 
 #[test]
+fn whether_each_failure_is_told_of() {
+    for (text, own) in [("", None), ("log_all_failures", Some(true)), ("log_all_failures off", Some(false))] {
+        assert_eq!(server("", "", text).checks[0].tells_failures, own, "{text}");
+    }
+    for (text, all) in [("", false), ("checker_log_all_failures", true), ("checker_log_all_failures no", false)] {
+        let text = format!("global_defs {{\n{text}\n}}\n");
+        assert_eq!(keepalived(&text).config.unwrap().global.tells_failures, all, "{text}");
+    }
+    let text = "[global]\nlog-check-failures = true\n[[service]]\naddress = \"192.0.2.1:80\"\n\
+                check = { tcp = {}, log-failures = false }\nserver = [{ address = \"10.0.0.1:80\" }]\n";
+    let config = super::toml(text).config.unwrap();
+    assert!(config.global.tells_failures);
+    assert_eq!(config.services[0].servers[0].checks[0].tells_failures, Some(false));
+}
+
+#[test]
 fn what_a_server_takes_from_its_service() {
     assert!(server("inhibit_on_failure", "", "").inhibit_on_failure);
     assert!(!server("inhibit_on_failure", "inhibit_on_failure off", "").inhibit_on_failure);

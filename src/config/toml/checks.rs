@@ -13,7 +13,7 @@ use super::read::{Entry, Reader};
 use super::top;
 use crate::model::{DnsName, DnsType, OnMissing, Pace};
 
-const CHECK: [&str; 17] = [
+const CHECK: [&str; 18] = [
     "tcp",
     "http",
     "smtp",
@@ -31,6 +31,7 @@ const CHECK: [&str; 17] = [
     "fall",
     "interval-down",
     "jitter",
+    "log-failures",
 ];
 const SCRIPT: [&str; 5] = ["command", "timeout", "dynamic", "user", "on-missing"];
 const FILE: [&str; 3] = ["name", "weight", "reverse"];
@@ -121,6 +122,7 @@ pub(super) fn checks(reader: &mut Reader<'_>, entry: Entry<'_>) -> Checks {
             "jitter" => {
                 timing.jitter_percent = reader.number(entry, 0..=i64::from(Pace::MOST_JITTER), "parts in a hundred");
             }
+            "log-failures" => timing.tells_failures = reader.flag(entry),
             _ if check.is_some() => {
                 reader
                     .bad(entry, "nothing: one check is of one kind; several checks are a list, `[{ tcp = {} }, ...]`");

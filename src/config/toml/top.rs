@@ -29,7 +29,7 @@ pub(super) const TOP: [&str; 13] = [
     "sync-group",
     "service",
 ];
-const GLOBAL: [&str; 16] = [
+const GLOBAL: [&str; 17] = [
     "router-id",
     "exclusive",
     "on-stop",
@@ -45,6 +45,7 @@ const GLOBAL: [&str; 16] = [
     "watch",
     "service-fifo",
     "notify-at-start",
+    "log-check-failures",
     "path-marks",
 ];
 const GROUP: [&str; 4] = ["name", "members", "weighted", "notify"];
@@ -142,6 +143,7 @@ fn global(reader: &mut Reader<'_>, entry: Entry<'_>) {
             "script-user" => reader.draft.global.script_user = run_as(reader, entry),
             "watch" => reader.draft.global.watch = reader.flag(entry).unwrap_or(false),
             "service-fifo" => reader.draft.surroundings.service_fifo = surroundings::fifo(reader, entry),
+            "log-check-failures" => reader.draft.global.tells_failures = reader.flag(entry).unwrap_or(false),
             "notify-at-start" => reader.draft.global.tell_servers_at_start = reader.flag(entry).unwrap_or(false),
             "path-marks" => {
                 let mark = reader.number(entry, 1..=PathProbe::LAST_FIRST_MARK, "a mark");

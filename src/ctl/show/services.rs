@@ -248,6 +248,10 @@ fn held(hold: &HoldView, server: &ServerView) -> String {
                 Some(secs) => text.push_str(&format!(", {} more at most", age(secs))),
                 None => text.push_str(", no deadline"),
             }
+            // Each second is what everybody expects; more is why it may stay in the table for a moment when it is empty.
+            if let Some(secs) = hold.counted_secs.filter(|secs| *secs >= 2.0) {
+                text.push_str(&format!(", looked at every {}", age(secs)));
+            }
             match (hold.state, server.health) {
                 (HoldState::Leaving, _) => format!("configured no more: {text}"),
                 (_, ServerHealth::Down) => down(&format!("draining, {text}")),

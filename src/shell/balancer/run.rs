@@ -13,7 +13,7 @@ use super::addresses::Addresses;
 use super::errands::Errands;
 use super::journal::Journal;
 use super::kernel::{self, Connections, Kernel, Rows};
-use super::ledger_file::LedgerFile;
+use super::ledger_file::{self, LedgerFile};
 use super::marks::Marks;
 use super::notices::Notices;
 use super::view::LoopState;
@@ -98,7 +98,7 @@ impl Loop {
         let namespace = options.config.global.ipvs_namespace.clone();
         let file = LedgerFile::new(options.state_dir.clone(), namespace.as_deref());
         let (ledger, problem) = file.read();
-        let wishes = WishesFile::new(options.state_dir.clone());
+        let wishes = WishesFile::new(options.state_dir.clone(), ledger_file::stamp(namespace.as_deref()));
         let (kept, other) = wishes.read();
         let (mut marks, third) = Marks::open(options.state_dir, namespace.clone());
         for problem in [problem, other, third].into_iter().flatten() {
@@ -524,6 +524,7 @@ impl Loop {
             | Event::Weight { .. }
             | Event::Asked { .. }
             | Event::Leaves { .. }
+            | Event::CheckFailed { .. }
             | Event::Drained { .. }
             | Event::Unusable { .. }
             | Event::Shared { .. } => {}

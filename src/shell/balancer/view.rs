@@ -1,7 +1,7 @@
 //! The balancer's part of the snapshot: what is configured and known, beside what the kernel shows at this moment.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ipvs_sys::{DestinationEntry, Info, ServiceEntry, SyncDaemon};
 
@@ -49,6 +49,8 @@ struct Moment {
     now: Instant,
     /// Clients that persistence binds to a server come back to it though its weight is 0.
     clients_return: bool,
+    /// How often connections are counted while a server is being emptied.
+    counted: Duration,
 }
 
 /// Everything at once. `rows` is `None` where the kernel is not needed.
@@ -72,7 +74,11 @@ pub(super) fn view(
         }
     }
     let config: &Config = balancer.config();
-    let clock = Moment { now, clients_return: rows.and_then(Result::ok).is_none_or(|rows| rows.clients_return) };
+    let clock = Moment {
+        now,
+        clients_return: rows.and_then(Result::ok).is_none_or(|rows| rows.clients_return),
+        counted: balancer.look_interval(),
+    };
     let mut services: Vec<_> = config
         .services
         .iter()
@@ -337,7 +343,7 @@ fn server(
 
 /// What the operator's wish comes to, with what the kernel shows at this moment.
 fn held(hold: Hold, row: Option<&DestinationEntry>, moment: Moment) -> HoldView {
-    let out = |state| HoldView { state, connections: None, clients: None, deadline_secs: None };
+    let out = |state| HoldView { state, connections: None, clients: None, deadline_secs: None, counted_secs: None };
     match hold {
         Hold::Drained => out(HoldState::Drained),
         Hold::Disabled => out(HoldState::Disabled),
@@ -355,6 +361,7 @@ fn draining(state: HoldState, drain: &Drain, moment: Moment) -> HoldView {
         connections: drain.left.map(Load::connections),
         clients: drain.left.map(|left| left.clients),
         deadline_secs: drain.until.map(|until| until.saturating_duration_since(moment.now).as_secs_f64()),
+        counted_secs: Some(moment.counted.as_secs_f64()),
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn fetch(probe: &HttpProbe, timeout: Duration) -> io::Result<Fetched>
         retry: 0,
         retry_interval: Duration::ZERO,
         warmup: None,
+        tells_failures: None,
         pace: None,
     };
     let mut poll = Poll::new()?;

@@ -1,6 +1,7 @@
 //! Servers that go without a connection lost, and come back without being overrun.
 
 use super::*;
+use crate::balance::Stamp;
 use crate::balance::wishes::{Clock, Hold};
 use crate::model::Handover;
 
@@ -20,10 +21,15 @@ fn busy(connections: &[u64]) -> World {
 
 /// The next process, with what the last one wrote; half a second has passed.
 fn restart(world: &mut World, config: Config) {
-    let clock = Clock { now: world.now, unix_secs: 1000 };
-    let text = world.kept.to_text(clock);
-    world.now += S / 2;
-    let kept = Kept::from_text(&text, Clock { now: world.now, unix_secs: 1000 }).unwrap();
+    restart_after(world, S / 2, config);
+}
+
+fn restart_after(world: &mut World, span: Duration, config: Config) {
+    let (start, here) = (world.now, Stamp::default());
+    let clock = |now: Instant| Clock { now, unix_secs: 1000 + (now - start).as_secs() };
+    let text = world.kept.to_text(clock(start), &here);
+    world.now += span;
+    let kept = Kept::from_text(&text, clock(world.now), &here).unwrap();
     let ledger = world.ledgers.last().unwrap_or(world.engine.ledger()).clone();
     let options = Options { seed: 2, ledger, kept, probes: 9, scripts: 2, drift_interval: 5 * S };
     world.engine = Balancer::new(options, world.now);
@@ -51,8 +57,8 @@ fn a_drained_server_goes_when_its_last_connection_has_ended() {
         matches!(hold(&world), Some(Hold::Draining(drain)) if drain.left.is_some_and(|left| left.established == 3))
     );
     world.load((1, 1), 0);
-    world.pass(S);
-    assert_eq!(world.take_steps(), [GONE], "it is looked at each second meanwhile");
+    world.pass(5 * S);
+    assert_eq!(world.take_steps(), [GONE], "it is looked at all the time, as others are");
     assert_eq!(hold(&world), Some(Hold::Drained));
     world.pass(60 * S);
     assert_eq!(world.take_steps(), Vec::<String>::new(), "its checks go on, and it stays out");
@@ -366,4 +372,110 @@ fn one_that_is_enabled_returns_slowly_too_and_a_reload_changes_nothing_of_that()
     assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 60 -> 12"]);
     world.pass(14 * S + MS);
     assert_eq!(world.take_steps().last().unwrap(), "edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 20 -> 22");
+}
+
+/// Ten of them in ten seconds, as long as something happens; then fewer and fewer, until they are as many as without.
+#[test]
+fn a_server_that_stays_as_busy_as_it_was_is_looked_at_less_and_less_often() {
+    let mut world = busy(&[3, 0]);
+    let looks = |world: &mut World, span| {
+        let before = world.reads;
+        world.pass(span);
+        world.reads - before
+    };
+    let usual = looks(&mut world, 100 * S);
+    world.ask(1, Verb::Drain(None));
+    assert!((9..=11).contains(&looks(&mut world, 10 * S)));
+    assert!((6..=8).contains(&looks(&mut world, 10 * S)), "a tenth of the time that nothing has happened");
+    world.pass(60 * S);
+    assert_eq!(looks(&mut world, 100 * S), usual);
+    assert_eq!(world.engine.look_interval(), 5 * S, "which is shown");
+    world.load((1, 1), 2);
+    world.pass(5 * S);
+    assert!((9..=11).contains(&looks(&mut world, 10 * S)), "something has happened");
+    // One that is not configured any more keeps nobody awake either, nor does its wish.
+    configure(&mut world, config(1, &[server(2, true)]));
+    world.pass(100 * S);
+    assert_eq!(looks(&mut world, 100 * S), usual);
+    world.load((1, 1), 0);
+    world.pass(5 * S);
+    assert_eq!(world.take_steps().last().unwrap(), GONE);
+    assert_eq!(looks(&mut world, 100 * S), usual);
+}
+
+#[test]
+fn what_the_operator_gave_a_server_holds_when_a_reload_removes_it() {
+    for (given, left) in [(Some(3600), Some(3590)), (Some(15), Some(5)), (None, None)] {
+        for restarted in [false, true] {
+            let mut world = busy(&[3, 0]);
+            world.ask(1, Verb::Drain(given.map(|secs| secs * S)));
+            world.pass(10 * S);
+            let less = config(1, &[server(2, true)]);
+            let plan = world.engine.preview(&Arc::new(less.clone()), world.table.as_ref().unwrap());
+            assert!(plan.is_empty(), "it is at weight 0 already: {plan}");
+            if restarted {
+                restart_after(&mut world, Duration::ZERO, less);
+            } else {
+                configure(&mut world, less);
+            }
+            let said = match left {
+                Some(secs) => format!("goes once its connections have ended, after {secs} s at the latest"),
+                None => {
+                    "goes once its connections have ended, however long that takes, as the operator wished".to_owned()
+                }
+            };
+            assert!(
+                world.events.iter().any(|event| event.contains(&said)),
+                "{given:?} {restarted}: {:?}",
+                world.events
+            );
+            world.pass(left.unwrap_or(100_000) * S - MS);
+            assert_eq!(world.take_steps(), [TO_ZERO], "{given:?} {restarted}");
+            if left.is_none() {
+                world.load((1, 1), 0);
+            }
+            world.pass(5 * S);
+            assert_eq!(world.take_steps(), [GONE], "{given:?} {restarted}");
+        }
+    }
+}
+
+#[test]
+fn a_wish_for_a_server_that_is_gone_is_forgotten_after_an_hour_of_whatever_processes() {
+    let both = || config(1, &[server(1, true), server(2, true)]);
+    let less = || config(1, &[server(2, true)]);
+    let hour = 3600 * S;
+    for (first, restarted, rest, forgotten) in [
+        (hour - S, false, 0 * S, false),
+        (hour, false, 0 * S, true),
+        (hour / 2, true, hour / 2 - 2 * S, false),
+        (hour / 2, true, hour / 2, true),
+        (hour / 2, true, hour * 2, true),
+    ] {
+        let mut world = busy(&[0, 0]);
+        world.ask(1, Verb::Disable);
+        configure(&mut world, less());
+        world.pass(first);
+        if restarted {
+            restart_after(&mut world, rest, less());
+        }
+        assert_eq!(world.kept == Kept::default(), forgotten, "{first:?} {rest:?}");
+        configure(&mut world, both());
+        assert_eq!(hold(&world), (!forgotten).then_some(Hold::Disabled), "{first:?} {rest:?}");
+    }
+}
+
+/// The file of a process that owned the entry; it is somebody else's by now.
+#[test]
+fn an_entry_that_is_not_ours_never_leaves() {
+    let mut world = World::new(found(1, &[(1, 1), (2, 1)]));
+    let drain = crate::balance::Drain::new(Some(100 * S), world.now);
+    world.kept.leaving.push(((key(1), server_key(1)), drain));
+    restart(&mut world, Config::default());
+    world.load((1, 1), 3);
+    let mut other = config(2, &[server(1, false)]);
+    other.services[0].key = key(2);
+    configure(&mut world, other);
+    world.pass(200 * S);
+    assert!(world.take_steps().iter().all(|step| step.contains("192.0.2.2")), "{:?}", world.steps);
 }

@@ -4,7 +4,16 @@ use super::*;
 use crate::model::{FileProbe, OnMissing, ScriptFault, ScriptProbe, TrackFile};
 
 fn local(kind: CheckKind) -> Check {
-    Check { kind, interval: 6 * S, timeout: 4 * S, retry: 0, retry_interval: S, warmup: None, pace: None }
+    Check {
+        kind,
+        interval: 6 * S,
+        timeout: 4 * S,
+        retry: 0,
+        retry_interval: S,
+        warmup: None,
+        tells_failures: None,
+        pace: None,
+    }
 }
 
 fn script(name: &str, dynamic: bool, on_missing: OnMissing) -> Check {
@@ -276,4 +285,38 @@ fn services_share_a_script_and_each_server_has_its_own_weight() {
     world.ends("/s", 1);
     world.pass(6 * S);
     assert_eq!(weights(&world), [None, None, Some(1)]);
+}
+
+/// What keepalived does with a script that is not there depends on whether it was when the file was read.
+#[test]
+fn a_script_that_went_missing_is_forgiven_by_a_reload_until_it_has_run_again() {
+    for (on_missing, forgiven) in [(OnMissing::Disable, Some(10)), (OnMissing::Fail, None)] {
+        let mut world = World::new(empty());
+        let config = || checked(vec![script("/s", false, on_missing)]);
+        world.ends("/s", 0);
+        configure(&mut world, config());
+        world.pass(2 * S);
+        assert_eq!(world.weighs(), Some(10));
+        world
+            .scripts
+            .insert("/s".to_owned(), ScriptOutcome::NotRunnable(ScriptFault::NoFile, "there is no file /s".to_owned()));
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), None, "it was there when the file was read");
+        configure(&mut world, config());
+        world.pass(MS);
+        assert_eq!(world.weighs(), forgiven, "it is looked for at once");
+        assert_eq!(world.said("counts for nothing"), usize::from(forgiven.is_some()), "{:#?}", world.events);
+        world.pass(20 * S);
+        assert_eq!(world.weighs(), forgiven);
+        world.ends("/s", 1);
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), None, "it counts as soon as it is there");
+        world.ends("/s", 0);
+        world.pass(7 * S);
+        world
+            .scripts
+            .insert("/s".to_owned(), ScriptOutcome::NotRunnable(ScriptFault::NoFile, "there is no file /s".to_owned()));
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), None, "and from then on");
+    }
 }

@@ -71,9 +71,10 @@ pub(super) const TIMING: &[Keyword] = &[
     yes("alpha", Optional(Flag))
         .otherwise("that of the server")
         .means("At start the check counts as failed until it succeeds."),
-    soon("log_all_failures", Optional(Flag), "every change of a check's outcome is logged with its reason")
+    yes("log_all_failures", Optional(Flag))
         .otherwise("`checker_log_all_failures`")
-        .means("Log each failure, also those that `retry` forgives."),
+        .means("Log each failure while the server is up, also those that `retry` forgives.")
+        .toml("service.check.log-failures"),
 ];
 
 /// What all checks have that connect.

@@ -68,6 +68,7 @@ const GLOBAL: Keys = section(
         ("watch", Flag),
         ("service-fifo", Table(&FIFO)),
         ("notify-at-start", Flag),
+        ("log-check-failures", Flag),
         ("path-marks", Number(1, PathProbe::LAST_FIRST_MARK)),
     ],
     &[],
@@ -400,6 +401,7 @@ const CHECK: Keys = section(
         ("fall", Number(1, u32::MAX as i64)),
         ("interval-down", Time),
         ("jitter", Number(0, 50)),
+        ("log-failures", Flag),
     ],
     &[],
 );

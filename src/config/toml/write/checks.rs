@@ -59,6 +59,8 @@ impl Writer<'_> {
         table.time("interval-down", check.down_interval(), said.map_or(check.interval, Check::down_interval));
         let jitter = outer.map_or(0, Check::jitter_percent);
         table.number_if("jitter", Some(check.jitter_percent()).filter(|own| *own != jitter));
+        let said = outer.and_then(|outer| outer.tells_failures);
+        table.number_if("log-failures", check.tells_failures.filter(|own| Some(*own) != said));
         table.inline()
     }
 
@@ -225,5 +227,8 @@ pub(super) fn usual_checks(servers: &[ServerConfig]) -> Option<&ServerConfig> {
     // A server that does not warm up cannot say so where its service does.
     let warm = only(usual).is_some_and(|check| check.warmup.is_some());
     let colder = |server: &ServerConfig| server.checks.iter().any(|check| check.warmup.is_none());
-    (!warm || !servers.iter().any(colder)).then_some(usual)
+    // Nor can one that leaves it to the whole file what is logged.
+    let told = only(usual).is_some_and(|check| check.tells_failures.is_some());
+    let silent = |server: &ServerConfig| server.checks.iter().any(|check| check.tells_failures.is_none());
+    (!(warm && servers.iter().any(colder) || told && servers.iter().any(silent))).then_some(usual)
 }

@@ -64,6 +64,7 @@ impl Writer<'_> {
         table.flag("script-security", global.script_security, false);
         table.flag("keep-sysctls", global.keep_sysctls, false);
         table.flag("notify-at-start", global.tell_servers_at_start, false);
+        table.flag("log-check-failures", global.tells_failures, false);
         table.table("service-fifo", global.service_fifo.as_ref().map(fifo).unwrap_or_default());
         table.flag("watch", global.watch, false);
         table.number_if("path-marks", global.path_marks);

@@ -48,6 +48,7 @@ fn check(name: &str, rise: u32, fall: u32) -> TrackCheck {
         retry: 0,
         retry_interval: SECOND,
         warmup: None,
+        tells_failures: None,
         pace: None,
     };
     TrackCheck { name: name.to_owned(), check, rise, fall }

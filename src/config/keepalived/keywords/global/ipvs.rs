@@ -4,7 +4,7 @@ use super::super::Kind::Flag;
 use super::super::Takes::{Nothing, One, Optional, Several};
 use super::super::kind::{COMMAND, I32, INTERFACE, NAME, U32, seconds, text, whole};
 use super::super::service::DAYS;
-use super::{Keyword, Place, idle, ours, yes};
+use super::{Keyword, Place, ours, yes};
 use crate::model::PathProbe;
 
 pub(in crate::config::keepalived::keywords) const IPVS: &[Keyword] = &[
@@ -49,9 +49,10 @@ pub(in crate::config::keepalived::keywords) const IPVS: &[Keyword] = &[
         .default("1447624704")
         .means("The first of the 65,536 marks that `path_check` may use; nothing else may set one of them.")
         .toml("global.path-marks"),
-    idle("checker_log_all_failures", Optional(Flag), "every change of a check's outcome is logged with its reason")
+    yes("checker_log_all_failures", Optional(Flag))
         .default("off")
-        .means("Log each failed check, also those that `retry` forgives."),
+        .means("Log each failed check of a server that is up, also those that `retry` forgives.")
+        .toml("global.log-check-failures"),
     yes("rs_init_notifies", Nothing)
         .otherwise("off")
         .means("Tell at start which servers are up or down.")
