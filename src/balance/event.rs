@@ -69,6 +69,17 @@ pub enum Event {
         /// Why.
         obstacle: Obstacle,
     },
+    /// ... and will not be, as far as can be told, and nothing was found out about the server before.
+    Prevented {
+        /// Its service, as people call it.
+        service: String,
+        /// Its server.
+        server: ServerKey,
+        /// Why.
+        obstacle: Obstacle,
+        /// It gets connections all the same: it need not prove itself.
+        trusted: bool,
+    },
     /// The kernel refused a step.
     Refused {
         /// The step in words.
@@ -243,6 +254,7 @@ impl Event {
             },
             Self::ServerDown { .. }
             | Self::NotTried { .. }
+            | Self::Prevented { .. }
             | Self::Drift { .. }
             | Self::Fight { .. }
             | Self::ForeignDaemon { .. }
@@ -297,6 +309,16 @@ impl fmt::Display for Event {
             Self::NotTried { service, server, obstacle } => {
                 write!(f, "server {server} of {service} cannot be checked and stays as it is: {obstacle}")
             }
+            Self::Prevented { service, server, obstacle, trusted: true } => write!(
+                f,
+                "nothing can be found out about server {server} of {service}, and so it is trusted and gets connections, as \
+                 with keepalived: {obstacle}"
+            ),
+            Self::Prevented { service, server, obstacle, trusted: false } => write!(
+                f,
+                "nothing can be found out about server {server} of {service}, and so it stays out, for it has to prove \
+                 itself (alpha): {obstacle}"
+            ),
             Self::Refused { step, problem, retry_in } => {
                 write!(f, "the kernel refused to {step}: {problem}; next try in {} s", retry_in.as_secs())
             }

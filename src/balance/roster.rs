@@ -107,6 +107,8 @@ pub struct ServerStatus<'a> {
     pub since: Instant,
     /// It failed, and stays in the table as its service's floor asks.
     pub kept: bool,
+    /// Nothing is known of it, and this host does not let its checks be made: unless it has `alpha`, it is taken to be well.
+    pub prevented: bool,
     /// The weight that its checks give it while it is up; `None`: one that has a say has said nothing yet.
     pub weight: Option<Weight>,
     /// What the operator wishes of it.
@@ -144,6 +146,12 @@ impl ServerStatus<'_> {
             }
             (Some((outcome, _)), _) if self.kept => {
                 format!("{}; it stays, for the floor of its service asks for it", self.in_light(outcome))
+            }
+            (Some((outcome, _)), Health::Unknown) if self.prevented && !self.config.alpha => {
+                format!("{outcome}; it is trusted, as long as nothing can be found out")
+            }
+            (Some((outcome, _)), Health::Unknown) if self.prevented => {
+                format!("{outcome}; it stays out, for it has to prove itself (alpha)")
             }
             (Some((outcome, kind)), _) => self.in_light(outcome).of(kind),
             (None, _) => "not checked yet".to_owned(),
@@ -492,6 +500,29 @@ impl Roster {
         health
     }
 
+    /// Nothing is known of a server, and all of its checks that are silent are prevented.
+    fn is_prevented(&self, server: u32) -> bool {
+        let mut silent = self.checks_of(server).filter(|slot| slot.machine.verdict().is_none()).peekable();
+        silent.peek().is_some()
+            && silent.all(|slot| slot.machine.is_prevented())
+            && self.judge(server) == Health::Unknown
+    }
+
+    /// A check turns out to be prevented. Returns its servers of which nothing can be found out now.
+    pub(super) fn prevented(&mut self, check: u32) -> Vec<u32> {
+        let mut servers = self.users_of(check).to_vec();
+        servers.retain(|server| self.is_prevented(*server));
+        for server in &servers {
+            let Some(service) = self.servers.get(*server as usize).map(|state| state.service) else { continue };
+            self.mark(service);
+            self.stir(service);
+            if self.minds_floor(service) {
+                self.unsettled.insert(service);
+            }
+        }
+        servers
+    }
+
     fn checks_of(&self, server: u32) -> impl Iterator<Item = &Slot> {
         let first = self.servers.get(server as usize).map_or(0, |state| state.first_check as usize);
         let end = self.servers.get(server as usize + 1).map_or(self.made_by.len(), |next| next.first_check as usize);
@@ -596,7 +627,8 @@ impl Roster {
             let server = first.saturating_add(number(server));
             let health = self.servers.get(server as usize).map_or(Health::Unknown, |state| state.health);
             let held = self.servers.get(server as usize).and_then(|state| state.held);
-            Standing { health, weight: self.weigh(server), held }
+            let prevented = health == Health::Unknown && self.is_prevented(server);
+            Standing { health, prevented, weight: self.weigh(server), held }
         };
         Some((self.config.services.get(place as usize)?, standing))
     }
@@ -612,7 +644,8 @@ impl Roster {
             let weight = self.weigh(index);
             let (health, since, kept) = (state.health, state.since, state.kept);
             let rises_until = self.ramps.until(index);
-            Some(ServerStatus { config, health, since, kept, weight, wish: None, rises_until, checks })
+            let prevented = self.is_prevented(index);
+            Some(ServerStatus { config, health, since, kept, prevented, weight, wish: None, rises_until, checks })
         };
         (first..).zip(servers.unwrap_or_default()).filter_map(status).collect()
     }

@@ -179,7 +179,8 @@ impl Balancer {
         let table = &self.observed.services;
         let mut sum = 0;
         for (nth, server) in service.servers.iter().enumerate() {
-            let Standing { health, held, .. } = standing(nth);
+            let known: Standing = standing(nth);
+            let Standing { health, held, .. } = known;
             // Its whole weight, also while it goes up slowly: it is there.
             let Standing { weight, .. } = verdict(nth);
             if held.is_some() {
@@ -188,6 +189,7 @@ impl Balancer {
             let counts = match health {
                 Health::Up | Health::Unchecked => true,
                 Health::Down => false,
+                Health::Unknown if known.is_trusted(server) => true,
                 Health::Unknown => {
                     let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, server)?);
                     match service.keys().find_map(found) {

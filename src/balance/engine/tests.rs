@@ -22,6 +22,7 @@ mod handovers;
 mod held;
 mod local_checks;
 mod paths;
+mod prevented;
 mod rules;
 mod shared;
 

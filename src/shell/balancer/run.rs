@@ -538,6 +538,7 @@ impl Loop {
             | Event::Resting { .. }
             | Event::Resumed { .. }
             | Event::NotTried { .. }
+            | Event::Prevented { .. }
             | Event::Refused { .. }
             | Event::Drift { .. }
             | Event::Fight { .. }
