@@ -203,7 +203,7 @@ enum Life {
 }
 
 /// The balancer's engine. `handle`, then `poll_output` until it is empty, then sleep until `poll_timeout`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Balancer {
     now: Instant,
     life: Life,

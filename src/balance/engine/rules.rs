@@ -24,7 +24,7 @@ use crate::balance::{Health, Standing};
 use crate::model::{ServiceConfig, ServiceKey, Suspend};
 
 /// The addresses of this host, as far as they were told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
     here: BTreeSet<IpAddr>,
     known: bool,

@@ -23,6 +23,7 @@ mod held;
 mod local_checks;
 mod paths;
 mod prevented;
+mod preview;
 mod rules;
 mod shared;
 

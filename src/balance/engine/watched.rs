@@ -27,7 +27,7 @@ pub struct ServiceHealth {
 }
 
 /// What was told of whom.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Watched {
     told: BTreeMap<ServiceKey, Option<Option<ServiceHealth>>>,
     /// Something happened that may have changed a number.

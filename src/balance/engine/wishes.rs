@@ -18,7 +18,7 @@ const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_COUNT: Duration = Duration::from_millis(100);
 
 /// Wishes, and what goes with them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Handovers {
     pub(super) wishes: Wishes,
     pub(super) leaving: Leaving,
