@@ -2,7 +2,7 @@
 
 use super::quorum::Quorum;
 use super::table::Service;
-use crate::model::{ServerConfig, ServerSettings, ServiceConfig, ServiceKey, Weight};
+use crate::model::{ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey, Weight};
 
 /// How a server is, all its checks taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,6 +160,14 @@ pub(super) fn is_sorry(config: &ServiceConfig, key: ServiceKey, found: Option<&S
     !twice && found.server(entry).is_some_and(carries)
 }
 
+/// The sorry server of a service, where it has a place in the table only while it is in charge.
+pub(super) fn spare(config: &ServiceConfig, key: ServiceKey) -> Option<ServerKey> {
+    let sorry = config.rules.sorry.as_deref().filter(|sorry| !sorry.inhibit_on_failure)?;
+    let entry = config.entry(key, sorry)?;
+    let twice = config.servers.iter().any(|server| config.entry(key, server) == Some(entry));
+    (!twice).then_some(entry)
+}
+
 /// A server that was found so gets connections.
 pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
     found.is_none_or(|settings| settings.weight != Weight::ZERO)
@@ -168,7 +176,7 @@ pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Forwarding, Protocol, Rules, ServerKey, ServiceSettings};
+    use crate::model::{Forwarding, Protocol, Rules, ServiceSettings};
 
     fn server(weight: u32, inhibit_on_failure: bool) -> ServerConfig {
         ServerConfig {

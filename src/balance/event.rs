@@ -189,6 +189,22 @@ pub enum Event {
         /// What.
         verb: Verb,
     },
+    /// A server is configured no more, and nobody can take its place yet.
+    ServesOn {
+        /// Its service.
+        service: String,
+        /// Which.
+        server: ServerKey,
+    },
+    /// ... and now it need not serve any more.
+    Relieved {
+        /// Its service.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// How long it may take to finish.
+        within: Duration,
+    },
     /// A server is configured no more, and goes once its connections have ended.
     Leaves {
         /// Its service, as people call it.
@@ -246,6 +262,8 @@ impl Event {
             | Self::Shared { .. }
             | Self::FloorLeft { .. }
             | Self::Asked { .. }
+            | Self::ServesOn { .. }
+            | Self::Relieved { .. }
             | Self::Leaves { .. }
             | Self::Weight { .. } => Gravity::Info,
             Self::Drained { end, .. } => match end {
@@ -385,6 +403,17 @@ impl fmt::Display for Event {
                 }?;
                 f.write_str(": the operator wishes it")
             }
+            Self::ServesOn { service, server } => write!(
+                f,
+                "server {server} of {service} is configured no more, and serves on until those that are new have been checked: \
+                 nobody else could take connections"
+            ),
+            Self::Relieved { service, server, within } => write!(
+                f,
+                "server {server} of {service} is relieved: it gets nothing new, and goes once its connections have ended, after \
+                 {} at the latest",
+                seconds(*within)
+            ),
             Self::Leaves { service, server, left, within } => write!(
                 f,
                 "server {server} of {service} is configured no more: it gets nothing new, and goes once its connections have \

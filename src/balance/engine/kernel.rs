@@ -105,7 +105,7 @@ impl Balancer {
         self.kernel = Kernel::Known;
         let loads = std::mem::take(&mut table.loads);
         if self.life == Life::Running {
-            self.count_loads(&table, &loads);
+            self.count_loads(&table, &loads, look);
         }
         self.look_at = self.now + self.look_interval().max((self.now - asked_at) * LOOK_SHARE);
         self.watch_links(&mut table);
@@ -287,7 +287,9 @@ impl Balancer {
                 }
             }
         }
-        if stale && self.rounds < ROUNDS {
+        if std::mem::take(&mut self.look_again) {
+            self.ask(Look::Fresh);
+        } else if stale && self.rounds < ROUNDS {
             self.rounds += 1;
             self.ask(Look::Fresh);
         } else {

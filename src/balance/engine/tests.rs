@@ -26,6 +26,7 @@ mod prevented;
 mod preview;
 mod rules;
 mod shared;
+mod succession;
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);

@@ -53,15 +53,19 @@ impl Balancer {
 
     /// The table was read for the configuration in force, or turned out not to be there.
     pub(super) fn is_table_known(&self) -> bool {
-        self.watched.table_known
+        match self.kernel {
+            Kernel::Reading { .. } => self.watched.table_known,
+            Kernel::Applying { .. } => !self.look_again,
+            Kernel::Unneeded | Kernel::Away { .. } | Kernel::Known => true,
+        }
     }
 
     /// Tells what is different.
     pub(super) fn tell_services(&mut self) {
-        match (self.life, &self.kernel) {
-            (Life::Running, Kernel::Reading { .. }) if !self.watched.table_known => return,
-            (Life::Running, _) => self.watched.table_known = true,
-            (Life::Stopping | Life::Stopped, _) => return,
+        match self.life {
+            Life::Running if !self.is_table_known() => return,
+            Life::Running => self.watched.table_known = true,
+            Life::Stopping | Life::Stopped => return,
         }
         if !std::mem::take(&mut self.watched.stirred) || self.watched.told.is_empty() {
             return;
@@ -101,6 +105,13 @@ impl Balancer {
             if held.is_none() && carries(server, known) {
                 sum.up += 1;
                 sum.weight_up += u64::from(weight.unwrap_or(server.settings.weight).value());
+            }
+        }
+        // Servers that the file names no more and that serve on are there for clients, and are no more than those that are named.
+        if let Some(found) = found {
+            for weight in self.serving_on(key, found) {
+                sum.up = sum.servers.min(sum.up + 1);
+                sum.weight_up += u64::from(weight.value());
             }
         }
         Some(sum)

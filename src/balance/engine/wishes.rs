@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
-use crate::balance::drain::{Drain, End, Load, Loads};
+use crate::balance::desired;
+use crate::balance::drain::{End, Load, Loads};
+use crate::balance::engine::kernel::Look;
 use crate::balance::event::Event;
-use crate::balance::leaving::{Leaving, News};
+use crate::balance::leaving::{Departure, Leaver, Leaving, News};
 use crate::balance::ledger::Ledger;
 use crate::balance::naming;
 use crate::balance::table::Table;
@@ -15,7 +17,7 @@ use crate::model::{Config, Family, ServerKey, ServiceKey, Weight};
 /// While a server is being emptied the table is looked at this often, as long as that is cheap.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// A server that was just told to be emptied is looked at after this time: often nothing is left.
-const FIRST_COUNT: Duration = Duration::from_millis(100);
+pub(super) const FIRST_COUNT: Duration = Duration::from_millis(100);
 
 /// Wishes, and what goes with them.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +49,7 @@ impl Handovers {
     }
 
     fn kept(&self) -> Kept {
-        let leaving = self.leaving.running().map(|(leaver, drain)| (leaver, *drain)).collect();
+        let leaving = self.leaving.draining().map(|(leaver, drain)| (leaver, *drain)).collect();
         Kept { wishes: self.wishes.clone(), leaving }
     }
 
@@ -120,18 +122,23 @@ impl Balancer {
     /// A server of this family leaves that is configured no more.
     #[must_use]
     pub fn has_leaving(&self, family: Family) -> bool {
-        self.handovers.leaving.running().any(|((_, server), _)| Family::of(server.address) == family)
+        self.handovers.leaving.running().any(|(_, server)| Family::of(server.address) == family)
     }
 
     /// A server that leaves, if it does.
     #[must_use]
-    pub fn leaving(&self, service: ServiceKey, server: ServerKey) -> Option<&Drain> {
+    pub fn leaving(&self, service: ServiceKey, server: ServerKey) -> Option<Departure> {
         self.handovers.leaving.get(service, server)
     }
 
     /// Another configuration is in force; `before` was until now.
     pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
-        let returned = self.handovers.leaving.configure(before, &claims);
+        let roster = &self.roster;
+        let is_spare = |(service, server): Leaver| {
+            let config = roster.place(service).and_then(|place| roster.config.services.get(place as usize));
+            config.and_then(|config| desired::spare(config, service)) == Some(server)
+        };
+        let returned = self.handovers.leaving.configure(before, &claims, is_spare);
         let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
         self.handovers.claims = claims;
         for (place, wish) in self.handovers.wishes.iter() {
@@ -145,7 +152,11 @@ impl Balancer {
     }
 
     /// The table with its loads, before anything is compared with it.
-    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads) {
+    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look) {
+        let mut begun = match look {
+            Look::Fresh => self.serve_on(table),
+            Look::Drift => Vec::new(),
+        };
         let (roster, ledger) = (&self.roster, &self.ledger);
         let Handovers { wishes, leaving, claims } = &mut self.handovers;
         let within = |key| {
@@ -159,7 +170,8 @@ impl Balancer {
                 empty.push((place, Load::default()));
             }
         }
-        self.tell_leaving(news);
+        begun.extend(news);
+        self.tell_leaving(begun);
         self.drained(empty, End::Empty);
     }
 
@@ -197,12 +209,13 @@ impl Balancer {
         }
     }
 
-    fn tell_leaving(&mut self, news: Vec<News>) {
+    pub(super) fn tell_leaving(&mut self, news: Vec<News>) {
         if news.is_empty() {
             return;
         }
         for news in news {
             self.outputs.push_back(Output::Event(match news {
+                News::ServesOn((service, server)) => Event::ServesOn { service: service.to_string(), server },
                 News::Begun((service, server), left, within) => {
                     Event::Leaves { service: service.to_string(), server, left, within }
                 }

@@ -539,6 +539,8 @@ impl Loop {
             | Event::Resumed { .. }
             | Event::NotTried { .. }
             | Event::Prevented { .. }
+            | Event::ServesOn { .. }
+            | Event::Relieved { .. }
             | Event::Refused { .. }
             | Event::Drift { .. }
             | Event::Fight { .. }

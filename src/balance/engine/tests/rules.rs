@@ -186,6 +186,7 @@ fn what_a_floor_keeps_counts_for_the_quorum() {
     dies(&mut world, &[1, 2, 3]);
     assert_eq!(weights(&world), [(SORRY, 1)]);
     configure(&mut world, floored("2"));
+    world.pass(S);
     assert_eq!(weights(&world).len(), 2, "{:?}", weights(&world));
     assert_eq!(called(&mut world).last().map(String::as_str), Some("quorum-up"));
     configure(&mut world, guarded(sorry(false)));
@@ -341,6 +342,7 @@ fn a_reload_keeps_the_quorum_and_a_new_one_is_weighed_at_once() {
     let mut one = guarded(sorry(false));
     one.services[0].quorum = 1;
     configure(&mut world, one);
+    world.pass(S);
     assert_eq!(weights(&world), [(3, 1)]);
     assert_eq!(called(&mut world), ["quorum-up"]);
     // Without its sorry server the service has those that are up, quorum or not.
