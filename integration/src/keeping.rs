@@ -147,6 +147,25 @@ pub const CHANGES: &[Change] = &[
         "-> 10.0.0.11:7 0 0 ",
         "",
     ),
+    kept(
+        "a quorum that is lost: a sorry server comes",
+        &[
+            (WHOLE, "delay_loop 1\nlb_algo rr\nquorum 8\nsorry_server 10.0.0.14 7"),
+            (
+                LAST,
+                "real_server 10.0.0.15 7 {\n weight 5\n TCP_CHECK { connect_timeout 1\n retry 0 }\n}\nreal_server 10.0.0.13 7 {\n weight 1",
+            ),
+        ],
+        "-r 10.0.0.14:7 -m -w 1",
+        "-r 10.0.0.11:7 -m -w 1",
+    ),
+    kept(
+        "a quorum that is won: the sorry server goes",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\nquorum 3\nsorry_server 10.0.0.14 7")],
+        "-r 10.0.0.11:7 -m -w 1",
+        "-r 10.0.0.14:7",
+    ),
+    kept("a `floor`", &[(WHOLE, "delay_loop 1\nlb_algo rr\nfloor 2")], "", ""),
     kept("a check's numbers", &[("TCP_CHECK { connect_timeout 5", "TCP_CHECK { connect_timeout 4\n retry 3")], "", ""),
     kept("a check where there was none", &[(LAST, "real_server 10.0.0.13 7 {\n TCP_CHECK { }\n weight 1")], "", ""),
     kept("a check's port", &[("TCP_CHECK { connect_timeout 5", "TCP_CHECK { connect_port 80")], "", ""),

@@ -1,4 +1,5 @@
-//! No connection is lost that could be kept: every change that a file can make, made on a real kernel while clients talk.
+//! No connection is lost that could be kept: every change that a file can make, made on a real kernel while clients talk, and
+//! nobody turned away while all servers of a service are replaced.
 //!
 //! The kernel is told to end at once the connections of servers that are taken out (`expire_nodest_conn`), so that a server
 //! which is deleted and added again in one batch costs what it is worth: without that its connections would come back to life,
@@ -6,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use integration::keeping::{self, BASE, CHANGES, Ends};
@@ -90,6 +94,108 @@ lab_test! {
             println!("{}: {}", change.what, change.ends.words());
         }
         let _ = talking.finish();
+    }
+
+    /// A file that names nobody whom one knows: those that served serve on until one that is new is up, and where none is, until
+    /// the sorry server takes their place. Whoever comes meanwhile is served.
+    fn a_reload_that_replaces_all_servers_turns_nobody_away() {
+        let net = NatLab::new("heirs", 3);
+        // Between one and two seconds pass before a server that is new is checked.
+        let server = |n: u8| {
+            let check = "TCP_CHECK { connect_timeout 1\n retry 0\n warmup 2\n delay_loop 1 }";
+            format!("real_server 10.0.0.{n} 80 {{\n weight 1\n {check}\n }}\n")
+        };
+        let conf = |servers: &[u8], rules: &str| {
+            let servers: String = servers.iter().map(|n| server(*n)).collect();
+            format!("virtual_server 198.51.100.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n {rules}\n {servers}}}\n")
+        };
+        let serves = |table: &str, n: u8, weight: u8| {
+            let server = format!("10.0.0.{n}:80");
+            let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            rows.any(|row| matches!(row.as_slice(), ["->", found, _, its, ..] if *found == server && *its == weight.to_string()))
+        };
+        let ipvsd = Ipvsd::start(&net.director, &conf(&[11], ""));
+        ipvsd.wait_table("the first server", |table| serves(table, 11, 1));
+        let (over, asked, failed) = (AtomicBool::new(false), AtomicU64::new(0), Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            // Whatever panics below, the client ends.
+            let ends = Over(&over);
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    if let Err(error) = net.asker().ask(net.service()) {
+                        failed.lock().unwrap().push(format!("{error} after {asked:?} answers"));
+                    }
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let more = |what: &str| {
+                let before = asked.load(Ordering::Relaxed);
+                wait_until(PATIENCE, what, || asked.load(Ordering::Relaxed) >= before + 5);
+            };
+            for (goes, heir) in [(11, 12), (12, 13), (13, 11), (11, 13)] {
+                more("clients that are served");
+                assert!(ipvsd.reload(&conf(&[heir], "")).success());
+                ipvsd.wait_table("the heir", |table| serves(table, heir, 1) && !serves(table, goes, 1));
+            }
+            more("clients that the last one serves");
+            // Nobody is at .99, and then there is the sorry server.
+            assert!(ipvsd.reload(&conf(&[99], "sorry_server 10.0.0.11 80")).success());
+            ipvsd.wait_table("the sorry server", |table| serves(table, 11, 1) && !serves(table, 13, 1));
+            more("clients that the sorry server serves");
+            assert!(ipvsd.reload(&conf(&[12], "sorry_server 10.0.0.11 80")).success());
+            ipvsd.wait_table("a server", |table| serves(table, 12, 1) && !serves(table, 11, 1));
+            more("clients that it serves");
+            drop(ends);
+        });
+        let failed = failed.into_inner().unwrap();
+        println!("{} clients came in between, and {} were turned away", asked.into_inner(), failed.len());
+        assert_eq!(failed, Vec::<String>::new());
+    }
+
+    /// A server that failed and stays because of the floor keeps its connections, and one that is back cuts off nobody.
+    fn what_a_floor_keeps_keeps_its_connections() {
+        let mut net = NatLab::new("floored", 2);
+        let _echoes: Vec<_> =
+            (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        net.director.set_sysctl("net.ipv4.vs.expire_nodest_conn", "1");
+        // The web port is what is checked, the echo port is what is served.
+        let conf = net.conf(
+            "rr",
+            "floor 1\n delay_loop 1",
+            "TCP_CHECK { connect_port 80\n connect_timeout 1\n retry 0\n delay_loop 0.2 }",
+        );
+        let conf = conf.replace("198.51.100.1 80 ", "198.51.100.1 7 ").replace(" 80 {", " 7 {");
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        let are = |wished: &[u8]| {
+            let wished = wished.to_vec();
+            move |table: &str| (11..=12).all(|n| table.contains(&format!("-> 10.0.0.{n}:7 ")) == wished.contains(&n))
+        };
+        ipvsd.wait_table("two servers", are(&[11, 12]));
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 4, Duration::from_millis(20));
+        talk.wait_all_alive(PATIENCE, 2);
+        net.servers[0].close();
+        ipvsd.wait_table("the second server", are(&[12]));
+        talk.wait_lost(PATIENCE, 2, |server| server == "s1");
+        net.servers[1].close();
+        ipvsd.wait_show("both down", |snapshot| {
+            integration::subject::servers(snapshot).iter().all(|server| server["health"] == "down")
+        });
+        talk.wait_lost(PATIENCE, 3, |server| server == "s1");
+        assert!(are(&[12])(&net.director.ipvs_table()));
+        net.servers[1].open();
+        ipvsd.wait_show("the second up", |snapshot| {
+            integration::subject::servers(snapshot).iter().any(|server| server["health"] == "up")
+        });
+        talk.wait_lost(PATIENCE, 3, |server| server == "s1");
+    }
+}
+
+/// Says that it is over, whatever ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::cell::RefCell;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -59,6 +60,63 @@ lab_test! {
             assert_eq!(end["balancer"]["steps_applied"], 7, "the service and six servers, once");
         }
         ipvsd.wait_table("all six", |table| present(table).len() == 6);
+    }
+
+    /// A server that is back gets its weight in steps, and is not overrun.
+    fn a_server_that_returns_starts_slowly() {
+        let mut net = NatLab::new("slow", 2);
+        let ipvsd = Ipvsd::start(
+            &net.director,
+            &net.conf("wlc", "slow_start 20\n delay_loop 1", &format!("weight 110\n {QUICK_CHECK}")),
+        );
+        let weight = |table: &str| -> Option<u32> {
+            let row = table.lines().find(|line| line.contains("-> 10.0.0.11:80 "))?;
+            row.split_whitespace().nth(3)?.parse().ok()
+        };
+        let both = |table: &str| weight(table) == Some(110) && present(table) == [11, 12];
+        ipvsd.wait_table("two servers with all of their weight, at a start", both);
+        net.servers[0].close();
+        ipvsd.wait_table("one server", |table| present(table) == [12]);
+        net.servers[0].open();
+        let seen = RefCell::new(Vec::new());
+        ipvsd.wait_table("both again, after a while", |table| {
+            seen.borrow_mut().extend(weight(table));
+            both(table)
+        });
+        let mut seen = seen.into_inner();
+        seen.dedup();
+        println!("weights seen: {seen:?}");
+        assert!(seen.is_sorted() && seen[0] <= 50 && seen.len() >= 4, "{seen:?}");
+        assert!(seen.iter().all(|weight| weight % 10 == 0), "ten steps and the last: {seen:?}");
+    }
+
+    /// So many in a row, up and down, and not one less: whatever is seen of a server fits what its check has counted.
+    fn rise_and_fall_are_counted() {
+        let mut net = NatLab::new("risefall", 2);
+        let check = "TCP_CHECK { connect_timeout 1\n rise 3\n fall 4\n jitter 30\n delay_before_retry 0.3\n delay_loop 0.3 }";
+        let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", "delay_loop 1", check));
+        ipvsd.wait_table("two servers", |table| present(table) == [11, 12]);
+        let state = |snapshot: &serde_json::Value| {
+            let server = &servers(snapshot)[0];
+            let count = |name: &str| server["checks"][0][name].as_u64().unwrap();
+            (server["health"] == "up", count("runs") - count("failures"), count("failures"))
+        };
+        let (_, _, failures) = state(&ipvsd.show());
+        net.servers[0].close();
+        ipvsd.wait_show("four failures", |snapshot| {
+            let (up, _, now) = state(snapshot);
+            assert_eq!(up, now - failures < 4, "after {} failures", now - failures);
+            !up
+        });
+        ipvsd.wait_table("one server", |table| present(table) == [12]);
+        let (_, successes, _) = state(&ipvsd.show());
+        net.servers[0].open();
+        ipvsd.wait_show("three successes", |snapshot| {
+            let (up, now, _) = state(snapshot);
+            assert_eq!(up, now - successes >= 3, "after {} successes", now - successes);
+            up
+        });
+        ipvsd.wait_table("both", |table| present(table) == [11, 12]);
     }
 
     /// With a floor the last server to fail stays, and is shown as what it is.

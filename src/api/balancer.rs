@@ -217,6 +217,8 @@ pub enum HoldState {
     Disabled,
     /// The configuration names it no more: it has connections yet.
     Leaving,
+    /// The configuration names it no more, and nothing is kept from it yet: nobody else could take connections.
+    ServesOn,
 }
 
 /// What keeps new connections from a server, and for how long.

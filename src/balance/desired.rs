@@ -2,7 +2,7 @@
 
 use super::quorum::Quorum;
 use super::table::Service;
-use crate::model::{ServerConfig, ServerSettings, ServiceConfig, ServiceKey, Weight};
+use crate::model::{ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey, Weight};
 
 /// How a server is, all its checks taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,10 +38,19 @@ enum Charge {
 pub struct Standing {
     /// How it is.
     pub health: Health,
+    /// Nothing will be known of it: this host does not let its checks be made.
+    pub prevented: bool,
     /// Its weight while it is up, with all that its checks add; `None`: one that has a say has said nothing yet.
     pub weight: Option<Weight>,
     /// The operator keeps new connections from it.
     pub held: Option<Held>,
+}
+
+impl Standing {
+    /// It is taken to be well, since it need not prove itself and cannot.
+    pub(super) fn is_trusted(&self, server: &ServerConfig) -> bool {
+        self.health == Health::Unknown && self.prevented && !server.alpha
+    }
 }
 
 /// How the operator keeps new connections from a server.
@@ -59,7 +68,9 @@ pub enum Held {
 /// where it was found: in the table (another process of ours, or keepalived, had put it there for a reason), taken off
 /// new connections if its weight was found 0, or not there at all. So does its weight, as long as a check that has a say in it
 /// has said nothing. Where its checks rest nothing will be known, and no connection comes: it is put in on trust, so that it
-/// is there when the address comes; with `alpha` it is not trusted.
+/// is there when the address comes; with `alpha` it is not trusted. So it is where this host does not let its checks be made at
+/// all: keepalived has it in the table from the first moment, and takes it out for a failure alone; one without a check that
+/// speaks stays. With `alpha` it stays out, and counts for nobody's quorum.
 fn wish(
     server: &ServerConfig,
     standing: Standing,
@@ -68,9 +79,14 @@ fn wish(
 ) -> Option<ServerSettings> {
     let weighing = |weight| ServerSettings { weight, ..server.settings.clone() };
     let weight = standing.weight.unwrap_or(server.settings.weight);
+    let trusted = standing.is_trusted(server);
     let wish = match (standing.health, found) {
         (Health::Up | Health::Unchecked, _) => Some(weighing(weight)),
         (Health::Down, _) => server.inhibit_on_failure.then(|| at_zero(server)),
+        (Health::Unknown, Some(Some(found))) if trusted && found.weight != Weight::ZERO => {
+            Some(weighing(standing.weight.unwrap_or(found.weight)))
+        }
+        (Health::Unknown, _) if trusted => Some(weighing(weight)),
         (Health::Unknown, None) => match (resting, server.alpha) {
             (false, _) => None,
             (true, false) => Some(weighing(weight)),
@@ -144,6 +160,14 @@ pub(super) fn is_sorry(config: &ServiceConfig, key: ServiceKey, found: Option<&S
     !twice && found.server(entry).is_some_and(carries)
 }
 
+/// The sorry server of a service, where it has a place in the table only while it is in charge.
+pub(super) fn spare(config: &ServiceConfig, key: ServiceKey) -> Option<ServerKey> {
+    let sorry = config.rules.sorry.as_deref().filter(|sorry| !sorry.inhibit_on_failure)?;
+    let entry = config.entry(key, sorry)?;
+    let twice = config.servers.iter().any(|server| config.entry(key, server) == Some(entry));
+    (!twice).then_some(entry)
+}
+
 /// A server that was found so gets connections.
 pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
     found.is_none_or(|settings| settings.weight != Weight::ZERO)
@@ -152,7 +176,7 @@ pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Forwarding, Protocol, Rules, ServerKey, ServiceSettings};
+    use crate::model::{Forwarding, Protocol, Rules, ServiceSettings};
 
     fn server(weight: u32, inhibit_on_failure: bool) -> ServerConfig {
         ServerConfig {
@@ -166,7 +190,7 @@ mod tests {
     }
 
     fn knows(health: Health) -> Standing {
-        Standing { health, weight: Some(Weight::new(3).unwrap()), held: None }
+        Standing { health, prevented: false, weight: Some(Weight::new(3).unwrap()), held: None }
     }
 
     fn settings(weight: u32) -> ServerSettings {
@@ -234,6 +258,26 @@ mod tests {
         assert_eq!(rests(true, true, Health::Unknown, None), Some(settings(0)));
         assert_eq!(rests(false, false, Health::Down, None), None, "what was found out before the rest holds");
         assert_eq!(rests(true, false, Health::Unknown, Some(Some(&settings(3)))), Some(settings(3)));
+    }
+
+    #[test]
+    fn where_checks_cannot_be_made_it_is_the_same() {
+        let known = Standing { prevented: true, ..knows(Health::Unknown) };
+        let prevented = |alpha, found: Option<u32>| {
+            let (server, found) = (ServerConfig { alpha, ..server(3, false) }, found.map(settings));
+            wish(&server, known, false, found.as_ref().map(Some)).map(|wish| wish.weight.value())
+        };
+        assert_eq!(prevented(false, None), Some(3));
+        assert_eq!(prevented(false, Some(0)), Some(3), "whoever took it out could tell why, and nobody can now");
+        assert_eq!(prevented(true, None), None);
+        assert_eq!(prevented(true, Some(0)), Some(0));
+        assert_eq!(prevented(true, Some(7)), Some(3), "as it was found");
+        let down = Standing { health: Health::Down, ..known };
+        assert_eq!(wish(&server(3, false), down, false, None), None, "one check that speaks against it is enough");
+        // A check that has a say in the weight has said nothing, and whoever was here before had heard it.
+        let unweighed = Standing { weight: None, ..known };
+        let weighed = wish(&server(3, false), unweighed, false, Some(Some(&settings(7))));
+        assert_eq!(weighed, Some(settings(7)));
     }
 
     /// A service on port 80 with two servers and a sorry server, and how it is to be.

@@ -18,6 +18,7 @@ mod daemons;
 mod doubt;
 mod kernel;
 mod rules;
+mod succession;
 mod watched;
 mod wishes;
 
@@ -203,7 +204,7 @@ enum Life {
 }
 
 /// The balancer's engine. `handle`, then `poll_output` until it is empty, then sleep until `poll_timeout`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Balancer {
     now: Instant,
     life: Life,
@@ -249,6 +250,8 @@ pub struct Balancer {
     troubles: Troubles,
     /// All is to be compared, not the dirty services alone.
     compare_all: bool,
+    /// Another configuration came while steps were on their way: the table is read before anything is compared with it.
+    look_again: bool,
     /// Fresh looks in a row because the table was not as thought.
     rounds: u32,
     /// The table was read afresh: claims on what is neither wished for nor there can be dropped.
@@ -302,6 +305,7 @@ impl Balancer {
             fights: BTreeMap::new(),
             troubles: Troubles::default(),
             compare_all: false,
+            look_again: false,
             rounds: 0,
             loose_claims: false,
             configuring: false,
@@ -384,8 +388,9 @@ impl Balancer {
             if self.outputs.is_empty() && !self.starting {
                 self.rest();
                 self.settle_floors();
-                self.tell_services();
                 self.settle_quorums();
+                self.settle_successions();
+                self.tell_services();
                 self.tell_daemons();
                 self.settle();
             }
@@ -448,7 +453,8 @@ impl Balancer {
             Kernel::Unneeded | Kernel::Known | Kernel::Away { .. } => self.ask(Look::Fresh),
             // The answer that is on its way will be compared with the new configuration.
             Kernel::Reading { ref mut look, .. } => *look = Look::Fresh,
-            Kernel::Applying { .. } => self.compare_all = true,
+            // Whoever leaves now has to be counted, and what is on its way changes the table.
+            Kernel::Applying { .. } => self.look_again = true,
         }
     }
 

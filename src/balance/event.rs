@@ -69,6 +69,17 @@ pub enum Event {
         /// Why.
         obstacle: Obstacle,
     },
+    /// ... and will not be, as far as can be told, and nothing was found out about the server before.
+    Prevented {
+        /// Its service, as people call it.
+        service: String,
+        /// Its server.
+        server: ServerKey,
+        /// Why.
+        obstacle: Obstacle,
+        /// It gets connections all the same: it need not prove itself.
+        trusted: bool,
+    },
     /// The kernel refused a step.
     Refused {
         /// The step in words.
@@ -178,6 +189,22 @@ pub enum Event {
         /// What.
         verb: Verb,
     },
+    /// A server is configured no more, and nobody can take its place yet.
+    ServesOn {
+        /// Its service.
+        service: String,
+        /// Which.
+        server: ServerKey,
+    },
+    /// ... and now it need not serve any more.
+    Relieved {
+        /// Its service.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// How long it may take to finish.
+        within: Duration,
+    },
     /// A server is configured no more, and goes once its connections have ended.
     Leaves {
         /// Its service, as people call it.
@@ -248,6 +275,8 @@ impl Event {
             | Self::Shared { .. }
             | Self::FloorLeft { .. }
             | Self::Asked { .. }
+            | Self::ServesOn { .. }
+            | Self::Relieved { .. }
             | Self::Leaves { .. }
             | Self::CheckFailed { .. }
             | Self::Weight { .. } => Gravity::Info,
@@ -257,6 +286,7 @@ impl Event {
             },
             Self::ServerDown { .. }
             | Self::NotTried { .. }
+            | Self::Prevented { .. }
             | Self::Drift { .. }
             | Self::Fight { .. }
             | Self::ForeignDaemon { .. }
@@ -319,6 +349,16 @@ impl fmt::Display for Event {
             Self::NotTried { service, server, obstacle } => {
                 write!(f, "server {server} of {service} cannot be checked and stays as it is: {obstacle}")
             }
+            Self::Prevented { service, server, obstacle, trusted: true } => write!(
+                f,
+                "nothing can be found out about server {server} of {service}, and so it is trusted and gets connections, as \
+                 with keepalived: {obstacle}"
+            ),
+            Self::Prevented { service, server, obstacle, trusted: false } => write!(
+                f,
+                "nothing can be found out about server {server} of {service}, and so it stays out, for it has to prove \
+                 itself (alpha): {obstacle}"
+            ),
             Self::Refused { step, problem, retry_in } => {
                 write!(f, "the kernel refused to {step}: {problem}; next try in {} s", retry_in.as_secs())
             }
@@ -385,6 +425,17 @@ impl fmt::Display for Event {
                 }?;
                 f.write_str(": the operator wishes it")
             }
+            Self::ServesOn { service, server } => write!(
+                f,
+                "server {server} of {service} is configured no more, and serves on until those that are new have been checked: \
+                 nobody else could take connections"
+            ),
+            Self::Relieved { service, server, within } => write!(
+                f,
+                "server {server} of {service} is relieved: it gets nothing new, and goes once its connections have ended, after \
+                 {} at the latest",
+                seconds(*within)
+            ),
             Self::Leaves { service, server, left, within } => {
                 let end = match within {
                     // Not more exact than anybody cares for: of a deadline some part has passed.

@@ -7,8 +7,11 @@
 //!
 //! Those that failed last stay: they were well the longest, and are in the kernel's table with their connections. When one
 //! comes back, the one that failed first among those that stayed goes. A server about which nothing is known yet counts as
-//! standing, so that a start puts no failed server in before all were asked; a server of weight 0 carries nothing and counts
-//! on neither side.
+//! standing, so that a start puts no failed server in before all were asked; a server of weight 0, be it the file's, the
+//! operator's or what its checks make of it, carries nothing and counts on neither side.
+//!
+//! As long as servers that failed stay, nobody starts slowly: a server that works is worth more than one that does not, and
+//! with the tenth part of its weight it would get the tenth part of the clients.
 
 use std::cmp::Reverse;
 use std::time::Instant;

@@ -63,7 +63,7 @@ enum Look {
     Silent,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum State {
     Trusting,
     /// Of those that are held so many were silent again; so many others were answered, and are not held any more.
@@ -79,7 +79,7 @@ enum State {
 }
 
 /// The machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hold {
     /// The last news, the youngest in the lowest bit; 1: a check that was well fell silent, 0: one was answered.
     news: u32,

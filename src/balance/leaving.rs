@@ -1,14 +1,28 @@
-//! Servers that the configuration names no more and that still have connections: they stay at weight 0 until they are empty or
-//! their service's `drain` is over. Their checks have ended with their place in the configuration.
+//! Servers that leave the table and still have connections: they stay at weight 0 until they are empty or their service's
+//! `drain` is over. Those are servers that the configuration names no more, whose checks have ended with their place in it, and
+//! sorry servers that are needed no more.
+//!
+//! ```text
+//!   named no more, while nobody can take its place yet       a sorry server, and the quorum is won
+//!            |                                                             |
+//!         Serving ---- somebody can, or nobody will ----> Draining <-------'
+//!                                                            |  ^---- named no more, and it has connections
+//!                                                            |  empty, or late
+//!                                                            v
+//!                                                           Over ---- the table shows that it is gone ----> (none)
+//! ```
 //!
 //! An entry leaves if it is in the kernel's table, ours by the ledger, and not claimed by the configuration in force. One
-//! without any connection is not kept at all. A service that is gone itself stays in the table for as long as a server of it
+//! without any connection is not kept at all, unless it serves on: then nobody has counted yet what it was given meanwhile. A
+//! service that is gone itself stays in the table for as long as a server of it
 //! does: without it the kernel would drop the packets of every connection that it had. All its servers are at weight 0 by
 //! then, so that a new connection is refused, as it would be without the service. One that the configuration names again
 //! leaves no more, and is what it would be otherwise.
 //!
 //! A server that was being emptied already, because the operator wished it, leaves with the time that it was given then, be it
 //! longer or shorter, or none: who says it of one server has thought of that one.
+//!
+//! Who may serve on, and how long, the engine says (`engine/succession.rs`).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,10 +38,22 @@ pub type Leaver = (ServiceKey, ServerKey);
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Leave {
-    drain: Drain,
+enum Leave {
+    /// It goes on as it was found, connections and all.
+    Serving,
+    /// It gets nothing new.
+    Draining(Drain),
     /// It may go: its entry is to be deleted, and is forgotten here when the table shows that it was.
-    over: bool,
+    Over,
+}
+
+/// How a server leaves, for those who show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// Not yet: it serves on, until others can take its place.
+    ServesOn,
+    /// It finishes what it has.
+    Drains(Drain),
 }
 
 /// All that leave.
@@ -43,6 +69,7 @@ pub(super) struct Leaving {
 /// What a look showed that is worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
+    ServesOn(Leaver),
     Begun(Leaver, Load, Option<Duration>),
     Over(Leaver, End),
 }
@@ -50,17 +77,18 @@ pub(super) enum News {
 impl Leaving {
     /// Those of the process before, with what is left of their time.
     pub(super) fn resumed(drains: impl IntoIterator<Item = (Leaver, Drain)>) -> Self {
-        let leaves = drains.into_iter().map(|(leaver, drain)| (leaver, Leave { drain, over: false })).collect();
+        let leaves = drains.into_iter().map(|(leaver, drain)| (leaver, Leave::Draining(drain))).collect();
         Self { leaves, ..Self::default() }
     }
 
-    /// Another configuration: what it claims leaves no more. `drains` are those that the operator wishes, of servers as they
-    /// were configured before. Returns whether anything changed.
+    /// Another configuration: what it claims leaves no more, but for sorry servers, of which it `is_spare` that tells. `drains`
+    /// are those that the operator wishes, of servers as they were configured before. Returns whether anything changed.
     pub(super) fn configure(
         &mut self,
         before: &Config,
         claims: &Ledger,
         drains: impl Iterator<Item = (Place, Drain)>,
+        is_spare: impl Fn(Leaver) -> bool,
     ) -> bool {
         let drains =
             drains.flat_map(|(place, drain)| entries(before, place).into_iter().map(move |entry| (entry, drain)));
@@ -75,7 +103,7 @@ impl Leaving {
         self.patience.extend(gone);
         self.patience.retain(|key, _| !claims.has_service(*key));
         let count = self.leaves.len();
-        self.leaves.retain(|(service, server), _| !claims.has_server(*service, *server));
+        self.leaves.retain(|leaver, _| !claims.has_server(leaver.0, leaver.1) || is_spare(*leaver));
         self.leaves.len() != count
     }
 
@@ -95,10 +123,11 @@ impl Leaving {
         let ours = |leaver: &Leaver| found(leaver).is_some() && ledger.has_server(leaver.0, leaver.1);
         self.leaves.retain(|leaver, _| ours(leaver));
         self.promised.retain(|leaver, _| ours(leaver));
-        for (leaver, leave) in self.leaves.iter_mut().filter(|(_, leave)| !leave.over) {
+        for (leaver, leave) in &mut self.leaves {
+            let Leave::Draining(drain) = leave else { continue };
             let quiet = found(leaver).flatten().is_some_and(|settings| settings.weight == Weight::ZERO);
-            if let Some(end) = leave.drain.seen(loads.get(leaver).copied().unwrap_or_default(), quiet) {
-                leave.over = true;
+            if let Some(end) = drain.seen(loads.get(leaver).copied().unwrap_or_default(), quiet) {
+                *leave = Leave::Over;
                 news.push(News::Over(*leaver, end));
             }
         }
@@ -109,24 +138,73 @@ impl Leaving {
             if !ours || !known || self.leaves.contains_key(leaver) {
                 continue;
             }
-            let within = || self.patience.get(service).copied().unwrap_or_else(|| within(*service));
+            let within = || self.patience(*service).unwrap_or_else(|| within(*service));
             let drain = self.promised.get(leaver).copied().unwrap_or_else(|| Drain::new(Some(within()), now));
             if drain.late(now).is_none() {
                 let left = drain.until.map(|until| until.saturating_duration_since(now));
                 let drain = Drain { left: Some(*load), ..drain };
-                self.leaves.insert(*leaver, Leave { drain, over: false });
+                self.leaves.insert(*leaver, Leave::Draining(drain));
                 news.push(News::Begun(*leaver, *load, left));
             }
         }
         news
     }
 
+    /// The table, right after another configuration: servers of these services that get connections, and are ours and not
+    /// named any more, serve on.
+    pub(super) fn serve_on(
+        &mut self,
+        table: &Table,
+        (ledger, claims): (&Ledger, &Ledger),
+        services: impl Iterator<Item = ServiceKey>,
+    ) -> Vec<News> {
+        let mut news = Vec::new();
+        for (key, found) in services.filter_map(|key| Some((key, table.services.get(&key)?))) {
+            for (server, settings) in found.servers() {
+                let serves = settings.as_ref().is_some_and(|settings| settings.weight != Weight::ZERO);
+                let ours = ledger.has_server(key, *server) && !claims.has_server(key, *server);
+                if serves && ours && !self.leaves.contains_key(&(key, *server)) {
+                    self.leaves.insert((key, *server), Leave::Serving);
+                    news.push(News::ServesOn((key, *server)));
+                }
+            }
+        }
+        news
+    }
+
+    /// A server has to serve no more, or is needed no more: it finishes what it has within this time.
+    pub(super) fn drain(&mut self, leaver: Leaver, within: Duration, now: Instant) {
+        let leave = if within.is_zero() { Leave::Over } else { Leave::Draining(Drain::new(Some(within), now)) };
+        self.leaves.insert(leaver, leave);
+    }
+
+    /// A server does not leave any more. Returns whether it did.
+    pub(super) fn stays(&mut self, leaver: Leaver) -> bool {
+        self.leaves.remove(&leaver).is_some()
+    }
+
+    /// A server leaves, or is about to be gone.
+    pub(super) fn has(&self, leaver: Leaver) -> bool {
+        self.leaves.contains_key(&leaver)
+    }
+
+    /// Those that serve on.
+    pub(super) fn serving(&self) -> impl Iterator<Item = Leaver> {
+        self.leaves.iter().filter(|(_, leave)| **leave == Leave::Serving).map(|(leaver, _)| *leaver)
+    }
+
+    /// What the service had said of how long its servers have, if it is gone itself.
+    pub(super) fn patience(&self, service: ServiceKey) -> Option<Duration> {
+        self.patience.get(&service).copied()
+    }
+
     /// Those whose time is up.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<News> {
         let mut news = Vec::new();
-        for (leaver, leave) in self.leaves.iter_mut().filter(|(_, leave)| !leave.over) {
-            if let Some(end) = leave.drain.late(now) {
-                leave.over = true;
+        for (leaver, leave) in &mut self.leaves {
+            let Leave::Draining(drain) = leave else { continue };
+            if let Some(end) = drain.late(now) {
+                *leave = Leave::Over;
                 news.push(News::Over(*leaver, end));
             }
         }
@@ -135,16 +213,28 @@ impl Leaving {
 
     /// When somebody's time is up.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.running().filter_map(|(_, drain)| drain.until).min()
+        self.draining().filter_map(|(_, drain)| drain.until).min()
     }
 
-    /// Those that are not over.
-    pub(super) fn running(&self) -> impl Iterator<Item = (Leaver, &Drain)> {
-        self.leaves.iter().filter(|(_, leave)| !leave.over).map(|(leaver, leave)| (*leaver, &leave.drain))
+    /// Those that finish what they have.
+    pub(super) fn draining(&self) -> impl Iterator<Item = (Leaver, &Drain)> {
+        self.leaves.iter().filter_map(|(leaver, leave)| match leave {
+            Leave::Draining(drain) => Some((*leaver, drain)),
+            Leave::Serving | Leave::Over => None,
+        })
     }
 
-    pub(super) fn get(&self, service: ServiceKey, server: ServerKey) -> Option<&Drain> {
-        self.leaves.get(&(service, server)).filter(|leave| !leave.over).map(|leave| &leave.drain)
+    /// Those that are there for somebody.
+    pub(super) fn running(&self) -> impl Iterator<Item = Leaver> {
+        self.leaves.iter().filter(|(_, leave)| **leave != Leave::Over).map(|(leaver, _)| *leaver)
+    }
+
+    pub(super) fn get(&self, service: ServiceKey, server: ServerKey) -> Option<Departure> {
+        match self.leaves.get(&(service, server))? {
+            Leave::Serving => Some(Departure::ServesOn),
+            Leave::Draining(drain) => Some(Departure::Drains(*drain)),
+            Leave::Over => None,
+        }
     }
 
     /// Nobody leaves.
@@ -152,7 +242,7 @@ impl Leaving {
         self.leaves.is_empty()
     }
 
-    /// Those that leave a service stay in it, at weight 0.
+    /// Those that leave a service stay in it: as they were found, or at weight 0.
     pub(super) fn stay(&self, key: ServiceKey, found: Option<&Service>, wish: &mut Service) {
         for (server, settings) in self.staying(key, found) {
             if wish.server(server).is_none() {
@@ -175,9 +265,14 @@ impl Leaving {
     ) -> impl Iterator<Item = (ServerKey, ServerSettings)> + 'a {
         let none = ServerKey { address: std::net::Ipv4Addr::UNSPECIFIED.into(), port: 0 };
         let of_this = self.leaves.range((key, none)..).take_while(move |((service, _), _)| *service == key);
-        of_this.filter(|(_, leave)| !leave.over).filter_map(move |((_, server), _)| {
+        of_this.filter_map(move |((_, server), leave)| {
             let settings = found?.server(*server)??;
-            Some((*server, ServerSettings { weight: Weight::ZERO, ..settings.clone() }))
+            let weight = match leave {
+                Leave::Serving => settings.weight,
+                Leave::Draining(_) => Weight::ZERO,
+                Leave::Over => return None,
+            };
+            Some((*server, ServerSettings { weight, ..settings.clone() }))
         })
     }
 }

@@ -50,7 +50,7 @@ pub use desired::{Health, Held, ServiceStanding, Standing};
 pub use drain::{Drain, End, Load, Loads};
 pub use engine::{Asked, Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
 pub use event::{Event, Gravity};
-pub use leaving::Leaver;
+pub use leaving::{Departure, Leaver};
 pub use ledger::{InvalidLedger, Ledger, Stamp};
 pub use marks::{Marking, with_marks};
 pub use plan::{Plan, Planner, Step, StepOutcome, diff};

@@ -8,30 +8,32 @@
 mod floors;
 mod handover;
 mod standing;
+mod status;
+mod verdicts;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::desired::{Health, Held, Standing};
+use super::desired::{Health, Held};
 use super::paths::{self, Paths};
 use super::quorum::Quorum;
 use super::slow_start::Ramps;
-use super::wishes::Wish;
-use crate::check::{self, Machine, Outcome, Random, Verdict, same_probe};
+use crate::check::{self, Machine, Outcome, Random, same_probe};
 use crate::model::{
     Check, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend, Weight,
 };
 
 pub use standing::ServiceStatus;
 pub(super) use standing::thresholds;
+pub use status::{CheckStatus, ServerStatus};
 
 /// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
 const FIRST_CHECKS: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ServiceState {
     first_server: u32,
     dirty: bool,
@@ -45,7 +47,7 @@ struct ServiceState {
     resting: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ServerState {
     service: u32,
     /// Where its checks begin in [`Roster::made_by`].
@@ -60,7 +62,7 @@ struct ServerState {
     since: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) machine: Machine,
     /// Number of the probe that runs; 0: none.
@@ -95,68 +97,7 @@ impl Slot {
     }
 }
 
-/// One server, for those who show it.
-#[derive(Debug)]
-pub struct ServerStatus<'a> {
-    /// As configured.
-    pub config: &'a ServerConfig,
-    /// How it is.
-    pub health: Health,
-    /// Since when.
-    pub since: Instant,
-    /// It failed, and stays in the table as its service's floor asks.
-    pub kept: bool,
-    /// The weight that its checks give it while it is up; `None`: one that has a say has said nothing yet.
-    pub weight: Option<Weight>,
-    /// What the operator wishes of it.
-    pub wish: Option<Wish>,
-    /// It returns slowly: until then it has less than its weight.
-    pub rises_until: Option<Instant>,
-    /// Its checks.
-    pub checks: Vec<CheckStatus<'a>>,
-}
-
-/// One check, for those who show it.
-#[derive(Debug)]
-pub struct CheckStatus<'a> {
-    /// As configured.
-    pub config: &'a Check,
-    /// What it has found out.
-    pub machine: &'a Machine,
-}
-
-impl ServerStatus<'_> {
-    /// Why it is as it is, as a sentence.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        let verdict = match self.health {
-            Health::Unchecked => return "has no checks".to_owned(),
-            Health::Up => Some(Verdict::Up),
-            Health::Down => Some(Verdict::Down),
-            Health::Unknown => None,
-        };
-        let decisive = self.checks.iter().find(|check| check.machine.verdict() == verdict);
-        let last = decisive.and_then(|check| Some((check.machine.last()?, &check.config.kind)));
-        match (last, self.health) {
-            (Some((outcome, _)), Health::Up) if !outcome.is_ok() && outcome.was_tried() => {
-                format!("{}; tried again", self.in_light(outcome))
-            }
-            (Some((outcome, _)), _) if self.kept => {
-                format!("{}; it stays, for the floor of its service asks for it", self.in_light(outcome))
-            }
-            (Some((outcome, kind)), _) => self.in_light(outcome).of(kind),
-            (None, _) => "not checked yet".to_owned(),
-        }
-    }
-}
-
-impl ServerStatus<'_> {
-    fn in_light(&self, outcome: Outcome) -> Outcome {
-        outcome.beside(self.checks.iter().map(|check| (&check.config.kind, check.machine.verdict())))
-    }
-}
-
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Roster {
     pub(super) config: Arc<Config>,
     services: Vec<ServiceState>,
@@ -428,61 +369,6 @@ impl Roster {
         self.by_file.get(name).cloned().unwrap_or_default()
     }
 
-    /// The weight that a server's checks give it while it is up: its own, and what they add, together no less than 0. `None`:
-    /// one that has a say has said nothing yet.
-    fn weigh(&self, server: u32) -> Option<Weight> {
-        let asked = self.servers.get(server as usize).and_then(|state| state.asked);
-        asked.or_else(|| self.weigh_checks(server))
-    }
-
-    /// The same, whatever the operator wishes.
-    fn weigh_checks(&self, server: u32) -> Option<Weight> {
-        let config = self.server_config(server)?;
-        let configured = config.settings.weight;
-        let mut sum = i64::from(configured.value());
-        let checks = self.checks_of(server).zip(&config.checks);
-        for (slot, _) in checks.filter(|(_, check)| check.kind.weighs()) {
-            match slot.success {
-                Some(success) => sum = sum.saturating_add(success.adds(configured).unwrap_or(0)),
-                // One that cannot be run, and is forgiven that, has no say.
-                None if slot.machine.verdict() == Some(Verdict::Up) => {}
-                None => return None,
-            }
-        }
-        let most = Weight::MAX.value();
-        Weight::new(u32::try_from(sum.max(0)).unwrap_or(most).min(most)).ok()
-    }
-
-    /// What a check adds has changed: the services of its servers are to be compared with the kernel's. Returns those servers
-    /// with their weights, as configured and as they are now.
-    pub(super) fn weight_changed(&mut self, check: u32) -> Vec<(u32, Weight, Weight)> {
-        let mut changed = Vec::new();
-        for server in self.users_of(check).to_vec() {
-            let Some(service) = self.servers.get(server as usize).map(|state| state.service) else { continue };
-            self.mark(service);
-            self.stir(service);
-            let configured = self.server_config(server).map(|config| config.settings.weight);
-            changed.extend(configured.zip(self.weigh(server)).map(|(configured, weight)| (server, configured, weight)));
-        }
-        changed
-    }
-
-    fn judge(&self, server: u32) -> Health {
-        let mut checks = self.checks_of(server).peekable();
-        if checks.peek().is_none() {
-            return Health::Unchecked;
-        }
-        let mut health = Health::Up;
-        for slot in checks {
-            match slot.machine.verdict() {
-                Some(Verdict::Down) => return Health::Down,
-                None => health = Health::Unknown,
-                Some(Verdict::Up) => {}
-            }
-        }
-        health
-    }
-
     fn checks_of(&self, server: u32) -> impl Iterator<Item = &Slot> {
         let first = self.servers.get(server as usize).map_or(0, |state| state.first_check as usize);
         let end = self.servers.get(server as usize + 1).map_or(self.made_by.len(), |next| next.first_check as usize);
@@ -500,28 +386,6 @@ impl Roster {
         let first = self.servers.get(server)?.first_check as usize;
         let checks = self.made_by.get(first..first + config.servers.get(at)?.checks.len())?;
         (!checks.is_empty()).then(|| (config.title(), checks.to_vec()))
-    }
-
-    /// A check has come to a new verdict. Returns the servers whose health is new too, before and now.
-    pub(super) fn verdict(&mut self, check: u32, now: Instant) -> Vec<(u32, Health, Health)> {
-        let mut news = Vec::new();
-        for server in self.users_of(check).to_vec() {
-            let health = self.judge(server);
-            let Some(state) = self.servers.get_mut(server as usize) else { continue };
-            if state.health == health {
-                continue;
-            }
-            let before = std::mem::replace(&mut state.health, health);
-            state.since = now;
-            let service = state.service;
-            self.mark(service);
-            self.stir(service);
-            if self.minds_floor(service) {
-                self.unsettled.insert(service);
-            }
-            news.push((server, before, health));
-        }
-        news
     }
 
     fn mark(&mut self, service: u32) {
@@ -563,56 +427,6 @@ impl Roster {
 
     pub(super) fn is_configured(&self, service: ServiceKey) -> bool {
         self.index.contains_key(&service) || self.paths.contains_key(&service)
-    }
-
-    /// A service as configured, and how the server in a given place counts: one that its floor keeps, as up; one that returns
-    /// slowly, with a part of its weight.
-    pub(super) fn service(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
-        let (config, verdict) = self.verdicts(place)?;
-        let first = self.services.get(place as usize)?.first_server as usize;
-        let kept = move |server: usize| self.servers.get(first + server).is_some_and(|state| state.kept);
-        let counts = move |server| {
-            let mut standing: Standing = verdict(server);
-            let place = number(first.saturating_add(server));
-            standing.weight = standing.weight.map(|whole| self.ramps.part(place, whole));
-            if kept(server) { Standing { health: Health::Up, ..standing } } else { standing }
-        };
-        Some((config, counts))
-    }
-
-    /// A service as configured, and what checks say of the server in a given place.
-    pub(super) fn verdicts(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
-        let first = self.services.get(place as usize)?.first_server;
-        let standing = move |server: usize| {
-            let server = first.saturating_add(number(server));
-            let health = self.servers.get(server as usize).map_or(Health::Unknown, |state| state.health);
-            let held = self.servers.get(server as usize).and_then(|state| state.held);
-            Standing { health, weight: self.weigh(server), held }
-        };
-        Some((self.config.services.get(place as usize)?, standing))
-    }
-
-    /// The servers of a service, for those who show them.
-    pub(super) fn statuses<'a>(&'a self, place: u32) -> Vec<ServerStatus<'a>> {
-        let first = self.services.get(place as usize).map_or(0, |service| service.first_server);
-        let servers = self.config.services.get(place as usize).map(|service| service.servers.as_slice());
-        let status = |(index, config): (u32, &'a ServerConfig)| {
-            let state = self.servers.get(index as usize)?;
-            let checks = self.checks_of(index).zip(&config.checks);
-            let checks = checks.map(|(slot, config)| CheckStatus { config, machine: &slot.machine }).collect();
-            let weight = self.weigh(index);
-            let (health, since, kept) = (state.health, state.since, state.kept);
-            let rises_until = self.ramps.until(index);
-            Some(ServerStatus { config, health, since, kept, weight, wish: None, rises_until, checks })
-        };
-        (first..).zip(servers.unwrap_or_default()).filter_map(status).collect()
-    }
-
-    /// What a check came to, in the light of the server's others.
-    pub(super) fn in_light(&self, outcome: Outcome, server: u32) -> Outcome {
-        let configs = self.server_config(server).map(|config| config.checks.as_slice()).unwrap_or_default();
-        let verdicts = self.checks_of(server).map(|slot| slot.machine.verdict());
-        outcome.beside(configs.iter().map(|check| &check.kind).zip(verdicts))
     }
 
     /// The last outcome of the check that speaks against a server, with whom it called.

@@ -41,7 +41,7 @@ pub(super) struct Suspect {
 }
 
 /// What the last look showed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Suspicion {
     seen: BTreeMap<(ServiceKey, ServerKey), (u64, u64, u64)>,
     suspects: BTreeSet<(ServiceKey, ServerKey)>,

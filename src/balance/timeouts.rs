@@ -14,7 +14,7 @@ struct Original {
 }
 
 /// What was there before, of each timeout that we set.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Originals {
     tcp: Option<Original>,
     tcp_fin: Option<Original>,

@@ -36,14 +36,14 @@ impl Subject {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Trouble {
     problem: String,
     retry_at: Instant,
     backoff: Duration,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Troubles {
     map: BTreeMap<Subject, Trouble>,
     /// No trouble is due before this moment.

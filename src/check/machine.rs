@@ -15,6 +15,9 @@ const LATE_PROBES: u8 = 2;
 /// Without a route a server stays as it is for so many tries; then it counts as failed, since clients cannot reach it either.
 const ROUTELESS_PROBES: u8 = 5;
 
+/// A check that this host makes impossible has nothing to say after so many tries.
+const PREVENTED_PROBES: u8 = 5;
+
 /// Nothing was heard of a script for so long after its time was up: whoever runs it is stuck.
 const BACKSTOP: Duration = Duration::from_secs(30);
 
@@ -129,6 +132,8 @@ pub struct Machine {
     streak: u32,
     /// Outcomes in a row that were held against this host and may yet be held against the server.
     doubtful: u8,
+    /// Tries that this host made impossible, since anything was found out.
+    prevented: u8,
     last_micros: u32,
     /// It was not run since it was configured, by whichever file: what cannot be run may be forgiven its absence.
     fresh: bool,
@@ -147,6 +152,7 @@ impl Machine {
             last: None,
             streak: 0,
             doubtful: 0,
+            prevented: 0,
             last_micros: 0,
             fresh: true,
             runs: 0,
@@ -289,6 +295,12 @@ impl Machine {
         let routeless = outcome == Outcome::NotTried(Obstacle::NoRoute) && self.doubtful >= ROUTELESS_PROBES;
         let outcome = if routeless { Outcome::NetworkUnreachable } else { outcome };
         self.doubtful = if doubtful { self.doubtful.saturating_add(1) } else { 0 };
+        self.prevented = match outcome {
+            // Either of them ends in a verdict.
+            Outcome::NotTried(Obstacle::NoRoute | Obstacle::Late) => self.prevented,
+            Outcome::NotTried(_) => self.prevented.saturating_add(1),
+            success!() | failure!() => 0,
+        };
         self.last = Some(outcome);
         self.last_micros = u32::try_from((now - started_at).as_micros()).unwrap_or(u32::MAX);
         let runs = self.runs;
@@ -351,6 +363,12 @@ impl Machine {
             Some(Verdict::Up) => check.retry.saturating_sub(self.streak),
             Some(Verdict::Down) | None => 0,
         }
+    }
+
+    /// It has said nothing yet, and as far as can be told will not: time and again this host did not let it be tried.
+    #[must_use]
+    pub fn is_prevented(&self) -> bool {
+        self.verdict.is_none() && self.prevented >= PREVENTED_PROBES
     }
 
     /// The last outcome.

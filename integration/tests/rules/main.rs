@@ -57,7 +57,7 @@ impl Notes {
 }
 
 /// The quorum is lost: the sorry server takes new connections, and no open one is cut off, neither then nor when the
-/// servers are back. Scripts are run in order, one after the other.
+/// servers are back: those that the sorry server has it finishes. Scripts are run in order, one after the other.
 fn the_sorry_server_takes_over_and_gives_back() {
     let mut net = NatLab::new("sorry", 3);
     let echoes: Vec<_> =
@@ -105,11 +105,31 @@ fn the_sorry_server_takes_over_and_gives_back() {
     assert!(shown.contains("the quorum of 2 is lost: sorry server 10.0.0.13:7 takes new connections"), "{shown}");
 
     net.servers[1].open();
-    ipvsd.wait_table("both again", |table| is(table, &[("10.0.0.11:7", "1"), ("10.0.0.12:7", "1")]));
+    ipvsd.wait_table("both again, and the sorry server with what it has", |table| {
+        is(table, &[("10.0.0.11:7", "1"), ("10.0.0.12:7", "1"), ("10.0.0.13:7", "0")])
+    });
     notes.wait("a gain", &["quorum-up 0", "down-12 0", "quorum-down 0", "up-12 0", "quorum-up 0"]);
     talk.wait_all_alive(PATIENCE, 3);
+    assert_eq!(later.broken(), Vec::<String>::new());
+    ipvsd.wait_show("the sorry server that leaves", |snapshot| {
+        let servers = snapshot["balancer"]["services"][0]["servers"].as_array().unwrap();
+        servers.iter().any(|server| server["health"] == "sorry" && server["hold"]["state"] == "leaving")
+    });
+    // Needed again in between: it takes connections again, and those that it has go on.
+    net.servers[1].close();
+    ipvsd.wait_table("the sorry server again", |table| {
+        is(table, &[("10.0.0.11:7", "0"), ("10.0.0.12:7", "0"), ("10.0.0.13:7", "1")])
+    });
+    talk.wait_all_alive(PATIENCE, 3);
+    later.wait_all_alive(PATIENCE, 3);
+    net.servers[1].open();
+    assert_eq!(later.finish().broken, Vec::<String>::new());
+    // The kernel remembers for two minutes those that were closed, and its time is 30 s.
+    wait_until(2 * PATIENCE, "the sorry server gone", || {
+        is(&net.director.ipvs_table(), &[("10.0.0.11:7", "1"), ("10.0.0.12:7", "1")])
+    });
+    talk.wait_all_alive(PATIENCE, 3);
     assert_eq!(talk.finish().broken, Vec::<String>::new());
-    drop(later);
     ipvsd.stop();
     assert!(!net.director.ipvs_table().contains("10.0.0."), "the sorry server is ours too");
 }

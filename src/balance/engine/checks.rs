@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::doubt::Before;
 use super::{Balancer, Output, ProbeId};
 use crate::balance::Health;
+use crate::balance::desired;
 use crate::balance::event::Event;
 use crate::balance::notice;
 use crate::balance::roster::Roster;
 use crate::balance::timers::Timers;
 use crate::check::{self, Input as CheckInput, Obstacle, Order, Outcome, Stage, Turn, Verdict};
-use crate::model::{Config, FileContent, ScriptOutcome, TrackFile};
+use crate::model::{Config, FileContent, ScriptOutcome, ServiceKey, TrackFile};
 
 /// The second probe of each check comes sooner than its interval says, by a random part of this for each check that there is,
 /// or of the whole interval.
@@ -115,8 +116,10 @@ impl Balancer {
         let before = Before { verdict: slot.machine.verdict(), last: slot.machine.last() };
         let due_at = slot.machine.poll_timeout();
         let counted = slot.machine.counts();
+        let prevented = slot.machine.is_prevented();
         let is_script = slot.is_script;
         let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
+        let prevented = slot.machine.is_prevented() && !prevented;
         let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
         let reweighed = last.and_then(|outcome| slot.succeeded(config, outcome));
         self.well += usize::from(verdict == Some(Verdict::Up));
@@ -151,6 +154,9 @@ impl Balancer {
             && before.last.is_none_or(Outcome::was_tried)
         {
             self.not_tried(check, obstacle);
+        }
+        if prevented {
+            self.prevented(check);
         }
         if let (Outcome::Unusable(_), Some(Verdict::Up)) = (outcome, verdict) {
             self.unusable(check, outcome);
@@ -203,6 +209,26 @@ impl Balancer {
         let (forgiven, subject) = (machine.forgives(config), config.kind.subject());
         let (service, server) = (service.title(), server.key);
         self.outputs.push_back(Output::Event(Event::CheckFailed { service, server, subject, outcome, forgiven }));
+    }
+
+    /// Nothing can be found out of servers: they are trusted from now on, or stay out.
+    fn prevented(&mut self, check: u32) {
+        let last = self.roster.last(check);
+        for server in self.roster.prevented(check) {
+            self.stir();
+            let (Some((service, config)), Some(Outcome::NotTried(obstacle))) = (self.roster.server(server), last)
+            else {
+                continue;
+            };
+            let table = &self.observed.services;
+            let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, config)?);
+            if service.keys().filter_map(found).any(desired::carries) {
+                // It stays as it is, and that was told.
+                continue;
+            }
+            let (service, server, trusted) = (service.title(), config.key, !config.alpha);
+            self.outputs.push_back(Output::Event(Event::Prevented { service, server, obstacle, trusted }));
+        }
     }
 
     fn unusable(&mut self, check: u32, outcome: Outcome) {

@@ -8,10 +8,10 @@ use crate::balance::engine::kernel::Kernel;
 use crate::balance::event::Event;
 use crate::balance::plan::{Plan, Step};
 use crate::balance::table::Table;
-use crate::model::Config;
+use crate::model::{Config, Instance};
 
 /// What is known of routers, and what was told of others' daemons.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Daemons {
     /// Routers that are known to be active, or known not to be.
     active: BTreeMap<String, bool>,
@@ -42,16 +42,15 @@ impl Balancer {
         daemons::wish(&self.roster.config, |router| self.daemons.active.get(router).copied())
     }
 
-    /// Which would, were this configuration in force. A router goes on as it is under another name, and one that is new begins
-    /// as a backup.
-    pub(super) fn previewed_daemons(&self, config: &Config) -> Option<SyncDaemons> {
-        daemons::wish(config, |name| {
-            let router = config.instances.iter().find(|router| router.name == name)?;
-            match self.roster.config.instances.iter().find(|before| before.id == router.id) {
-                Some(before) => self.daemons.active.get(&before.name).copied(),
-                None => Some(false),
-            }
-        })
+    /// What routers will be once this configuration is in force: one goes on as it is under another name, and one that is new
+    /// begins as a backup.
+    pub(super) fn foresee_routers(&mut self, config: &Config) {
+        let role = |router: &Instance| match self.roster.config.instances.iter().find(|old| old.id == router.id) {
+            Some(before) => self.daemons.active.get(&before.name).copied(),
+            None => Some(false),
+        };
+        let roles = config.instances.iter().filter_map(|router| Some((router.name.clone(), role(router)?)));
+        self.daemons.active = roles.collect();
     }
 
     /// Sync daemons are configured, or some of ours may be left: they have to be read.

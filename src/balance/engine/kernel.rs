@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Balancer, Life, Output};
+use super::{Balancer, Input, Life, Output};
 use crate::balance::daemons::SyncDaemons;
 use crate::balance::desired;
 use crate::balance::event::Event;
-use crate::balance::leaving::Leaving;
 use crate::balance::ledger::Ledger;
 use crate::balance::paths;
 use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
-use crate::balance::roster::Roster;
 use crate::balance::table::Table;
 use crate::balance::trouble::Subject;
 use crate::model::{Config, OnStop, ServiceKey, Timeouts};
@@ -52,7 +50,7 @@ pub(super) enum Purpose {
     ClearOut,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Kernel {
     Unneeded,
     Reading { look: Look, asked_at: Instant },
@@ -107,7 +105,7 @@ impl Balancer {
         self.kernel = Kernel::Known;
         let loads = std::mem::take(&mut table.loads);
         if self.life == Life::Running {
-            self.count_loads(&table, &loads);
+            self.count_loads(&table, &loads, look);
         }
         self.look_at = self.now + self.look_interval().max((self.now - asked_at) * LOOK_SHARE);
         self.watch_links(&mut table);
@@ -289,7 +287,9 @@ impl Balancer {
                 }
             }
         }
-        if stale && self.rounds < ROUNDS {
+        if std::mem::take(&mut self.look_again) {
+            self.ask(Look::Fresh);
+        } else if stale && self.rounds < ROUNDS {
             self.rounds += 1;
             self.ask(Look::Fresh);
         } else {
@@ -364,7 +364,7 @@ impl Balancer {
     fn plan_of(&mut self, dirty: &[u32]) -> Plan {
         let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
         for place in dirty {
-            compare(&mut planner, &self.roster, &self.handovers.leaving, *place, &self.observed);
+            self.compare(&mut planner, *place, &self.observed);
         }
         if std::mem::take(&mut self.daemons.dirty) {
             planner.daemons(self.observed.daemons.as_ref(), self.wished_daemons().as_ref());
@@ -373,10 +373,33 @@ impl Balancer {
     }
 
     fn whole_plan(&self, table: &Table) -> Plan {
-        let timeouts = self.originals.with(&self.roster.config.global.timeouts, table.timeouts);
-        let leaving = &self.handovers.leaving;
-        let plan = whole_plan(&self.roster, leaving, table, &timeouts, &self.ledger, self.wished_daemons().as_ref());
-        self.without_troubles(plan, table)
+        let global = &self.roster.config.global;
+        let mut planner = Planner::new(&self.ledger, global.exclusive);
+        planner.timeouts(table.timeouts, &self.originals.with(&global.timeouts, table.timeouts));
+        for (place, _) in (0..).zip(&self.roster.config.services) {
+            self.compare(&mut planner, place, table);
+        }
+        for (key, leads) in &self.roster.paths {
+            planner.service(*key, table.services.get(key), &paths::wish(*leads));
+        }
+        for (key, service) in table.services.iter().filter(|(key, _)| !self.roster.is_configured(**key)) {
+            match self.handovers.leaving.rest_of(*key, service) {
+                Some(rest) => planner.service(*key, Some(service), &rest),
+                None => planner.leftover(*key, service),
+            }
+        }
+        planner.daemons(table.daemons.as_ref(), self.wished_daemons().as_ref());
+        self.without_troubles(planner.finish(), table)
+    }
+
+    fn compare(&self, planner: &mut Planner<'_>, place: u32, table: &Table) {
+        let Some((service, standing)) = self.roster.service(place) else { return };
+        for key in service.keys() {
+            let found = table.services.get(&key);
+            let mut wish = desired::service(service, key, &standing, self.roster.standing(place), found);
+            self.handovers.leaving.stay(key, found, &mut wish);
+            planner.service(key, found, &wish);
+        }
     }
 
     fn without_troubles(&self, mut plan: Plan, table: &Table) -> Plan {
@@ -384,65 +407,38 @@ impl Balancer {
         plan
     }
 
-    /// What a configuration would change in this table, and nothing else happens.
+    /// What a configuration would change in this table at once, and nothing else happens: it comes into force in an engine that
+    /// is this one's double, so that whatever has a say in a reload has it here too.
     #[must_use]
     pub fn preview(&self, config: &Arc<Config>, table: &Table) -> Plan {
-        let mut ledger = self.ledger.clone();
-        let claims = Ledger::of(config);
-        ledger.absorb(&claims);
-        let mut random = self.random.clone();
-        let mut roster = Roster::new(Arc::clone(config), Some(&self.roster), &self.files, &mut random, self.now);
-        for (place, wish) in self.handovers.wishes.iter() {
-            if let Some((index, _)) = roster.find(place) {
-                roster.wish(index, Some(wish));
+        let mut double = self.clone();
+        double.outputs.clear();
+        double.starts.clear();
+        double.starting = false;
+        double.kernel = match double.kernel {
+            Kernel::Unneeded => Kernel::Unneeded,
+            // Whatever is on its way is in this table.
+            Kernel::Reading { .. } | Kernel::Away { .. } | Kernel::Known | Kernel::Applying { .. } => Kernel::Known,
+        };
+        double.foresee_routers(config);
+        double.handle(Input::Configure(Arc::clone(config)), self.now);
+        while let Some(output) = double.poll_output() {
+            match output {
+                Output::Read => double.handle(Input::Read(table.clone()), self.now),
+                Output::Apply(plan) => return Plan::clone(&plan),
+                Output::StartProbe { .. }
+                | Output::CancelProbe(_)
+                | Output::WriteLedger
+                | Output::WriteWishes
+                | Output::Event(_)
+                | Output::Settled
+                | Output::Ready
+                | Output::Stopped
+                | Output::ServiceHealth(..)
+                | Output::Notify(_)
+                | Output::Fifo(_) => {}
             }
         }
-        let mut leaving = self.handovers.leaving.clone();
-        leaving.configure(&self.roster.config, &claims, self.handovers.wishes.draining());
-        let within = |key| match config.services.iter().find(|service| service.keys().any(|own| own == key)) {
-            None if paths::is_private(config, key) => Duration::ZERO,
-            service => config.drain_of(service),
-        };
-        leaving.look(table, &table.loads, (&ledger, &claims), within, self.now);
-        let timeouts = self.originals.with(&config.global.timeouts, table.timeouts);
-        whole_plan(&roster, &leaving, table, &timeouts, &ledger, self.previewed_daemons(config).as_ref())
+        Plan::default()
     }
-}
-
-fn compare(planner: &mut Planner<'_>, roster: &Roster, leaving: &Leaving, place: u32, table: &Table) {
-    if let Some((service, standing)) = roster.service(place) {
-        for key in service.keys() {
-            let found = table.services.get(&key);
-            let mut wish = desired::service(service, key, &standing, roster.standing(place), found);
-            leaving.stay(key, found, &mut wish);
-            planner.service(key, found, &wish);
-        }
-    }
-}
-
-fn whole_plan(
-    roster: &Roster,
-    leaving: &Leaving,
-    table: &Table,
-    timeouts: &Timeouts,
-    ledger: &Ledger,
-    daemons: Option<&SyncDaemons>,
-) -> Plan {
-    let global = &roster.config.global;
-    let mut planner = Planner::new(ledger, global.exclusive);
-    planner.timeouts(table.timeouts, timeouts);
-    for (place, _) in (0..).zip(&roster.config.services) {
-        compare(&mut planner, roster, leaving, place, table);
-    }
-    for (key, leads) in &roster.paths {
-        planner.service(*key, table.services.get(key), &paths::wish(*leads));
-    }
-    for (key, service) in table.services.iter().filter(|(key, _)| !roster.is_configured(**key)) {
-        match leaving.rest_of(*key, service) {
-            Some(rest) => planner.service(*key, Some(service), &rest),
-            None => planner.leftover(*key, service),
-        }
-    }
-    planner.daemons(table.daemons.as_ref(), daemons);
-    planner.finish()
 }

@@ -10,12 +10,11 @@
 //! same would undo that. It takes over where the floor keeps too little for the quorum. Routers that watch the service see
 //! what its checks say (`watched.rs`), and may leave it to another host.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::{Balancer, Life, Output};
 use crate::balance::desired;
-use crate::balance::engine::kernel::Kernel;
 use crate::balance::event::Event;
 use crate::balance::notice::{self, Told};
 use crate::balance::quorum::Quorum;
@@ -24,7 +23,7 @@ use crate::balance::{Health, Standing};
 use crate::model::{ServiceConfig, ServiceKey, Suspend};
 
 /// The addresses of this host, as far as they were told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
     here: BTreeSet<IpAddr>,
     known: bool,
@@ -60,7 +59,7 @@ impl Addresses {
 
 /// How a server counts that is not in the table, and about which nothing is known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trust {
+pub(super) enum Trust {
     /// As up, unless it has `alpha`.
     UntilChecked,
     /// As down: the quorum is lost, and it takes proof to win it.
@@ -124,10 +123,10 @@ impl Balancer {
 
     /// Looks whether services have their quorum that may have won or lost it.
     pub(super) fn settle_quorums(&mut self) {
-        match (self.life, &self.kernel) {
-            (Life::Running, Kernel::Reading { .. }) if !self.is_table_known() => return,
-            (Life::Running, _) => {}
-            (Life::Stopping | Life::Stopped, _) => return,
+        match self.life {
+            Life::Running if !self.is_table_known() => return,
+            Life::Running => {}
+            Life::Stopping | Life::Stopped => return,
         }
         for place in self.roster.take_stirred() {
             self.settle_quorum(place);
@@ -148,7 +147,7 @@ impl Balancer {
             // It begins, and has its quorum to win.
             None => (Quorum::Lost, Trust::UntilChecked),
         };
-        let sum = self.weight_in_service(place, trust);
+        let sum = self.weight_in_service(place, trust, table) + self.weight_serving_on(place);
         let thresholds = thresholds(service);
         let next = before.next(sum, thresholds);
         let sorry = service.rules.sorry.as_deref().map(|sorry| sorry.key);
@@ -168,18 +167,24 @@ impl Balancer {
         };
         let told = tells.then(|| notice::of_service(&self.roster.config, service, next == Quorum::Up));
         self.roster.set_quorum(place, next, self.now);
+        self.hand_over_sorry(place, next);
         self.outputs.extend(event.filter(|_| tells).map(Output::Event));
         self.tell(told);
     }
 
     /// What the servers of a service weigh together that carry traffic, or are to.
-    fn weight_in_service(&self, place: u32, trust: Trust) -> u64 {
+    pub(super) fn weight_in_service(
+        &self,
+        place: u32,
+        trust: Trust,
+        table: &BTreeMap<ServiceKey, crate::balance::Service>,
+    ) -> u64 {
         let Some((service, standing)) = self.roster.service(place) else { return 0 };
         let Some((_, verdict)) = self.roster.verdicts(place) else { return 0 };
-        let table = &self.observed.services;
         let mut sum = 0;
         for (nth, server) in service.servers.iter().enumerate() {
-            let Standing { health, held, .. } = standing(nth);
+            let known: Standing = standing(nth);
+            let Standing { health, held, .. } = known;
             // Its whole weight, also while it goes up slowly: it is there.
             let Standing { weight, .. } = verdict(nth);
             if held.is_some() {
@@ -188,6 +193,7 @@ impl Balancer {
             let counts = match health {
                 Health::Up | Health::Unchecked => true,
                 Health::Down => false,
+                Health::Unknown if known.is_trusted(server) => true,
                 Health::Unknown => {
                     let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, server)?);
                     match service.keys().find_map(found) {

@@ -22,8 +22,11 @@ mod handovers;
 mod held;
 mod local_checks;
 mod paths;
+mod prevented;
+mod preview;
 mod rules;
 mod shared;
+mod succession;
 mod told;
 
 const MS: Duration = Duration::from_millis(1);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::{Balancer, Life, Output};
 use crate::balance::engine::kernel::Kernel;
 use crate::balance::{Health, Standing};
-use crate::model::{ServiceKey, Weight};
+use crate::model::{ServerConfig, ServiceKey, Weight};
 
 /// How a service stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub struct ServiceHealth {
 }
 
 /// What was told of whom.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Watched {
     told: BTreeMap<ServiceKey, Option<Option<ServiceHealth>>>,
     /// Something happened that may have changed a number.
@@ -53,15 +53,19 @@ impl Balancer {
 
     /// The table was read for the configuration in force, or turned out not to be there.
     pub(super) fn is_table_known(&self) -> bool {
-        self.watched.table_known
+        match self.kernel {
+            Kernel::Reading { .. } => self.watched.table_known,
+            Kernel::Applying { .. } => !self.look_again,
+            Kernel::Unneeded | Kernel::Away { .. } | Kernel::Known => true,
+        }
     }
 
     /// Tells what is different.
     pub(super) fn tell_services(&mut self) {
-        match (self.life, &self.kernel) {
-            (Life::Running, Kernel::Reading { .. }) if !self.watched.table_known => return,
-            (Life::Running, _) => self.watched.table_known = true,
-            (Life::Stopping | Life::Stopped, _) => return,
+        match self.life {
+            Life::Running if !self.is_table_known() => return,
+            Life::Running => self.watched.table_known = true,
+            Life::Stopping | Life::Stopped => return,
         }
         if !std::mem::take(&mut self.watched.stirred) || self.watched.told.is_empty() {
             return;
@@ -83,23 +87,31 @@ impl Balancer {
         // A group whose packets are marked is another service to the kernel.
         let key = service.keys().find(|other| *other == key).or_else(|| service.keys().next()).unwrap_or(key);
         let found = table.get(&key);
-        let carries = |place: usize, health| match health {
+        let carries = |server: &ServerConfig, known: Standing| match known.health {
             Health::Up | Health::Unchecked => true,
             Health::Down => false,
+            Health::Unknown if known.is_trusted(server) => true,
             Health::Unknown => {
-                let entry = service.servers.get(place).and_then(|server| service.entry(key, server));
-                let server = entry.and_then(|entry| found?.server(entry));
+                let server = service.entry(key, server).and_then(|entry| found?.server(entry));
                 server.is_some_and(|settings| settings.is_none_or(|settings| settings.weight != Weight::ZERO))
             }
         };
         let mut sum = ServiceHealth { servers: 0, up: 0, weight_up: 0, quorum: service.quorum };
         for (place, server) in service.servers.iter().enumerate() {
             sum.servers += 1;
-            let Standing { health, weight, held } = standing(place);
+            let known: Standing = standing(place);
+            let Standing { weight, held, .. } = known;
             // To the operator it is not there.
-            if held.is_none() && carries(place, health) {
+            if held.is_none() && carries(server, known) {
                 sum.up += 1;
                 sum.weight_up += u64::from(weight.unwrap_or(server.settings.weight).value());
+            }
+        }
+        // Servers that the file names no more and that serve on are there for clients, and are no more than those that are named.
+        if let Some(found) = found {
+            for weight in self.serving_on(key, found) {
+                sum.up = sum.servers.min(sum.up + 1);
+                sum.weight_up += u64::from(weight.value());
             }
         }
         Some(sum)

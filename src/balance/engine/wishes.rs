@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
-use crate::balance::drain::{Drain, End, Load, Loads};
+use crate::balance::desired;
+use crate::balance::drain::{End, Load, Loads};
+use crate::balance::engine::kernel::Look;
 use crate::balance::event::Event;
-use crate::balance::leaving::{Leaving, News};
+use crate::balance::leaving::{Departure, Leaver, Leaving, News};
 use crate::balance::ledger::Ledger;
 use crate::balance::naming;
 use crate::balance::paths;
@@ -18,10 +20,10 @@ const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// ... and where nothing does, after one part of this many of the time that it has not: an idle connection may live for days.
 const IDLE_SHARE: u32 = 10;
 /// A server that was just told to be emptied is looked at after this time: often nothing is left.
-const FIRST_COUNT: Duration = Duration::from_millis(100);
+pub(super) const FIRST_COUNT: Duration = Duration::from_millis(100);
 
 /// Wishes, and what goes with them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Handovers {
     pub(super) wishes: Wishes,
     pub(super) leaving: Leaving,
@@ -52,7 +54,7 @@ impl Handovers {
     }
 
     fn kept(&self) -> Kept {
-        let leaving = self.leaving.running().map(|(leaver, drain)| (leaver, *drain)).collect();
+        let leaving = self.leaving.draining().map(|(leaver, drain)| (leaver, *drain)).collect();
         Kept { wishes: self.wishes.clone(), leaving }
     }
 
@@ -63,7 +65,7 @@ impl Handovers {
 
     /// What those that are being emptied have to do, as far as is known.
     fn loads(&self) -> Vec<(Place, Option<Load>)> {
-        let leaving = self.leaving.running().map(|(leaver, drain)| (leaver, drain.left));
+        let leaving = self.leaving.draining().map(|(leaver, drain)| (leaver, drain.left));
         leaving.chain(self.wishes.draining().map(|(place, drain)| (place, drain.left))).collect()
     }
 }
@@ -132,19 +134,24 @@ impl Balancer {
     /// A server of this family leaves that is configured no more.
     #[must_use]
     pub fn has_leaving(&self, family: Family) -> bool {
-        self.handovers.leaving.running().any(|((_, server), _)| Family::of(server.address) == family)
+        self.handovers.leaving.running().any(|(_, server)| Family::of(server.address) == family)
     }
 
     /// A server that leaves, if it does.
     #[must_use]
-    pub fn leaving(&self, service: ServiceKey, server: ServerKey) -> Option<&Drain> {
+    pub fn leaving(&self, service: ServiceKey, server: ServerKey) -> Option<Departure> {
         self.handovers.leaving.get(service, server)
     }
 
     /// Another configuration is in force; `before` was until now.
     pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
+        let roster = &self.roster;
+        let is_spare = |(service, server): Leaver| {
+            let config = roster.place(service).and_then(|place| roster.config.services.get(place as usize));
+            config.and_then(|config| desired::spare(config, service)) == Some(server)
+        };
         let Handovers { wishes, leaving, .. } = &mut self.handovers;
-        let returned = leaving.configure(before, &claims, wishes.draining());
+        let returned = leaving.configure(before, &claims, wishes.draining(), is_spare);
         let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
         self.handovers.claims = claims;
         for (place, wish) in self.handovers.wishes.iter() {
@@ -158,8 +165,12 @@ impl Balancer {
     }
 
     /// The table with its loads, before anything is compared with it.
-    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads) {
+    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look) {
         let before = self.handovers.loads();
+        let mut begun = match look {
+            Look::Fresh => self.serve_on(table),
+            Look::Drift => Vec::new(),
+        };
         let (roster, ledger) = (&self.roster, &self.ledger);
         let Handovers { wishes, leaving, claims, .. } = &mut self.handovers;
         let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
@@ -174,7 +185,8 @@ impl Balancer {
                 empty.push((place, Load::default()));
             }
         }
-        self.tell_leaving(news);
+        begun.extend(news);
+        self.tell_leaving(begun);
         self.drained(empty, End::Empty);
         if self.handovers.loads() != before {
             self.handovers.stirred_at = Some(self.now);
@@ -223,12 +235,13 @@ impl Balancer {
         }
     }
 
-    fn tell_leaving(&mut self, news: Vec<News>) {
+    pub(super) fn tell_leaving(&mut self, news: Vec<News>) {
         if news.is_empty() {
             return;
         }
         for news in news {
             self.outputs.push_back(Output::Event(match news {
+                News::ServesOn((service, server)) => Event::ServesOn { service: service.to_string(), server },
                 News::Begun((service, server), left, within) => {
                     Event::Leaves { service: service.to_string(), server, left, within }
                 }

@@ -1,6 +1,9 @@
 //! Services that are not to be left with too few servers.
 
+use std::ops::Range;
+
 use super::{Roster, ServerState};
+use crate::balance::desired::{Health, Standing};
 use crate::balance::floor::{self, Footing};
 use crate::model::{ServerConfig, Weight};
 
@@ -8,9 +11,7 @@ impl Roster {
     /// It has a floor, or had one until now.
     pub(super) fn minds_floor(&self, place: u32) -> bool {
         let Some(config) = self.config.services.get(place as usize) else { return false };
-        let first = self.services.get(place as usize).map_or(0, |service| service.first_server as usize);
-        let states = self.servers.get(first..first + config.servers.len()).unwrap_or_default();
-        config.floor.is_some() || states.iter().any(|state| state.kept)
+        config.floor.is_some() || self.states(place).iter().any(|state| state.kept)
     }
 
     /// Decides anew which failed servers stay, where something changed. Returns services of which some stay now and none did
@@ -18,20 +19,8 @@ impl Roster {
     pub(in crate::balance) fn settle_floors(&mut self) -> Vec<(u32, usize)> {
         let mut news = Vec::new();
         for place in std::mem::take(&mut self.unsettled) {
-            let Some(config) = self.config.services.get(place as usize) else { continue };
-            let Some(first) = self.services.get(place as usize).map(|service| service.first_server as usize) else {
-                continue;
-            };
-            let states = self.servers.get_mut(first..first + config.servers.len()).unwrap_or_default();
-            let footing = |(state, config): (&ServerState, &ServerConfig)| Footing {
-                health: state.health,
-                since: state.since,
-                carries: state.held.is_none() && state.asked.unwrap_or(config.settings.weight) != Weight::ZERO,
-            };
-            let kept = match config.floor {
-                Some(floor) => floor::kept(floor, states.iter().zip(&config.servers).map(footing)),
-                None => Vec::new(),
-            };
+            let Some(kept) = self.kept_by_floor(place) else { continue };
+            let states = self.states_mut(place);
             let before = states.iter().filter(|state| state.kept).count();
             states.iter_mut().for_each(|state| state.kept = false);
             for stays in &kept {
@@ -44,5 +33,44 @@ impl Roster {
             }
         }
         news
+    }
+
+    /// Which servers of a service stay although they failed, by their places in it.
+    fn kept_by_floor(&self, place: u32) -> Option<Vec<usize>> {
+        let (config, known) = self.verdicts(place)?;
+        let footing = |(nth, (state, server)): (usize, (&ServerState, &ServerConfig))| {
+            let standing: Standing = known(nth);
+            // One that has to prove itself and cannot will not come in by itself.
+            let never = standing.prevented && server.alpha;
+            let weight = standing.weight.unwrap_or(server.settings.weight);
+            Footing {
+                health: if never { Health::Down } else { standing.health },
+                since: state.since,
+                carries: standing.held.is_none() && weight != Weight::ZERO,
+            }
+        };
+        let servers = self.states(place).iter().zip(&config.servers).enumerate().map(footing);
+        Some(config.floor.map(|floor| floor::kept(floor, servers)).unwrap_or_default())
+    }
+
+    /// Servers that failed stay in a service: clients are sent to them for want of better ones.
+    pub(super) fn is_open(&self, place: u32) -> bool {
+        let has_floor = self.config.services.get(place as usize).is_some_and(|service| service.floor.is_some());
+        has_floor && self.states(place).iter().any(|state| state.kept)
+    }
+
+    fn states(&self, place: u32) -> &[ServerState] {
+        let Some(of_this) = self.range_of(place) else { return &[] };
+        self.servers.get(of_this).unwrap_or_default()
+    }
+
+    fn states_mut(&mut self, place: u32) -> &mut [ServerState] {
+        let Some(of_this) = self.range_of(place) else { return &mut [] };
+        self.servers.get_mut(of_this).unwrap_or_default()
+    }
+
+    fn range_of(&self, place: u32) -> Option<Range<usize>> {
+        let first = self.services.get(place as usize)?.first_server as usize;
+        Some(first..first + self.config.services.get(place as usize)?.servers.len())
     }
 }

@@ -56,6 +56,33 @@ fn the_first_success_brings_it_up_and_the_interval_runs_from_its_end() {
 }
 
 #[test]
+fn what_this_host_never_lets_be_tried_is_known_as_such_until_anything_is_found_out() {
+    use Obstacle::{Late, NoRoute, SourceAddress};
+    let not = Outcome::NotTried;
+    let elsewhere = || [not(SourceAddress); 5];
+    for (outcomes, prevented) in [
+        (vec![], false),
+        (elsewhere()[1..].to_vec(), false),
+        (elsewhere().to_vec(), true),
+        // Both come to an end by themselves, and say nothing of what was before.
+        (vec![not(NoRoute); 5], false),
+        (vec![not(Late), not(Late)], false),
+        ([&elsewhere()[..], &[not(NoRoute)]].concat(), true),
+        ([&elsewhere()[..], &[Outcome::Ok]].concat(), false),
+        ([&elsewhere()[..], &[Outcome::Refused]].concat(), false),
+        // What was found out before holds.
+        ([&[Outcome::Ok], &elsewhere()[..]].concat(), false),
+        ([&[Outcome::Refused], &elsewhere()[..]].concat(), false),
+    ] {
+        let mut machine = Machine::new(Duration::ZERO, Instant::now());
+        for outcome in &outcomes {
+            probe(&mut machine, &check(1), *outcome);
+        }
+        assert_eq!(machine.is_prevented(), prevented, "{outcomes:?}");
+    }
+}
+
+#[test]
 fn the_first_failure_of_all_is_decisive_whatever_retry_says() {
     let check = check(5);
     let mut machine = Machine::new(Duration::ZERO, Instant::now());

@@ -208,6 +208,7 @@ fn server_row(service: &ServiceView, server: &ServerView, wide: bool, kernel_ava
         Some((HoldState::Drained, _)) => ("drained", Tone::Warn),
         Some((HoldState::Disabled, _)) => ("disabled", Tone::Warn),
         Some((HoldState::Leaving, _)) => ("leaving", Tone::Warn),
+        Some((HoldState::ServesOn, _)) => ("serves on", Tone::Warn),
     };
     let why = match (missing, wide || !quiet) {
         _ if let Some(hold) = &server.hold => cell(held(hold, server), Tone::Plain),
@@ -236,6 +237,7 @@ fn held(hold: &HoldView, server: &ServerView) -> String {
     match hold.state {
         HoldState::Disabled => down("by the operator"),
         HoldState::Drained => down("drained by the operator"),
+        HoldState::ServesOn => "configured no more: serves until those that are new have been checked".to_owned(),
         HoldState::Draining | HoldState::Leaving => {
             let mut text = match hold.connections {
                 Some(connections) => format!("{} left", count(connections, "connection")),
@@ -253,6 +255,7 @@ fn held(hold: &HoldView, server: &ServerView) -> String {
                 text.push_str(&format!(", looked at every {}", age(secs)));
             }
             match (hold.state, server.health) {
+                (HoldState::Leaving, ServerHealth::Sorry) => format!("needed no more: {text}"),
                 (HoldState::Leaving, _) => format!("configured no more: {text}"),
                 (_, ServerHealth::Down) => down(&format!("draining, {text}")),
                 (_, _) => text,

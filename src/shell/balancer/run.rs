@@ -509,6 +509,9 @@ impl Loop {
             | Event::Resting { .. }
             | Event::Resumed { .. }
             | Event::NotTried { .. }
+            | Event::Prevented { .. }
+            | Event::ServesOn { .. }
+            | Event::Relieved { .. }
             | Event::Refused { .. }
             | Event::Drift { .. }
             | Event::Fight { .. }

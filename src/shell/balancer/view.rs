@@ -13,8 +13,8 @@ use crate::api::{
     SyncDaemonView,
 };
 use crate::balance::{
-    Balancer, Drain, Health, Hold, KernelState, Load, Quorum, ServerStatus, ServiceStatus, Subject, SyncDaemons,
-    SyncRole, SyncSettings,
+    Balancer, Departure, Drain, Health, Hold, KernelState, Load, Quorum, ServerStatus, ServiceStatus, Subject,
+    SyncDaemons, SyncRole, SyncSettings,
 };
 use crate::check::{Outcome, Verdict};
 use crate::model::{
@@ -367,13 +367,36 @@ fn draining(state: HoldState, drain: &Drain, moment: Moment) -> HoldView {
 
 /// A service with those of its servers marked that are configured no more, and leave.
 fn leaving(balancer: &Balancer, key: ServiceKey, mut service: ServiceView, moment: Moment) -> ServiceView {
-    for server in service.servers.iter_mut().filter(|server| server.health == ServerHealth::Foreign) {
+    let may_leave = |server: &&mut ServerView| matches!(server.health, ServerHealth::Foreign | ServerHealth::Sorry);
+    for server in service.servers.iter_mut().filter(may_leave) {
         let Ok(address) = server.address.parse() else { continue };
-        let Some(drain) = balancer.leaving(key, ServerKey { address, port: server.port }) else { continue };
-        let connections = u64::from(server.active_connections) + u64::from(server.inactive_connections);
-        let hold = draining(HoldState::Leaving, drain, moment);
-        server.hold = Some(HoldView { connections: Some(connections), ..hold });
-        server.reason = "configured no more; it goes once its connections have ended".to_owned();
+        let connections = Some(u64::from(server.active_connections) + u64::from(server.inactive_connections));
+        let (hold, reason) = match balancer.leaving(key, ServerKey { address, port: server.port }) {
+            None => continue,
+            Some(Departure::ServesOn) => {
+                let hold = HoldView {
+                    state: HoldState::ServesOn,
+                    connections,
+                    clients: None,
+                    deadline_secs: None,
+                    counted_secs: None,
+                };
+                (hold, "configured no more; it serves on until those that are new have been checked")
+            }
+            Some(Departure::Drains(drain)) => {
+                let reason = match server.health {
+                    ServerHealth::Sorry => "the quorum holds; it goes once its connections have ended",
+                    ServerHealth::Up
+                    | ServerHealth::Down
+                    | ServerHealth::Unknown
+                    | ServerHealth::Unchecked
+                    | ServerHealth::Foreign => "configured no more; it goes once its connections have ended",
+                };
+                (HoldView { connections, ..draining(HoldState::Leaving, &drain, moment) }, reason)
+            }
+        };
+        server.hold = Some(hold);
+        reason.clone_into(&mut server.reason);
     }
     service
 }

@@ -98,3 +98,87 @@ fn at_a_start_nothing_that_failed_is_put_in_before_all_were_asked() {
     world.pass(8 * S);
     assert_eq!(in_table(&world).len(), 1, "clients are sent somewhere rather than nowhere");
 }
+
+/// A server that is back gets all of its weight, as long as clients are sent to such that failed; then it rises as ever.
+#[test]
+fn nobody_starts_slowly_beside_servers_that_failed() {
+    let mut config = floored("2", 3);
+    config.services[0].handover.slow_start = 300 * S;
+    config.services[0].servers.iter_mut().for_each(|server| server.settings = weight(110));
+    let mut world = World::new(empty());
+    configure(&mut world, config);
+    world.pass(8 * S);
+    for n in 1..=3 {
+        world.dead.insert(target(n));
+        world.pass(8 * S);
+    }
+    let weights = |world: &World| -> Vec<_> {
+        let servers = world.table.as_ref().unwrap().services[&key(1)].servers();
+        servers
+            .iter()
+            .map(|(server, settings)| (server.to_string(), settings.as_ref().unwrap().weight.value()))
+            .collect()
+    };
+    let row = |n: u8, weight: u32| (server_key(n).to_string(), weight);
+    assert_eq!(weights(&world), [row(2, 110), row(3, 110)]);
+    world.dead.remove(&target(1));
+    world.pass(8 * S);
+    assert_eq!(weights(&world), [row(1, 110), row(3, 110)]);
+    assert_eq!(world.engine.servers(0)[0].rises_until, None, "it has all of its weight");
+    // As many as the floor asks for: they share the load by how long they have been back.
+    world.pass(62 * S);
+    world.dead.remove(&target(2));
+    world.pass_until(8 * S, |world| weights(world)[1].0 == row(2, 0).0);
+    assert_eq!(weights(&world), [row(1, 30), row(2, 10)]);
+    assert!(world.engine.servers(0)[0].rises_until.is_some());
+    world.pass(310 * S);
+    assert_eq!(weights(&world), [row(1, 110), row(2, 110)]);
+}
+
+/// What scripts and files take from the weights the floor does not count either.
+#[test]
+fn a_server_whose_checks_took_its_weight_holds_no_floor() {
+    let script = crate::model::ScriptProbe {
+        command: vec!["/s".to_owned()],
+        user: None,
+        dynamic: true,
+        on_missing: crate::model::OnMissing::Fail,
+    };
+    let mut config = floored("1", 2);
+    config.services[0].servers[0].checks[0].kind = CheckKind::Script(Box::new(script));
+    let mut world = World::new(empty());
+    let exits = |world: &mut World, status| {
+        world.scripts.insert("/s".to_owned(), ScriptOutcome::Exited(status));
+        world.pass(8 * S);
+    };
+    configure(&mut world, config);
+    exits(&mut world, 0);
+    world.dead.insert(target(2));
+    world.pass(8 * S);
+    assert_eq!(in_table(&world), ["10.0.0.1:80"]);
+    exits(&mut world, 2);
+    assert_eq!(in_table(&world), ["10.0.0.1:80", "10.0.0.2:80"], "the first is well and takes nobody");
+    assert_eq!(world.engine.servers(0)[1].health, Health::Down);
+    exits(&mut world, 12);
+    assert_eq!(in_table(&world), ["10.0.0.1:80"]);
+}
+
+/// Nothing can be found out of one that has to: the floor does not wait for it.
+#[test]
+fn one_that_must_prove_itself_and_cannot_holds_no_floor() {
+    let mut config = floored("1", 2);
+    let script = crate::model::ScriptProbe {
+        command: vec!["/stuck".to_owned()],
+        user: None,
+        dynamic: false,
+        on_missing: crate::model::OnMissing::Fail,
+    };
+    config.services[0].servers[0].alpha = true;
+    config.services[0].servers[0].checks[0].kind = CheckKind::Script(Box::new(script));
+    let mut world = World::new(empty());
+    world.scripts.insert("/stuck".to_owned(), ScriptOutcome::NotTried("no process".to_owned()));
+    world.dead.insert(target(2));
+    configure(&mut world, config);
+    world.pass(20 * S);
+    assert_eq!(in_table(&world).len(), 1);
+}

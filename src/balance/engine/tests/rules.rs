@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{Command, Family, Fifo, Group, Rules, ScriptProbe, Suspend, UpDown};
 
-const SORRY: u8 = 9;
+pub(super) const SORRY: u8 = 9;
 
 fn call(word: &str) -> Option<Command> {
     Some(Command { words: vec![word.to_owned()], user: None })
@@ -14,7 +14,7 @@ fn scripts(name: &str) -> UpDown {
 }
 
 /// Three servers, two of which make the quorum; whoever is told has a script, and so has the service.
-fn guarded(rules: Rules) -> Config {
+pub(super) fn guarded(rules: Rules) -> Config {
     let server = |n: u8| ServerConfig { notify: Some(Box::new(scripts(&n.to_string()))), ..server(n, true) };
     let mut config = config(1, &[server(1), server(2), server(3)]);
     config.services[0].quorum = 2;
@@ -22,13 +22,13 @@ fn guarded(rules: Rules) -> Config {
     config
 }
 
-fn sorry(inhibit_on_failure: bool) -> Rules {
+pub(super) fn sorry(inhibit_on_failure: bool) -> Rules {
     let server = ServerConfig { inhibit_on_failure, ..server(SORRY, false) };
     Rules { sorry: Some(Box::new(server)), ..Rules::default() }
 }
 
 /// Servers of the first service with their weights.
-fn weights(world: &World) -> Vec<(u8, u32)> {
+pub(super) fn weights(world: &World) -> Vec<(u8, u32)> {
     let Some(service) = world.table.as_ref().unwrap().services.get(&key(1)) else { return Vec::new() };
     let short = |(server, settings): &(ServerKey, Option<ServerSettings>)| {
         let last = server.to_string().trim_end_matches(":80").rsplit('.').next().unwrap().parse().unwrap();
@@ -37,13 +37,13 @@ fn weights(world: &World) -> Vec<(u8, u32)> {
     service.servers().iter().map(short).collect()
 }
 
-fn dies(world: &mut World, servers: &[u8]) {
+pub(super) fn dies(world: &mut World, servers: &[u8]) {
     world.dead = servers.iter().map(|n| SocketAddr::new([10, 0, 0, *n].into(), 80)).collect();
     // A whole round of checks, with the failure that is forgiven.
     world.pass(8 * S);
 }
 
-fn running(config: Config) -> World {
+pub(super) fn running(config: Config) -> World {
     let mut world = World::new(empty());
     configure(&mut world, config);
     world.pass(2 * S);
@@ -53,7 +53,7 @@ fn running(config: Config) -> World {
     world
 }
 
-fn called(world: &mut World) -> Vec<String> {
+pub(super) fn called(world: &mut World) -> Vec<String> {
     let commands = |notice: Notice| notice.commands.into_iter().map(|command| command.words.join(" "));
     std::mem::take(&mut world.notices).into_iter().flat_map(commands).collect()
 }
@@ -186,6 +186,7 @@ fn what_a_floor_keeps_counts_for_the_quorum() {
     dies(&mut world, &[1, 2, 3]);
     assert_eq!(weights(&world), [(SORRY, 1)]);
     configure(&mut world, floored("2"));
+    world.pass(S);
     assert_eq!(weights(&world).len(), 2, "{:?}", weights(&world));
     assert_eq!(called(&mut world).last().map(String::as_str), Some("quorum-up"));
     configure(&mut world, guarded(sorry(false)));
@@ -341,6 +342,7 @@ fn a_reload_keeps_the_quorum_and_a_new_one_is_weighed_at_once() {
     let mut one = guarded(sorry(false));
     one.services[0].quorum = 1;
     configure(&mut world, one);
+    world.pass(S);
     assert_eq!(weights(&world), [(3, 1)]);
     assert_eq!(called(&mut world), ["quorum-up"]);
     // Without its sorry server the service has those that are up, quorum or not.
@@ -521,4 +523,75 @@ fn a_start_is_told_where_that_is_wanted() {
     assert_eq!(told, ["1-up", "2-up"]);
     configure(&mut world, config);
     assert_eq!(called(&mut world), [""; 0]);
+}
+
+/// Whom the operator holds back does not count, whatever checks say; nor has a weight of his counted for nothing.
+#[test]
+fn what_the_operator_wishes_counts_for_the_quorum() {
+    let mut world = running(guarded(sorry(false)));
+    for n in 1..=3 {
+        world.load((1, n), 5);
+    }
+    world.ask(1, Verb::Drain(None));
+    assert_eq!(weights(&world), [(1, 0), (2, 1), (3, 1)], "two are enough");
+    world.ask(2, Verb::Drain(None));
+    assert_eq!(weights(&world), [(1, 0), (2, 0), (3, 0), (SORRY, 1)], "one is not, and all keep what they have");
+    assert_eq!(called(&mut world), ["quorum-down"]);
+    world.pass(60 * S);
+    assert_eq!(weights(&world), [(1, 0), (2, 0), (3, 0), (SORRY, 1)]);
+    world.load((1, 1), 0);
+    world.pass(2 * S);
+    assert_eq!(weights(&world), [(2, 0), (3, 0), (SORRY, 1)]);
+    // A weight of the operator's is a weight: 2 is the quorum.
+    world.ask(3, Verb::Weight(Some(Weight::new(2).unwrap())));
+    world.pass(2 * S);
+    assert_eq!(weights(&world), [(2, 0), (3, 2)]);
+    assert_eq!(called(&mut world), ["quorum-up"]);
+    world.ask(3, Verb::Disable);
+    assert_eq!(weights(&world), [(2, 0), (SORRY, 1)]);
+    // Whoever comes back while the quorum is lost and wins it not stays aside.
+    world.ask(1, Verb::Undrain);
+    assert_eq!(weights(&world), [(2, 0), (SORRY, 1)]);
+    world.ask(2, Verb::Undrain);
+    world.pass(2 * S);
+    assert_eq!(weights(&world), [(1, 1), (2, 1)]);
+    assert_eq!(called(&mut world), ["quorum-down", "quorum-up"]);
+    // One that is disabled does not hold it, though it is well; one that died while it was does not win it.
+    world.ask(1, Verb::Disable);
+    assert_eq!(weights(&world), [(2, 0), (SORRY, 1)]);
+    dies(&mut world, &[1]);
+    world.ask(1, Verb::Enable);
+    assert_eq!(weights(&world), [(2, 0), (SORRY, 1)]);
+    dies(&mut world, &[]);
+    assert_eq!(weights(&world), [(1, 1), (2, 1)]);
+}
+
+/// One that returns slowly is there, however little it has: the quorum goes by its whole weight.
+#[test]
+fn a_slow_start_delays_no_quorum() {
+    let mut config = guarded(sorry(false));
+    config.services[0].quorum = 22;
+    config.services[0].handover.slow_start = 30 * S;
+    for server in &mut config.services[0].servers {
+        server.settings = weight(11);
+    }
+    let mut world = World::new(empty());
+    configure(&mut world, config);
+    world.pass(2 * S);
+    dies(&mut world, &[1, 2]);
+    assert_eq!(weights(&world), [(3, 0), (SORRY, 1)]);
+    world.dead.remove(&"10.0.0.2:80".parse().unwrap());
+    world.pass_until(8 * S, |world| weights(world).len() == 2 && weights(world)[0].0 == 2);
+    assert_eq!(weights(&world), [(2, 1), (3, 11)]);
+    // It is drained and brought back in the middle: from the start again.
+    world.pass(16 * S);
+    assert_eq!(weights(&world), [(2, 6), (3, 11)]);
+    world.load((1, 2), 5);
+    world.ask(2, Verb::Drain(None));
+    assert_eq!(weights(&world), [(2, 0), (3, 0), (SORRY, 1)]);
+    world.ask(2, Verb::Undrain);
+    world.pass(2 * S);
+    assert_eq!(weights(&world), [(2, 1), (3, 11)]);
+    world.pass(31 * S);
+    assert_eq!(weights(&world), [(2, 11), (3, 11)]);
 }

@@ -1,0 +1,153 @@
+//! Who takes the place of whom: no service is left without a server because a reload named others, and a sorry server that is
+//! needed no more finishes what it has.
+//!
+//! A server that is new in the file gets connections after its first success. Where a reload names nobody but such, all that it
+//! does not name any more would go before anybody had come. So they serve on, as they were found, as long as both is true:
+//!
+//! - servers of the file that get connections do not weigh enough to keep the quorum, which is mostly: there is none;
+//! - one of the file at least has not had its first verdict, and will have it.
+//!
+//! Every check comes to a verdict, or is found to be prevented, in bounded time, and so this ends. While it lasts those that
+//! serve on count for the quorum and for virtual routers that watch the service, for it is they whom clients get. Where the quorum
+//! was lost before, the sorry server is in charge, and nobody serves on. What ends it may lose the quorum: then the sorry server
+//! comes in with the same batch.
+//!
+//! With the quorum won a sorry server gets nothing new. It is drained as any server that a reload removes, for the same time;
+//! without `drain` it goes at once, and with `sorry_server_inhibit` it stays in any case.
+
+use super::rules::Trust;
+use super::wishes::FIRST_COUNT;
+use super::{Balancer, Life, Output};
+use crate::balance::desired;
+use crate::balance::event::Event;
+use crate::balance::leaving::{Departure, Leaver, News};
+use crate::balance::quorum::Quorum;
+use crate::balance::roster::thresholds;
+use crate::balance::table::{Service, Table};
+use crate::balance::{Health, Standing};
+use crate::model::{ServiceConfig, ServiceKey, Weight};
+
+impl Balancer {
+    /// The table for a configuration that is new, or that was found at a start: who is named no more and serves on.
+    pub(super) fn serve_on(&mut self, table: &Table) -> Vec<News> {
+        let places = (0..).zip(&self.roster.config.services);
+        let left = places.filter(|(place, service)| {
+            let of_this = service.keys().filter_map(|key| Some((key, table.services.get(&key)?)));
+            of_this.into_iter().any(|(key, found)| self.has_unnamed(key, found)) && self.waits_for_heirs(*place, table)
+        });
+        let keys: Vec<_> = left.flat_map(|(_, service)| service.keys()).collect();
+        let handovers = &mut self.handovers;
+        handovers.leaving.serve_on(table, (&self.ledger, &handovers.claims), keys.into_iter())
+    }
+
+    fn has_unnamed(&self, key: ServiceKey, found: &Service) -> bool {
+        found.servers().iter().any(|(server, _)| !self.handovers.claims.has_server(key, *server))
+    }
+
+    /// The servers that a service has now cannot carry it, and one of them at least may yet.
+    fn waits_for_heirs(&self, place: u32, table: &Table) -> bool {
+        let Some(service) = self.roster.config.services.get(place as usize) else { return false };
+        let sorry = service.rules.sorry.is_some() && self.roster.quorum(place) == Some(Quorum::Lost);
+        !sorry
+            && self.awaits_verdicts(place)
+            && self.weight_in_service(place, Trust::OnProof, &table.services) < thresholds(service).to_keep()
+    }
+
+    fn awaits_verdicts(&self, place: u32) -> bool {
+        let Some((service, known)) = self.roster.verdicts(place) else { return false };
+        let awaited = |(nth, server): (usize, &crate::model::ServerConfig)| {
+            let standing: Standing = known(nth);
+            let carries = standing.weight.unwrap_or(server.settings.weight) != Weight::ZERO;
+            standing.health == Health::Unknown && !standing.prevented && standing.held.is_none() && carries
+        };
+        !self.roster.standing(place).resting && service.servers.iter().enumerate().any(awaited)
+    }
+
+    /// Relieves those that need not serve on any more.
+    pub(super) fn settle_successions(&mut self) {
+        match self.life {
+            Life::Running if self.is_table_known() => {}
+            Life::Running | Life::Stopping | Life::Stopped => return,
+        }
+        let over = |(service, _): &Leaver| {
+            self.roster.place(*service).is_none_or(|place| !self.waits_for_heirs(place, &self.observed))
+        };
+        let relieved: Vec<_> = self.handovers.leaving.serving().filter(over).collect();
+        if relieved.is_empty() {
+            return;
+        }
+        for leaver @ (service, server) in relieved {
+            let within = self.patience(service);
+            self.handovers.leaving.drain(leaver, within, self.now);
+            let title = service.to_string();
+            self.outputs.push_back(Output::Event(Event::Relieved { service: title, server, within }));
+            match self.roster.place(service) {
+                Some(place) => self.roster.stir(place),
+                None => self.compare_all = true,
+            }
+            self.roster.mark_key(service);
+        }
+        self.departed();
+        // Whose weight counted until now counts no more.
+        self.settle_quorums();
+    }
+
+    /// The quorum of a service was looked at: its sorry server is in charge, or goes, if it has a place in the table only then.
+    pub(super) fn hand_over_sorry(&mut self, place: u32, quorum: Quorum) {
+        let Some(service) = self.roster.config.services.get(place as usize) else { return };
+        let spares: Vec<Leaver> = service.keys().filter_map(|key| Some((key, desired::spare(service, key)?))).collect();
+        for leaver @ (key, sorry) in spares {
+            let changed = match quorum {
+                Quorum::Lost => self.handovers.leaving.stays(leaver),
+                Quorum::Up => {
+                    let found = self.observed.services.get(&key).and_then(|found| found.server(sorry));
+                    let within = self.patience(key);
+                    let goes = found.flatten().is_some() && !within.is_zero() && !self.handovers.leaving.has(leaver);
+                    if goes {
+                        self.handovers.leaving.drain(leaver, within, self.now);
+                    }
+                    goes
+                }
+            };
+            if changed {
+                self.departed();
+            }
+        }
+    }
+
+    /// Somebody has begun to leave: it is written down, and soon looked at, since often nothing is left.
+    fn departed(&mut self) {
+        self.stir();
+        self.outputs.push_back(Output::WriteWishes);
+        self.look_at = self.look_at.min(self.now + FIRST_COUNT);
+    }
+
+    /// How long servers that leave a service have.
+    fn patience(&self, service: ServiceKey) -> std::time::Duration {
+        let config = || self.roster.place(service).and_then(|place| self.roster.config.services.get(place as usize));
+        self.handovers.leaving.patience(service).unwrap_or_else(|| self.roster.config.drain_of(config()))
+    }
+
+    /// What those weigh that serve on in one of the kernel's services.
+    pub(super) fn serving_on<'a>(&'a self, key: ServiceKey, found: &'a Service) -> impl Iterator<Item = Weight> + 'a {
+        let serves = move |server| self.handovers.leaving.get(key, server) == Some(Departure::ServesOn);
+        let any = self.handovers.leaving.serving().next().is_some();
+        let servers = if any { found.servers() } else { &[] };
+        servers
+            .iter()
+            .filter(move |(server, _)| serves(*server))
+            .filter_map(|(_, settings)| Some(settings.as_ref()?.weight))
+    }
+
+    /// What those weigh that serve on in a service. Of one with several addresses each has the same servers.
+    pub(super) fn weight_serving_on(&self, place: u32) -> u64 {
+        let weight = |service: &ServiceConfig| {
+            let sum = |key| -> Option<u64> {
+                let found = self.observed.services.get(&key)?;
+                Some(self.serving_on(key, found).map(|weight| u64::from(weight.value())).sum())
+            };
+            service.keys().filter_map(sum).max()
+        };
+        self.roster.config.services.get(place as usize).and_then(weight).unwrap_or(0)
+    }
+}
