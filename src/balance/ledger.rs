@@ -240,21 +240,21 @@ impl Ledger {
 /// What `Display` of [`ServiceKey`] writes.
 pub(super) fn service_key(text: &str) -> Option<ServiceKey> {
     let (word, rest) = text.split_once(' ')?;
-    let protocol = match word {
-        "tcp" => Protocol::Tcp,
-        "udp" => Protocol::Udp,
-        "sctp" => Protocol::Sctp,
-        "fwmark" => {
-            let (mark, family) = match rest.strip_suffix(" IPv6") {
-                Some(mark) => (mark, Family::V6),
-                None => (rest, Family::V4),
-            };
-            return Some(ServiceKey::Fwmark { family, mark: mark.parse::<NonZeroU32>().ok()? });
-        }
-        _ => return None,
-    };
+    if word == "fwmark" {
+        let (mark, family) = match rest.strip_suffix(" IPv6") {
+            Some(mark) => (mark, Family::V6),
+            None => (rest, Family::V4),
+        };
+        return Some(ServiceKey::Fwmark { family, mark: mark.parse::<NonZeroU32>().ok()? });
+    }
+    let protocol = protocol(word)?;
     let address: SocketAddr = rest.parse().ok()?;
     Some(ServiceKey::Address { protocol, address: address.ip(), port: address.port() })
+}
+
+/// What `Display` of [`Protocol`] writes.
+pub(super) fn protocol(word: &str) -> Option<Protocol> {
+    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].into_iter().find(|protocol| protocol.to_string() == word)
 }
 
 #[cfg(test)]

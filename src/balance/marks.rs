@@ -2,14 +2,15 @@
 //!
 //! A group of a thousand addresses can be one service of the kernel: the firewall marks what comes to any of them, and the service
 //! goes by the mark. The marks count up from the first that may be used, in the order of the file, so that a fresh start gives the
-//! same as keepalived's. A group that has one keeps it, whatever comes before it in the next file: under another mark it would be
-//! another service, and everybody who is connected would be cut off.
+//! same as keepalived's. A group that has one keeps it, whatever comes before it in the next file ([`Deal`]): under another mark it
+//! would be another service, and everybody who is connected would be cut off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::deal::{Deal, Holder};
 use crate::model::{Config, GroupMarks, Protocol, ServiceConfig, ServiceKey};
 
 /// Which packets get which mark, and where that is done.
@@ -50,19 +51,17 @@ impl Marking {
 
 /// Gives each group its mark, where the configuration asks for that: the one that it has in `before`, or the next that is free.
 #[must_use]
-pub fn with_marks(config: Arc<Config>, before: &Config) -> Arc<Config> {
+pub fn with_marks(config: Arc<Config>, before: &Deal) -> Arc<Config> {
     let Some(place) = config.global.group_marks.clone() else { return config };
     let mut config = Arc::unwrap_or_clone(config);
     let mut taken: BTreeSet<NonZeroU32> =
         config.services.iter().flat_map(ServiceConfig::listeners).filter_map(|key| key.mark()).collect();
-    let had: BTreeMap<_, _> =
-        before.services.iter().filter_map(|service| Some((name(service)?, marked(service)?))).collect();
     let mut new = Vec::new();
     for (at, service) in config.services.iter_mut().enumerate() {
-        let Some(name) = name(service).map(|(name, protocol)| (name.to_owned(), protocol)) else { continue };
-        let kept = had.get(&(name.0.as_str(), name.1)).filter(|mark| taken.insert(**mark));
+        let Some(holder) = Holder::of(service) else { continue };
+        let kept = before.get(&holder).filter(|mark| taken.insert(*mark));
         match (kept, &mut service.group) {
-            (Some(mark), Some(group)) => group.mark = Some(*mark),
+            (Some(mark), Some(group)) => group.mark = Some(mark),
             (None | Some(_), _) => new.push(at),
         }
     }
@@ -78,19 +77,6 @@ pub fn with_marks(config: Arc<Config>, before: &Config) -> Arc<Config> {
     Arc::new(config)
 }
 
-fn marked(service: &ServiceConfig) -> Option<NonZeroU32> {
-    service.group.as_ref()?.mark
-}
-
-/// What a group with addresses is known by.
-fn name(service: &ServiceConfig) -> Option<(&str, Protocol)> {
-    let protocol = service.listeners().find_map(|key| match key {
-        ServiceKey::Address { protocol, .. } => Some(protocol),
-        ServiceKey::Fwmark { .. } => None,
-    })?;
-    Some((service.group.as_ref()?.name.as_deref().unwrap_or_default(), protocol))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +90,11 @@ mod tests {
             others.extend(own.and_then(NonZeroU32::new).map(|mark| ServiceKey::Fwmark { family: Family::V4, mark }));
             ServiceConfig {
                 key: key(*last),
-                group: Some(Box::new(Group { name: Some((*name).to_owned()), others, mark: None })),
+                group: Some(Box::new(Group {
+                    name: (!name.is_empty()).then(|| (*name).to_owned()),
+                    others,
+                    mark: None,
+                })),
                 settings: ServiceSettings::default(),
                 quorum: 1,
                 floor: None,
@@ -118,19 +108,19 @@ mod tests {
     }
 
     fn marks(config: &Config) -> Vec<u32> {
-        config.services.iter().filter_map(marked).map(NonZeroU32::get).collect()
+        config.services.iter().filter_map(|service| service.group.as_ref()?.mark).map(NonZeroU32::get).collect()
     }
 
     #[test]
     fn marks_count_up_and_pass_over_those_that_are_taken() {
-        assert_eq!(marks(&with_marks(config(&[("a", 1), ("b", 3)], None), &Config::default())), [1000, 1001]);
-        assert_eq!(marks(&with_marks(config(&[("a", 1), ("b", 3)], Some(1000)), &Config::default())), [1001, 1002]);
+        assert_eq!(marks(&with_marks(config(&[("a", 1), ("b", 3)], None), &Deal::default())), [1000, 1001]);
+        assert_eq!(marks(&with_marks(config(&[("a", 1), ("b", 3)], Some(1000)), &Deal::default())), [1001, 1002]);
     }
 
     #[test]
     fn a_group_keeps_its_mark_over_a_reload() {
-        let before = with_marks(config(&[("a", 1), ("b", 3)], None), &Config::default());
-        let after = with_marks(config(&[("new", 7), ("b", 3), ("a", 1)], None), &before);
+        let before = with_marks(config(&[("a", 1), ("b", 3)], None), &Deal::default());
+        let after = with_marks(config(&[("new", 7), ("b", 3), ("a", 1)], None), &Deal::of(&before));
         assert_eq!(marks(&after), [1002, 1001, 1000]);
         let marking = Marking::of(&after);
         assert_eq!(marking.marks.len(), 6);
@@ -139,5 +129,13 @@ mod tests {
         // Until the last service of the old file is gone, its packets are marked as before.
         let both = Marking::of(&Config::default()).with(&marking);
         assert_eq!(both.marks, marking.marks);
+    }
+
+    /// Groups in another language have addresses, and no names.
+    #[test]
+    fn a_group_without_a_name_is_known_by_its_first_address() {
+        let before = with_marks(config(&[("", 1), ("", 3)], None), &Deal::default());
+        let after = with_marks(config(&[("", 7), ("", 3), ("", 1)], None), &Deal::of(&before));
+        assert_eq!(marks(&after), [1002, 1001, 1000]);
     }
 }

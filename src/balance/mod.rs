@@ -20,6 +20,7 @@
 //! checked sooner. Checks of paths have services of their own in the table (`paths`).
 
 mod daemons;
+mod deal;
 mod desired;
 mod drain;
 mod engine;
@@ -44,6 +45,7 @@ mod trouble;
 mod wishes;
 
 pub use daemons::{SyncDaemons, SyncRole, SyncSettings};
+pub use deal::{Deal, InvalidDeal};
 pub use desired::{Health, Held, ServiceStanding, Standing};
 pub use drain::{Drain, End, Load, Loads};
 pub use engine::{Asked, Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};

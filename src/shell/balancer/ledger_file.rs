@@ -17,8 +17,7 @@ pub(super) struct LedgerFile {
 impl LedgerFile {
     /// `namespace`: whose table it tells of, if it is not that of our own network namespace.
     pub(super) fn new(folder: PathBuf, namespace: Option<&str>) -> Self {
-        let stamp = Stamp(namespace.map_or_else(shell::here, |name| shell::stamp(&shell::namespace::path(name))));
-        Self { file: WrittenFile::new(StateFile::new(folder, NAME)), stamp }
+        Self { file: WrittenFile::new(StateFile::new(folder, NAME)), stamp: stamp(namespace) }
     }
 
     /// Reads it. A file that is damaged is set aside; nothing is fatal: the worst is that our own entries look like
@@ -46,6 +45,11 @@ impl LedgerFile {
     pub(super) fn catch_up(&mut self, ledger: &Ledger) -> bool {
         self.file.is_behind() && self.write(ledger).is_ok()
     }
+}
+
+/// Of which boot and namespace a file tells that is written now.
+pub(super) fn stamp(namespace: Option<&str>) -> Stamp {
+    Stamp(namespace.map_or_else(shell::here, |name| shell::stamp(&shell::namespace::path(name))))
 }
 
 #[cfg(test)]

@@ -12,10 +12,12 @@
 
 mod addresses;
 mod asking;
+mod deal_file;
 mod errands;
 mod journal;
 mod kernel;
 mod ledger_file;
+mod marks;
 mod notices;
 mod run;
 mod timings;

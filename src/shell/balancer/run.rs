@@ -14,17 +14,15 @@ use super::errands::Errands;
 use super::journal::Journal;
 use super::kernel::{self, Connections, Kernel, Rows};
 use super::ledger_file::LedgerFile;
+use super::marks::Marks;
 use super::notices::Notices;
 use super::view::LoopState;
 use super::wishes_file::WishesFile;
 use super::{BalancerEvent, ConfigureReply, Options, Request, asking, view};
 use crate::api::{PlannedStep, ServerReply, ServerRequest};
-use crate::balance::{
-    self, Balancer, Event, Gravity, Input, KernelState, Marking, Output, Plan, ProbeId, StepOutcome, with_marks,
-};
+use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
 use crate::check::{Obstacle, Outcome};
 use crate::model::{CheckKind, Config, Family, OnStop};
-use crate::shell::nftables::Marker;
 use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
@@ -37,9 +35,6 @@ const ADDRESSES: Token = Token(usize::MAX - 1);
 
 /// How often the kernel's table is looked at, as long as that is cheap.
 const DRIFT_INTERVAL: Duration = Duration::from_secs(5);
-/// What becomes of groups where the kernel marks no packets.
-const UNMARKED: &str =
-    "packets to groups cannot be marked, so that each address is a service of its own (`nftables_ipvs`)";
 /// Descriptors that are left to the rest of the process.
 const SPARE_FILES: u64 = 256;
 /// Probes that run at once at most, however many descriptors there are.
@@ -68,30 +63,13 @@ pub(super) fn run(options: Options, poll: Poll, requests: Receiver<Request>, wak
     result
 }
 
-/// A configuration whose groups have marks, with the kernel ready to give them; as it was, and why, where the kernel cannot. What was
-/// marked before still is: its services go last, and [`Marking::of`] what is in force then is what remains.
-fn marked_or_not(marker: &mut Marker, config: Arc<Config>, before: &Config) -> (Arc<Config>, Option<String>) {
-    let marked = with_marks(Arc::clone(&config), before);
-    let wanted = Marking::of(&marked);
-    if wanted.marks.is_empty() {
-        return (marked, None);
-    }
-    match marker.apply(&marker.done().map_or_else(|| wanted.clone(), |done| wanted.with(done))) {
-        Ok(()) => (marked, None),
-        Err(problem) => (config, Some(problem)),
-    }
-}
-
 struct Loop {
     poll: Poll,
     requests: Receiver<Request>,
     events: Outbox<BalancerEvent>,
     balancer: Balancer,
     kernel: Kernel,
-    /// Packets that get marks, where groups are services by mark.
-    marker: Marker,
-    /// Why there are no marks, if the kernel does not give any.
-    unmarked: Option<String>,
+    marks: Marks,
     /// The namespace whose table we work on, if it is not our own: the same for as long as we run, since what is in the one cannot
     /// be told from what is in the other.
     namespace: Option<String>,
@@ -125,9 +103,10 @@ impl Loop {
         let namespace = options.config.global.ipvs_namespace.clone();
         let file = LedgerFile::new(options.state_dir.clone(), namespace.as_deref());
         let (ledger, problem) = file.read();
-        let wishes = WishesFile::new(options.state_dir);
+        let wishes = WishesFile::new(options.state_dir.clone());
         let (kept, other) = wishes.read();
-        for problem in [problem, other].into_iter().flatten() {
+        let (mut marks, third) = Marks::open(options.state_dir, namespace.clone());
+        for problem in [problem, other, third].into_iter().flatten() {
             journal.line(Gravity::Warning, problem, now);
         }
         let probes = usize::try_from(raise_file_limit()).unwrap_or(1);
@@ -151,10 +130,9 @@ impl Loop {
         }
         let mut notices = Notices::default();
         notices.configure(&options.config);
-        let mut marker = Marker::of(namespace.clone());
-        let (config, unmarked) = marked_or_not(&mut marker, options.config, &Config::default());
-        if let Some(problem) = &unmarked {
-            journal.line(Gravity::Warning, format!("{UNMARKED}: {problem}"), now);
+        let (config, problems) = marks.configure(options.config);
+        for problem in problems {
+            journal.line(Gravity::Warning, problem, now);
         }
         balancer.handle(Input::Configure(config), now);
         for (router, active) in options.roles.read(true) {
@@ -168,8 +146,7 @@ impl Loop {
             events: options.events,
             balancer,
             kernel: Kernel::behind(options.door, namespace.clone()),
-            marker,
-            unmarked,
+            marks,
             namespace,
             ledger: file,
             wishes,
@@ -293,11 +270,10 @@ impl Loop {
                     Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
                     Err(problem) => self.journal.line(Gravity::Warning, problem, now),
                 }
-                let (config, unmarked) = marked_or_not(&mut self.marker, config, self.balancer.config());
-                if let Some(problem) = &unmarked {
-                    self.journal.line(Gravity::Warning, format!("{UNMARKED}: {problem}"), now);
+                let (config, problems) = self.marks.configure(config);
+                for problem in problems {
+                    self.journal.line(Gravity::Warning, problem, now);
                 }
-                self.unmarked = unmarked;
                 self.balancer.handle(Input::Configure(config), now);
                 self.perform();
             }
@@ -339,13 +315,6 @@ impl Loop {
         Ok(asking::reply(&asked, verb, kernel::clients_return()))
     }
 
-    fn mark_exactly(&mut self, marking: &Marking) {
-        if let Err(problem) = self.marker.apply(marking) {
-            let line = format!("packets that no group has any more are still marked: {problem}");
-            self.journal.line(Gravity::Warning, line, Instant::now());
-        }
-    }
-
     fn keep_namespace(&mut self, config: &Config, now: Instant) {
         let wanted = &config.global.ipvs_namespace;
         if *wanted != self.namespace {
@@ -369,11 +338,7 @@ impl Loop {
         } else {
             self.kernel.rows().map_err(|unread| unread.reason)?
         };
-        let config = match self.unmarked {
-            Some(_) => Arc::clone(config),
-            None => with_marks(Arc::clone(config), self.balancer.config()),
-        };
-        let plan = self.balancer.preview(&config, &rows.table());
+        let plan = self.balancer.preview(&self.marks.preview(config), &rows.table());
         Ok(planned(&plan, &rows.connections()))
     }
 
@@ -424,7 +389,9 @@ impl Loop {
                 Output::Settled => {
                     self.leaving = None;
                     self.settled_once = true;
-                    self.mark_exactly(&Marking::of(self.balancer.config()));
+                    if let Err(problem) = self.marks.settle(self.balancer.config()) {
+                        self.journal.line(Gravity::Warning, problem, now);
+                    }
                     self.settled();
                 }
                 Output::Ready => {
@@ -433,8 +400,10 @@ impl Loop {
                 }
                 Output::Stopped => {
                     self.stopped = true;
-                    if self.balancer.config().global.on_stop != OnStop::Keep {
-                        self.mark_exactly(&Marking::default());
+                    if self.balancer.config().global.on_stop != OnStop::Keep
+                        && let Err(problem) = self.marks.clear()
+                    {
+                        self.journal.line(Gravity::Warning, problem, now);
                     }
                 }
                 Output::ServiceHealth(key, health) => self.services.post(key, health),
@@ -479,6 +448,9 @@ impl Loop {
         }
         if self.wishes.catch_up(&self.balancer.kept()) {
             self.journal.line(Gravity::Info, "the file of wishes is written by now", Instant::now());
+        }
+        if self.marks.catch_up() {
+            self.journal.line(Gravity::Info, "the file of marks is written by now", Instant::now());
         }
         let read = if self.configuring.is_empty() {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
