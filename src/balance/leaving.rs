@@ -128,8 +128,11 @@ impl Leaving {
         self.leaves.is_empty()
     }
 
-    /// Those that leave a service stay in it, at weight 0.
+    /// Those that leave a service stay in it, at weight 0, unless clients would be refused for it.
     pub(super) fn stay(&self, key: ServiceKey, found: Option<&Service>, wish: &mut Service) {
+        if wish.settings.as_ref().is_some_and(|settings| !settings.passes_over_zero()) {
+            return;
+        }
         for (server, settings) in self.staying(key, found) {
             if wish.server(server).is_none() {
                 wish.put(server, settings);
