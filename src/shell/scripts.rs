@@ -2,7 +2,9 @@
 //!
 //! Everything slow about a child happens here and not in the loop: looking its user up, starting it, waiting for it,
 //! ending it. A child has a process group of its own, no input, and an output that goes nowhere, so that one that hangs or
-//! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group.
+//! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group. What is left
+//! of the group of a tracked script once that has ended gets SIGKILL: one that leaves a process behind at each run would fill the
+//! host. (What a notice script starts may stay, and so may what has made itself a session of its own, as daemons do.)
 //!
 //! Each child has a small thread that waits for it without reaping it (`WNOWAIT`). Only this thread reaps, so the number
 //! that it sends signals to cannot have become another process's.
@@ -375,6 +377,11 @@ impl Scripts {
     /// Reaps a child that has ended.
     fn ended(&mut self, ticket: u64) {
         let Some(mut running) = self.children.remove(&ticket) else { return };
+        match running.purpose {
+            // As long as it is not reaped its group's number is nobody else's.
+            Purpose::Track { .. } => signal(&running.child, Signal::SIGKILL),
+            Purpose::Notice { .. } | Purpose::Overtaken => {}
+        }
         let status = running.child.wait();
         match running.purpose {
             // One that was ended for its slowness has been told already.

@@ -93,18 +93,71 @@ fn one_that_hangs_is_told_at_its_timeout_and_then_killed_with_its_children() {
     runner.run(ScriptRun { run: 2, ..hanging() });
     let (number, outcome) = told.recv_timeout(LONG).unwrap();
     assert!(matches!(outcome, ScriptOutcome::NotTried(_)) && number == 2, "{outcome}");
+    wait_until_dead(&pids);
+}
+
+/// Waits until processes whose numbers stand in a file, or will, are dead.
+fn wait_until_dead(pids: &Path) {
     let started = Instant::now();
     let alive = || {
-        let Ok(text) = fs::read_to_string(&pids) else { return true };
-        text.split_whitespace().any(|pid| {
-            // A zombie that nobody but process 1 can reap is dead enough.
-            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-        })
+        let Ok(text) = fs::read_to_string(pids) else { return true };
+        text.split_whitespace().any(is_alive)
     };
     while alive() {
         assert!(started.elapsed() < LONG, "it is still alive");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+fn is_alive(pid: &str) -> bool {
+    // A zombie that nobody but process 1 can reap is dead enough.
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// A process that does not heed SIGTERM is started in the background; its number is in the file before `after` runs.
+fn with_stubborn_child(folder: &Path, after: &str) -> Vec<String> {
+    let pids = folder.join("pids");
+    shell(&format!("(trap '' TERM; {}) & echo $! > {1}.new; mv {1}.new {1}; {after}", hanging(folder), pids.display()))
+}
+
+#[test]
+fn a_child_that_does_not_heed_the_end_of_its_script_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (runner, told) = runner();
+    // The script itself dies of SIGTERM.
+    runner.run(run(1, with_stubborn_child(folder.path(), "wait"), Duration::from_secs(3)));
+    assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::TimedOut));
+    wait_until_dead(&folder.path().join("pids"));
+    // And so where nobody wants to know any more.
+    let folder = tempfile::tempdir().unwrap();
+    runner.run(run(2, with_stubborn_child(folder.path(), "wait"), LONG));
+    let started = Instant::now();
+    while !folder.path().join("pids").exists() {
+        assert!(started.elapsed() < LONG, "it did not start");
+        thread::sleep(Duration::from_millis(20));
+    }
+    runner.cancel(2);
+    wait_until_dead(&folder.path().join("pids"));
+}
+
+#[test]
+fn what_a_script_leaves_behind_ends_with_it_and_what_a_notice_starts_stays() {
+    for code in [0, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = outcome_of(with_stubborn_child(folder.path(), &format!("exit {code}")));
+        assert_eq!(outcome, ScriptOutcome::Exited(code), "it is the script that counts");
+        wait_until_dead(&folder.path().join("pids"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (runner, _told) = runner();
+    let notice = |words| Notice { subject: "a".to_owned(), commands: vec![Command { words, user: None }], user: None };
+    runner.notify(notice(with_stubborn_child(folder.path(), "exit 0")));
+    // The next one runs after the first was reaped.
+    let ended = folder.path().join("ended");
+    runner.notify(notice(shell(&format!("echo > {}", ended.display()))));
+    wait_for_lines(&ended, 1);
+    let pid = fs::read_to_string(folder.path().join("pids")).unwrap();
+    assert!(is_alive(pid.trim()));
 }
 
 #[test]
