@@ -161,4 +161,56 @@ lab_test! {
         ipvsd.stop();
         assert_eq!(director.ipvs_table().matches("->").count(), 1, "only the heading: {}", director.ipvs_table());
     }
+
+    /// The table is that of another namespace (`net_namespace_ipvs`): there the calls are made, through what forwards clients'
+    /// packets, while the servers' own addresses are called from here.
+    fn paths_lead_through_the_namespace_of_the_table() {
+        let mut lab = Topology::new("paths-netns");
+        let lan = lab.segment("lan");
+        let director = lab.node("director");
+        lan.attach(&director, "eth0", &["10.0.0.1/24"]);
+        lan.attach(&director, "eth1", &[]);
+        director.sh(
+            "ip netns add lb && ip link set eth1 netns lb && nsenter --net=/run/netns/lb /bin/sh -e -c 'ip link set lo up; \
+             ip link set eth1 up; ip addr add 10.0.0.2/24 dev eth1; ip addr add 10.9.9.1/32 dev eth1; \
+             ip addr add fd00::2/64 dev eth1 nodad; ip addr add fd09::1/128 dev eth1 nodad'",
+        );
+        director.sh("ip addr add fd00::1/64 dev eth0 nodad");
+        let nodes = [11_u8, 12].map(|number| {
+            let node = lab.node(&format!("s{number}"));
+            lan.attach(&node, "eth0", &[&format!("10.0.0.{number}/24")]);
+            node.sh(&format!("ip addr add fd00::{number}/64 dev eth0 nodad"));
+            farm(&node, number != 11);
+            node
+        });
+        let _web: Vec<_> = nodes.iter().map(|node| WebServer::start(node, "[::]:80")).collect();
+        let checks = "check = [{ tcp = { timeout = \"1s\" }, interval = \"200ms\" }, { path = { timeout = \"1s\" }, interval = \
+                      \"200ms\", retry-interval = \"100ms\" }]";
+        let conf = format!(
+            "[global]\nipvs-namespace = \"lb\"\n\n[[service]]\naddress = \"10.9.9.1:80\"\n{checks}\nserver = [{{ address = \
+             \"10.0.0.11:80\", forward = \"nat\" }}, {{ address = \"10.0.0.12\", forward = \"direct\" }}]\n\n[[service]]\naddress = \
+             \"[fd09::1]:80\"\n{checks}\nserver = [{{ address = \"fd00::12\", forward = \"direct\" }}]\n"
+        );
+        let ipvsd = Ipvsd::start_file(&director, "/etc/ipvsd/ipvsd.toml", &conf);
+        let all = ["10.0.0.11", "10.0.0.12", "fd00::12"];
+        ipvsd.wait_show("all up, each by a path that was tried", |snapshot| {
+            all.iter().all(|address| {
+                let checks = server(snapshot, address)["checks"].as_array().unwrap();
+                is(snapshot, address, "up") && checks.len() == 2 && checks.iter().all(|check| check["ok"] == true)
+            })
+        });
+        let theirs = director.command("nsenter").args(["--net=/run/netns/lb", "ipvsadm", "-Ln"]).ok();
+        assert_eq!((private(&theirs), private(&director.ipvs_table())), (3, 0), "{theirs}");
+        for (address, prefix, addresses) in [("10.0.0.12", "10.9.9.1/32", ""), ("fd00::12", "fd09::1/128", "nodad")] {
+            nodes[1].sh(&format!("ip addr del {prefix} dev lo"));
+            ipvsd.wait_show("what only the path shows", |snapshot| {
+                let reason = server(snapshot, address)["reason"].as_str().unwrap();
+                is(snapshot, address, "down")
+                    && reason.starts_with("answers at its own address, but no answer comes through DR")
+            });
+            nodes[1].sh(&format!("ip addr add {prefix} dev lo {addresses}"));
+            ipvsd.wait_show("the path again", |snapshot| is(snapshot, address, "up"));
+        }
+        ipvsd.stop();
+    }
 }

@@ -66,7 +66,7 @@ fn trio(address: String, protocol: &str, port: u16) -> String {
 
 /// keepalived's words; a service of marks alone has no protocol of its own.
 fn protocol(service: &ServiceConfig) -> &'static str {
-    let known = service.keys().find_map(|key| match key {
+    let known = service.listeners().find_map(|key| match key {
         ServiceKey::Address { protocol, .. } => Some(protocol),
         ServiceKey::Fwmark { .. } => None,
     });

@@ -35,6 +35,13 @@ pub(super) fn of(config: &Config) -> Paths {
     probes.map(|probe| (probe.service(), (probe.server, probe.forwarding))).collect()
 }
 
+/// The mark is one of those that are set aside for them, whether a check has it now or had it before. A call that is over is nobody's
+/// connection: who was called leaves without being waited for.
+pub(super) fn is_private(config: &Config, service: ServiceKey) -> bool {
+    let first = config.global.path_marks.unwrap_or(PathProbe::FIRST_MARK).get();
+    service.mark().is_some_and(|mark| mark.get().wrapping_sub(first) < PathProbe::MARKS)
+}
+
 /// How the kernel is to have one.
 pub(super) fn wish((server, forwarding): (ServerKey, Forwarding)) -> Service {
     let settings = ServiceSettings::default();

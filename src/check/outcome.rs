@@ -238,6 +238,8 @@ pub enum Obstacle {
     PathSource,
     /// This host has no route to the virtual address, and the kernel wants one even to forward a packet elsewhere.
     PathRoute,
+    /// The network namespace of the table cannot be entered (`net_namespace_ipvs`).
+    PathNamespace,
 }
 
 impl Outcome {
@@ -442,6 +444,7 @@ impl fmt::Display for Obstacle {
                  which: `source`, in keepalived.conf `bindto`)"
             }
             Self::PathRoute => "this host has no route to the virtual address",
+            Self::PathNamespace => "the network namespace that IPVS works in cannot be entered (net_namespace_ipvs)",
         })
     }
 }

@@ -24,6 +24,7 @@ mod slot;
 mod state_file;
 pub mod supervisor;
 pub mod sysctl;
+mod tokens;
 pub mod trackers;
 mod watched_folders;
 

@@ -33,12 +33,13 @@ use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::check::{Obstacle, Outcome, Random, Stage};
-use crate::model::{CheckKind, Connect};
+use crate::model::{CheckKind, Connect, Family};
+use crate::shell::tokens::Source;
 use datagram::Datagram;
 use exchange::{Exchange, Step};
 pub(crate) use fetch::{Fetched, fetch};
 use mail::Mail;
-use path::{Call, Calls, TAPS};
+use path::{Call, Calls};
 use settings::Settings;
 
 /// News of a probe.
@@ -104,6 +105,11 @@ pub(super) struct Prober<Id> {
 impl<Id: Copy + Eq + Hash> Prober<Id> {
     /// `seed` should not be guessable, nor be what anything starts from that others can watch.
     pub(super) fn new(registry: Registry, seed: u64) -> Self {
+        Self::beside(None, registry, seed)
+    }
+
+    /// One beside a table of IPVS in another network namespace: paths lead through that one.
+    pub(super) fn beside(ipvs: Option<String>, registry: Registry, seed: u64) -> Self {
         let mut random = Random::new(seed);
         Self {
             registry,
@@ -111,7 +117,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             free: Vec::new(),
             by_id: HashMap::new(),
             settings: Settings::default(),
-            calls: Calls::new(&mut random),
+            calls: Calls::new(ipvs, &mut random),
             heard: VecDeque::new(),
             buffer: datagram::Buffer::default(),
             random,
@@ -201,8 +207,9 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
 
     /// Something happened to the socket of this token. After news there may be [`more`](Self::more).
     pub(super) fn ready(&mut self, token: Token) -> Option<(Id, Progress)> {
-        if let Some(tap) = TAPS.iter().position(|tap| *tap == token) {
-            self.hear(tap);
+        let paths = [Family::V4, Family::V6].into_iter().find(|family| Source::paths(*family).token() == token);
+        if let Some(family) = paths {
+            self.hear(family);
             return self.more();
         }
         let running = self.places.get_mut(token.0)?.as_mut()?;
@@ -258,13 +265,13 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
     }
 
     /// Answers to calls of paths.
-    fn hear(&mut self, tap: usize) {
+    fn hear(&mut self, family: Family) {
         let places = &self.places;
         let call = |place: usize| match &places.get(place)?.as_ref()?.talk {
             Talk::Path(call) => Some(call.as_ref()),
             Talk::None | Talk::Http(_) | Talk::Mail(_) | Talk::Datagram(_) => None,
         };
-        let (heard, is_full) = self.calls.hear(tap, call);
+        let (heard, is_full) = self.calls.hear(family, call);
         for (place, outcome) in heard {
             // Who answers twice is heard once.
             let Some(id) = self.places.get(place).and_then(Option::as_ref).map(|running| running.id) else { continue };
@@ -273,7 +280,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             self.heard.push_back((id, Progress::Done(outcome)));
         }
         if is_full {
-            self.calls.ask_again(tap, &self.registry);
+            self.calls.ask_again(family, &self.registry);
         }
     }
 

@@ -38,6 +38,7 @@ const SERVICES: &[(&str, &str, &str, &str)] = &[
     ("heavy", "virtual_server 198.51.100.1 87", "protocol UDP\n quorum 5", "weight 3"),
     ("mark", "virtual_server fwmark 7", "protocol TCP\n omega\n quorum 2", ""),
     ("group", "virtual_server group g", "protocol TCP\n omega\n quorum 2", ""),
+    ("marks", "virtual_server group m", "protocol UDP\n omega\n quorum 2", ""),
 ];
 
 const ALL: [u8; 3] = [11, 12, 13];
@@ -45,7 +46,7 @@ const ALL: [u8; 3] = [11, 12, 13];
 fn conf(script: &str, pipe: &str, servers: &[u8]) -> String {
     let mut text = format!(
         "global_defs {{\n script_user root\n lvs_notify_fifo {pipe}\n}}\nvirtual_server_group g {{\n 198.51.100.1 91\n \
-         198.51.100.1 92\n fwmark 9\n}}\n"
+         198.51.100.1 92\n fwmark 9\n}}\nvirtual_server_group m {{\n fwmark 10\n}}\n"
     );
     for (name, header, service, server) in SERVICES {
         // keepalived weighs what is left by the quorum that was: it tells that a quorum of three is lost, and never that the

@@ -399,7 +399,10 @@ impl Balancer {
         }
         let mut leaving = self.handovers.leaving.clone();
         leaving.configure(&self.roster.config, &claims);
-        let within = |key| config.drain_of(config.services.iter().find(|service| service.keys().any(|own| own == key)));
+        let within = |key| match config.services.iter().find(|service| service.keys().any(|own| own == key)) {
+            None if paths::is_private(config, key) => Duration::ZERO,
+            service => config.drain_of(service),
+        };
         leaving.look(table, &table.loads, (&ledger, &claims), within, self.now);
         let timeouts = self.originals.with(&config.global.timeouts, table.timeouts);
         whole_plan(&roster, &leaving, table, &timeouts, &ledger, self.previewed_daemons(config).as_ref())

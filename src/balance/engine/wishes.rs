@@ -8,6 +8,7 @@ use crate::balance::event::Event;
 use crate::balance::leaving::{Leaving, News};
 use crate::balance::ledger::Ledger;
 use crate::balance::naming;
+use crate::balance::paths;
 use crate::balance::table::Table;
 use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
 use crate::model::{Config, Family, Scheduler, ServerKey, ServiceKey, Weight};
@@ -156,8 +157,9 @@ impl Balancer {
     pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads) {
         let (roster, ledger) = (&self.roster, &self.ledger);
         let Handovers { wishes, leaving, claims } = &mut self.handovers;
-        let within = |key| {
-            roster.config.drain_of(roster.place(key).and_then(|place| roster.config.services.get(place as usize)))
+        let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
+            None if paths::is_private(&roster.config, key) => Duration::ZERO,
+            service => roster.config.drain_of(service),
         };
         let news = leaving.look(table, loads, (ledger, claims), within, self.now);
         let mut empty = Vec::new();

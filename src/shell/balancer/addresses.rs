@@ -9,12 +9,13 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Registry};
 use nix::errno::Errno;
 
 use crate::balance::Input;
 use crate::model::{Config, Suspend};
 use crate::shell::router::netlink::{Change, Monitor, Requests};
+use crate::shell::tokens::Source;
 
 /// The places where one address is: index of the interface, and prefix length.
 type Places = BTreeSet<(u32, u8)>;
@@ -33,12 +34,7 @@ impl Addresses {
     ///
     /// # Errors
     /// Why the addresses cannot be known. Until they are, no service rests.
-    pub(super) fn configure(
-        &mut self,
-        config: &Config,
-        registry: &Registry,
-        token: Token,
-    ) -> Result<Vec<Input>, String> {
+    pub(super) fn configure(&mut self, config: &Config, registry: &Registry) -> Result<Vec<Input>, String> {
         let rests = |suspend: &Suspend| match suspend {
             Suspend::Never => false,
             Suspend::WithoutOwn | Suspend::Without(_) => true,
@@ -54,7 +50,11 @@ impl Addresses {
             }
         }
         let opened = Monitor::open().and_then(|monitor| {
-            registry.register(&mut SourceFd(&monitor.as_fd().as_raw_fd()), token, Interest::READABLE)?;
+            registry.register(
+                &mut SourceFd(&monitor.as_fd().as_raw_fd()),
+                Source::Addresses.token(),
+                Interest::READABLE,
+            )?;
             Ok(monitor)
         });
         self.monitor = Some(opened.map_err(|error| format!("the kernel does not tell of addresses: {error}"))?);

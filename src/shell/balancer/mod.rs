@@ -40,6 +40,7 @@ use crate::model::{Config, Family};
 use crate::shell::outbox::Outbox;
 use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
+use crate::shell::tokens::Source;
 
 /// Requests that may wait. More means that the loop is stuck, and then a refusal is the better answer.
 const INBOX: usize = 64;
@@ -259,7 +260,7 @@ impl BalancerHandle {
 /// No epoll, no file descriptor or no thread could be had.
 pub fn spawn(options: Options) -> io::Result<BalancerHandle> {
     let poll = mio::Poll::new()?;
-    let waker = Arc::new(mio::Waker::new(poll.registry(), run::WAKER)?);
+    let waker = Arc::new(mio::Waker::new(poll.registry(), Source::Inbox.token())?);
     options.roles.attach(Arc::clone(&waker));
     let held = Arc::clone(&waker);
     let (inbox, requests) = sync_channel(INBOX);

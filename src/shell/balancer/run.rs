@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Waker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::addresses::Addresses;
@@ -27,11 +27,6 @@ use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
 use crate::shell::service_board::ServiceBoard;
-
-/// The token of the inbox; those of probes count up from 0.
-pub(super) const WAKER: Token = Token(usize::MAX);
-/// The token of news of addresses.
-const ADDRESSES: Token = Token(usize::MAX - 1);
 
 /// How often the kernel's table is looked at, as long as that is cheap.
 const DRIFT_INTERVAL: Duration = Duration::from_secs(5);
@@ -124,13 +119,13 @@ impl Loop {
         }
         let mut balancer = Balancer::new(engine, now);
         let mut addresses = Addresses::default();
-        match addresses.configure(&options.config, poll.registry(), ADDRESSES) {
+        match addresses.configure(&options.config, poll.registry()) {
             Ok(told) => told.into_iter().for_each(|input| balancer.handle(input, now)),
             Err(problem) => journal.line(Gravity::Warning, problem, now),
         }
         let mut notices = Notices::default();
         notices.configure(&options.config);
-        let (config, problems) = marks.configure(options.config);
+        let (config, problems) = marks.configure(options.config, poll.registry());
         for problem in problems {
             journal.line(Gravity::Warning, problem, now);
         }
@@ -139,7 +134,7 @@ impl Loop {
             balancer.handle(Input::Role { router, active }, now);
         }
         Ok(Self {
-            prober: Prober::new(poll.registry().try_clone()?, options.nonce_seed),
+            prober: Prober::beside(namespace.clone(), poll.registry().try_clone()?, options.nonce_seed),
             errands,
             poll,
             requests,
@@ -170,7 +165,8 @@ impl Loop {
         let mut events = Events::with_capacity(EVENTS);
         self.perform();
         while !self.stopped {
-            let timeout = self.balancer.poll_timeout().map(|at| at.saturating_duration_since(Instant::now()));
+            let next = [self.balancer.poll_timeout(), self.marks.poll_timeout()].into_iter().flatten().min();
+            let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -181,6 +177,9 @@ impl Loop {
                 self.balancer.handle(Input::Role { router, active }, now);
             }
             self.addresses(now);
+            if let Some(told) = self.marks.look(now) {
+                self.journal.line(Gravity::Warning, told, now);
+            }
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
@@ -266,11 +265,11 @@ impl Loop {
                 }
                 self.services.keep(&config.watched_services);
                 self.notices.configure(&config);
-                match self.addresses.configure(&config, self.poll.registry(), ADDRESSES) {
+                match self.addresses.configure(&config, self.poll.registry()) {
                     Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
                     Err(problem) => self.journal.line(Gravity::Warning, problem, now),
                 }
-                let (config, problems) = self.marks.configure(config);
+                let (config, problems) = self.marks.configure(config, self.poll.registry());
                 for problem in problems {
                     self.journal.line(Gravity::Warning, problem, now);
                 }

@@ -5,7 +5,8 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
 
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
-const NFNL_SUBSYS_NFTABLES: u16 = 10;
+/// `NFNL_SUBSYS_NFTABLES`.
+pub(super) const SUBSYSTEM: u16 = 10;
 const NLA_F_NESTED: u16 = 1 << 15;
 
 /// A transaction that is being written.
@@ -23,14 +24,14 @@ impl Batch {
     pub(super) fn new(sequence: u32) -> Self {
         let first = sequence.wrapping_add(1);
         let mut batch = Self { bytes: Vec::new(), first, sequence, last: 0 };
-        batch.write(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES, &[]);
+        batch.write(NFNL_MSG_BATCH_BEGIN, 0, 0, SUBSYSTEM, &[]);
         batch
     }
 
     /// Adds a message of `NFT_MSG_*`.
     pub(super) fn message(&mut self, kind: u16, flags: u16, family: u8, attributes: &Attributes) {
         self.last = self.bytes.len();
-        self.write(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, family, 0, &attributes.0);
+        self.write(SUBSYSTEM << 8 | kind, flags, family, 0, &attributes.0);
     }
 
     fn write(&mut self, kind: u16, flags: u16, family: u8, resource: u16, attributes: &[u8]) {
@@ -53,7 +54,7 @@ impl Batch {
         if let Some([low, high]) = self.bytes.get_mut(self.last + 6..self.last + 8) {
             [*low, *high] = (u16::from_ne_bytes([*low, *high]) | NLM_F_ACK).to_ne_bytes();
         }
-        self.write(NFNL_MSG_BATCH_END, 0, 0, NFNL_SUBSYS_NFTABLES, &[]);
+        self.write(NFNL_MSG_BATCH_END, 0, 0, SUBSYSTEM, &[]);
         (self.bytes, self.first, acknowledged)
     }
 }
@@ -89,6 +90,12 @@ impl Attributes {
         let mut bytes = value.as_bytes().to_vec();
         bytes.push(0);
         self.bytes(kind, &bytes)
+    }
+
+    /// As they go into a message.
+    #[cfg(test)]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// With attributes inside.

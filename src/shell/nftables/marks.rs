@@ -9,17 +9,22 @@
 //!
 //! The table is nobody's: it outlives a killed daemon, as the services do that its marks lead to. Each change replaces it as a whole in
 //! one transaction. A packet with a mark that no service goes by is looked up by its address, so that marks may come before their
-//! services and go after them.
+//! services and go after them. Nobody's also means that anybody may delete it: that is watched for.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
 
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use netlink_sys::SocketAddr;
 use nix::errno::Errno;
 use nix::libc;
 
 use super::batch::Batch;
 use super::rules::{self, FAMILIES, Table};
+use super::watch::{Touched, Watch};
 use super::{Filter, Refused, open};
 use crate::balance::Marking;
 use crate::model::Protocol;
@@ -33,6 +38,7 @@ pub(in crate::shell) struct Marker {
     namespace: Option<String>,
     /// What it does by now; `None`: not known, which an earlier run has left.
     done: Option<Marking>,
+    watch: Option<Watch>,
 }
 
 impl Marker {
@@ -53,15 +59,7 @@ impl Marker {
             return Ok(());
         }
         if self.filter.socket.is_none() {
-            let opened = match &self.namespace {
-                None => open(),
-                Some(name) => namespace::open_in(name, open)?,
-            };
-            let refused = |error: io::Error| match error.raw_os_error() {
-                Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => Refused::Absent,
-                Some(_) | None => Refused::NoAnswer(error),
-            };
-            self.filter.socket = Some(opened.map_err(|error| refused(error).to_string())?);
+            self.filter.socket = Some(self.opened(open)?);
         }
         let mut batch = Batch::new(self.filter.sequence);
         let before = self.done.as_ref().map(|done| &done.place.table).filter(|table| **table != marking.place.table);
@@ -81,6 +79,59 @@ impl Marker {
         outcome.map_err(|refused| refused.to_string())?;
         self.done = Some(marking.clone());
         Ok(())
+    }
+
+    /// Has changes of others told to this place of an epoll, if they are not yet.
+    ///
+    /// # Errors
+    /// Nobody will know of them.
+    pub(in crate::shell) fn watch(&mut self, registry: &Registry, token: Token) -> Result<(), String> {
+        if self.watch.is_none() {
+            let watch = self.opened(Watch::open)?;
+            registry
+                .register(&mut SourceFd(&watch.socket.as_raw_fd()), token, Interest::READABLE)
+                .map_err(|error| error.to_string())?;
+            self.watch = Some(watch);
+        }
+        Ok(())
+    }
+
+    /// Nothing is marked any more, and nobody has to look after it. Closing takes it out of the epoll too.
+    pub(in crate::shell) fn rest(&mut self) {
+        self.watch = None;
+    }
+
+    /// Who has changed what we made, since it was made.
+    ///
+    /// # Errors
+    /// Changes are not told any more.
+    pub(in crate::shell) fn touched(&mut self) -> io::Result<Option<Touched>> {
+        let (Some(watch), Some(socket), Some(done)) = (&mut self.watch, &self.filter.socket, &self.done) else {
+            return Ok(None);
+        };
+        let mut own = SocketAddr::new(0, 0);
+        socket.get_address(&mut own)?;
+        watch.read(&done.place.table, own.port_number())
+    }
+
+    /// Marks again what is to be marked, whatever there is of it.
+    pub(in crate::shell) fn restore(&mut self) -> Result<(), String> {
+        let Some(done) = self.done.take() else { return Ok(()) };
+        let outcome = self.apply(&done);
+        self.done = Some(done);
+        outcome
+    }
+
+    fn opened<T: Send>(&self, open: impl FnOnce() -> io::Result<T> + Send) -> Result<T, String> {
+        let opened = match &self.namespace {
+            None => open(),
+            Some(name) => namespace::open_in(name, open)?,
+        };
+        let refused = |error: io::Error| match error.raw_os_error() {
+            Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => Refused::Absent,
+            Some(_) | None => Refused::NoAnswer(error),
+        };
+        opened.map_err(|error| refused(error).to_string())
     }
 }
 
@@ -191,5 +242,59 @@ mod tests {
             Some(outcomes) => assert_eq!(outcomes, vec![Ok(()); 7]),
             None => crate::shell::skip("no network namespace can be made here"),
         }
+    }
+
+    /// Loads a firewall as most are loaded: `nft flush ruleset`.
+    fn flush_ruleset() {
+        let mut filter = Filter { socket: Some(open().unwrap()), ..Filter::default() };
+        let mut batch = Batch::new(0);
+        batch.message(rules::NFT_MSG_DELTABLE, 0, 0, &super::super::batch::Attributes::new());
+        filter.run(batch).unwrap();
+    }
+
+    #[test]
+    fn what_others_do_to_it_is_noticed_and_can_be_put_back() {
+        use nix::sched::{CloneFlags, unshare};
+        let mark = std::num::NonZeroU32::new(1000).unwrap();
+        let of = move |port| Marking {
+            marks: [((Protocol::Tcp, [127, 0, 0, 1].into(), port), mark)].into(),
+            ..Marking::default()
+        };
+        let seen = std::thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).ok()?;
+            let (mut marker, poll) = (Marker::default(), mio::Poll::new().unwrap());
+            marker.watch(poll.registry(), Token(0)).unwrap();
+            let mut seen = Vec::new();
+            let mut look = |marker: &mut Marker| seen.push(marker.touched().unwrap());
+            marker.apply(&of(80)).unwrap();
+            marker.apply(&of(81)).unwrap();
+            look(&mut marker);
+            flush_ruleset();
+            look(&mut marker);
+            marker.restore().unwrap();
+            look(&mut marker);
+            // Nobody has deleted it, but it is another.
+            Marker::default().apply(&of(82)).unwrap();
+            look(&mut marker);
+            // Ours comes after theirs.
+            flush_ruleset();
+            marker.restore().unwrap();
+            look(&mut marker);
+            assert_eq!(marked_connection(&mut marker), Some(1000));
+            // What was not there is not missed.
+            marker.apply(&Marking::default()).unwrap();
+            flush_ruleset();
+            look(&mut marker);
+            Some(seen)
+        });
+        let Some(seen) = seen.join().unwrap() else {
+            return crate::shell::skip("no network namespace can be made here");
+        };
+        let named = |touched: &Option<Touched>| match touched {
+            None => false,
+            Some(Touched::By(name, thread)) => !name.is_empty() && *thread > 0,
+            Some(Touched::Perhaps) => panic!("{touched:?}"),
+        };
+        assert_eq!(seen.iter().map(named).collect::<Vec<_>>(), [false, true, false, true, false, false], "{seen:?}");
     }
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod marks;
 mod rules;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ use crate::vrrp::engine::Firewall;
 use batch::Batch;
 pub(in crate::shell) use marks::Marker;
 use rules::{FAMILIES, Means};
+pub(in crate::shell) use watch::Touched;
 
 /// Seconds that an answer may take.
 const PATIENCE_SECS: i64 = 1;

@@ -28,6 +28,9 @@
 //! An answer is known by the number that it acknowledges: the upper half of it is drawn once for the process and sifted out by
 //! the kernel's packet filter, the lower half tells the call. Who is to be heard, at which port, is compared besides.
 //!
+//! Where the table is that of another network namespace (`net_namespace_ipvs`), the packets have to be there as well: all sockets
+//! of calls are opened in it, and who the source is, is asked there. It is checks of the servers' own addresses that go from here.
+//!
 //! A TCP socket is bound to the port and does nothing else, so that nobody of this host uses it meanwhile. IPVS remembers
 //! where a connection goes for up to a minute after its SYN, so a port is not used again for the same address before that: the next
 //! call could be another server's.
@@ -35,7 +38,7 @@
 //! # What it costs, and what it cannot see
 //!
 //! While a check of a path exists, each packet that this host receives runs through a filter of five to twelve instructions.
-//! Each call leaves a closed connection in IPVS for ten seconds. On a host without any route to the virtual address IPv4 calls
+//! Each call leaves a closed connection in IPVS for ten seconds, and costs a short-lived thread if it is in another namespace. On a host without any route to the virtual address IPv4 calls
 //! are made all the same (the raw socket is bound to the loopback interface, and the kernel then takes the address to be
 //! there); IPv6 calls are not, and wait. With NAT the server answers an address that may be in its own network, so a default
 //! route of the server's that does not lead through this host is not seen.
@@ -47,21 +50,22 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Registry};
 use nix::libc;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::obstacle;
 use crate::check::{Directly, Obstacle, Outcome, Random};
 use crate::model::{Family, PathProbe};
+use crate::shell::namespace::open_in;
 use crate::shell::router::program::{AND, Instruction, LOAD_BYTE, LOAD_HALF, RETURN, WHOLE, equal, plain};
+use crate::shell::tokens::Source;
 use crate::wire::tcp::{self, ACK, PROTOCOL_TCP, RST, SYN, Segment};
 use crate::wire::{ipv4, ipv6};
 
-/// The tokens of the packet sockets.
-pub(super) const TAPS: [Token; 2] = [Token(usize::MAX - 1), Token(usize::MAX - 2)];
-/// `ETH_P_IP`, `ETH_P_IPV6` of include/uapi/linux/if_ether.h, in network order.
-const ETH_P: [u16; 2] = [0x0800_u16.to_be(), 0x86dd_u16.to_be()];
+/// Of include/uapi/linux/if_ether.h, in network order.
+const ETH_P_IP: u16 = 0x0800_u16.to_be();
+const ETH_P_IPV6: u16 = 0x86dd_u16.to_be();
 /// `IPPROTO_RAW`: sends packets with their headers, receives nothing.
 const RAW: i32 = 255;
 /// IPVS forgets a SYN that nobody answered after 60 s (`tcp_timeouts`, ip_vs_proto_tcp.c).
@@ -85,6 +89,8 @@ pub(super) struct Call {
 /// The sockets that all calls share, each made when it is first needed, and what is known of calls that were made.
 #[derive(Debug)]
 pub(super) struct Calls {
+    /// Whose IPVS the calls go through, if not that of our own network namespace.
+    namespace: Option<String>,
     /// The upper half of all numbers.
     cookie: u16,
     taps: [Option<Socket>; 2],
@@ -99,8 +105,9 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new(random: &mut Random) -> Self {
+    pub(super) fn new(namespace: Option<String>, random: &mut Random) -> Self {
         Self {
+            namespace,
             cookie: upper(random.bits()),
             taps: [None, None],
             senders: [None, None],
@@ -135,8 +142,7 @@ impl Calls {
         self.is_stale = false;
         let family = Family::of(probe.through.ip());
         self.listen(family, registry).map_err(Outcome::NotTried)?;
-        let address = source(probe).map_err(Outcome::NotTried)?;
-        let (socket, source) = self.port(address, probe.through).map_err(Outcome::NotTried)?;
+        let (socket, source) = self.port(probe).map_err(Outcome::NotTried)?;
         let mut lower = upper(random.bits());
         while self.waiting.contains_key(&lower) {
             lower = lower.wrapping_add(1);
@@ -167,16 +173,16 @@ impl Calls {
     /// Reads answers: places of calls with what was answered. True: more may lie there.
     pub(super) fn hear<'c>(
         &mut self,
-        tap: usize,
+        family: Family,
         call: impl Fn(usize) -> Option<&'c Call>,
     ) -> (Vec<(usize, Outcome)>, bool) {
         let mut heard = Vec::new();
-        let Some(Some(socket)) = self.taps.get_mut(tap) else { return (heard, false) };
+        let Some(Some(socket)) = self.taps.get_mut(place(family)) else { return (heard, false) };
         let mut bytes = [0; 128];
         for _ in 0..MOST_AT_ONCE {
             match socket.read(&mut bytes) {
                 Ok(length) => {
-                    let Some(answer) = bytes.get(..length).and_then(|packet| Answer::read(tap, packet)) else {
+                    let Some(answer) = bytes.get(..length).and_then(|packet| Answer::read(family, packet)) else {
                         continue;
                     };
                     let Some(place) = self.waiting.get(&lower(answer.number)).copied() else { continue };
@@ -194,47 +200,38 @@ impl Calls {
     }
 
     /// Has the rest of what lies there told again.
-    pub(super) fn ask_again(&self, tap: usize, registry: &Registry) {
-        if let (Some(Some(socket)), Some(token)) = (self.taps.get(tap), TAPS.get(tap)) {
+    pub(super) fn ask_again(&self, family: Family, registry: &Registry) {
+        if let Some(Some(socket)) = self.taps.get(place(family)) {
+            let token = Source::paths(family).token();
             // If it is refused, calls that wait run into their timeouts.
-            let _ = registry.reregister(&mut SourceFd(&socket.as_raw_fd()), *token, Interest::READABLE);
+            let _ = registry.reregister(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE);
         }
     }
 
     fn listen(&mut self, family: Family, registry: &Registry) -> Result<(), Obstacle> {
-        let at = place(family);
-        let (Some(tap), Some(token), Some(protocol)) = (self.taps.get_mut(at), TAPS.get(at), ETH_P.get(at)) else {
-            return Err(Obstacle::Family);
-        };
+        let tap = self.taps.get_mut(place(family)).ok_or(Obstacle::Family)?;
         if tap.is_none() {
-            *tap =
-                Some(open_tap(self.cookie, family, *protocol, *token, registry).map_err(|error| not_opened(&error))?);
+            let cookie = self.cookie;
+            let opened = within(self.namespace.as_deref(), || open_tap(cookie, family))?;
+            let opened = opened.and_then(|tap| {
+                let token = Source::paths(family).token();
+                registry.register(&mut SourceFd(&tap.as_raw_fd()), token, Interest::READABLE)?;
+                Ok(tap)
+            });
+            *tap = Some(opened.map_err(|error| not_opened(&error))?);
         }
         Ok(())
     }
 
-    /// A port that neither this host nor IPVS has another use for.
-    fn port(&mut self, address: IpAddr, through: SocketAddr) -> Result<(Socket, SocketAddr), Obstacle> {
+    /// A port, of the address that the call comes from, that neither this host nor IPVS has another use for.
+    fn port(&mut self, probe: &PathProbe) -> Result<(Socket, SocketAddr), Obstacle> {
         let now = Instant::now();
         while let Some((_, source, through)) = self.resting.pop_front_if(|(until, ..)| *until <= now) {
             self.rests.remove(&(source, through));
         }
-        // Kept until one is found, so that none is offered twice.
-        let mut refused = Vec::new();
-        for _ in 0..TRIES {
-            let socket = Socket::new(Domain::for_address(through), Type::STREAM, Some(Protocol::TCP))
-                .map_err(|error| obstacle(&error, Obstacle::Ports))?;
-            socket
-                .bind(&SocketAddr::new(address, 0).into())
-                .map_err(|error| obstacle(&error, Obstacle::SourceAddress))?;
-            let local = socket.local_addr().map_err(|error| obstacle(&error, Obstacle::Ports))?;
-            let source = local.as_socket().ok_or(Obstacle::Family)?;
-            if !self.rests.contains(&(source, through)) {
-                return Ok((socket, source));
-            }
-            refused.push(socket);
-        }
-        Err(Obstacle::Ports)
+        let rests = &self.rests;
+        let open = || open_port(source(probe)?, |source| !rests.contains(&(source, probe.through)));
+        within(self.namespace.as_deref(), open)?
     }
 
     fn send(&mut self, call: &Call, flags: u8, sequence: u32) -> io::Result<()> {
@@ -246,7 +243,10 @@ impl Calls {
         let sender = self.senders.get_mut(place(family)).ok_or(io::ErrorKind::Unsupported)?;
         let socket = match sender {
             Some(socket) => socket,
-            None => sender.insert(open_sender(family)?),
+            // The way there was open to the packet socket a moment ago.
+            None => sender.insert(
+                within(self.namespace.as_deref(), || open_sender(family)).map_err(|_| io::ErrorKind::NotFound)??,
+            ),
         };
         socket.set_mark(call.probe.mark.get())?;
         socket.send_to(&packet, &SocketAddr::new(through.ip(), 0).into())?;
@@ -270,14 +270,17 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(tap: usize, packet: &[u8]) -> Option<Self> {
-        let (from, to, payload): (IpAddr, IpAddr, _) = if tap == place(Family::V4) {
-            // A packet may be cut off here; its headers are not.
-            let packet = ipv4::Packet::new_checked(packet).ok()?;
-            (packet.source().into(), packet.destination().into(), packet.payload())
-        } else {
-            let packet = ipv6::Packet::new_checked(packet).ok()?;
-            (packet.source().into(), packet.destination().into(), packet.payload())
+    fn read(family: Family, packet: &[u8]) -> Option<Self> {
+        let (from, to, payload): (IpAddr, IpAddr, _) = match family {
+            Family::V4 => {
+                // A packet may be cut off here; its headers are not.
+                let packet = ipv4::Packet::new_checked(packet).ok()?;
+                (packet.source().into(), packet.destination().into(), packet.payload())
+            }
+            Family::V6 => {
+                let packet = ipv6::Packet::new_checked(packet).ok()?;
+                (packet.source().into(), packet.destination().into(), packet.payload())
+            }
         };
         let segment = Segment::new_checked(payload).ok()?;
         Some(Self {
@@ -369,11 +372,41 @@ fn packet(source: IpAddr, destination: IpAddr, segment: &[u8]) -> io::Result<Vec
     Ok(packet)
 }
 
-fn open_tap(cookie: u16, family: Family, protocol: u16, token: Token, registry: &Registry) -> io::Result<Socket> {
+/// Opens something where IPVS forwards.
+fn within<T: Send>(namespace: Option<&str>, open: impl FnOnce() -> T + Send) -> Result<T, Obstacle> {
+    match namespace {
+        None => Ok(open()),
+        // Why not is told with the table, which is there, too.
+        Some(name) => open_in(name, open).map_err(|_| Obstacle::PathNamespace),
+    }
+}
+
+/// The first free port of an address that is `fresh`.
+fn open_port(address: IpAddr, fresh: impl Fn(SocketAddr) -> bool) -> Result<(Socket, SocketAddr), Obstacle> {
+    // Kept until one is found, so that none is offered twice.
+    let mut refused = Vec::new();
+    for _ in 0..TRIES {
+        let socket = Socket::new(Domain::for_address(SocketAddr::new(address, 0)), Type::STREAM, Some(Protocol::TCP))
+            .map_err(|error| obstacle(&error, Obstacle::Ports))?;
+        socket.bind(&SocketAddr::new(address, 0).into()).map_err(|error| obstacle(&error, Obstacle::SourceAddress))?;
+        let local = socket.local_addr().map_err(|error| obstacle(&error, Obstacle::Ports))?;
+        let source = local.as_socket().ok_or(Obstacle::Family)?;
+        if fresh(source) {
+            return Ok((socket, source));
+        }
+        refused.push(socket);
+    }
+    Err(Obstacle::Ports)
+}
+
+fn open_tap(cookie: u16, family: Family) -> io::Result<Socket> {
+    let protocol = match family {
+        Family::V4 => ETH_P_IP,
+        Family::V6 => ETH_P_IPV6,
+    };
     let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking(), Some(Protocol::from(i32::from(protocol))))?;
     let program: Vec<SockFilter> = program(cookie, family).into_iter().map(SockFilter::from).collect();
     socket.attach_filter(&program)?;
-    registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
     Ok(socket)
 }
 

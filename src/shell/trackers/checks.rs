@@ -9,17 +9,16 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll};
 use tracing::{info, warn};
 
 use super::Mail;
 use crate::check::{Input, Machine, Obstacle, Order, Outcome, Random, same_probe};
 use crate::model::{Config, TrackCheck};
 use crate::shell::probe::{Prober, Progress};
+use crate::shell::tokens::Source;
 use crate::vrrp::engine::Fact;
 
-/// The token of the mail; those of probes count up from 0.
-const MAIL: Token = Token(usize::MAX);
 /// Socket events that are taken in one turn.
 const EVENTS: usize = 256;
 
@@ -54,7 +53,7 @@ pub(super) fn run(mail: &mut Mail, tell: &dyn Fn(Fact)) {
 
 fn try_run(mail: &mut Mail, tell: &dyn Fn(Fact)) -> io::Result<()> {
     let mut poll = Poll::new()?;
-    poll.registry().register(&mut SourceFd(&mail.knock.as_raw_fd()), MAIL, Interest::READABLE)?;
+    poll.registry().register(&mut SourceFd(&mail.knock.as_raw_fd()), Source::Inbox.token(), Interest::READABLE)?;
     let prober = Prober::new(poll.registry().try_clone()?, RandomState::new().hash_one(std::process::id()));
     let mut checks = Checks { slots: Vec::new(), prober, probes: 0, random: Random::new(0), tell };
     let mut events = Events::with_capacity(EVENTS);

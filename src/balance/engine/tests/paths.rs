@@ -76,6 +76,43 @@ fn a_private_service_comes_and_goes_with_its_check() {
     assert!(!world.engine.is_path(private));
 }
 
+/// IPVS remembers calls for a while after they are over: nobody is to wait for those, or to hear of a server that leaves.
+#[test]
+fn a_check_that_is_removed_is_no_server_that_leaves() {
+    let marked = |config: Config| {
+        let global = Global { path_marks: NonZeroU32::new(100), ..config.global };
+        Config { global, ..config }
+    };
+    let private = ServiceKey::Fwmark { family: crate::model::Family::V4, mark: NonZeroU32::new(101).unwrap() };
+    let mut without = with_path(1);
+    without.checks.pop();
+    let mut elsewhere = with_path(2);
+    if let CheckKind::Path(probe) = &mut elsewhere.checks[1].kind {
+        probe.mark = private.mark().unwrap();
+    }
+    for (what, after) in [("removed", without), ("for another server, with the same mark", elsewhere)] {
+        let mut world = World::new(empty());
+        configure(&mut world, marked(config(1, &[with_path(1)])));
+        let calls = Load { others: 3, ..Load::default() };
+        world.edit(|table| _ = table.loads.insert((private, server_key(1)), calls));
+        world.events.clear();
+        configure(&mut world, marked(config(1, &[after])));
+        world.pass(Duration::from_secs(1));
+        assert!(
+            world
+                .table
+                .as_ref()
+                .unwrap()
+                .services
+                .get(&private)
+                .is_none_or(|left| left.server(server_key(1)).is_none())
+        );
+        let told = world.events.iter().find(|told| told.contains("leave") || told.contains("drain"));
+        assert_eq!(told, None, "{what}");
+        assert_eq!(world.kept, Kept::default(), "{what}");
+    }
+}
+
 #[test]
 fn a_path_that_fails_is_told_in_the_light_of_the_other_checks() {
     let mut world = World::new(empty());

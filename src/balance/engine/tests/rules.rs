@@ -473,9 +473,14 @@ fn pipes_are_told_in_keepalived_s_words() {
         ]
     );
     config.services[0].group = Some(Box::new(Group { name: Some("web".to_owned()), others: vec![key(2)], mark: None }));
-    configure(&mut world, config);
+    configure(&mut world, config.clone());
     dies(&mut world, &[2]);
-    assert_eq!(world.lines, ["RS [10.0.0.1]:tcp:80 [web]:0 UP\n", "VS [web]:0 UP\n"]);
+    assert_eq!(std::mem::take(&mut world.lines), ["RS [10.0.0.1]:tcp:80 [web]:0 UP\n", "VS [web]:0 UP\n"]);
+    // To the kernel it is a mark, which has no protocol; to people it is what it was.
+    config.services[0].group.as_mut().unwrap().mark = std::num::NonZeroU32::new(1000);
+    configure(&mut world, config);
+    dies(&mut world, &[1, 2]);
+    assert_eq!(world.lines, ["RS [10.0.0.1]:tcp:80 [web]:0 DOWN\n", "VS [web]:0 DOWN\n"]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn answer(from: &str, to: &str, flags: u8, acknowledges: u32) -> Vec<u8> {
 /// What the filter and the comparison make of a packet.
 fn heard(call: &Call, packet: &[u8]) -> Option<Outcome> {
     let family = Family::of(call.source.ip());
-    let judged = Answer::read(place(family), packet).and_then(|answer| answer.judge(call));
+    let judged = Answer::read(family, packet).and_then(|answer| answer.judge(call));
     let passed = passes(&program(COOKIE, family), packet, packet);
     assert!(passed || judged.is_none(), "the filter holds back an answer");
     judged.filter(|_| passed)
@@ -85,20 +85,21 @@ fn the_filter_looks_at_what_it_was_told_to() {
 fn no_packet_makes_it_panic() {
     let right = answer("[2001:db8::1]:80", "[fd00::1]:40000", SYN | ACK, NUMBER);
     for length in 0..right.len() {
-        assert_eq!(Answer::read(0, &right[..length]), None);
-        assert_eq!(Answer::read(1, &right[..length]), None);
+        assert_eq!(Answer::read(Family::V4, &right[..length]), None);
+        assert_eq!(Answer::read(Family::V6, &right[..length]), None);
     }
 }
 
 /// IPVS may remember where a port's last call went.
 #[test]
 fn a_port_rests_after_its_call() {
-    let mut calls = Calls::new(&mut Random::new(3));
+    let mut calls = Calls::new(None, &mut Random::new(3));
+    let PathProbe { server, forwarding, mark, .. } = call(Forwarding::Direct, false).probe;
     let through = "127.0.0.1:80".parse().unwrap();
-    let address: IpAddr = Ipv4Addr::LOCALHOST.into();
+    let probe = PathProbe { through, server, forwarding, mark, source_address: Some(Ipv4Addr::LOCALHOST.into()) };
     let mut ports = HashSet::new();
     for _ in 0..200 {
-        let (_socket, source) = calls.port(address, through).unwrap();
+        let (_socket, source) = calls.port(&probe).unwrap();
         assert!(ports.insert(source), "{source} again");
         calls.rests.insert((source, through));
         calls.resting.push_back((Instant::now() + REST, source, through));
@@ -106,6 +107,6 @@ fn a_port_rests_after_its_call() {
     for (until, ..) in &mut calls.resting {
         *until = Instant::now();
     }
-    calls.port(address, through).unwrap();
+    calls.port(&probe).unwrap();
     assert!(calls.resting.is_empty() && calls.rests.is_empty(), "what has rested is forgotten");
 }
