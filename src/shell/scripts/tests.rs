@@ -206,7 +206,7 @@ fn a_stop_does_not_wait_for_ever() {
 
 /// A thread that lets few notice scripts run at one time, and none for long before the next of its subject starts.
 fn narrow(notices: usize, patience: Duration) -> Runner {
-    spawn_with(|_| {}, Limits { notices, patience }).unwrap()
+    spawn_with(|_| {}, Limits { notices, waiting: MOST_WAITING, patience }).unwrap()
 }
 
 fn says(subject: &str, script: &str) -> Notice {
@@ -234,6 +234,32 @@ fn more_notices_than_may_run_at_one_time_wait_and_none_is_lost() {
 }
 
 #[test]
+fn as_many_notices_wait_as_the_configuration_has_to_tell() {
+    const WAITING: usize = 20;
+    const TOLD: usize = 30;
+    for (room, first) in [(0, TOLD - WAITING + 1), (TOLD, 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (gate, log) = (folder.path().join("gate"), folder.path().join("log"));
+        let runner = spawn_with(|_| {}, Limits { notices: MOST_NOTICES, waiting: WAITING, patience: LONG }).unwrap();
+        runner.room(room);
+        // The others wait until it has ended.
+        let first_one = format!(
+            "until test -e {}; do test -e {} || exit; sleep 0.05; done",
+            gate.display(),
+            folder.path().display()
+        );
+        runner.notify(says("a", &first_one));
+        let command = |n: usize| Command { words: shell(&format!("echo {n} >> {}", log.display())), user: None };
+        runner.notify(Notice { subject: "a".to_owned(), commands: (1..=TOLD).map(command).collect(), user: None });
+        fs::write(&gate, "").unwrap();
+        wait_for_lines(&log, TOLD + 1 - first);
+        let expected: Vec<_> = (first..=TOLD).map(|n| n.to_string()).collect();
+        let text = fs::read_to_string(&log).unwrap();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected, "of too many the oldest are dropped");
+    }
+}
+
+#[test]
 fn notices_that_hang_for_ever_do_not_keep_others_from_running() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
@@ -255,7 +281,7 @@ fn tracked_scripts_run_whatever_notices_do() {
         Told::Done(run, outcome) => drop(tell.send((run, outcome))),
         Told::Seen(_) => {}
     };
-    let runner = spawn_with(done, Limits { notices: 1, patience: LONG }).unwrap();
+    let runner = spawn_with(done, Limits { notices: 1, waiting: MOST_WAITING, patience: LONG }).unwrap();
     runner.notify(says("a", &hanging(folder.path())));
     runner.run(run(1, words("true"), LONG));
     assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::Exited(0)));
