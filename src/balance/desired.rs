@@ -109,9 +109,9 @@ fn at_zero(server: &ServerConfig) -> ServerSettings {
 }
 
 /// While the sorry server is in charge a server that works gets no new connections and keeps those that it has: it stays at
-/// weight 0 where it is in the table, and enters only when it takes connections again.
-fn set_aside(server: &ServerConfig, wish: Option<ServerSettings>, found: bool) -> Option<ServerSettings> {
-    wish.filter(|wish| found || wish.weight == Weight::ZERO).map(|_| at_zero(server))
+/// weight 0 where it is in the table (`stays`), and enters only when it takes connections again.
+fn set_aside(server: &ServerConfig, wish: Option<ServerSettings>, stays: bool) -> Option<ServerSettings> {
+    wish.filter(|wish| stays || wish.weight == Weight::ZERO).map(|_| at_zero(server))
 }
 
 /// How one of a service's keys and its servers are to be. `standing` is asked for each server by its place in the file.
@@ -127,14 +127,18 @@ pub(super) fn service(
         (Quorum::Lost, Some(_)) => Charge::Sorry,
         (Quorum::Lost, None) | (Quorum::Up, _) => Charge::Servers,
     };
+    // Where weight 0 refuses clients that others could serve, those others come first: nobody waits there at weight 0 for
+    // connections to end. (With `inhibit_on_failure` it is the file that wants it so.)
+    let waits = config.settings.passes_over_zero();
     let mut servers: Vec<_> = Vec::with_capacity(config.servers.len() + 1);
     for (place, server) in config.servers.iter().enumerate() {
         let Some(entry) = config.entry(key, server) else { continue };
         let found = found.and_then(|service| service.server(entry));
-        let wish = wish(server, standing(place), whole.resting, found);
+        let standing = standing(place);
+        let wish = wish(server, standing, whole.resting, found).filter(|_| waits || standing.held.is_none());
         let wish = match charge {
             Charge::Servers => wish,
-            Charge::Sorry => set_aside(server, wish, found.is_some()),
+            Charge::Sorry => set_aside(server, wish, waits && found.is_some()),
         };
         servers.extend(wish.map(|settings| (entry, Some(settings))));
     }
@@ -176,7 +180,7 @@ pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Forwarding, Protocol, Rules, ServiceSettings};
+    use crate::model::{Forwarding, Protocol, Rules, Scheduler, SchedulerFlags, ServerKey, ServiceSettings};
 
     fn server(weight: u32, inhibit_on_failure: bool) -> ServerConfig {
         ServerConfig {
@@ -282,6 +286,16 @@ mod tests {
 
     /// A service on port 80 with two servers and a sorry server, and how it is to be.
     fn wished(sorry: &ServerConfig, quorum: Quorum, healths: [Health; 2], found: &[(u8, u32)]) -> Vec<(u8, u32)> {
+        wished_by(&ServiceSettings::default(), sorry, quorum, healths, found)
+    }
+
+    fn wished_by(
+        settings_of: &ServiceSettings,
+        sorry: &ServerConfig,
+        quorum: Quorum,
+        healths: [Health; 2],
+        found: &[(u8, u32)],
+    ) -> Vec<(u8, u32)> {
         let key = |address: &str| ServiceKey::Address {
             protocol: Protocol::Tcp,
             address: address.parse().unwrap(),
@@ -291,7 +305,7 @@ mod tests {
         let config = ServiceConfig {
             key: key("192.0.2.1"),
             group: None,
-            settings: ServiceSettings::default(),
+            settings: settings_of.clone(),
             quorum: 2,
             floor: None,
             handover: crate::model::Handover::default(),
@@ -323,6 +337,28 @@ mod tests {
         assert_eq!(wished(&nine, Quorum::Lost, [Up, Down], &[(9, 1)]), [(9, 1)], "it has no connections to keep");
         assert_eq!(wished(&stays, Quorum::Lost, [Down, Down], &both), [(9, 1)]);
         assert_eq!(wished(&nine, Quorum::Up, [Up, Up], &[(1, 0), (9, 1)]), both);
+    }
+
+    #[test]
+    fn nobody_waits_beside_the_sorry_server_where_weight_zero_refuses_clients() {
+        use Health::{Down, Up};
+        let sorry = ServerConfig { key: ServerKey { address: [10, 0, 0, 9].into(), port: 80 }, ..server(1, false) };
+        let lost = |scheduler, flag_1| {
+            let flags = SchedulerFlags { flag_1, ..SchedulerFlags::default() };
+            let settings = ServiceSettings { scheduler, flags, persistence: None };
+            wished_by(&settings, &sorry, Quorum::Lost, [Up, Down], &[(1, 3), (2, 3)])
+        };
+        for (scheduler, fallback, waits) in [
+            (Scheduler::SourceHash, false, false),
+            (Scheduler::SourceHash, true, true),
+            (Scheduler::DestinationHash, false, false),
+            (Scheduler::DestinationHash, true, false),
+            (Scheduler::MaglevHash, false, true),
+            (Scheduler::WeightedRoundRobin, false, true),
+        ] {
+            let expected = if waits { vec![(1, 0), (9, 1)] } else { vec![(9, 1)] };
+            assert_eq!(lost(scheduler, fallback), expected, "{scheduler} {fallback}");
+        }
     }
 
     #[test]

@@ -242,10 +242,12 @@ impl Leaving {
         self.leaves.is_empty()
     }
 
-    /// Those that leave a service stay in it: as they were found, or at weight 0.
+    /// Those that leave a service stay in it: as they were found, or at weight 0 unless clients would be refused for it.
     pub(super) fn stay(&self, key: ServiceKey, found: Option<&Service>, wish: &mut Service) {
+        let refuses = wish.settings.as_ref().is_some_and(|settings| !settings.passes_over_zero());
         for (server, settings) in self.staying(key, found) {
-            if wish.server(server).is_none() {
+            let refused = refuses && settings.weight == Weight::ZERO;
+            if wish.server(server).is_none() && !refused {
                 wish.put(server, settings);
             }
         }

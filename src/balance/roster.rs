@@ -173,7 +173,9 @@ impl Roster {
             let old = before.map(|before| before.servers_of(service)).unwrap_or_default();
             let was = before.and_then(|before| before.services.get(before.place_of(service)? as usize));
             let (index, first_server) = (number(new.services.len()), number(new.servers.len()));
-            if service.rules.suspend != Suspend::Never {
+            // One that rested, and is to rest no more, has to be woken.
+            let resting = was.is_some_and(|was| was.resting);
+            if resting || service.rules.suspend != Suspend::Never {
                 new.suspended.push(index);
             }
             new.services.push(ServiceState {
@@ -182,7 +184,7 @@ impl Roster {
                 stirred: true,
                 quorum: was.and_then(|was| was.quorum),
                 quorum_since: was.map_or(now, |was| was.quorum_since),
-                resting: was.is_some_and(|was| was.resting) && service.rules.suspend != Suspend::Never,
+                resting,
             });
             new.stirred.push(index);
             for server in &service.servers {

@@ -25,7 +25,8 @@ struct Which {
 ///
 /// Its weight becomes 0, and its connections go on. Health checks go on too, and a server that fails goes at once. It stays
 /// out until `undrain` or `enable`, over reloads and restarts. Clients that persistence binds to it keep coming until they have
-/// stayed away for as long as that lasts, or net.ipv4.vs.expire_quiescent_template is 1.
+/// stayed away for as long as that lasts, or net.ipv4.vs.expire_quiescent_template is 1. The schedulers `dh` and `sh` (without
+/// sh-fallback) refuse the clients of a server at weight 0: with them it goes at once, and its connections are cut off.
 #[derive(Debug, Args)]
 pub(super) struct Drain {
     #[command(flatten)]

@@ -21,9 +21,12 @@ impl Handover {
 
 impl Config {
     /// How long servers of a service have when a reload removes them; of `None`, of one that this configuration does not
-    /// name.
+    /// name. None at all where a server at weight 0 would have clients refused that others could serve.
     #[must_use]
     pub fn drain_of(&self, service: Option<&ServiceConfig>) -> Duration {
+        if service.is_some_and(|service| !service.settings.passes_over_zero()) {
+            return Duration::ZERO;
+        }
         service.and_then(|service| service.handover.drain).or(self.global.drain).unwrap_or(Handover::DRAIN)
     }
 }

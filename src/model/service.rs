@@ -309,3 +309,28 @@ pub struct ServiceSettings {
     /// Persistence, where wanted.
     pub persistence: Option<Persistence>,
 }
+
+impl ServiceSettings {
+    /// A server at weight 0 gets no new clients, and its share of them goes to the others. Not so where a client has one
+    /// place in a table that is laid out without a look at weights: `dh` gives every server its places, `sh` one at least, and
+    /// both refuse a client whose place belongs to a server at weight 0. `sh-fallback` has such a client look on.
+    #[must_use]
+    pub const fn passes_over_zero(&self) -> bool {
+        match self.scheduler {
+            Scheduler::DestinationHash => false,
+            Scheduler::SourceHash => self.flags.flag_1,
+            Scheduler::RoundRobin
+            | Scheduler::WeightedRoundRobin
+            | Scheduler::LeastConnection
+            | Scheduler::WeightedLeastConnection
+            | Scheduler::LocalityBased
+            | Scheduler::LocalityBasedReplicated
+            | Scheduler::MaglevHash
+            | Scheduler::ShortestExpectedDelay
+            | Scheduler::NeverQueue
+            | Scheduler::Failover
+            | Scheduler::Overflow
+            | Scheduler::PowerOfTwo => true,
+        }
+    }
+}

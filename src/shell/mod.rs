@@ -16,6 +16,7 @@ mod nftables;
 pub mod outbox;
 pub(crate) mod probe;
 pub mod role_board;
+mod rounds;
 pub mod router;
 pub mod scheduling;
 mod scripts;

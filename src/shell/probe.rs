@@ -259,6 +259,11 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         }
     }
 
+    /// How many sockets there are that something may happen to.
+    pub(super) fn sockets(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// News that came with other news.
     pub(super) fn more(&mut self) -> Option<(Id, Progress)> {
         self.heard.pop_front()

@@ -2,7 +2,9 @@
 //!
 //! Everything slow about a child happens here and not in the loop: looking its user up, starting it, waiting for it,
 //! ending it. A child has a process group of its own, no input, and an output that goes nowhere, so that one that hangs or
-//! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group.
+//! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group. What is left
+//! of the group of a tracked script once that has ended gets SIGKILL: one that leaves a process behind at each run would fill the
+//! host. (What a notice script starts may stay, and so may what has made itself a session of its own, as daemons do.)
 //!
 //! Each child has a small thread that waits for it without reaping it (`WNOWAIT`). Only this thread reaps, so the number
 //! that it sends signals to cannot have become another process's.
@@ -31,7 +33,7 @@ use crate::shell::scheduling;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long the next notice script of a subject waits for the one before.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(60);
-/// Notice scripts that may wait for one subject; then the oldest is dropped, and said to be.
+/// Notice scripts that may wait for one subject, unless the configuration has more to tell of; then the oldest is dropped, and said to be.
 const MOST_WAITING: usize = 1024;
 /// Notice scripts at one time. Of a tracked script there is only one.
 const MOST_NOTICES: usize = 256;
@@ -53,6 +55,8 @@ enum Job {
     Notify(Notice),
     /// Refuse scripts run as root that others could have written.
     Secure(bool),
+    /// So many notices of one subject may come at once.
+    Room(usize),
     /// A child has ended and can be reaped.
     Ended(u64),
     Stop(Vec<Sender<()>>),
@@ -93,6 +97,11 @@ impl Runner {
         let _ = self.jobs.send(Job::Secure(secure));
     }
 
+    /// There may be so many notices of one subject at once, and none of them is to be dropped.
+    pub(super) fn room(&self, notices: usize) {
+        let _ = self.jobs.send(Job::Room(notices));
+    }
+
     /// Ends tracked scripts, lets notices run for a moment, then answers everybody.
     pub(super) fn stop(&self, replies: Vec<Sender<()>>) {
         let _ = self.jobs.send(Job::Stop(replies));
@@ -108,7 +117,7 @@ impl Drop for Runner {
 
 /// Starts the thread. `tell` is called with all that there is to tell of tracked scripts.
 pub(super) fn spawn(tell: impl Fn(Told) + Send + 'static) -> io::Result<Runner> {
-    spawn_with(tell, Limits { notices: MOST_NOTICES, patience: NOTICE_PATIENCE })
+    spawn_with(tell, Limits { notices: MOST_NOTICES, waiting: MOST_WAITING, patience: NOTICE_PATIENCE })
 }
 
 /// What notice scripts may take.
@@ -116,6 +125,8 @@ pub(super) fn spawn(tell: impl Fn(Told) + Send + 'static) -> io::Result<Runner> 
 struct Limits {
     /// So many at one time.
     notices: usize,
+    /// So many may wait for one subject at least.
+    waiting: usize,
     /// The next of a subject waits so long.
     patience: Duration,
 }
@@ -135,6 +146,7 @@ fn spawn_with(tell: impl Fn(Told) + Send + 'static, limits: Limits) -> io::Resul
             waiting: BTreeMap::new(),
             tickets: 0,
             secure: false,
+            room: 0,
             stop_at: None,
             stopping: None,
         };
@@ -182,6 +194,8 @@ struct Scripts {
     waiting: BTreeMap<String, Waiting>,
     tickets: u64,
     secure: bool,
+    /// So many notices of one subject may come at once.
+    room: usize,
     /// When a stop is answered, whatever still runs; `None` once it is.
     stop_at: Option<Instant>,
     /// Whoever waits for the stop.
@@ -201,6 +215,7 @@ impl Scripts {
                 Ok(Job::Look(looks)) => self.look(looks),
                 Ok(Job::Notify(notice)) => self.enqueue(notice),
                 Ok(Job::Secure(secure)) => self.secure = secure,
+                Ok(Job::Room(notices)) => self.room = notices,
                 Ok(Job::Ended(ticket)) => self.ended(ticket),
                 Ok(Job::Stop(replies)) => self.stop(replies),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -255,13 +270,14 @@ impl Scripts {
     }
 
     fn enqueue(&mut self, notice: Notice) {
+        let most = self.limits.waiting.max(self.room);
         let waiting = self.waiting.entry(notice.subject.clone()).or_default();
         for command in notice.commands {
-            if waiting.len() >= MOST_WAITING
+            if waiting.len() >= most
                 && let Some((dropped, _)) = waiting.pop_front()
             {
                 let command = dropped.first().map_or("", String::as_str);
-                warn!("{}: {MOST_WAITING} notice scripts are waiting; dropped {command}", notice.subject);
+                warn!("{}: {most} notice scripts are waiting; dropped {command}", notice.subject);
             }
             waiting.push_back((command.words, command.user.or_else(|| notice.user.clone())));
         }
@@ -375,6 +391,11 @@ impl Scripts {
     /// Reaps a child that has ended.
     fn ended(&mut self, ticket: u64) {
         let Some(mut running) = self.children.remove(&ticket) else { return };
+        match running.purpose {
+            // As long as it is not reaped its group's number is nobody else's.
+            Purpose::Track { .. } => signal(&running.child, Signal::SIGKILL),
+            Purpose::Notice { .. } | Purpose::Overtaken => {}
+        }
         let status = running.child.wait();
         match running.purpose {
             // One that was ended for its slowness has been told already.

@@ -91,15 +91,19 @@ impl Balancer {
             let watched = &self.roster.config.watched_services;
             let watched = service.listeners().any(|key| watched.iter().any(|watched| watched.service == key));
             let rests = !watched && self.addresses.are_elsewhere(service);
-            (rests != resting).then(|| (place, service.title(), rests))
+            // Where the file has taken the rest away it has not been the address.
+            let told = (service.rules.suspend != Suspend::Never).then(|| service.title());
+            (rests != resting).then_some((place, told, rests))
         };
         let changed: Vec<_> = self.roster.suspended().filter_map(changed).collect();
         for (place, service, rests) in changed {
             let checks = self.roster.checks_of_service(place);
             let rested: Vec<_> = checks.into_iter().filter(|check| self.roster.is_resting(*check)).collect();
             self.roster.set_resting(place, rests);
-            let event = if rests { Event::Resting { service } } else { Event::Resumed { service } };
-            self.outputs.push_back(Output::Event(event));
+            if let Some(service) = service {
+                let event = if rests { Event::Resting { service } } else { Event::Resumed { service } };
+                self.outputs.push_back(Output::Event(event));
+            }
             if !rests {
                 self.resume(&rested);
             }

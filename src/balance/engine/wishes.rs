@@ -13,7 +13,7 @@ use crate::balance::naming;
 use crate::balance::paths;
 use crate::balance::table::Table;
 use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
-use crate::model::{Config, Family, ServerKey, ServiceKey, Weight};
+use crate::model::{Config, Family, Scheduler, ServerKey, ServiceKey, Weight};
 
 /// While a server is being emptied the table is looked at this often, as long as that is cheap and something happens.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,6 +46,9 @@ pub struct Asked {
     pub left: Option<Load>,
     /// Its service binds clients to servers.
     pub persistent: bool,
+    /// Its service's scheduler, if that refuses the clients of a server at weight 0 that others could serve. Then a drain has
+    /// no time.
+    pub refuses: Option<Scheduler>,
 }
 
 impl Handovers {
@@ -92,6 +95,11 @@ impl Balancer {
         let before = self.handovers.kept();
         let mut asked = Vec::with_capacity(places.len());
         for place in places {
+            let refuses = self.refuses(place);
+            let verb = match verb {
+                Verb::Drain(_) if refuses.is_some() => Verb::Drain(Some(Duration::ZERO)),
+                Verb::Drain(_) | Verb::Undrain | Verb::Disable | Verb::Enable | Verb::Weight(_) => verb,
+            };
             let effect = self.handovers.wishes.ask(place, verb, now);
             let Some((index, _)) = self.roster.find(place) else { continue };
             let wish = self.handovers.wishes.get(place);
@@ -105,7 +113,7 @@ impl Balancer {
             });
             let Some((service, shown)) = self.shown(place) else { continue };
             let persistent = self.is_persistent(place);
-            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent });
+            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses });
             if effect == Effect::Done {
                 self.outputs.push_back(Output::Event(Event::Asked { service, server: shown, verb }));
             }
@@ -258,6 +266,11 @@ impl Balancer {
         let config = self.roster.config.services.get(self.roster.place(service)? as usize)?;
         let server = config.servers.iter().find(|other| other.key == server)?;
         Some((config.title(), naming::shown(config, server)))
+    }
+
+    fn refuses(&self, (service, _): Place) -> Option<Scheduler> {
+        let settings = &self.roster.config.services.get(self.roster.place(service)? as usize)?.settings;
+        (!settings.passes_over_zero()).then_some(settings.scheduler)
     }
 
     fn is_persistent(&self, (service, _): Place) -> bool {

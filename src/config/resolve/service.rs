@@ -218,6 +218,9 @@ impl Resolver<'_> {
         let floor = self.floor(draft.floor, &servers);
         let slow_start = self.slow_start(draft.slow_start, settings.scheduler, &servers);
         let handover = Handover { drain: draft.drain, slow_start };
+        if handover.drain.is_some_and(|drain| !drain.is_zero()) && !settings.passes_over_zero() {
+            self.no_drain(settings.scheduler, header);
+        }
         let named =
             matches!(key, ServiceKey::Address { .. }) || group.as_ref().is_some_and(|group| group.has_address());
         let rules = self.service_rules(std::mem::take(&mut draft.rules), quorum, floor, &servers, &outer, named);
@@ -236,6 +239,16 @@ impl Resolver<'_> {
             }
             ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => flags,
         }
+    }
+
+    /// A removed server cannot wait at weight 0 for its connections to end.
+    fn no_drain(&mut self, scheduler: Scheduler, header: Span) {
+        let help = "so a server that a reload removes goes at once; `mh` and `sh` with sh-fallback pass over it";
+        self.say(
+            Diagnostic::note(Code::Combination, header, format!("there is no drain with the scheduler `{scheduler}`"))
+                .mark("it refuses the clients of a server at weight 0")
+                .help(help),
+        );
     }
 
     fn quorum(&mut self, quorum: Option<Spanned<u32>>, servers: &[ServerConfig]) -> u32 {

@@ -197,6 +197,25 @@ fn one_packet_scheduling_is_for_udp() {
 
 /// keepalived takes the second of two equal servers away, and of two equal services makes one with the servers of both.
 #[test]
+fn where_weight_zero_refuses_clients_there_is_no_drain() {
+    for (words, said) in [
+        ("lb_algo sh\ndrain 60", true),
+        ("lb_algo dh\ndrain 60", true),
+        ("lb_algo sh\nsh-fallback\ndrain 60", false),
+        ("lb_algo mh\ndrain 60", false),
+        ("lb_algo sh\ndrain 0", false),
+        ("lb_algo sh", false),
+    ] {
+        let text = format!(
+            "virtual_server 192.0.2.1 80 {{\nprotocol TCP\nlb_kind NAT\n{words}\nreal_server 10.0.0.1 80 {{\n}}\n}}\n"
+        );
+        let loaded = keepalived(&text);
+        let notes = loaded.report.diagnostics().iter().filter(|said| said.message.starts_with("there is no drain"));
+        assert_eq!(notes.count(), usize::from(said), "{words}");
+    }
+}
+
+#[test]
 fn what_is_said_twice() {
     let text = "virtual_server 192.0.2.1 80 {\nprotocol TCP\nlvs_method NAT\nreal_server 10.0.0.1 80 {\nweight 2\n}\nreal_server 10.0.0.1 80 {\nweight 3\n}\n}\n";
     let loaded = keepalived(text);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::{ServerChange, ServerReply, ServerVerb};
 use crate::balance::{Asked, Effect, Verb};
-use crate::model::Weight;
+use crate::model::{Scheduler, Weight};
 
 /// The longest that a drain may be given.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
@@ -38,8 +38,8 @@ pub(super) fn reply(asked: &[Asked], verb: Verb, clients_return: bool) -> Server
         changed: asked.effect == Effect::Done,
         text: text(asked, verb),
     };
-    let mut remarks = Vec::new();
-    let begun = |asked: &&Asked| asked.effect == Effect::Done && asked.persistent;
+    let mut remarks: Vec<String> = asked.iter().find_map(|asked| refusal(asked, verb)).into_iter().collect();
+    let begun = |asked: &&Asked| asked.effect == Effect::Done && asked.persistent && asked.refuses.is_none();
     if let (Verb::Drain(within), Some(first)) = (verb, asked.iter().find(begun))
         && clients_return
     {
@@ -56,8 +56,39 @@ pub(super) fn reply(asked: &[Asked], verb: Verb, clients_return: bool) -> Server
     ServerReply { changes: asked.iter().map(change).collect(), remarks }
 }
 
+/// Some schedulers know no weight 0 as others do.
+fn refusal(asked: &Asked, verb: Verb) -> Option<String> {
+    let scheduler = asked.refuses.filter(|_| asked.effect == Effect::Done)?;
+    let instead = match scheduler {
+        Scheduler::SourceHash => "; with sh-fallback they would be given another, and drains wait",
+        Scheduler::RoundRobin
+        | Scheduler::WeightedRoundRobin
+        | Scheduler::LeastConnection
+        | Scheduler::WeightedLeastConnection
+        | Scheduler::LocalityBased
+        | Scheduler::LocalityBasedReplicated
+        | Scheduler::DestinationHash
+        | Scheduler::MaglevHash
+        | Scheduler::ShortestExpectedDelay
+        | Scheduler::NeverQueue
+        | Scheduler::Failover
+        | Scheduler::Overflow
+        | Scheduler::PowerOfTwo => "",
+    };
+    let what = match verb {
+        Verb::Drain(_) => "so the server went at once, for its clients to be served elsewhere",
+        Verb::Weight(Some(Weight::ZERO)) => "as long as it is there; `ipvsctl disable` gives them another server",
+        Verb::Weight(_) | Verb::Undrain | Verb::Enable | Verb::Disable => return None,
+    };
+    let service = &asked.service;
+    Some(format!("the scheduler {scheduler} of {service} refuses the clients of a server at weight 0, {what}{instead}"))
+}
+
 fn text(asked: &Asked, verb: Verb) -> String {
     match (asked.effect, verb) {
+        (Effect::Done, Verb::Drain(_)) if asked.refuses.is_some() => {
+            "out of the table at once, and its connections are cut off; `ipvsctl enable` brings it back".to_owned()
+        }
         (Effect::Done, Verb::Drain(None)) => "draining, for as long as it takes".to_owned(),
         (Effect::Done, Verb::Drain(Some(within))) => format!("draining, for {} s at most", within.as_secs_f64()),
         (Effect::Done, Verb::Undrain | Verb::Enable) => "in use again, as far as its checks say".to_owned(),
@@ -71,5 +102,40 @@ fn text(asked: &Asked, verb: Verb) -> String {
         (Effect::Nothing, Verb::Undrain | Verb::Enable | Verb::Drain(_) | Verb::Disable) => {
             "in use as before: neither drained nor disabled".to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::Load;
+    use crate::model::ServerKey;
+
+    #[test]
+    fn a_drain_that_cannot_wait_says_so() {
+        let asked = |refuses| Asked {
+            service: "tcp 192.0.2.1:80".to_owned(),
+            server: ServerKey { address: [10, 0, 0, 1].into(), port: 80 },
+            effect: Effect::Done,
+            left: Some(Load::default()),
+            persistent: false,
+            refuses,
+        };
+        let said = |refuses, verb| {
+            let reply = reply(&[asked(refuses)], verb, true);
+            (reply.changes[0].text.clone(), reply.remarks.join("\n"))
+        };
+        let (text, remark) = said(Some(Scheduler::SourceHash), Verb::Drain(None));
+        assert!(text.starts_with("out of the table at once"), "{text}");
+        assert!(remark.contains("the scheduler sh of tcp 192.0.2.1:80 refuses") && remark.contains("sh-fallback"));
+        let (_, remark) = said(Some(Scheduler::DestinationHash), Verb::Drain(None));
+        assert!(!remark.is_empty() && !remark.contains("sh-fallback"), "{remark}");
+        let (_, remark) = said(Some(Scheduler::SourceHash), Verb::Weight(Some(Weight::ZERO)));
+        assert!(remark.contains("ipvsctl disable"), "{remark}");
+        for verb in [Verb::Weight(Some(Weight::ONE)), Verb::Weight(None), Verb::Disable, Verb::Enable, Verb::Undrain] {
+            assert_eq!(said(Some(Scheduler::SourceHash), verb).1, "");
+        }
+        let (text, remark) = said(None, Verb::Drain(None));
+        assert_eq!((text.as_str(), remark.as_str()), ("draining, for as long as it takes", ""));
     }
 }

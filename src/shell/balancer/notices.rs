@@ -16,6 +16,14 @@ pub(super) struct Notices {
     runner: Option<Runner>,
     fifos: Fifos,
     secure: bool,
+    /// Notices that one service may have at once.
+    room: usize,
+}
+
+/// All servers of a service may fail at one moment, with its quorum, and be back before the last script has run; and so once more.
+fn room(config: &Config) -> usize {
+    let largest = config.services.iter().map(|service| service.servers.len()).max().unwrap_or(0);
+    largest.saturating_add(1).saturating_mul(4)
 }
 
 impl Notices {
@@ -23,8 +31,10 @@ impl Notices {
     pub(super) fn configure(&mut self, config: &Config) {
         let global = &config.global;
         self.secure = global.script_security;
+        self.room = room(config);
         if let Some(runner) = &self.runner {
             runner.secure(self.secure);
+            runner.room(self.room);
         }
         // The pipe of everything is made, read and removed by the router loop.
         let services = !config.services.is_empty();
@@ -40,6 +50,7 @@ impl Notices {
             match scripts::spawn(|_| {}) {
                 Ok(runner) => {
                     runner.secure(self.secure);
+                    runner.room(self.room);
                     self.runner = Some(runner);
                 }
                 Err(error) => error!("{}: no script is run: cannot start a thread: {error}", notice.subject),

@@ -26,6 +26,7 @@ use crate::model::{CheckKind, Config, Family, OnStop};
 use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
+use crate::shell::rounds;
 use crate::shell::service_board::ServiceBoard;
 
 /// How often the kernel's table is looked at, as long as that is cheap.
@@ -198,35 +199,22 @@ impl Loop {
         }
     }
 
-    /// Takes every answer that is there. Only then may a deadline count: after a stall of ours, as when the whole process was
-    /// stopped, thousands of answers may lie waiting beside deadlines that are over, and none of those is a server's fault.
-    /// Gives the moment up to which all answers were taken.
+    /// Takes every answer that is there, and only then may a deadline count. Gives the moment up to which all answers were taken.
     fn answers(&mut self, events: &mut Events) -> io::Result<Instant> {
-        loop {
-            let now = Instant::now();
-            let mut taken = 0;
-            for event in events.iter() {
-                taken += 1;
-                let mut news = self.prober.ready(event.token());
-                while let Some((probe, progress)) = news {
-                    let input = match progress {
-                        Progress::Done(outcome) => Input::Probed(probe, outcome),
-                        Progress::Reached(stage) => Input::Reached(probe, stage),
-                    };
-                    self.balancer.handle(input, now);
-                    news = self.prober.more();
-                }
+        let Self { poll, prober, balancer, .. } = self;
+        let now = rounds::take(poll, events, prober.sockets(), |event, now| {
+            let mut news = prober.ready(event.token());
+            while let Some((probe, progress)) = news {
+                let input = match progress {
+                    Progress::Done(outcome) => Input::Probed(probe, outcome),
+                    Progress::Reached(stage) => Input::Reached(probe, stage),
+                };
+                balancer.handle(input, now);
+                news = prober.more();
             }
-            if taken < EVENTS {
-                self.errands(now);
-                return Ok(now);
-            }
-            match self.poll.poll(events, Some(Duration::ZERO)) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
-                Err(error) => return Err(error),
-            }
-        }
+        })?;
+        self.errands(now);
+        Ok(now)
     }
 
     /// What scripts came to, and what files hold.

@@ -8,6 +8,7 @@ mod identity;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -21,10 +22,22 @@ use rustls::{
 use crate::check::{Obstacle, TlsProblem};
 use crate::model::{Identity, Tls};
 
+/// What cannot be made is tried again after this time: a file may have been mended. Not with each probe: to read a key with a
+/// password takes as long as it was made to take.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// Settings that differ in more than the server's name, made when they are first needed.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    ready: HashMap<Key, Arc<ClientConfig>>,
+    made: HashMap<Key, Made>,
+}
+
+/// What came of the making.
+#[derive(Debug)]
+enum Made {
+    Ready(Arc<ClientConfig>),
+    /// It could not be made at this time.
+    Hindered(Obstacle, Instant),
 }
 
 /// What makes a difference: whether certificates are looked at, whose authorities count, whether a name is told, who we are.
@@ -49,16 +62,33 @@ impl Settings {
             (None, None) => None,
         };
         let key = (tls.verify, tls.authorities.clone().filter(|_| tls.verify), name.is_some(), tls.identity.clone());
-        let config = match self.ready.get(&key) {
-            Some(config) => Arc::clone(config),
-            None => {
-                let config = Arc::new(config(tls, name.is_some())?);
-                self.ready.insert(key, Arc::clone(&config));
-                config
-            }
-        };
+        let config = self.get(key, Instant::now(), || config(tls, name.is_some()))?;
         ClientConnection::new(config, name.unwrap_or(ServerName::IpAddress(address.into())))
             .map_err(|_| Obstacle::ServerName)
+    }
+
+    fn get(
+        &mut self,
+        key: Key,
+        now: Instant,
+        make: impl FnOnce() -> Result<ClientConfig, Obstacle>,
+    ) -> Result<Arc<ClientConfig>, Obstacle> {
+        match self.made.get(&key) {
+            Some(Made::Ready(config)) => return Ok(Arc::clone(config)),
+            Some(Made::Hindered(obstacle, at)) if now.saturating_duration_since(*at) < AGAIN => return Err(*obstacle),
+            Some(Made::Hindered(..)) | None => {}
+        }
+        match make() {
+            Ok(config) => {
+                let config = Arc::new(config);
+                self.made.insert(key, Made::Ready(Arc::clone(&config)));
+                Ok(config)
+            }
+            Err(obstacle) => {
+                self.made.insert(key, Made::Hindered(obstacle, now));
+                Err(obstacle)
+            }
+        }
     }
 }
 
@@ -177,5 +207,36 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_made_is_not_tried_with_each_probe_and_what_was_mended_is_seen() {
+        let tls = Tls { verify: false, ..Tls::default() };
+        let key = |named| (false, None, named, None);
+        let mut settings = Settings::default();
+        let start = Instant::now();
+        let mut made = 0;
+        let mut get = |secs, works: bool| {
+            let now = start + Duration::from_secs(secs);
+            settings
+                .get(key(false), now, || {
+                    made += 1;
+                    if works { config(&tls, false) } else { Err(Obstacle::Identity) }
+                })
+                .map(drop)
+                .map_err(|obstacle| (obstacle, made))
+        };
+        assert_eq!(get(0, false), Err((Obstacle::Identity, 1)));
+        assert_eq!(get(29, true), Err((Obstacle::Identity, 1)), "remembered");
+        assert_eq!(get(30, false), Err((Obstacle::Identity, 2)));
+        assert_eq!(get(59, true), Err((Obstacle::Identity, 2)));
+        assert_eq!(get(60, true), Ok(()), "mended");
+        assert_eq!(get(1000, false), Ok(()), "and kept");
+        assert_eq!(settings.get(key(true), start, || Err(Obstacle::Authorities)).err(), Some(Obstacle::Authorities));
     }
 }

@@ -93,18 +93,71 @@ fn one_that_hangs_is_told_at_its_timeout_and_then_killed_with_its_children() {
     runner.run(ScriptRun { run: 2, ..hanging() });
     let (number, outcome) = told.recv_timeout(LONG).unwrap();
     assert!(matches!(outcome, ScriptOutcome::NotTried(_)) && number == 2, "{outcome}");
+    wait_until_dead(&pids);
+}
+
+/// Waits until processes whose numbers stand in a file, or will, are dead.
+fn wait_until_dead(pids: &Path) {
     let started = Instant::now();
     let alive = || {
-        let Ok(text) = fs::read_to_string(&pids) else { return true };
-        text.split_whitespace().any(|pid| {
-            // A zombie that nobody but process 1 can reap is dead enough.
-            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-        })
+        let Ok(text) = fs::read_to_string(pids) else { return true };
+        text.split_whitespace().any(is_alive)
     };
     while alive() {
         assert!(started.elapsed() < LONG, "it is still alive");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+fn is_alive(pid: &str) -> bool {
+    // A zombie that nobody but process 1 can reap is dead enough.
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// A process that does not heed SIGTERM is started in the background; its number is in the file before `after` runs.
+fn with_stubborn_child(folder: &Path, after: &str) -> Vec<String> {
+    let pids = folder.join("pids");
+    shell(&format!("(trap '' TERM; {}) & echo $! > {1}.new; mv {1}.new {1}; {after}", hanging(folder), pids.display()))
+}
+
+#[test]
+fn a_child_that_does_not_heed_the_end_of_its_script_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (runner, told) = runner();
+    // The script itself dies of SIGTERM.
+    runner.run(run(1, with_stubborn_child(folder.path(), "wait"), Duration::from_secs(3)));
+    assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::TimedOut));
+    wait_until_dead(&folder.path().join("pids"));
+    // And so where nobody wants to know any more.
+    let folder = tempfile::tempdir().unwrap();
+    runner.run(run(2, with_stubborn_child(folder.path(), "wait"), LONG));
+    let started = Instant::now();
+    while !folder.path().join("pids").exists() {
+        assert!(started.elapsed() < LONG, "it did not start");
+        thread::sleep(Duration::from_millis(20));
+    }
+    runner.cancel(2);
+    wait_until_dead(&folder.path().join("pids"));
+}
+
+#[test]
+fn what_a_script_leaves_behind_ends_with_it_and_what_a_notice_starts_stays() {
+    for code in [0, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = outcome_of(with_stubborn_child(folder.path(), &format!("exit {code}")));
+        assert_eq!(outcome, ScriptOutcome::Exited(code), "it is the script that counts");
+        wait_until_dead(&folder.path().join("pids"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (runner, _told) = runner();
+    let notice = |words| Notice { subject: "a".to_owned(), commands: vec![Command { words, user: None }], user: None };
+    runner.notify(notice(with_stubborn_child(folder.path(), "exit 0")));
+    // The next one runs after the first was reaped.
+    let ended = folder.path().join("ended");
+    runner.notify(notice(shell(&format!("echo > {}", ended.display()))));
+    wait_for_lines(&ended, 1);
+    let pid = fs::read_to_string(folder.path().join("pids")).unwrap();
+    assert!(is_alive(pid.trim()));
 }
 
 #[test]
@@ -153,7 +206,7 @@ fn a_stop_does_not_wait_for_ever() {
 
 /// A thread that lets few notice scripts run at one time, and none for long before the next of its subject starts.
 fn narrow(notices: usize, patience: Duration) -> Runner {
-    spawn_with(|_| {}, Limits { notices, patience }).unwrap()
+    spawn_with(|_| {}, Limits { notices, waiting: MOST_WAITING, patience }).unwrap()
 }
 
 fn says(subject: &str, script: &str) -> Notice {
@@ -181,6 +234,32 @@ fn more_notices_than_may_run_at_one_time_wait_and_none_is_lost() {
 }
 
 #[test]
+fn as_many_notices_wait_as_the_configuration_has_to_tell() {
+    const WAITING: usize = 20;
+    const TOLD: usize = 30;
+    for (room, first) in [(0, TOLD - WAITING + 1), (TOLD, 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (gate, log) = (folder.path().join("gate"), folder.path().join("log"));
+        let runner = spawn_with(|_| {}, Limits { notices: MOST_NOTICES, waiting: WAITING, patience: LONG }).unwrap();
+        runner.room(room);
+        // The others wait until it has ended.
+        let first_one = format!(
+            "until test -e {}; do test -e {} || exit; sleep 0.05; done",
+            gate.display(),
+            folder.path().display()
+        );
+        runner.notify(says("a", &first_one));
+        let command = |n: usize| Command { words: shell(&format!("echo {n} >> {}", log.display())), user: None };
+        runner.notify(Notice { subject: "a".to_owned(), commands: (1..=TOLD).map(command).collect(), user: None });
+        fs::write(&gate, "").unwrap();
+        wait_for_lines(&log, TOLD + 1 - first);
+        let expected: Vec<_> = (first..=TOLD).map(|n| n.to_string()).collect();
+        let text = fs::read_to_string(&log).unwrap();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected, "of too many the oldest are dropped");
+    }
+}
+
+#[test]
 fn notices_that_hang_for_ever_do_not_keep_others_from_running() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
@@ -202,7 +281,7 @@ fn tracked_scripts_run_whatever_notices_do() {
         Told::Done(run, outcome) => drop(tell.send((run, outcome))),
         Told::Seen(_) => {}
     };
-    let runner = spawn_with(done, Limits { notices: 1, patience: LONG }).unwrap();
+    let runner = spawn_with(done, Limits { notices: 1, waiting: MOST_WAITING, patience: LONG }).unwrap();
     runner.notify(says("a", &hanging(folder.path())));
     runner.run(run(1, words("true"), LONG));
     assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::Exited(0)));

@@ -16,6 +16,7 @@ use super::Mail;
 use crate::check::{Input, Machine, Obstacle, Order, Outcome, Random, same_probe};
 use crate::model::{Config, TrackCheck};
 use crate::shell::probe::{Prober, Progress};
+use crate::shell::rounds;
 use crate::shell::tokens::Source;
 use crate::vrrp::engine::Fact;
 
@@ -108,34 +109,18 @@ impl Checks<'_> {
 
     /// Takes every answer that is there. Gives the moment up to which all were taken.
     fn answers(&mut self, poll: &mut Poll, events: &mut Events) -> io::Result<Instant> {
-        loop {
-            let now = Instant::now();
-            let mut taken = 0;
-            for event in events.iter() {
-                taken += 1;
-                // Nobody watches a path here: of one event there is one piece of news.
-                if let Some((probe, progress)) = self.prober.ready(event.token())
-                    && let Some(at) = self.slots.iter().position(|slot| slot.probe == probe)
-                {
-                    self.turn(
-                        at,
-                        match progress {
-                            Progress::Reached(stage) => Input::Reached(stage),
-                            Progress::Done(outcome) => Input::Probed(outcome),
-                        },
-                        now,
-                    );
-                }
+        rounds::take(poll, events, self.prober.sockets(), |event, now| {
+            // Nobody watches a path here: of one event there is one piece of news.
+            if let Some((probe, progress)) = self.prober.ready(event.token())
+                && let Some(at) = self.slots.iter().position(|slot| slot.probe == probe)
+            {
+                let input = match progress {
+                    Progress::Reached(stage) => Input::Reached(stage),
+                    Progress::Done(outcome) => Input::Probed(outcome),
+                };
+                self.turn(at, input, now);
             }
-            if taken < EVENTS {
-                return Ok(now);
-            }
-            match poll.poll(events, Some(Duration::ZERO)) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
-                Err(error) => return Err(error),
-            }
-        }
+        })
     }
 
     fn wake(&mut self, now: Instant) {

@@ -234,6 +234,75 @@ fn the_service_says_how_long_or_the_file() {
     }
 }
 
+/// The same service with a scheduler that refuses the clients of a server at weight 0, and with one that looks on.
+fn hashed(fallback: bool, servers: &[ServerConfig]) -> Config {
+    let mut config = config(1, servers);
+    config.services[0].settings.scheduler = Scheduler::SourceHash;
+    config.services[0].settings.flags.flag_1 = fallback;
+    config.services[0].handover.drain = Some(100 * S);
+    config
+}
+
+#[test]
+fn nobody_leaves_at_weight_zero_where_that_refuses_clients() {
+    let both = [server(1, true), server(2, true)];
+    for fallback in [false, true] {
+        let mut world = busy(&[3, 3]);
+        configure(&mut world, hashed(fallback, &both));
+        world.take_steps();
+        let less = hashed(fallback, &both[1..]);
+        let plan = world.engine.preview(&Arc::new(less.clone()), world.table.as_ref().unwrap());
+        configure(&mut world, less);
+        let step = if fallback { TO_ZERO } else { GONE };
+        assert_eq!(world.take_steps(), [step]);
+        assert_eq!(plan.to_string().trim(), step);
+        world.load((1, 1), 0);
+        world.pass(200 * S);
+        assert_eq!(world.take_steps().len(), usize::from(fallback), "it is gone, and nothing is left to do");
+        assert!(world.kept.leaving.is_empty());
+    }
+    // A service that goes itself refuses everybody; those who are connected finish.
+    let mut world = busy(&[3, 0]);
+    configure(&mut world, hashed(false, &both));
+    world.take_steps();
+    configure(&mut world, Config::default());
+    assert_eq!(world.take_steps().first().map(String::as_str), Some(TO_ZERO));
+    world.pass(99 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+}
+
+#[test]
+fn one_that_leaves_goes_when_the_scheduler_becomes_one_that_refuses() {
+    let mut world = busy(&[3, 3, 3]);
+    configure(&mut world, config(1, &[server(2, true), server(3, true)]));
+    world.ask(2, Verb::Drain(None));
+    world.take_steps();
+    configure(&mut world, hashed(false, &[server(2, true), server(3, true)]));
+    let steps = world.take_steps();
+    for server in ["10.0.0.1", "10.0.0.2"] {
+        assert!(steps.contains(&format!("delete server {server}:80 from tcp 192.0.2.1:80")), "{steps:?}");
+    }
+    world.pass(10 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert!(world.kept.leaving.is_empty());
+    assert_eq!(world.kept.wishes.draining().count(), 0);
+}
+
+#[test]
+fn a_drain_that_would_refuse_clients_takes_the_server_out() {
+    let mut world = busy(&[3, 0]);
+    configure(&mut world, hashed(false, &[server(1, true), server(2, true)]));
+    world.take_steps();
+    let asked = world.engine.ask_for("10.0.0.1:80", None, Verb::Drain(None), world.now).unwrap();
+    assert_eq!(asked[0].refuses, Some(Scheduler::SourceHash));
+    world.drain();
+    world.pass(MS);
+    assert_eq!(world.take_steps(), [GONE]);
+    assert_eq!(hold(&world), Some(Hold::Drained));
+    world.ask(1, Verb::Undrain);
+    assert_eq!(world.take_steps(), [ADDED]);
+}
+
 #[test]
 fn named_again_it_leaves_no_more() {
     let mut world = busy(&[3, 0]);

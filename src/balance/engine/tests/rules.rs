@@ -415,6 +415,44 @@ fn checks_rest_while_the_address_is_elsewhere() {
 }
 
 #[test]
+fn checks_that_the_file_lets_rest_no_more_go_on_one_after_the_other() {
+    const COUNT: u16 = 250;
+    let many = |suspend| {
+        let servers = (0..COUNT).map(|n| {
+            let [high, low] = n.to_be_bytes();
+            let key = ServerKey { address: [10, 1, high, low].into(), port: 80 };
+            let mut server = ServerConfig { key, ..server(1, true) };
+            if let CheckKind::Tcp(connect) = &mut server.checks[0].kind {
+                connect.target = SocketAddr::new(key.address, 80);
+            }
+            server
+        });
+        let mut config = config(1, &servers.collect::<Vec<_>>());
+        config.services[0].rules = Box::new(suspended(suspend));
+        config
+    };
+    let mut world = World::new(empty());
+    world.tell(Input::AddressesKnown);
+    configure(&mut world, many(Suspend::WithoutOwn));
+    world.pass(60 * S);
+    assert_eq!(runs(&world), 0);
+    world.events.clear();
+    configure(&mut world, many(Suspend::Never));
+    assert!(!world.engine.service(0).unwrap().resting);
+    // Each has its own moment within 250 times 100 microseconds, as at a start.
+    let mut most = 0;
+    let mut before = 0;
+    for _ in 0..25 {
+        world.pass(MS);
+        most = most.max(runs(&world) - before);
+        before = runs(&world);
+    }
+    assert!((1..=50).contains(&most), "{most} of {COUNT} at once");
+    assert_eq!(runs(&world), u64::from(COUNT), "and then all have been checked");
+    assert!(!world.events.iter().any(|event| event.contains("its address is on this host")), "{:?}", world.events);
+}
+
+#[test]
 fn one_address_of_a_group_is_enough_and_a_mark_goes_by_those_that_are_named() {
     let rests = |world: &World| world.engine.service(0).unwrap().resting;
     let mut group = guarded(suspended(Suspend::WithoutOwn));
