@@ -17,6 +17,11 @@ use crate::model::{CheckKind, Config, FileContent, ScriptOutcome, TrackFile};
 const SCATTER: Duration = Duration::from_millis(1);
 
 impl Balancer {
+    /// From now on so many probes may run at once.
+    pub fn allow_probes(&mut self, probes: usize) {
+        self.probes = probes.max(1);
+    }
+
     pub(super) fn wake_checks(&mut self) {
         let due_at = self.timers.next();
         while let Some(check) = self.timers.pop(self.now) {
