@@ -17,6 +17,8 @@ pub enum Ends {
     Service,
 }
 
+const ENDS: [Ends; 3] = [Ends::Nobody, Ends::ThirdServer, Ends::Service];
+
 impl Ends {
     /// In the README.
     #[must_use]
@@ -34,7 +36,7 @@ impl Ends {
 pub struct Change {
     /// For people.
     pub what: &'static str,
-    /// What is replaced in [`BASE`]: each first text by its second. The first must be there.
+    /// What is replaced in [`Scene::base`]: each first text by its second. The first must be there.
     pub edits: &'static [(&'static str, &'static str)],
     /// Words of `ipvsadm -Sn`, `ipvsadm -Ln --thresholds` or `ipvsadm -L --daemon` that tell that the kernel has the change; empty: nothing of it is the kernel's.
     pub seen: &'static str,
@@ -46,8 +48,52 @@ pub struct Change {
     pub cannot: Option<&'static str>,
 }
 
-/// The file that all changes are made to: a service for connections, and another one whose server is not reached.
-pub const BASE: &str = "virtual_server 198.51.100.1 7 {
+/// A service, and what is changed about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene {
+    /// Before the changes in the README, where there are others.
+    pub over: &'static str,
+    /// The service's address.
+    pub to: &'static str,
+    /// Its clients send datagrams.
+    pub datagrams: bool,
+    /// The file that all changes are made to.
+    pub base: &'static str,
+    /// What `ipvsadm -Sn` has of each of its three servers.
+    pub server: &'static str,
+    /// All of them.
+    pub changes: &'static [Change],
+}
+
+/// All services.
+pub const SCENES: [Scene; 3] = [
+    Scene {
+        over: "",
+        to: "198.51.100.1:7",
+        datagrams: false,
+        base: BASE,
+        server: "-a -t 198.51.100.1:7 ",
+        changes: CHANGES,
+    },
+    Scene {
+        over: "over IPv6: ",
+        to: "[2001:db8::1]:7",
+        datagrams: false,
+        base: BASE_V6,
+        server: "-a -t [2001:db8::1]:7 ",
+        changes: CHANGES_V6,
+    },
+    Scene {
+        over: "over UDP: ",
+        to: "198.51.100.1:7",
+        datagrams: true,
+        base: BASE_UDP,
+        server: "-a -u 198.51.100.1:7 ",
+        changes: CHANGES_UDP,
+    },
+];
+
+const BASE: &str = "virtual_server 198.51.100.1 7 {
   delay_loop 1
   lb_algo rr
   lb_kind NAT
@@ -73,8 +119,7 @@ const SERVICE: &str = "virtual_server 198.51.100.1 7 {";
 const AT_ONCE: &str = "virtual_server 198.51.100.1 7 {\n  drain 0";
 const WHOLE: &str = "  delay_loop 1\n  lb_algo rr";
 
-/// All of them.
-pub const CHANGES: &[Change] = &[
+const CHANGES: &[Change] = &[
     kept(
         "another weight",
         &[(FIRST, "real_server 10.0.0.11 7 {\n weight 5")],
@@ -132,6 +177,18 @@ pub const CHANGES: &[Change] = &[
         &[(FIRST, "real_server 10.0.0.11 7 {\n lvs_method TUN type gue port 6080\n weight 1")],
         "-r 10.0.0.11:7 -i -w 1 --tun-type gue",
         "",
+    ),
+    kept(
+        "GUE to GRE",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n lvs_method TUN type gre csum\n weight 1")],
+        "-r 10.0.0.11:7 -i -w 1 --tun-type gre",
+        "gue",
+    ),
+    kept(
+        "GRE to IPIP",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n lvs_method TUN type ipip\n weight 1")],
+        "-r 10.0.0.11:7 -i -w 1",
+        "gre",
     ),
     kept("the method of the service", &[("lb_kind NAT", "lb_kind DR")], "-r 10.0.0.13:7 -g", "-m"),
     kept("thresholds", &[(FIRST, "real_server 10.0.0.11 7 {\n uthreshold 1\n weight 1")], "-> 10.0.0.11:7 1 0 ", "-g"),
@@ -285,6 +342,164 @@ pub const CHANGES: &[Change] = &[
     },
 ];
 
+const BASE_V6: &str = "virtual_server 2001:db8::1 7 {
+  delay_loop 1
+  lb_algo rr
+  lb_kind NAT
+  protocol TCP
+  real_server fd00:10::11 7 {
+    weight 1
+    TCP_CHECK { connect_timeout 5 }
+  }
+  real_server fd00:10::12 7 {
+    weight 1
+  }
+  real_server fd00:10::13 7 {
+    weight 1
+  }
+}
+";
+const FIRST_V6: &str = "real_server fd00:10::11 7 {\n    weight 1";
+const LAST_V6: &str = "real_server fd00:10::13 7 {\n    weight 1";
+
+const CHANGES_V6: &[Change] = &[
+    kept(
+        "another weight",
+        &[(FIRST_V6, "real_server fd00:10::11 7 {\n weight 0")],
+        "-r [fd00:10::11]:7 -m -w 0",
+        "-r [fd00:10::11]:7 -m -w 1",
+    ),
+    kept(
+        "another server",
+        &[(LAST_V6, "real_server fd00:10::14 7 {\n weight 3\n}\nreal_server fd00:10::13 7 {\n weight 1")],
+        "-r [fd00:10::14]:7",
+        "",
+    ),
+    kept("another scheduler, with flags", &[("lb_algo rr", "lb_algo sh\nsh-port")], "-s sh -b sh-port", "-s rr"),
+    kept(
+        "persistence on, by networks",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\npersistence_timeout 60\npersistence_granularity 64")],
+        "-s rr -p 60 -M 64",
+        "",
+    ),
+    kept(
+        "other networks",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\npersistence_timeout 90\npersistence_granularity 56")],
+        "-s rr -p 90 -M 56",
+        "-M 64",
+    ),
+    kept("persistence off", &[], "-t [2001:db8::1]:7 -s rr", "-p 90"),
+    kept(
+        "NAT to DR, one server",
+        &[(FIRST_V6, "real_server fd00:10::11 7 {\n lvs_method DR\n weight 1")],
+        "-r [fd00:10::11]:7 -g",
+        "-r [fd00:10::11]:7 -m",
+    ),
+    kept(
+        "DR to a tunnel (GRE), one server",
+        &[(FIRST_V6, "real_server fd00:10::11 7 {\n lvs_method TUN type gre\n weight 1")],
+        "-r [fd00:10::11]:7 -i -w 1 --tun-type gre",
+        "-r [fd00:10::11]:7 -g",
+    ),
+    kept(
+        "GRE to GUE",
+        &[(FIRST_V6, "real_server fd00:10::11 7 {\n lvs_method TUN type gue port 6080\n weight 1")],
+        "-r [fd00:10::11]:7 -i -w 1 --tun-type gue",
+        "gre",
+    ),
+    kept(
+        "thresholds",
+        &[(FIRST_V6, "real_server fd00:10::11 7 {\n uthreshold 900\n lthreshold 800\n weight 1")],
+        "-> [fd00:10::11]:7 900 800 ",
+        "gue",
+    ),
+    kept("no checks", &[("TCP_CHECK { connect_timeout 5 }", "")], "", ""),
+    kept("a server less", &[(LAST_V6, "real_server fd00:10::12 7 {\n    weight 1")], "-r [fd00:10::13]:7 -m -w 0", ""),
+    kept(
+        "the service less",
+        &[("virtual_server 2001:db8::1 7 {", "virtual_server 2001:db8::2 7 {")],
+        "-A -t [2001:db8::2]:7",
+        "",
+    ),
+    Change {
+        what: "a server less, with `drain` 0",
+        edits: &[
+            (LAST_V6, "real_server fd00:10::12 7 {\n    weight 1"),
+            ("virtual_server 2001:db8::1 7 {", "virtual_server 2001:db8::1 7 {\n  drain 0"),
+        ],
+        seen: "-r [fd00:10::12]:7 -m -w 1",
+        gone: "-r [fd00:10::13]:7",
+        ends: Ends::ThirdServer,
+    },
+];
+
+const BASE_UDP: &str = "virtual_server 198.51.100.1 7 {
+  delay_loop 1
+  lb_algo rr
+  lb_kind NAT
+  protocol UDP
+  real_server 10.0.0.11 7 {
+    weight 1
+  }
+  real_server 10.0.0.12 7 {
+    weight 1
+  }
+  real_server 10.0.0.13 7 {
+    weight 1
+  }
+}
+";
+
+const CHANGES_UDP: &[Change] = &[
+    kept(
+        "another weight",
+        &[(FIRST, "real_server 10.0.0.11 7 {\n weight 0")],
+        "-r 10.0.0.11:7 -m -w 0",
+        "-r 10.0.0.11:7 -m -w 1",
+    ),
+    kept(
+        "another server",
+        &[(LAST, "real_server 10.0.0.14 7 {\n weight 3\n}\nreal_server 10.0.0.13 7 {\n weight 1")],
+        "-r 10.0.0.14:7",
+        "",
+    ),
+    kept("another scheduler, with flags", &[("lb_algo rr", "lb_algo sh\nsh-port")], "-s sh -b sh-port", "-s rr"),
+    kept(
+        "packet by packet (`ops`), for who is new",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\nops")],
+        "UDP 198.51.100.1:7 rr ops",
+        "",
+    ),
+    kept("no `ops` any more", &[], "-u 198.51.100.1:7 -s rr", "ops"),
+    kept(
+        "persistence on",
+        &[(WHOLE, "delay_loop 1\nlb_algo rr\npersistence_timeout 60\npersistence_granularity 255.255.255.0")],
+        "-s rr -p 60 -M 255.255.255.0",
+        "",
+    ),
+    kept("persistence off", &[], "-u 198.51.100.1:7 -s rr", "-p 60"),
+    kept(
+        "a check where there was none",
+        &[(LAST, "real_server 10.0.0.13 7 {\n UDP_CHECK {\n payload 3F\n require_reply\n }\n weight 1")],
+        "",
+        "",
+    ),
+    kept(
+        "`lvs_timeouts`",
+        &[(SERVICE, "global_defs {\n lvs_timeouts udp 200\n}\nvirtual_server 198.51.100.1 7 {")],
+        "",
+        "",
+    ),
+    kept("a server less", &[(LAST, "real_server 10.0.0.12 7 {\n    weight 1")], "-r 10.0.0.13:7 -m -w 0", ""),
+    Change {
+        what: "a server less, with `drain` 0",
+        edits: &[(LAST, "real_server 10.0.0.12 7 {\n    weight 1"), (SERVICE, AT_ONCE)],
+        seen: "-r 10.0.0.12:7 -m -w 1",
+        gone: "-r 10.0.0.13:7",
+        ends: Ends::ThirdServer,
+    },
+];
+
 const fn kept(
     what: &'static str,
     edits: &'static [(&'static str, &'static str)],
@@ -300,8 +515,8 @@ impl Change {
     /// # Panics
     /// When there is nothing to replace: then the row is wrong.
     #[must_use]
-    pub fn file(&self) -> String {
-        self.edits.iter().fold(BASE.to_owned(), |text, (from, to)| {
+    pub fn file(&self, base: &str) -> String {
+        self.edits.iter().fold(base.to_owned(), |text, (from, to)| {
             assert!(text.contains(from), "{}: {from:?} is not there", self.what);
             text.replace(from, to)
         })
@@ -320,9 +535,12 @@ pub fn in_readme(text: &str) -> String {
     let (before, rest) = text.split_once(BEGIN).expect("the README has the head of the table");
     let end = rest.find("\n\n").map_or(rest.len(), |end| end + 1);
     let mut page = format!("{before}{BEGIN}");
-    for ends in [Ends::Nobody, Ends::ThirdServer, Ends::Service] {
-        let whats: Vec<_> = CHANGES.iter().filter(|change| change.ends == ends).map(|change| change.what).collect();
-        writeln!(page, "| {} | {} |", whats.join("; "), ends.words()).expect("a string");
+    for (scene, ends) in SCENES.iter().flat_map(|scene| ENDS.map(|ends| (scene, ends))) {
+        let changes = scene.changes.iter().filter(|change| change.ends == ends);
+        let whats: Vec<_> = changes.map(|change| change.what).collect();
+        if !whats.is_empty() {
+            writeln!(page, "| {}{} | {} |", scene.over, whats.join("; "), ends.words()).expect("a string");
+        }
     }
     page + &rest[end..]
 }

@@ -6,11 +6,11 @@
 //! time is *broken*, and stays so: there are no retries that would hide it.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::node::Node;
 use crate::waiting::wait_for;
@@ -18,6 +18,8 @@ use crate::web::{Service, connect};
 
 /// How long a client waits for an answer before it calls its connection broken.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// ... and for that to a datagram before it sends it again.
+const RESEND: Duration = Duration::from_secs(1);
 
 /// A server that repeats lines, with its node's name in front.
 #[derive(Debug)]
@@ -71,6 +73,47 @@ fn repeat(stream: &TcpStream, name: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The same for datagrams: each is answered with the node's name in front.
+#[derive(Debug)]
+pub struct DatagramEcho {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DatagramEcho {
+    /// Starts one on an address (`10.0.0.1:7`) of the node.
+    ///
+    /// # Panics
+    /// When the address is not the node's, or the port is taken.
+    #[track_caller]
+    #[must_use]
+    pub fn start(node: &Node, address: impl AsRef<str>) -> Self {
+        let address = address.as_ref();
+        let socket = node.enter(|| UdpSocket::bind(address)).expect("an address of the node");
+        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a time that is not 0");
+        let (name, over) = (node.name().to_owned(), Arc::<AtomicBool>::default());
+        let is_over = Arc::clone(&over);
+        let thread = thread::spawn(move || {
+            let mut buffer = [0; 64];
+            while !is_over.load(Ordering::Relaxed) {
+                if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                    let answer = [name.as_bytes(), b" ", &buffer[..length]].concat();
+                    // A client that goes away is its own affair.
+                    let _ = socket.send_to(&answer, from);
+                }
+            }
+        });
+        Self { over, thread: Some(thread) }
+    }
+}
+
+impl Drop for DatagramEcho {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
 /// How a set of conversations went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -101,22 +144,49 @@ impl Conversations {
     #[track_caller]
     #[must_use]
     pub fn open(node: &Node, from: Option<IpAddr>, to: SocketAddr, count: usize, interval: Duration) -> Self {
+        Self::by(count, |number| {
+            let stream = node
+                .enter(|| connect(from, to, PATIENCE))
+                .unwrap_or_else(|error| panic!("{}: connection {number} to {to}: {error}", node.name()));
+            move |talk: &Talk| talk.over_stream(&stream, interval)
+        })
+    }
+
+    /// The same by datagrams, from a port each. One is broken when another server answers than the first time: the way that it
+    /// had is lost.
+    ///
+    /// # Panics
+    /// When there is no port.
+    #[track_caller]
+    #[must_use]
+    pub fn by_datagrams(node: &Node, to: SocketAddr, count: usize, interval: Duration) -> Self {
+        Self::by(count, |_| {
+            let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
+            let socket = node.enter(|| UdpSocket::bind(any).and_then(|socket| socket.connect(to).map(|()| socket)));
+            let socket = socket.unwrap_or_else(|error| panic!("{}: {to}: {error}", node.name()));
+            move |talk: &Talk| talk.by_datagrams(&socket, interval)
+        })
+    }
+
+    fn by<T: FnOnce(&Talk) -> io::Result<()> + Send + 'static>(
+        count: usize,
+        mut begin: impl FnMut(usize) -> T,
+    ) -> Self {
         let broken = Arc::new(Mutex::new(Vec::new()));
         let mut counts = Vec::with_capacity(count);
         let mut talkers = Vec::with_capacity(count);
         let mut servers = Vec::with_capacity(count);
         for number in 0..count {
-            let stream = node
-                .enter(|| connect(from, to, PATIENCE))
-                .unwrap_or_else(|error| panic!("{}: connection {number} to {to}: {error}", node.name()));
+            let begun = begin(number);
             let exchanges = Arc::new(AtomicU64::new(0));
             let (stop, stopped) = mpsc::channel();
             let (seen, noted) = (Arc::clone(&exchanges), Arc::clone(&broken));
             let server = Arc::default();
             servers.push(Arc::clone(&server));
+            let talk = Talk { exchanges: seen, server, stopped };
             let talker = thread::spawn(move || {
-                if let Err(error) = talk(&stream, interval, &seen, &server, &stopped) {
-                    let after = seen.load(Ordering::Relaxed);
+                if let Err(error) = begun(&talk) {
+                    let after = talk.exchanges.load(Ordering::Relaxed);
                     noted
                         .lock()
                         .expect("no thread panics with the list in hand")
@@ -200,37 +270,80 @@ impl Conversations {
     }
 }
 
-/// Talks until told to stop, or until something goes wrong.
-fn talk(
-    stream: &TcpStream,
-    interval: Duration,
-    exchanges: &AtomicU64,
-    server: &Mutex<String>,
-    stopped: &mpsc::Receiver<()>,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut answers = BufReader::new(stream);
-    let mut answer = String::new();
-    loop {
-        let number = exchanges.load(Ordering::Relaxed);
-        (&*stream).write_all(format!("{number}\n").as_bytes())?;
-        answer.clear();
-        if answers.read_line(&mut answer)? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server"));
+/// One of them.
+#[derive(Debug)]
+struct Talk {
+    exchanges: Arc<AtomicU64>,
+    server: Arc<Mutex<String>>,
+    stopped: mpsc::Receiver<()>,
+}
+
+impl Talk {
+    /// Talks until told to stop, or until something goes wrong.
+    fn over_stream(&self, stream: &TcpStream, interval: Duration) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut answers = BufReader::new(stream);
+        let mut answer = String::new();
+        loop {
+            let number = self.exchanges.load(Ordering::Relaxed);
+            (&*stream).write_all(format!("{number}\n").as_bytes())?;
+            answer.clear();
+            if answers.read_line(&mut answer)? == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server"));
+            }
+            if answer.split_whitespace().nth(1) != Some(number.to_string().as_str()) {
+                let text = format!("a wrong answer to {number}: {answer:?}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            if self.answered(&answer, number, interval)? {
+                return Ok(());
+            }
         }
-        if answer.split_whitespace().nth(1) != Some(number.to_string().as_str()) {
-            let text = format!("a wrong answer to {number}: {answer:?}");
+    }
+
+    /// The same. A datagram that is lost is sent again: what is looked for is another server's answer.
+    fn by_datagrams(&self, socket: &UdpSocket, interval: Duration) -> io::Result<()> {
+        socket.set_read_timeout(Some(RESEND))?;
+        let mut buffer = [0; 64];
+        loop {
+            let number = self.exchanges.load(Ordering::Relaxed);
+            let started = Instant::now();
+            let answer = loop {
+                socket.send(number.to_string().as_bytes())?;
+                match socket.recv(&mut buffer) {
+                    Ok(length) => {
+                        let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                        // One that was sent twice is answered twice.
+                        if answer.split_whitespace().nth(1) == Some(number.to_string().as_str()) {
+                            break answer;
+                        }
+                    }
+                    Err(error) if started.elapsed() >= PATIENCE => return Err(error),
+                    Err(_) => {}
+                }
+            };
+            if self.answered(&answer, number, interval)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes note of an answer; true: it was the last.
+    fn answered(&self, answer: &str, number: u64, interval: Duration) -> io::Result<bool> {
+        let name = answer.split_whitespace().next().unwrap_or_default();
+        let mut server = self.server.lock().expect("no thread panics with the name in hand");
+        if number == 0 {
+            name.clone_into(&mut server);
+        } else if *server != name {
+            let text = format!("answered by {name} in place of {server}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        if number == 0 {
-            let name = answer.split_whitespace().next().unwrap_or_default();
-            name.clone_into(&mut server.lock().expect("no thread panics with the name in hand"));
-        }
-        exchanges.fetch_add(1, Ordering::Relaxed);
-        match stopped.recv_timeout(interval) {
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+        drop(server);
+        self.exchanges.fetch_add(1, Ordering::Relaxed);
+        match self.stopped.recv_timeout(interval) {
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(false),
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => Ok(true),
         }
     }
 }

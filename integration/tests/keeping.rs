@@ -12,19 +12,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use integration::keeping::{self, BASE, CHANGES, Ends};
+use integration::keeping::{self, Ends, SCENES, Scene};
 use integration::nat::NatLab;
 use integration::programs::repository;
-use integration::traffic::{Conversations, EchoServer};
-use integration::{Ipvsd, lab_test, wait_for};
+use integration::traffic::{Conversations, DatagramEcho, EchoServer};
+use integration::{Ipvsd, lab_test, wait_for, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// As many as servers, twice.
 const CONNECTIONS: usize = 6;
 
-fn talk(net: &NatLab) -> Conversations {
-    let to = "198.51.100.1:7".parse().unwrap();
-    let talk = Conversations::open(&net.client, None, to, CONNECTIONS, Duration::from_millis(20));
+fn talk(net: &NatLab, scene: &Scene) -> Conversations {
+    let (to, pause) = (scene.to.parse().unwrap(), Duration::from_millis(20));
+    let talk = if scene.datagrams {
+        Conversations::by_datagrams(&net.client, to, CONNECTIONS, pause)
+    } else {
+        Conversations::open(&net.client, None, to, CONNECTIONS, pause)
+    };
     talk.wait_all_alive(PATIENCE, 2);
     for server in ["s1", "s2", "s3"] {
         let served = talk.servers().iter().filter(|name| *name == server).count();
@@ -46,54 +50,76 @@ fn all(net: &NatLab) -> String {
 }
 
 /// The kernel has all three servers, and nothing else.
-fn wait_base(net: &NatLab) {
+fn wait_base(net: &NatLab, scene: &Scene) {
     wait_for(PATIENCE, "three servers", || {
         let rules = rules(net);
-        let whole = rules.matches("-a -t 198.51.100.1:7 ").count() == 3 && rules.lines().count() == 4;
+        let whole = rules.matches(scene.server).count() == 3 && rules.lines().count() == 4;
         if whole && rules.contains("-s rr") && rules.matches("-m -w 1").count() == 3 { Ok(()) } else { Err(rules) }
     });
 }
 
+fn play(name: &str, scene: &Scene) {
+    let net = NatLab::new(name, 3);
+    net.director
+        .sh("ip -6 address add 2001:db8::1/64 dev eth0 nodad && ip -6 address add fd00:10::1/64 dev eth1 nodad");
+    net.client.sh("ip -6 address add 2001:db8::10/64 dev eth0 nodad");
+    let (mut echoes, mut datagrams) = (Vec::new(), Vec::new());
+    for (n, node) in (11..).zip(&net.nodes) {
+        node.sh(&format!("ip -6 address add fd00:10::{n}/64 dev eth0 nodad && ip -6 route add default via fd00:10::1"));
+        for address in [format!("10.0.0.{n}:7"), format!("[fd00:10::{n}]:7")] {
+            echoes.push(EchoServer::start(node, &address));
+            datagrams.push(DatagramEcho::start(node, &address));
+        }
+    }
+    net.director.set_sysctl("net.ipv4.vs.expire_nodest_conn", "1");
+    let ipvsd = Ipvsd::start(&net.director, scene.base);
+    wait_base(&net, scene);
+    let mut talking = talk(&net, scene);
+    for change in scene.changes {
+        // What is lost at the end begins anew.
+        if change.ends != Ends::Nobody && ipvsd.reload(scene.base).success() {
+            wait_base(&net, scene);
+            let _ = talking.finish();
+            talking = talk(&net, scene);
+        }
+        let reply = ipvsd.reload(&change.file(scene.base));
+        assert!(reply.success(), "{}: {reply:?}", change.what);
+        let cannot = || change.cannot.filter(|cannot| ipvsd.daemon().log().contains(cannot));
+        let skipped = wait_for(PATIENCE, &format!("the kernel to have {}", change.what), || {
+            let rules = all(&net);
+            let there = rules.contains(change.seen) && (change.gone.is_empty() || !rules.contains(change.gone));
+            match cannot() {
+                Some(cannot) => Ok(Some(cannot)),
+                None if there => Ok(None),
+                None => Err(rules),
+            }
+        });
+        if let Some(cannot) = skipped {
+            println!("SKIP: {}: {cannot}", change.what);
+            continue;
+        }
+        match change.ends {
+            Ends::Nobody => talking.wait_all_alive(PATIENCE, 2),
+            Ends::ThirdServer => talking.wait_lost(PATIENCE, 2, |server| server == "s3"),
+            Ends::Service => talking.wait_lost(PATIENCE, 2, |_| true),
+        }
+        println!("{}{}: {}", scene.over, change.what, change.ends.words());
+    }
+    let _ = talking.finish();
+}
+
 lab_test! {
     fn a_change_of_the_file_ends_only_what_it_must() {
-        let net = NatLab::new("keeping", 3);
-        let _echoes: Vec<_> =
-            (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
-        net.director.set_sysctl("net.ipv4.vs.expire_nodest_conn", "1");
-        let ipvsd = Ipvsd::start(&net.director, BASE);
-        wait_base(&net);
-        let mut talking = talk(&net);
-        for change in CHANGES {
-            // What is lost at the end begins anew.
-            if change.ends != Ends::Nobody && ipvsd.reload(BASE).success() {
-                wait_base(&net);
-                let _ = talking.finish();
-                talking = talk(&net);
-            }
-            let reply = ipvsd.reload(&change.file());
-            assert!(reply.success(), "{}: {reply:?}", change.what);
-            let cannot = || change.cannot.filter(|cannot| ipvsd.daemon().log().contains(cannot));
-            let skipped = wait_for(PATIENCE, &format!("the kernel to have {}", change.what), || {
-                let rules = all(&net);
-                let there = rules.contains(change.seen) && (change.gone.is_empty() || !rules.contains(change.gone));
-                match cannot() {
-                    Some(cannot) => Ok(Some(cannot)),
-                    None if there => Ok(None),
-                    None => Err(rules),
-                }
-            });
-            if let Some(cannot) = skipped {
-                println!("SKIP: {}: {cannot}", change.what);
-                continue;
-            }
-            match change.ends {
-                Ends::Nobody => talking.wait_all_alive(PATIENCE, 2),
-                Ends::ThirdServer => talking.wait_lost(PATIENCE, 2, |server| server == "s3"),
-                Ends::Service => talking.wait_lost(PATIENCE, 2, |_| true),
-            }
-            println!("{}: {}", change.what, change.ends.words());
-        }
-        let _ = talking.finish();
+        play("keeping", &SCENES[0]);
+    }
+
+    fn over_ipv6_too() {
+        play("keeping6", &SCENES[1]);
+    }
+
+    /// Datagrams of one port go to one server: another one's answer would tell that the way was lost.
+    fn and_of_datagrams() {
+        play("keepingu", &SCENES[2]);
     }
 
     /// A file that names nobody whom one knows: those that served serve on until one that is new is up, and where none is, until

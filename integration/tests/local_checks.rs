@@ -153,6 +153,26 @@ native_test! {
         wait_until(PATIENCE, "none after a stop", || processes(&mark).is_empty());
     }
 
+    /// One that starts others for as long as it has time, each of them for ever, leaves none.
+    fn a_script_that_forks_without_end_leaves_nobody() {
+        let mut lab = Topology::new("script-forks");
+        let node = lab.node("director");
+        let folder = folder();
+        let mark = script(folder.path(), "child", "#!/bin/sh\nexec sleep 1357.9\n", 0o755);
+        let parent = script(folder.path(), "forks", &format!("#!/bin/sh\nwhile :; do {mark} & sleep 0.01; done\n"), 0o755);
+        let ipvsd = start(&node, &toml(&[format!(
+            "{{ script = {{ command = \"{parent}\", timeout = \"300ms\" }}, interval = \"200ms\" }}"
+        )]));
+        ipvsd.wait_show("three runs that took too long", |snapshot| {
+            let server = &servers(snapshot)[0];
+            server["health"] == "down"
+                && server["reason"].as_str().unwrap().contains("runs longer than its timeout")
+                && server["checks"][0]["runs"].as_u64() >= Some(3)
+        });
+        ipvsd.stop();
+        wait_until(PATIENCE, "none of them left", || processes("sleep\u{0}1357.9").is_empty());
+    }
+
     /// A thousand scripts that hang are not a thousand processes, and each still gets its turn.
     fn scripts_queue() {
         let mut lab = Topology::new("script-queue");
@@ -327,5 +347,57 @@ lab_test! {
         };
         play("keepalived", false);
         play("ipvsd", true);
+    }
+}
+
+lab_test! {
+    /// A script that is not there when a file is read counts for nothing under both; what it says counts after the next time.
+    fn a_script_that_went_missing_is_forgiven_by_a_reload_as_with_keepalived() {
+        let net = NatLab::new("missing", 3);
+        let folder = folder();
+        let path = folder.path().join("check.sh");
+        let write = |status: u8| script(folder.path(), "check.sh", &format!("#!/bin/sh\nexit {status}\n"), 0o755);
+        let conf = format!(
+            "global_defs {{\nscript_user root\n}}\n{}",
+            net.conf_with("rr", "delay_loop 1", |number| match number {
+                1 => format!("weight 10\nMISC_CHECK {{\nmisc_path {}\ndelay_loop 1\nwarmup 0\n}}\n", path.display()),
+                _ => "weight 10\n".to_owned(),
+            })
+        );
+        for is_ours in [false, true] {
+            let who = if is_ours { "ipvsd" } else { "keepalived" };
+            let wait = |what: &str, weight: Option<u32>| {
+                wait_until(PATIENCE, &format!("{who}: {what}"), || weights(&net.director.ipvs_table())[0] == weight);
+            };
+            write(0);
+            let ipvsd = is_ours.then(|| Ipvsd::start(&net.director, &conf));
+            let keepalived = (!is_ours).then(|| peers::keepalived(&net.director, &conf));
+            let reload = || match (&ipvsd, &keepalived) {
+                (Some(ipvsd), _) => assert!(ipvsd.reload(&conf).success()),
+                (None, keepalived) => keepalived.as_ref().unwrap().signal(Signal::SIGHUP),
+            };
+            wait("in the table", Some(10));
+            write(1);
+            wait("out by its script", None);
+            fs::remove_file(&path).unwrap();
+            if is_ours {
+                ipvsd.as_ref().unwrap().wait_show("what is not there is no success", |snapshot| {
+                    servers(snapshot)[0]["reason"] == "is not there" && servers(snapshot)[0]["health"] == "down"
+                });
+            }
+            reload();
+            wait("back after a reload without the script", Some(10));
+            write(1);
+            reload();
+            wait("out after a reload with it", None);
+            if let Some(ipvsd) = &ipvsd {
+                ipvsd.stop();
+            }
+            if let Some(keepalived) = &keepalived {
+                keepalived.signal(Signal::SIGTERM);
+                keepalived.wait(PATIENCE);
+            }
+            wait_until(PATIENCE, "an empty table", || weights(&net.director.ipvs_table()) == [None, None, None]);
+        }
     }
 }

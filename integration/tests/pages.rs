@@ -175,6 +175,52 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         let piece = vec![b'x'; 1 << 16];
         while stream.write_all(&piece).is_ok() {}
     });
+    // Heads without end, and connections that end at each stage of one.
+    let endless_fields = server(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 200 OK\r\n");
+        let fields = b"X-More: of this\r\n".repeat(1 << 12);
+        while stream.write_all(&fields).is_ok() {}
+    });
+    let endless_line = server(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 200 ");
+        let piece = vec![b'x'; 1 << 16];
+        while stream.write_all(&piece).is_ok() {}
+    });
+    let drips_fields = server(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 200 OK\r\nX: ");
+        while stream.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let resets_at_once = server(|stream| {
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    let resets_when_asked = server(|mut stream| {
+        hear(&mut stream);
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    let resets_in_its_line = server(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 20");
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    let resets_in_its_head = server(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Le");
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    let tls_resets_within = server(|mut stream| {
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"\x16\x03\x03\x40\x00\x02\0\0");
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    let tls_closes = server(|mut stream| {
+        // All of it: who leaves something unread does not close, but resets.
+        let _ = stream.read(&mut [0; 1 << 14]);
+    });
     let by_path = server(|mut stream| {
         let status = if hear(&mut stream).starts_with("GET /sick ") { "503 Sick" } else { "200 OK" };
         say(&mut stream, &format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
@@ -251,6 +297,19 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         ("TLS: refuses", tls(tls_refuses), "refuses TLS with alert 40"),
         ("TLS: floods", tls(tls_floods), "does not speak TLS"),
         ("TLS: chatters", tls(tls_chatters), "breaks the rules of TLS"),
+        ("TLS: resets within a record", tls(tls_resets_within), "resets the connection"),
+        ("TLS: closes", tls(tls_closes), "closes the connection before it has answered"),
+        ("fields without end", of(endless_fields, vec![Page::default()]), "answers with endless headers"),
+        ("a line without end", of(endless_line, vec![Page::default()]), "answers with endless headers"),
+        (
+            "drips fields",
+            of(drips_fields, vec![Page::default()]),
+            "begins to answer and does not come to an end in time",
+        ),
+        ("resets at once", of(resets_at_once, vec![Page::default()]), "resets the connection"),
+        ("resets when asked", of(resets_when_asked, vec![Page::default()]), "resets the connection"),
+        ("resets in its line", of(resets_in_its_line, vec![Page::default()]), "resets the connection"),
+        ("resets in its head", of(resets_in_its_head, vec![Page::default()]), "resets the connection"),
         ("two pages", of(by_path, vec![named("/"), named("/well")]), GOOD),
         ("the first is sick", of(by_path, vec![named("/sick"), named("/well")]), "answers with status 503"),
         ("the last is sick", of(by_path, vec![named("/"), named("/well"), named("/sick")]), "answers with status 503"),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use integration::{Ipvsd, Node, Topology, lab_test, native_test, peers, wait_until};
 use ipvsd::model::{Check, CheckKind, Config, Connect, DnsProbe, DnsType, SmtpProbe, TrackCheck, UdpProbe, UdpReply};
@@ -464,5 +464,35 @@ lab_test! {
         assert_eq!(in_table(&director), BTreeSet::new());
         let _keepalived = peers::keepalived(&director, &conf);
         settled("keepalived", &OTHERWISE);
+    }
+
+    /// Where no answer is asked for, only the whole time without a refusal says "up", to both: a host that is gone is told of by the
+    /// kernel after three seconds, and a check that believed a shorter silence would say "up" of it.
+    fn a_silence_is_heard_to_its_end() {
+        let mut lab = Topology::new("probes-silence");
+        let director = lab.node("director");
+        let segment = lab.segment("lan");
+        segment.attach(&director, "eth0", &["198.51.100.1/24"]);
+        let server = director.enter(|| datagrams(silent));
+        let conf = format!(
+            "virtual_server 198.51.100.1 80 {{\nalpha\nprotocol UDP\nlvs_method NAT\nlvs_sched rr\nreal_server {} {} {{\nUDP_CHECK {{\n\
+             retry 0\nwarmup 0\ndelay_loop 1\nconnect_timeout 4\n}}\n}}\n}}\n",
+            server.ip(),
+            server.port()
+        );
+        for is_ours in [true, false] {
+            let started = Instant::now();
+            let ipvsd = is_ours.then(|| Ipvsd::start(&director, &conf));
+            let keepalived = (!is_ours).then(|| peers::keepalived(&director, &conf));
+            wait_until(LONG, "the server in the table", || in_table(&director).contains(&server.to_string()));
+            let took = started.elapsed();
+            println!("{}: {took:?}", if is_ours { "ipvsd" } else { "keepalived" });
+            assert!(took >= Duration::from_secs(4), "{took:?}");
+            if let Some(ipvsd) = ipvsd {
+                ipvsd.stop();
+                assert_eq!(in_table(&director), BTreeSet::new());
+            }
+            drop(keepalived);
+        }
     }
 }

@@ -18,6 +18,11 @@ use crate::model::{Config, FileContent, ScriptOutcome, ServiceKey, TrackFile};
 const SCATTER: Duration = Duration::from_millis(1);
 
 impl Balancer {
+    /// From now on so many probes may run at once.
+    pub fn allow_probes(&mut self, probes: usize) {
+        self.probes = probes.max(1);
+    }
+
     pub(super) fn wake_checks(&mut self) {
         let due_at = self.timers.next();
         while let Some(check) = self.timers.pop(self.now) {

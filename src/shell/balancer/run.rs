@@ -247,6 +247,8 @@ impl Loop {
             Request::Configure(config, reply) => {
                 self.configuring.push(reply);
                 self.prober.reload();
+                // Somebody may have given us more (prlimit), or taken some away.
+                self.balancer.allow_probes(usize::try_from(raise_file_limit()).unwrap_or(1));
                 self.keep_namespace(&config, now);
                 for problem in self.errands.configure(&config) {
                     self.journal.line(Gravity::Error, problem, now);

@@ -521,8 +521,8 @@ fn a_wish_for_a_server_that_is_gone_is_forgotten_after_an_hour_of_whatever_proce
     let less = || config(1, &[server(2, true)]);
     let hour = 3600 * S;
     for (first, restarted, rest, forgotten) in [
-        (hour - S, false, 0 * S, false),
-        (hour, false, 0 * S, true),
+        (hour - S, false, Duration::ZERO, false),
+        (hour, false, Duration::ZERO, true),
         (hour / 2, true, hour / 2 - 2 * S, false),
         (hour / 2, true, hour / 2, true),
         (hour / 2, true, hour * 2, true),

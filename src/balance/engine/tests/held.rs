@@ -234,3 +234,23 @@ fn a_start_is_settled_within_a_second_however_patient_and_slow_the_checks_are() 
     assert_eq!(statuses[0].health, Health::Down);
     assert_eq!(world.table.as_ref().unwrap().services[&key(1)].servers().len(), 299);
 }
+
+#[test]
+fn descriptors_that_a_reload_finds_are_used() {
+    let mut world = World::new(empty());
+    world.engine.allow_probes(2);
+    let servers: Vec<_> = (1..=9).map(|n| server(n, true)).collect();
+    world.silent.extend((1..=9).map(|n| SocketAddr::new(server_key(n).address, 80)));
+    configure(&mut world, config(1, &servers));
+    world.pass(2 * S);
+    assert_eq!((world.probes.len(), world.most_probes), (2, 2));
+    world.engine.allow_probes(5);
+    configure(&mut world, config(1, &servers));
+    world.pass(2 * S);
+    assert_eq!(world.most_probes, 5);
+    // And fewer, where some were taken away: those that run are let run.
+    world.engine.allow_probes(1);
+    world.most_probes = 0;
+    world.pass(60 * S);
+    assert_eq!(world.probes.len(), 1);
+}
