@@ -16,7 +16,7 @@ use integration::keeping::{self, BASE, CHANGES, Ends};
 use integration::nat::NatLab;
 use integration::programs::repository;
 use integration::traffic::{Conversations, EchoServer};
-use integration::{Ipvsd, lab_test, wait_for};
+use integration::{Ipvsd, lab_test, wait_for, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// As many as servers, twice.
