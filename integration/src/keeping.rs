@@ -315,6 +315,7 @@ const CHANGES: &[Change] = &[
         seen: "-r 10.0.0.12:7 -m -w 1",
         gone: "-r 10.0.0.13:7",
         ends: Ends::ThirdServer,
+        cannot: None,
     },
     Change {
         what: "another port of a server, with `drain` 0",
@@ -430,6 +431,7 @@ const CHANGES_V6: &[Change] = &[
         seen: "-r [fd00:10::12]:7 -m -w 1",
         gone: "-r [fd00:10::13]:7",
         ends: Ends::ThirdServer,
+        cannot: None,
     },
 ];
 
@@ -497,6 +499,7 @@ const CHANGES_UDP: &[Change] = &[
         seen: "-r 10.0.0.12:7 -m -w 1",
         gone: "-r 10.0.0.13:7",
         ends: Ends::ThirdServer,
+        cannot: None,
     },
 ];
 

@@ -24,7 +24,7 @@
 //!
 //! Who may serve on, and how long, the engine says (`engine/succession.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::drain::{Drain, End, Load, Loads};
@@ -33,15 +33,16 @@ use super::table::{Service, Table};
 use super::wishes::Place;
 use crate::model::{Config, ServerKey, ServerSettings, ServiceKey, Weight};
 
+/// No server of a service comes before it.
+const FIRST: ServerKey = ServerKey { address: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port: 0 };
+
 /// A server that leaves, of one of the kernel's services.
 pub type Leaver = (ServiceKey, ServerKey);
 
-/// One of them.
+/// One of them that gets nothing new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leave {
-    /// It goes on as it was found, connections and all.
-    Serving,
-    /// It gets nothing new.
+    /// It finishes what it has.
     Draining(Drain),
     /// It may go: its entry is to be deleted, and is forgotten here when the table shows that it was.
     Over,
@@ -59,6 +60,8 @@ pub enum Departure {
 /// All that leave.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Leaving {
+    /// Those that go on as they were found, connections and all.
+    serving: BTreeSet<Leaver>,
     leaves: BTreeMap<Leaver, Leave>,
     /// What services that the configuration in force does not name had said of how long their servers have.
     patience: BTreeMap<ServiceKey, Duration>,
@@ -98,12 +101,13 @@ impl Leaving {
         let gone = gone.filter(|(key, _)| !claims.has_service(*key));
         let gone = gone.filter_map(|(key, service)| Some((key, service.handover.drain?)));
         // What it was asked for while it was configured holds for it until it is gone.
-        let leaves = &self.leaves;
-        self.patience.retain(|key, _| leaves.keys().any(|(service, _)| service == key));
+        let leaves: BTreeSet<_> = self.leaves.keys().chain(&self.serving).map(|(service, _)| *service).collect();
+        self.patience.retain(|key, _| leaves.contains(key));
         self.patience.extend(gone);
         self.patience.retain(|key, _| !claims.has_service(*key));
         let count = self.leaves.len();
         self.leaves.retain(|leaver, _| !claims.has_server(leaver.0, leaver.1) || is_spare(*leaver));
+        self.serving.retain(|leaver| !claims.has_server(leaver.0, leaver.1));
         self.leaves.len() != count
     }
 
@@ -123,6 +127,7 @@ impl Leaving {
         let ours = |leaver: &Leaver| found(leaver).is_some() && ledger.has_server(leaver.0, leaver.1);
         self.leaves.retain(|leaver, _| ours(leaver));
         self.promised.retain(|leaver, _| ours(leaver));
+        self.serving.retain(|leaver| ours(leaver));
         for (leaver, leave) in &mut self.leaves {
             let Leave::Draining(drain) = leave else { continue };
             let quiet = found(leaver).flatten().is_some_and(|settings| settings.weight == Weight::ZERO);
@@ -135,7 +140,7 @@ impl Leaving {
             let ours = ledger.has_server(*service, *server) && !claims.has_server(*service, *server);
             // What has settings without a name here cannot be edited.
             let known = found(leaver).flatten().is_some();
-            if !ours || !known || self.leaves.contains_key(leaver) {
+            if !ours || !known || self.has(*leaver) {
                 continue;
             }
             let within = || self.patience(*service).unwrap_or_else(|| within(*service));
@@ -163,8 +168,8 @@ impl Leaving {
             for (server, settings) in found.servers() {
                 let serves = settings.as_ref().is_some_and(|settings| settings.weight != Weight::ZERO);
                 let ours = ledger.has_server(key, *server) && !claims.has_server(key, *server);
-                if serves && ours && !self.leaves.contains_key(&(key, *server)) {
-                    self.leaves.insert((key, *server), Leave::Serving);
+                if serves && ours && !self.has((key, *server)) {
+                    self.serving.insert((key, *server));
                     news.push(News::ServesOn((key, *server)));
                 }
             }
@@ -175,6 +180,7 @@ impl Leaving {
     /// A server has to serve no more, or is needed no more: it finishes what it has within this time.
     pub(super) fn drain(&mut self, leaver: Leaver, within: Duration, now: Instant) {
         let leave = if within.is_zero() { Leave::Over } else { Leave::Draining(Drain::new(Some(within), now)) };
+        self.serving.remove(&leaver);
         self.leaves.insert(leaver, leave);
     }
 
@@ -185,12 +191,18 @@ impl Leaving {
 
     /// A server leaves, or is about to be gone.
     pub(super) fn has(&self, leaver: Leaver) -> bool {
-        self.leaves.contains_key(&leaver)
+        self.leaves.contains_key(&leaver) || self.serving.contains(&leaver)
     }
 
     /// Those that serve on.
     pub(super) fn serving(&self) -> impl Iterator<Item = Leaver> {
-        self.leaves.iter().filter(|(_, leave)| **leave == Leave::Serving).map(|(leaver, _)| *leaver)
+        self.serving.iter().copied()
+    }
+
+    /// Those of one service.
+    pub(super) fn serving_of(&self, service: ServiceKey) -> impl Iterator<Item = ServerKey> {
+        let of_this = self.serving.range((service, FIRST)..).take_while(move |(key, _)| *key == service);
+        of_this.map(|(_, server)| *server)
     }
 
     /// What the service had said of how long its servers have, if it is gone itself.
@@ -220,18 +232,20 @@ impl Leaving {
     pub(super) fn draining(&self) -> impl Iterator<Item = (Leaver, &Drain)> {
         self.leaves.iter().filter_map(|(leaver, leave)| match leave {
             Leave::Draining(drain) => Some((*leaver, drain)),
-            Leave::Serving | Leave::Over => None,
+            Leave::Over => None,
         })
     }
 
     /// Those that are there for somebody.
     pub(super) fn running(&self) -> impl Iterator<Item = Leaver> {
-        self.leaves.iter().filter(|(_, leave)| **leave != Leave::Over).map(|(leaver, _)| *leaver)
+        self.draining().map(|(leaver, _)| leaver).chain(self.serving())
     }
 
     pub(super) fn get(&self, service: ServiceKey, server: ServerKey) -> Option<Departure> {
+        if self.serving.contains(&(service, server)) {
+            return Some(Departure::ServesOn);
+        }
         match self.leaves.get(&(service, server))? {
-            Leave::Serving => Some(Departure::ServesOn),
             Leave::Draining(drain) => Some(Departure::Drains(*drain)),
             Leave::Over => None,
         }
@@ -239,7 +253,7 @@ impl Leaving {
 
     /// Nobody leaves.
     pub(super) fn is_empty(&self) -> bool {
-        self.leaves.is_empty()
+        self.leaves.is_empty() && self.serving.is_empty()
     }
 
     /// Those that leave a service stay in it: as they were found, or at weight 0 unless clients would be refused for it.
@@ -265,16 +279,14 @@ impl Leaving {
         key: ServiceKey,
         found: Option<&'a Service>,
     ) -> impl Iterator<Item = (ServerKey, ServerSettings)> + 'a {
-        let none = ServerKey { address: std::net::Ipv4Addr::UNSPECIFIED.into(), port: 0 };
-        let of_this = self.leaves.range((key, none)..).take_while(move |((service, _), _)| *service == key);
-        of_this.filter_map(move |((_, server), leave)| {
-            let settings = found?.server(*server)??;
-            let weight = match leave {
-                Leave::Serving => settings.weight,
-                Leave::Draining(_) => Weight::ZERO,
-                Leave::Over => return None,
-            };
-            Some((*server, ServerSettings { weight, ..settings.clone() }))
+        let leaves = self.leaves.range((key, FIRST)..).take_while(move |((service, _), _)| *service == key);
+        let drains = leaves.filter_map(|((_, server), leave)| match leave {
+            Leave::Draining(_) => Some((*server, Some(Weight::ZERO))),
+            Leave::Over => None,
+        });
+        drains.chain(self.serving_of(key).map(|server| (server, None))).filter_map(move |(server, weight)| {
+            let settings = found?.server(server)??;
+            Some((server, ServerSettings { weight: weight.unwrap_or(settings.weight), ..settings.clone() }))
         })
     }
 }

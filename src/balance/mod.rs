@@ -12,8 +12,8 @@
 //! place, `Balancer::settle`, which compares and orders at most one batch at a time.
 //!
 //! Beside the configuration stands what the operator wishes (`wishes`): to drain a server, to disable it, to give it another
-//! weight. Whoever goes is emptied first (`drain`), also where a reload removes it (`leaving`); who returns may take its time
-//! (`slow_start`).
+//! weight. Whoever goes is emptied first (`drain`), also where a reload removes it (`leaving`), and not before others can take its
+//! place (`engine/succession.rs`); who returns may take its time (`slow_start`).
 //!
 //! Between a check's verdict and the wished table stand two that doubt it: `hold`, when nearly all servers fall silent at once,
 //! and `floor`, when a service would be left with too few. A third, `suspicion`, reads the kernel's counters and has mute servers

@@ -8,7 +8,8 @@
 //! What is weighed is who gets connections, and not who deserves them: a server that failed and stays because of the
 //! service's floor counts. Whoever asks for a floor wants the service to fail open, and a sorry server that took over all the
 //! same would undo that. It takes over where the floor keeps too little for the quorum. Routers that watch the service see
-//! what its checks say (`watched.rs`), and may leave it to another host.
+//! what its checks say (`watched.rs`), and may leave it to another host. Servers that the file names no more and that serve on
+//! count as well (`succession.rs`), and so does one whose checks this host does not let be made, unless it has `alpha`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;

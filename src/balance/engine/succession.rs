@@ -13,14 +13,16 @@
 //! comes in with the same batch.
 //!
 //! With the quorum won a sorry server gets nothing new. It is drained as any server that a reload removes, for the same time;
-//! without `drain` it goes at once, and with `sorry_server_inhibit` it stays in any case.
+//! without `drain` it goes at once, and with `sorry_server_inhibit` it stays in any case. Where persistence binds clients to
+//! servers it goes at once too: as long as it were there the kernel would send to it, at weight 0 as well, all new connections of
+//! whoever had come while it was in charge, and they would see the page that says sorry though all is well.
 
 use super::rules::Trust;
 use super::wishes::FIRST_COUNT;
 use super::{Balancer, Life, Output};
 use crate::balance::desired;
 use crate::balance::event::Event;
-use crate::balance::leaving::{Departure, Leaver, News};
+use crate::balance::leaving::{Leaver, News};
 use crate::balance::quorum::Quorum;
 use crate::balance::roster::thresholds;
 use crate::balance::table::{Service, Table};
@@ -95,6 +97,7 @@ impl Balancer {
     /// The quorum of a service was looked at: its sorry server is in charge, or goes, if it has a place in the table only then.
     pub(super) fn hand_over_sorry(&mut self, place: u32, quorum: Quorum) {
         let Some(service) = self.roster.config.services.get(place as usize) else { return };
+        let binds = service.settings.persistence.is_some();
         let spares: Vec<Leaver> = service.keys().filter_map(|key| Some((key, desired::spare(service, key)?))).collect();
         for leaver @ (key, sorry) in spares {
             let changed = match quorum {
@@ -102,7 +105,8 @@ impl Balancer {
                 Quorum::Up => {
                     let found = self.observed.services.get(&key).and_then(|found| found.server(sorry));
                     let within = self.patience(key);
-                    let goes = found.flatten().is_some() && !within.is_zero() && !self.handovers.leaving.has(leaver);
+                    let goes =
+                        !binds && found.flatten().is_some() && !within.is_zero() && !self.handovers.leaving.has(leaver);
                     if goes {
                         self.handovers.leaving.drain(leaver, within, self.now);
                     }
@@ -130,13 +134,8 @@ impl Balancer {
 
     /// What those weigh that serve on in one of the kernel's services.
     pub(super) fn serving_on<'a>(&'a self, key: ServiceKey, found: &'a Service) -> impl Iterator<Item = Weight> + 'a {
-        let serves = move |server| self.handovers.leaving.get(key, server) == Some(Departure::ServesOn);
-        let any = self.handovers.leaving.serving().next().is_some();
-        let servers = if any { found.servers() } else { &[] };
-        servers
-            .iter()
-            .filter(move |(server, _)| serves(*server))
-            .filter_map(|(_, settings)| Some(settings.as_ref()?.weight))
+        let settings = move |server| found.server(server)?;
+        self.handovers.leaving.serving_of(key).filter_map(move |server| Some(settings(server)?.weight))
     }
 
     /// What those weigh that serve on in a service. Of one with several addresses each has the same servers.

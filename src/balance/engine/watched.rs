@@ -3,8 +3,9 @@
 //! A server counts as up if its checks say so. One about which nothing is known yet counts as long as it was found in the
 //! kernel's table with a weight: clients are sent to it. So a daemon that starts beside live traffic, or whose balancer loop
 //! was started again, reports no outage that is none; and one that starts with an empty table reports no server until checks
-//! have found one. One that the operator drains or has disabled is not up; nor is one that failed and only
-//! stays because of the service's floor.
+//! have found one. One whose checks this host does not let be made is up where it gets connections for all that; and as long as
+//! servers that the file names no more serve on, they are counted, up to the number of those that it names. One that the operator
+//! drains or has disabled is not up; nor is one that failed and only stays because of the service's floor.
 
 use std::collections::BTreeMap;
 

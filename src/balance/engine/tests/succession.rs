@@ -4,7 +4,7 @@ use super::handovers::{restart, tell_only};
 use super::rules::{SORRY, called, dies, guarded, sorry, weights};
 use super::*;
 use crate::balance::leaving::Departure;
-use crate::model::Rules;
+use crate::model::{Persistence, Rules};
 
 fn of(servers: &[u8]) -> Config {
     config(1, &servers.iter().map(|n| server(*n, true)).collect::<Vec<_>>())
@@ -231,13 +231,11 @@ fn a_reload_in_the_middle_of_another_cuts_off_nobody() {
     tell_only(&mut world, Input::Configure(Arc::new(heavier)));
     let mut plan = None;
     while let Some(output) = world.engine.poll_output() {
-        match output {
-            Output::Read => {
-                let table = world.table.clone().unwrap();
-                tell_only(&mut world, Input::Read(table));
-            }
-            Output::Apply(steps) => plan = Some(steps),
-            _ => {}
+        if let Output::Read = output {
+            let table = world.table.clone().unwrap();
+            tell_only(&mut world, Input::Read(table));
+        } else if let Output::Apply(steps) = output {
+            plan = Some(steps);
         }
     }
     let plan = plan.expect("a step that is on its way");
@@ -315,6 +313,10 @@ fn a_sorry_server_that_is_needed_again_takes_connections_again() {
 #[test]
 fn without_a_drain_a_sorry_server_goes_at_once_and_with_inhibit_it_stays() {
     let world = sorry_in_charge(|service| service.handover.drain = Some(Duration::ZERO), 2);
+    assert_eq!(weights(&world), [(1, 1)]);
+    // Clients that are bound to it would come to it again and again.
+    let bind = Persistence { timeout_secs: std::num::NonZeroU32::new(300).unwrap(), prefix_len: 32, engine: None };
+    let world = sorry_in_charge(|service| service.settings.persistence = Some(bind.clone()), 2);
     assert_eq!(weights(&world), [(1, 1)]);
     let mut world = sorry_in_charge(|service| *service.rules = sorry(true), 2);
     assert_eq!(weights(&world), [(1, 1), (SORRY, 0)]);
