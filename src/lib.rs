@@ -39,7 +39,8 @@
 //! # One contract for every machine
 //!
 //! `handle(input, now)`, then drain `poll_output()`, then sleep until `poll_timeout()`. A deadline lives inside the state
-//! that it belongs to, so it cannot outlive it. Transitions are one exhaustive `match`.
+//! that it belongs to, so it cannot outlive it. Transitions are one exhaustive `match`. One input has an answer of its own and goes by
+//! a method: what the operator asks of a server (`Balancer::ask_for`). It takes `now` and leaves its work to the outputs as any other.
 //!
 //! # Two loops that never wait for each other
 //!

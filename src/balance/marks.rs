@@ -11,6 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::deal::{Deal, Holder};
+use super::paths;
 use crate::model::{Config, GroupMarks, Protocol, ServiceConfig, ServiceKey};
 
 /// Which packets get which mark, and where that is done.
@@ -54,8 +55,12 @@ impl Marking {
 pub fn with_marks(config: Arc<Config>, before: &Deal) -> Arc<Config> {
     let Some(place) = config.global.group_marks.clone() else { return config };
     let mut config = Arc::unwrap_or_clone(config);
+    let written = config.services.iter().flat_map(ServiceConfig::listeners).filter_map(|key| key.mark());
     let mut taken: BTreeSet<NonZeroU32> =
-        config.services.iter().flat_map(ServiceConfig::listeners).filter_map(|key| key.mark()).collect();
+        written.chain(paths::of(&config).keys().filter_map(|key| key.mark())).collect();
+    // What is set aside for checks of paths stays free for those of the next file, too.
+    let is_free =
+        |mark: NonZeroU32, taken: &mut BTreeSet<NonZeroU32>| !config.global.is_path_mark(mark) && taken.insert(mark);
     let mut new = Vec::new();
     for (at, service) in config.services.iter_mut().enumerate() {
         let Some(holder) = Holder::of(service) else { continue };
@@ -67,7 +72,7 @@ pub fn with_marks(config: Arc<Config>, before: &Deal) -> Arc<Config> {
     }
     let mut next = Some(place.first);
     for at in new {
-        while let Some(mark) = next.filter(|mark| !taken.insert(*mark)) {
+        while let Some(mark) = next.filter(|mark| !is_free(*mark, &mut taken)) {
             next = mark.checked_add(1);
         }
         if let Some(group) = config.services.get_mut(at).and_then(|service| service.group.as_mut()) {
@@ -75,6 +80,23 @@ pub fn with_marks(config: Arc<Config>, before: &Deal) -> Arc<Config> {
         }
     }
     Arc::new(config)
+}
+
+/// The same, where nothing more can be marked: a group has its mark only if its packets, or some of them, get it by now. Who is
+/// connected to it goes on; of an address that it has only now nothing is served until it can be marked.
+#[must_use]
+pub fn with_marks_in_force(config: Arc<Config>, before: &Deal, in_force: &Marking) -> Arc<Config> {
+    let marked = with_marks(Arc::clone(&config), before);
+    let wanted = Marking::of(&marked).marks;
+    let given: BTreeSet<NonZeroU32> = (wanted.iter())
+        .filter(|(packets, mark)| in_force.marks.get(*packets) == Some(*mark))
+        .map(|(_, mark)| *mark)
+        .collect();
+    let mut marked = Arc::unwrap_or_clone(marked);
+    for group in marked.services.iter_mut().filter_map(|service| service.group.as_mut()) {
+        group.mark = group.mark.filter(|mark| given.contains(mark));
+    }
+    Arc::new(marked)
 }
 
 #[cfg(test)]
@@ -129,6 +151,77 @@ mod tests {
         // Until the last service of the old file is gone, its packets are marked as before.
         let both = Marking::of(&Config::default()).with(&marking);
         assert_eq!(both.marks, marking.marks);
+    }
+
+    #[test]
+    fn where_nothing_more_can_be_marked_those_that_are_marked_stay_so() {
+        let before = with_marks(config(&[("a", 1), ("b", 3)], None), &Deal::default());
+        let in_force = Marking::of(&before);
+        let after = config(&[("new", 7), ("b", 3), ("a", 1)], None);
+        let stays = with_marks_in_force(Arc::clone(&after), &Deal::of(&before), &in_force);
+        let named = |config: &Config| -> Vec<_> {
+            let mark = |service: &ServiceConfig| Some((service.group_name()?.to_owned(), service.group.as_ref()?.mark));
+            config.services.iter().filter_map(mark).collect()
+        };
+        let expected = [("new", None), ("b", NonZeroU32::new(1001)), ("a", NonZeroU32::new(1000))];
+        assert_eq!(named(&stays), expected.map(|(name, mark)| (name.to_owned(), mark)));
+        // One more address: the group is what it was, and so are those who are connected to it.
+        let mut more = Arc::unwrap_or_clone(Arc::clone(&before));
+        let key = ServiceKey::Address { protocol: Protocol::Tcp, address: [192, 0, 2, 9].into(), port: 80 };
+        more.services[0].group.as_mut().unwrap().others.push(key);
+        let stays = with_marks_in_force(Arc::new(more), &Deal::of(&before), &in_force);
+        assert_eq!(marks(&stays), [1000, 1001]);
+        let nothing = with_marks_in_force(after, &Deal::of(&before), &Marking::default());
+        assert_eq!(marks(&nothing), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn groups_and_checks_of_paths_never_have_the_same_mark() {
+        use crate::model::{Check, CheckKind, Forwarding, PathProbe, ServerConfig, ServerKey, ServerSettings, Weight};
+        let number = |mark| NonZeroU32::new(mark).unwrap();
+        let with_path = |groups: &[(&str, u8)], first: u32, used: u32| {
+            let mut config = Arc::unwrap_or_clone(config(groups, None));
+            config.global.path_marks = Some(number(first));
+            let server = ServerKey { address: [10, 0, 0, 1].into(), port: 80 };
+            let probe = PathProbe {
+                through: "192.0.2.1:80".parse().unwrap(),
+                server,
+                forwarding: Forwarding::Masquerade,
+                mark: number(used),
+                source_address: None,
+            };
+            let second = std::time::Duration::from_secs(1);
+            let check = Check {
+                kind: CheckKind::Path(Box::new(probe)),
+                interval: second,
+                timeout: second,
+                retry: 1,
+                retry_interval: second,
+                warmup: None,
+                pace: None,
+            };
+            config.services[0].servers.push(ServerConfig {
+                key: server,
+                settings: ServerSettings {
+                    forwarding: Forwarding::Masquerade,
+                    weight: Weight::ONE,
+                    upper_threshold: 0,
+                    lower_threshold: 0,
+                },
+                inhibit_on_failure: false,
+                alpha: false,
+                notify: None,
+                checks: vec![check],
+            });
+            Arc::new(config)
+        };
+        let groups = [("a", 1), ("b", 3), ("c", 5)];
+        // The marks of groups begin within those of checks, and reach into them.
+        assert_eq!(marks(&with_marks(with_path(&groups, 900, 1001), &Deal::default())), [66_436, 66_437, 66_438]);
+        assert_eq!(marks(&with_marks(with_path(&groups, 1002, 1002), &Deal::default())), [1000, 1001, 66_538]);
+        // Who has one keeps it, unless a check has it.
+        let before = Deal::of(&with_marks(config(&groups, None), &Deal::default()));
+        assert_eq!(marks(&with_marks(with_path(&groups, 900, 1001), &before)), [1000, 66_436, 1002]);
     }
 
     /// Groups in another language have addresses, and no names.

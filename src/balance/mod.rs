@@ -52,7 +52,7 @@ pub use engine::{Asked, Balancer, Counts, Input, KernelState, Options, Output, P
 pub use event::{Event, Gravity};
 pub use leaving::{Departure, Leaver};
 pub use ledger::{InvalidLedger, Ledger, Stamp};
-pub use marks::{Marking, with_marks};
+pub use marks::{Marking, with_marks, with_marks_in_force};
 pub use plan::{Plan, Planner, Step, StepOutcome, diff};
 pub use quorum::{Quorum, Thresholds};
 pub use roster::{CheckStatus, ServerStatus, ServiceStatus};

@@ -38,8 +38,7 @@ pub(super) fn of(config: &Config) -> Paths {
 /// The mark is one of those that are set aside for them, whether a check has it now or had it before. A call that is over is nobody's
 /// connection: who was called leaves without being waited for.
 pub(super) fn is_private(config: &Config, service: ServiceKey) -> bool {
-    let first = config.global.path_marks.unwrap_or(PathProbe::FIRST_MARK).get();
-    service.mark().is_some_and(|mark| mark.get().wrapping_sub(first) < PathProbe::MARKS)
+    service.mark().is_some_and(|mark| config.global.is_path_mark(mark))
 }
 
 /// How the kernel is to have one.

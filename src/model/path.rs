@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 
-use super::{Family, Forwarding, ServerKey, ServiceKey};
+use super::{Family, Forwarding, Global, ServerKey, ServiceKey};
 
 /// One virtual address, and the one server that a call to it is forwarded to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +23,15 @@ pub struct PathProbe {
     pub mark: NonZeroU32,
     /// `bindto`: source address. `None`: the one that this host calls the server from.
     pub source_address: Option<IpAddr>,
+}
+
+impl Global {
+    /// The mark is one of those that are set aside for checks of paths.
+    #[must_use]
+    pub fn is_path_mark(&self, mark: NonZeroU32) -> bool {
+        let first = self.path_marks.unwrap_or(PathProbe::FIRST_MARK).get();
+        mark.get().wrapping_sub(first) < PathProbe::MARKS
+    }
 }
 
 impl PathProbe {

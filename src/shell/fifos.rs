@@ -5,14 +5,20 @@
 //! does it: opening then never waits for a reader, and what is written before one comes is kept by the kernel. Lines that do
 //! not fit are held back, up to [`MOST_LINES`]; past that the oldest are dropped, and said to be.
 //!
+//! A pipe whose settings change is handed over: its next thread begins once the one before has written what it held and ended its
+//! script, also where that one was another loop's that has panicked. Only the last one removes it (`tenure.rs`). Another loop that only
+//! writes into it looks before it writes whether it is still the same one, and keeps its lines while there is none.
+//!
 //! A pipe's script is started with the pipe and started again a second after it has ended by itself; one that ends again and
 //! again is given more and more time, up to a minute.
+
+mod tenure;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
@@ -28,11 +34,15 @@ use tracing::{error, warn};
 use super::scripts::child;
 use crate::model::{Command, Fifo, RunAs};
 use crate::shell::scheduling;
+use tenure::Tenure;
 
 /// Lines that are held back for a pipe that is full.
 const MOST_LINES: usize = 4096;
-/// How long a stop waits for a full pipe.
+/// How long a stop waits for a full pipe, and then for its script.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a pipe's thread waits for the one before, which takes no longer than that to end.
+const PREDECESSOR: Duration = Duration::from_secs(5);
+const NO_PIPE: &str = "there is a file of this name that is not a named pipe; move it away";
 /// How often a pipe is looked for that another loop makes.
 const JOIN: Duration = Duration::from_millis(50);
 /// How often a thread looks around while there is nothing to write.
@@ -101,89 +111,63 @@ impl Fifos {
 fn start(fifo: Fifo, share: Share, user: Option<RunAs>, secure: bool) -> io::Result<Pipe> {
     let (lines, inbox) = mpsc::channel();
     let own = fifo.clone();
+    let mut tenure = (share == Share::Owner).then(|| Tenure::claim(&fifo.path));
     let thread = thread::Builder::new().name("fifo".to_owned()).stack_size(128 * 1024).spawn(move || {
         scheduling::ordinary();
-        let mut waiting = VecDeque::new();
-        let opened = match share {
-            Share::Owner => open(&own, user.as_ref()),
-            Share::Guest => join(&own.path, &inbox, &mut waiting).map(|file| (file, false)),
-        };
-        let (file, made) = match opened {
-            Ok(opened) => opened,
-            Err(problem) => {
-                error!("nobody is told through {}: {problem}", own.path);
-                return;
+        let mut writer = Writer::new(own.path.clone(), share, user, secure);
+        if let Some(tenure) = &mut tenure {
+            tenure.enter(PREDECESSOR);
+            match open(&own, writer.user.as_ref(), tenure) {
+                Ok(file) => writer.file = Some(file),
+                Err(problem) => {
+                    error!("nobody is told through {}: {problem}", own.path);
+                    return;
+                }
             }
-        };
-        let script = own.script.filter(|_| share == Share::Owner);
-        let start_at = script.is_some().then(Instant::now);
-        let mut writer = Writer {
-            path: own.path,
-            file,
-            made,
-            waiting,
-            dropped: 0,
-            script,
-            user,
-            secure,
-            child: None,
-            started_at: None,
-            start_at,
-            restarts: Restarts::default(),
-        };
+            writer.start_at = own.script.is_some().then(Instant::now);
+            writer.script = own.script;
+        }
         writer.run(&inbox);
     })?;
     Ok(Pipe { fifo, share, lines, thread })
 }
 
-/// Opens a pipe, which is made if it is not there. Says whether it was.
-fn open(fifo: &Fifo, user: Option<&RunAs>) -> Result<(File, bool), String> {
+/// Opens a pipe, which is made if it is not there.
+fn open(fifo: &Fifo, user: Option<&RunAs>, tenure: &Tenure) -> Result<File, String> {
     let path = fifo.path.as_str();
-    let made = match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR) {
-        Ok(()) => true,
-        Err(Errno::EEXIST) => false,
+    match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR) {
+        Ok(()) => tenure.made(),
+        Err(Errno::EEXIST) => {}
         Err(errno) => return Err(format!("cannot make the named pipe: {}", errno.desc())),
-    };
+    }
     let kind = fs::symlink_metadata(path).map_err(|error| error.to_string())?.file_type();
     if !kind.is_fifo() {
-        return Err("there is a file of this name that is not a named pipe; move it away".to_owned());
+        return Err(NO_PIPE.to_owned());
     }
-    if made && let Some(owner) = fifo.owner.as_ref().or(user) {
+    if tenure.is_made()
+        && let Some(owner) = fifo.owner.as_ref().or(user)
+    {
         let (uid, gid) = child::identify(owner).map_err(|outcome| outcome.to_string())?;
         chown(path, Some(uid), Some(gid)).map_err(|errno| format!("cannot give it to {}: {errno}", owner.user))?;
     }
-    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
-    file.map(|file| (file, made)).map_err(|error| format!("cannot open the named pipe: {error}"))
+    open_file(path).map_err(|error| format!("cannot open the named pipe: {error}"))
 }
 
-/// Opens a pipe that another loop makes, as soon as it is there. What comes meanwhile waits, up to [`MOST_LINES`].
-fn join(path: &str, inbox: &Receiver<String>, waiting: &mut VecDeque<String>) -> Result<File, String> {
-    loop {
-        let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
-            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) => return Ok(file),
-            Ok(_) => return Err("there is a file of this name that is not a named pipe; move it away".to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("cannot open the named pipe: {error}")),
-        }
-        match inbox.recv_timeout(JOIN) {
-            Ok(line) => {
-                waiting.push_back(line);
-                waiting.truncate(MOST_LINES);
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Err("it was never made".to_owned()),
-        }
-    }
+fn open_file(path: &str) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
 /// One pipe's thread.
 struct Writer {
     path: String,
-    file: File,
-    /// It was made by us, and is removed by us.
-    made: bool,
+    /// `None`: another loop has not made it yet.
+    file: Option<File>,
+    share: Share,
+    /// It is where it should be, as far as was seen.
+    is_there: bool,
+    /// Why not, if that is nothing that time mends; the log says so.
+    problem: Option<String>,
     waiting: VecDeque<String>,
     /// Lines that were dropped since one could be written.
     dropped: u64,
@@ -216,6 +200,26 @@ impl Restarts {
 }
 
 impl Writer {
+    /// One that has no pipe yet, and no script.
+    fn new(path: String, share: Share, user: Option<RunAs>, secure: bool) -> Self {
+        Self {
+            path,
+            file: None,
+            share,
+            is_there: share == Share::Owner,
+            problem: None,
+            waiting: VecDeque::new(),
+            dropped: 0,
+            script: None,
+            user,
+            secure,
+            child: None,
+            started_at: None,
+            start_at: None,
+            restarts: Restarts::default(),
+        }
+    }
+
     fn run(&mut self, inbox: &Receiver<String>) {
         let mut open = true;
         while open {
@@ -225,13 +229,48 @@ impl Writer {
         }
         let until = Instant::now() + STOP_PATIENCE;
         while !self.waiting.is_empty() && Instant::now() < until {
-            let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
-            let _ = poll(&mut fds, PollTimeout::from(50_u8));
+            if !self.wait_for_room(50) {
+                thread::sleep(JOIN);
+            }
             self.write();
         }
         self.end_script();
-        if self.made {
-            let _ = fs::remove_file(&self.path);
+    }
+
+    /// Waits until the pipe takes something, for so many milliseconds at most; `false`: there is none.
+    fn wait_for_room(&self, millis: u16) -> bool {
+        let Some(file) = self.file.as_ref().filter(|_| self.is_there) else { return false };
+        let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+        let _ = poll(&mut fds, PollTimeout::from(millis));
+        true
+    }
+
+    /// Looks whether the pipe of another loop is the one that is open, and opens the one that is there.
+    fn follow(&mut self) {
+        let same = |file: &File| {
+            let (here, there) = (file.metadata().ok()?, fs::symlink_metadata(&self.path).ok()?);
+            Some((here.dev(), here.ino()) == (there.dev(), there.ino()))
+        };
+        self.is_there = self.file.as_ref().and_then(same).unwrap_or(false);
+        if self.is_there {
+            return;
+        }
+        self.file = None;
+        let problem = match open_file(&self.path) {
+            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) => {
+                self.file = Some(file);
+                self.is_there = true;
+                None
+            }
+            Ok(_) => Some(NO_PIPE.to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(format!("cannot open the named pipe: {error}")),
+        };
+        if problem != self.problem {
+            if let Some(problem) = &problem {
+                error!("nobody is told through {}: {problem}", self.path);
+            }
+            self.problem = problem;
         }
     }
 
@@ -243,9 +282,12 @@ impl Writer {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return false,
             }
-        } else {
-            let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
-            let _ = poll(&mut fds, PollTimeout::from(LOOK / 10));
+        } else if !self.wait_for_room(LOOK / 10) {
+            match inbox.recv_timeout(JOIN) {
+                Ok(line) => self.hold(line),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            }
         }
         loop {
             match inbox.try_recv() {
@@ -261,19 +303,23 @@ impl Writer {
             self.waiting.pop_front();
             self.dropped += 1;
             if self.dropped == 1 {
-                warn!(
-                    "nobody reads {}: it is full, and the oldest of {MOST_LINES} waiting lines are dropped",
-                    self.path
-                );
+                let why = if self.is_there { "nobody reads it, and it is full" } else { "it was not made yet" };
+                warn!("{}: {why}: the oldest of {MOST_LINES} waiting lines are dropped", self.path);
             }
         }
         self.waiting.push_back(line);
     }
 
     fn write(&mut self) {
+        match self.share {
+            Share::Owner => {}
+            Share::Guest if self.waiting.is_empty() => {}
+            Share::Guest => self.follow(),
+        }
+        let Some(file) = self.file.as_mut().filter(|_| self.is_there) else { return };
         while let Some(line) = self.waiting.front() {
             // A line is shorter than PIPE_BUF: it is written whole or not at all (pipe(7)).
-            match self.file.write(line.as_bytes()) {
+            match file.write(line.as_bytes()) {
                 Ok(_) => {
                     self.waiting.pop_front();
                     if self.dropped > 0 {

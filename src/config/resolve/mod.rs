@@ -214,6 +214,7 @@ pub(super) fn config(draft: Draft, language: Language, report: &mut Report) -> (
     resolver.checks_by_file(&mut services.services, &trackers);
     global.path_marks = global.path_marks.filter(|first| *first != PathProbe::FIRST_MARK);
     resolver.paths(&mut services.services, global.path_marks, &services.places);
+    resolver.shared_marks(&global, &services);
     let grouped: HashMap<String, Span> = groups
         .iter()
         .filter(|group| !group.weighted)

@@ -9,10 +9,11 @@ use std::num::NonZeroU32;
 
 use super::Resolver;
 use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::draft::ServiceTable;
 use crate::config::source::Span;
 use crate::model::{
-    Check, CheckKind, Family, Forwarding, PathProbe, Protocol, ServerConfig, ServerKey, ServiceConfig, ServiceKey,
-    Tunnel, TunnelChecksum,
+    Check, CheckKind, Family, Forwarding, Global, PathProbe, Protocol, ServerConfig, ServerKey, ServiceConfig,
+    ServiceKey, Tunnel, TunnelChecksum,
 };
 
 /// What a mark leads to.
@@ -108,6 +109,28 @@ impl Resolver<'_> {
             }
             service.servers = servers;
         }
+    }
+
+    /// Marks of groups that reach into those of checks of paths.
+    pub(super) fn shared_marks(&mut self, global: &Global, table: &ServiceTable) {
+        let Some(marks) = &global.group_marks else { return };
+        let grouped =
+            |service: &&ServiceConfig| service.group.is_some() && service.listeners().any(|key| key.mark().is_none());
+        let mut groups = table.services.iter().filter(grouped).zip(0..);
+        let into = groups.find(|(_, nth)| marks.first.checked_add(*nth).is_some_and(|mark| global.is_path_mark(mark)));
+        let Some((service, _)) = into else { return };
+        let Some(span) = table.places.get(&service.key).copied() else { return };
+        let first = global.path_marks.unwrap_or(PathProbe::FIRST_MARK);
+        let last = first.get() + (PathProbe::MARKS - 1);
+        let message = format!(
+            "the marks of groups, from {} on, reach into those of checks of paths, {first} to {last}",
+            marks.first
+        );
+        self.say(
+            Diagnostic::warning(Code::Combination, span, message)
+                .mark("this group's mark comes after them")
+                .help("let one of the two begin elsewhere: `nftables_ipvs_start_fwmark`, `path_marks`"),
+        );
     }
 
     fn pathless(&mut self, span: Span, server: ServerKey) {

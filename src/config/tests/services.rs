@@ -270,3 +270,25 @@ fn retry_and_fall_are_two_names_for_one_thing() {
         assert!(!super::toml(&text(bad)).is_runnable(), "{bad}");
     }
 }
+
+#[test]
+fn marks_of_groups_and_of_checks_of_paths_are_apart() {
+    for (words, said) in [
+        ("nftables_ipvs", false),
+        ("nftables_ipvs\npath_marks 900", true),
+        ("nftables_ipvs\npath_marks 1001", true),
+        ("nftables_ipvs\npath_marks 1002", false),
+        ("nftables_ipvs\nnftables_ipvs_start_fwmark 1447624704", true),
+        ("path_marks 900", false),
+    ] {
+        let group = |n: u8| {
+            format!(
+                "virtual_server_group g{n} {{\n192.0.2.{n} 80\n}}\n\
+                 virtual_server group g{n} {{\nprotocol TCP\nlb_kind NAT\nreal_server 10.0.0.1 80 {{\n}}\n}}\n"
+            )
+        };
+        let loaded = keepalived(&format!("global_defs {{\n{words}\n}}\n{}{}", group(1), group(2)));
+        let warned = loaded.report.diagnostics().iter().filter(|said| said.message.contains("reach into those"));
+        assert_eq!(warned.count(), usize::from(said), "{words}: {}", loaded.report.render(false));
+    }
+}

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
@@ -15,6 +16,10 @@ use nix::errno::Errno;
 use crate::balance::Input;
 use crate::model::{Config, Suspend};
 use crate::shell::router::netlink::{Change, Monitor, Requests};
+use crate::vrrp::engine::HostAddress;
+
+/// After the kernel did not say which addresses there are, the time until it is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
 use crate::shell::tokens::Source;
 
 /// The places where one address is: index of the interface, and prefix length.
@@ -26,6 +31,10 @@ pub(super) struct Addresses {
     monitor: Option<Monitor>,
     places: BTreeMap<IpAddr, Places>,
     buffer: Vec<u8>,
+    /// News were lost: when all addresses are asked for.
+    ask_at: Option<Instant>,
+    /// They could not be, and the log says so.
+    hindered: bool,
 }
 
 impl Addresses {
@@ -46,6 +55,7 @@ impl Addresses {
                 // A descriptor that is closed leaves epoll by itself.
                 let _ = registry.deregister(&mut SourceFd(&monitor.as_fd().as_raw_fd()));
                 self.monitor = None;
+                self.ask_at = None;
                 return Ok(Vec::new());
             }
         }
@@ -59,8 +69,9 @@ impl Addresses {
         });
         self.monitor = Some(opened.map_err(|error| format!("the kernel does not tell of addresses: {error}"))?);
         self.buffer.resize(64 * 1024, 0);
-        match self.dump() {
+        match all_addresses().map(|all| self.compare(all)) {
             Ok(mut told) => {
+                self.ask_at = None;
                 told.push(Input::AddressesKnown);
                 Ok(told)
             }
@@ -71,22 +82,45 @@ impl Addresses {
         }
     }
 
-    /// What is new.
-    ///
-    /// # Errors
-    /// News were lost and could not be made up for. What was known stays.
-    pub(super) fn read(&mut self) -> Result<Vec<Input>, String> {
+    /// What is new, and what went wrong, if that is news. Where news were lost, what was known stays until all addresses could be
+    /// asked for.
+    pub(super) fn read(&mut self, now: Instant) -> (Vec<Input>, Option<String>) {
         let mut told = Vec::new();
         while let Some(monitor) = &self.monitor {
             match monitor.read(&mut self.buffer) {
                 Ok(None) => break,
                 Ok(Some(changes)) => changes.into_iter().for_each(|change| told.extend(self.take(&change))),
-                Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => told.extend(self.dump()?),
+                Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => self.ask_at = Some(now),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(format!("the kernel does not tell of addresses: {error}")),
+                Err(error) => return (told, Some(format!("the kernel does not tell of addresses: {error}"))),
             }
         }
-        Ok(told)
+        let problem = self.make_up(&mut told, now, all_addresses);
+        (told, problem)
+    }
+
+    /// News that were lost are made up for by asking for all there is.
+    fn make_up(
+        &mut self,
+        told: &mut Vec<Input>,
+        now: Instant,
+        ask: impl FnOnce() -> Result<Vec<HostAddress>, String>,
+    ) -> Option<String> {
+        if self.ask_at.is_none_or(|at| now < at) {
+            return None;
+        }
+        match ask() {
+            Ok(all) => {
+                told.extend(self.compare(all));
+                self.ask_at = None;
+                self.hindered = false;
+                None
+            }
+            Err(problem) => {
+                self.ask_at = Some(now + AGAIN);
+                (!std::mem::replace(&mut self.hindered, true)).then_some(problem)
+            }
+        }
     }
 
     fn take(&mut self, change: &Change) -> Option<Input> {
@@ -110,12 +144,8 @@ impl Addresses {
         }
     }
 
-    /// Asks for all of them, and gives what is different.
-    fn dump(&mut self) -> Result<Vec<Input>, String> {
-        let all = Requests::open()
-            .map_err(|error| error.to_string())
-            .and_then(|mut requests| requests.addresses().map_err(|refused| refused.to_string()));
-        let all = all.map_err(|problem| format!("this host's addresses cannot be read: {problem}"))?;
+    /// All of them: gives what is different.
+    fn compare(&mut self, all: Vec<HostAddress>) -> Vec<Input> {
         let mut places: BTreeMap<IpAddr, Places> = BTreeMap::new();
         for at in all {
             places.entry(at.address).or_default().insert((at.index, at.prefix_len));
@@ -125,14 +155,21 @@ impl Addresses {
         let gone = gone.map(|address| Input::Address { address: *address, here: false });
         let come = self.places.keys().filter(|address| !before.contains_key(*address));
         let come = come.map(|address| Input::Address { address: *address, here: true });
-        Ok(gone.chain(come).collect())
+        gone.chain(come).collect()
     }
+}
+
+/// Asks the kernel for all of them.
+fn all_addresses() -> Result<Vec<HostAddress>, String> {
+    let all = Requests::open()
+        .map_err(|error| error.to_string())
+        .and_then(|mut requests| requests.addresses().map_err(|refused| refused.to_string()));
+    all.map_err(|problem| format!("this host's addresses cannot be read: {problem}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vrrp::engine::HostAddress;
 
     #[test]
     fn an_address_on_two_interfaces_is_gone_when_it_has_left_both() {
@@ -149,5 +186,35 @@ mod tests {
         assert_eq!(told(addresses.take(&Change::AddressGone(at(1)))), None);
         assert_eq!(told(addresses.take(&Change::AddressGone(at(2)))), Some(false));
         assert_eq!(told(addresses.take(&Change::AddressGone(at(2)))), None);
+    }
+
+    #[test]
+    fn what_was_told_before_news_were_lost_is_told_and_what_was_lost_is_made_up_for() {
+        let mut addresses = Addresses::default();
+        let at = |n: u8| HostAddress { index: 1, address: [192, 0, 2, n].into(), prefix_len: 32 };
+        let start = Instant::now();
+        let told = |told: Vec<Input>| {
+            let tell = |input| match input {
+                Input::Address { address, here } => format!("{address} {here}"),
+                other => panic!("{other:?}"),
+            };
+            told.into_iter().map(tell).collect::<Vec<_>>()
+        };
+        let first: Vec<_> = addresses.take(&Change::Address(at(1))).into_iter().collect();
+        addresses.ask_at = Some(start);
+        let mut inputs = first;
+        let problem = addresses.make_up(&mut inputs, start, || Err("busy".to_owned()));
+        assert_eq!((told(inputs), problem.as_deref()), (vec!["192.0.2.1 true".to_owned()], Some("busy")));
+
+        let mut inputs = Vec::new();
+        let early = addresses.make_up(&mut inputs, start + AGAIN / 2, || panic!("too early"));
+        let again = addresses.make_up(&mut inputs, start + AGAIN, || Err("busy".to_owned()));
+        assert_eq!((early, again), (None, None), "said once");
+        let later = start + AGAIN * 2;
+        assert_eq!(addresses.make_up(&mut inputs, later, || Ok(vec![at(2)])), None);
+        assert_eq!(told(inputs), ["192.0.2.1 false", "192.0.2.2 true"]);
+        let mut inputs = Vec::new();
+        assert_eq!(addresses.make_up(&mut inputs, later, || panic!("nothing was lost")), None);
+        assert_eq!(told(inputs), Vec::<String>::new());
     }
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use mio::Registry;
 
 use super::deal_file::DealFile;
-use crate::balance::{Deal, Marking, with_marks};
+use crate::balance::{Deal, Marking, with_marks, with_marks_in_force};
 use crate::model::Config;
 use crate::shell::nftables::{Marker, Touched};
 use crate::shell::tokens::Source;
 
 /// What becomes of groups where the kernel marks no packets.
-const UNMARKED: &str =
-    "packets to groups cannot be marked, so that each address is a service of its own (`nftables_ipvs`)";
+const UNMARKED: &str = "packets to groups cannot be marked, so that each address is a service of its own, but for groups that were \
+                        marked before: those stay as they were, without addresses that are new (`nftables_ipvs`)";
 
 /// ... where nobody would notice that they are not marked any more.
 const UNWATCHED: &str = "whether others change the table of nf_tables that marks packets to groups will not be noticed";
@@ -45,8 +45,8 @@ impl Marks {
         (Self { marker: Marker::of(namespace), file, unmarked: false, touched: None, rests }, problem)
     }
 
-    /// A configuration whose groups have marks, with the kernel ready to give them; as it was, where the kernel cannot. The texts
-    /// say what went wrong. What was marked before still is: its services go last, and after them [`Marks::settle`].
+    /// A configuration whose groups have marks, with the kernel ready to give them; where it cannot, only those have one that had it
+    /// before. The texts say what went wrong. What was marked before still is: its services go last, and after them [`Marks::settle`].
     pub(super) fn configure(&mut self, config: Arc<Config>, registry: &Registry) -> (Arc<Config>, Vec<String>) {
         let marked = with_marks(Arc::clone(&config), self.file.deal());
         let mut problems: Vec<_> = self.file.keep(Deal::of(&marked)).err().into_iter().collect();
@@ -65,14 +65,18 @@ impl Marks {
             Err(problem) => {
                 problems.push(format!("{UNMARKED}: {problem}"));
                 self.unmarked = true;
-                (config, problems)
+                (self.preview(&config), problems)
             }
         }
     }
 
     /// What [`Marks::configure`] would make of a configuration.
     pub(super) fn preview(&self, config: &Arc<Config>) -> Arc<Config> {
-        if self.unmarked { Arc::clone(config) } else { with_marks(Arc::clone(config), self.file.deal()) }
+        let nothing = Marking::default();
+        match self.unmarked {
+            false => with_marks(Arc::clone(config), self.file.deal()),
+            true => with_marks_in_force(Arc::clone(config), self.file.deal(), self.marker.done().unwrap_or(&nothing)),
+        }
     }
 
     /// This configuration is in force: what no group has any more is not marked any more.

@@ -193,9 +193,10 @@ impl Loop {
 
     /// Takes what is new of this host's addresses.
     fn addresses(&mut self, now: Instant) {
-        match self.addresses.read() {
-            Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
-            Err(problem) => self.journal.line(Gravity::Warning, problem, now),
+        let (told, problem) = self.addresses.read(now);
+        told.into_iter().for_each(|input| self.balancer.handle(input, now));
+        if let Some(problem) = problem {
+            self.journal.line(Gravity::Warning, problem, now);
         }
     }
 

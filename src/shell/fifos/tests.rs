@@ -123,3 +123,87 @@ fn a_guest_waits_for_the_pipe_and_leaves_it_where_it_is() {
     owner.stop();
     assert!(!path.exists());
 }
+
+/// A script that writes what it reads to a file, each line after this word.
+fn copying(word: &str, log: &std::path::Path) -> String {
+    format!("while read line; do echo {word} \"$line\" >> {}; done < $1", log.display())
+}
+
+#[test]
+fn a_pipe_with_another_script_is_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("pipe"), folder.path().join("log"));
+    let settings = |word: &str| settings(&path, Some(&copying(word, &log)));
+    let read = || fs::read_to_string(&log).unwrap_or_default();
+    let mut fifos = Fifos::default();
+    fifos.configure(&[(&settings("first"), Share::Owner)], None, false);
+    fifos.tell("a\n");
+    wait("the first script", || read() == "first a\n");
+    fifos.configure(&[(&settings("second"), Share::Owner)], None, false);
+    fifos.tell("b\n");
+    wait("the second script", || read() == "first a\nsecond b\n");
+    assert!(path.exists(), "the one before has left it to the next");
+    // A loop that panicked has no time to say who comes next.
+    drop(fifos);
+    let mut fifos = Fifos::default();
+    fifos.configure(&[(&settings("third"), Share::Owner)], None, false);
+    fifos.tell("c\n");
+    wait("the third script", || read() == "first a\nsecond b\nthird c\n");
+    assert!(path.exists());
+    fifos.stop();
+    assert!(!path.exists(), "the last one removes it");
+}
+
+#[test]
+fn a_pipe_that_was_there_is_left_there_by_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("pipe"), folder.path().join("log"));
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let mut fifos = Fifos::default();
+    for word in ["first", "second"] {
+        fifos.configure(&[(&settings(&path, Some(&copying(word, &log))), Share::Owner)], None, false);
+        fifos.tell("line\n");
+    }
+    wait("the second script", || fs::read_to_string(&log).unwrap_or_default().contains("second line\n"));
+    fifos.stop();
+    assert!(path.exists());
+}
+
+#[test]
+fn a_guest_goes_to_the_pipe_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let fifo = settings(&path, None);
+    let mut guest = Fifos::default();
+    guest.configure(&[(&fifo, Share::Guest)], None, false);
+    for told in ["one\n", "two\n"] {
+        let mut owner = Fifos::default();
+        owner.configure(&[(&fifo, Share::Owner)], None, false);
+        wait("the pipe", || path.exists());
+        guest.tell(told);
+        let mut line = String::new();
+        BufReader::new(File::open(&path).unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, told);
+        owner.stop();
+        assert!(!path.exists());
+    }
+    guest.stop();
+}
+
+#[test]
+fn a_guest_that_waits_for_long_drops_the_oldest_and_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let mut writer = Writer::new(path.display().to_string(), Share::Guest, None, false);
+    for number in 0..MOST_LINES + 5 {
+        writer.hold(format!("{number}\n"));
+        writer.write();
+    }
+    assert_eq!((writer.waiting.len(), writer.dropped), (MOST_LINES, 5));
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    writer.write();
+    assert_eq!((writer.waiting.len(), writer.dropped), (0, 0));
+    let mut line = String::new();
+    BufReader::new(File::open(&path).unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "5\n");
+}
