@@ -179,7 +179,8 @@ lab_test! {
 
     /// `nftables_ipvs`: one service for all addresses of a group, as keepalived makes it. Its packets are marked while the daemon
     /// runs and after it was killed; a group keeps its mark when another comes before it. A kernel without nftables for IP (that of
-    /// User Mode Linux) keeps a service for each address, and the log says why; so it is with keepalived there.
+    /// User Mode Linux) keeps a service for each address, and the log says why; so it is with keepalived there. That of `LAB=qemu`
+    /// has nftables and IPVS.
     fn a_group_whose_packets_are_marked_is_one_service() {
         let net = NatLab::new("group-marks", 2);
         net.director.sh("ip address add 198.51.100.22/32 dev eth0 && ip address add 198.51.100.33/32 dev eth0");
@@ -219,6 +220,55 @@ lab_test! {
         ask("not marked any more");
         ipvsd.stop();
         assert_eq!(entries(&net.director.ipvs_table()), BTreeMap::new());
+    }
+
+    /// What came before a group in the file when it was dealt its mark, and comes before it now, is nothing to those who are
+    /// connected through it: not over a restart either.
+    fn a_restart_with_another_group_before_it_cuts_nobody_off() {
+        let net = NatLab::new("group-restart", 2);
+        let _echo: Vec<_> =
+            (1..).zip(&net.nodes).map(|(n, node)| EchoServer::start(node, format!("10.0.0.{}:7", 10 + n))).collect();
+        let group = |name: &str, port: u16| {
+            conf(&format!("198.51.100.1 {port}\n198.51.100.2 {port}"), 7, "weight 1").replace("group web", &format!("group {name}"))
+        };
+        let file = |ports: &[(&str, u16)]| {
+            let groups: String = ports.iter().map(|(name, port)| group(name, *port)).collect();
+            format!("global_defs {{\nnftables_ipvs\n}}\n{groups}")
+        };
+        let mut ipvsd = Ipvsd::start(&net.director, &file(&[("web", 7)]));
+        let able = !ipvsd.daemon().log().contains(NO_NFTABLES);
+        if !able {
+            println!("SKIP: {NO_NFTABLES}: a restart is seen with a service for each address");
+        }
+        let both = ["10.0.0.11:7 Masq 1", "10.0.0.12:7 Masq 1"];
+        let wait_services = |ipvsd: &Ipvsd, marks: &[&str], addresses: &[&str]| {
+            let services = if able { each(marks, &both) } else { each(addresses, &both) };
+            ipvsd.wait_table("the groups", |table| entries(table) == services);
+        };
+        let web = ["TCP 198.51.100.1:7 rr", "TCP 198.51.100.2:7 rr"];
+        wait_services(&ipvsd, &["FWM 1000 rr"], &web);
+        let talk = Conversations::open(&net.client, None, "198.51.100.1:7".parse().unwrap(), 8, Duration::from_millis(20));
+        talk.wait_all_alive(PATIENCE, 2);
+        let more = [web[0], web[1], "TCP 198.51.100.1:8 rr", "TCP 198.51.100.2:8 rr"];
+        let most = [more[0], more[1], more[2], more[3], "TCP 198.51.100.1:9 rr", "TCP 198.51.100.2:9 rr"];
+
+        ipvsd.kill();
+        ipvsd.daemon().wait(PATIENCE);
+        net.director.write(peers::KEEPALIVED_CONF, file(&[("other", 8), ("web", 7)]));
+        ipvsd.spawn_again();
+        ipvsd.wait_answering();
+        wait_services(&ipvsd, &["FWM 1000 rr", "FWM 1001 rr"], &more);
+        talk.wait_all_alive(PATIENCE, 2);
+
+        ipvsd.kill();
+        ipvsd.daemon().wait(PATIENCE);
+        net.director.write(peers::KEEPALIVED_CONF, file(&[("third", 9), ("other", 8), ("web", 7)]));
+        ipvsd.spawn_again();
+        ipvsd.wait_answering();
+        wait_services(&ipvsd, &["FWM 1000 rr", "FWM 1001 rr", "FWM 1002 rr"], &most);
+        talk.wait_all_alive(PATIENCE, 2);
+        assert_eq!(talk.finish().broken, Vec::<String>::new());
+        ipvsd.stop();
     }
 }
 
