@@ -231,13 +231,11 @@ fn a_reload_in_the_middle_of_another_cuts_off_nobody() {
     tell_only(&mut world, Input::Configure(Arc::new(heavier)));
     let mut plan = None;
     while let Some(output) = world.engine.poll_output() {
-        match output {
-            Output::Read => {
-                let table = world.table.clone().unwrap();
-                tell_only(&mut world, Input::Read(table));
-            }
-            Output::Apply(steps) => plan = Some(steps),
-            _ => {}
+        if output == Output::Read {
+            let table = world.table.clone().unwrap();
+            tell_only(&mut world, Input::Read(table));
+        } else if let Output::Apply(steps) = output {
+            plan = Some(steps);
         }
     }
     let plan = plan.expect("a step that is on its way");
