@@ -231,7 +231,7 @@ fn a_reload_in_the_middle_of_another_cuts_off_nobody() {
     tell_only(&mut world, Input::Configure(Arc::new(heavier)));
     let mut plan = None;
     while let Some(output) = world.engine.poll_output() {
-        if let Output::Read = output {
+        if output == Output::Read {
             let table = world.table.clone().unwrap();
             tell_only(&mut world, Input::Read(table));
         } else if let Output::Apply(steps) = output {
