@@ -199,6 +199,7 @@ mod tests {
                 retry_interval: second,
                 warmup: None,
                 pace: None,
+                tells_failures: None,
             };
             config.services[0].servers.push(ServerConfig {
                 key: server,
