@@ -426,7 +426,7 @@ fn checks_that_the_file_lets_rest_no_more_go_on_one_after_the_other() {
             server
         });
         let mut config = config(1, &servers.collect::<Vec<_>>());
-        config.services[0].rules = Box::new(suspended(suspend));
+        *config.services[0].rules = suspended(suspend);
         config
     };
     let mut world = World::new(empty());
