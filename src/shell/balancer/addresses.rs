@@ -194,9 +194,9 @@ mod tests {
         let at = |n: u8| HostAddress { index: 1, address: [192, 0, 2, n].into(), prefix_len: 32 };
         let start = Instant::now();
         let told = |told: Vec<Input>| {
-            let tell = |input| match input {
-                Input::Address { address, here } => format!("{address} {here}"),
-                other => panic!("{other:?}"),
+            let tell = |input| {
+                let Input::Address { address, here } = input else { panic!("{input:?}") };
+                format!("{address} {here}")
             };
             told.into_iter().map(tell).collect::<Vec<_>>()
         };
