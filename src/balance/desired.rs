@@ -2,7 +2,7 @@
 
 use super::quorum::Quorum;
 use super::table::Service;
-use crate::model::{ServerConfig, ServerSettings, ServiceConfig, ServiceKey, Weight};
+use crate::model::{ServerConfig, ServerKey, ServerSettings, ServiceConfig, ServiceKey, Weight};
 
 /// How a server is, all its checks taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,20 +106,13 @@ pub(super) fn service(
     whole: ServiceStanding,
     found: Option<&Service>,
 ) -> Service {
-    let sorry = config.rules.sorry.as_deref().and_then(|sorry| Some((config.entry(key, sorry)?, sorry)));
-    let charge = match (whole.quorum, sorry) {
-        (Quorum::Lost, Some(_)) => Charge::Sorry,
-        (Quorum::Lost, None) | (Quorum::Up, _) => Charge::Servers,
-    };
+    let sorry = sorry_of(config, key);
+    let charge = in_charge(whole, sorry.is_some());
     let mut servers: Vec<_> = Vec::with_capacity(config.servers.len() + 1);
     for (place, server) in config.servers.iter().enumerate() {
         let Some(entry) = config.entry(key, server) else { continue };
         let found = found.and_then(|service| service.server(entry));
-        let wish = wish(server, standing(place), whole.resting, found);
-        let wish = match charge {
-            Charge::Servers => wish,
-            Charge::Sorry => set_aside(server, wish, found.is_some()),
-        };
+        let wish = in_turn(server, standing(place), whole, charge, found);
         servers.extend(wish.map(|settings| (entry, Some(settings))));
     }
     if let Some((entry, sorry)) = sorry {
@@ -133,6 +126,47 @@ pub(super) fn service(
         servers.extend(wish.map(|settings| (entry, Some(settings))));
     }
     Service::new(Some(config.settings_of(key)), servers)
+}
+
+/// How one server of a service is to be under one of the service's keys, which is the same whatever the others are, as long as
+/// no two of them are one entry. `None`: it has no entry there.
+pub(super) fn server(
+    config: &ServiceConfig,
+    key: ServiceKey,
+    server: &ServerConfig,
+    standing: Standing,
+    whole: ServiceStanding,
+    found: &Service,
+) -> Option<(ServerKey, Option<ServerSettings>)> {
+    let entry = config.entry(key, server)?;
+    let charge = in_charge(whole, sorry_of(config, key).is_some());
+    Some((entry, in_turn(server, standing, whole, charge, found.server(entry))))
+}
+
+fn sorry_of(config: &ServiceConfig, key: ServiceKey) -> Option<(ServerKey, &ServerConfig)> {
+    let sorry = config.rules.sorry.as_deref()?;
+    Some((config.entry(key, sorry)?, sorry))
+}
+
+fn in_charge(whole: ServiceStanding, has_sorry: bool) -> Charge {
+    match (whole.quorum, has_sorry) {
+        (Quorum::Lost, true) => Charge::Sorry,
+        (Quorum::Lost, false) | (Quorum::Up, _) => Charge::Servers,
+    }
+}
+
+fn in_turn(
+    server: &ServerConfig,
+    standing: Standing,
+    whole: ServiceStanding,
+    charge: Charge,
+    found: Option<Option<&ServerSettings>>,
+) -> Option<ServerSettings> {
+    let wish = wish(server, standing, whole.resting, found);
+    match charge {
+        Charge::Servers => wish,
+        Charge::Sorry => set_aside(server, wish, found.is_some()),
+    }
 }
 
 /// The table shows that the sorry server of a service takes its connections: whoever was here before us had found the
@@ -152,7 +186,7 @@ pub(super) fn carries(found: Option<&ServerSettings>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Forwarding, Protocol, Rules, ServerKey, ServiceSettings};
+    use crate::model::{Forwarding, Protocol, Rules, ServiceSettings};
 
     fn server(weight: u32, inhibit_on_failure: bool) -> ServerConfig {
         ServerConfig {
@@ -258,7 +292,7 @@ mod tests {
         let there = Service::new(None, there);
         let whole = ServiceStanding { quorum, resting: false };
         let wished = service(&config, config.key, |place| knows(healths[place]), whole, Some(&there));
-        let short = |(key, settings): &(ServerKey, Option<ServerSettings>)| match key.address {
+        let short = |(key, settings): (&ServerKey, &Option<ServerSettings>)| match key.address {
             std::net::IpAddr::V4(address) => (address.octets()[3], settings.as_ref().unwrap().weight.value()),
             std::net::IpAddr::V6(_) => panic!("{key}"),
         };

@@ -12,10 +12,10 @@ use crate::balance::leaving::Leaving;
 use crate::balance::ledger::Ledger;
 use crate::balance::paths;
 use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
-use crate::balance::roster::Roster;
-use crate::balance::table::Table;
+use crate::balance::roster::{Extent, Roster};
+use crate::balance::table::{Service, Table};
 use crate::balance::trouble::Subject;
-use crate::model::{Config, OnStop, ServiceKey, Timeouts};
+use crate::model::{Config, OnStop, ServerKey, ServerSettings, ServiceKey, Timeouts};
 
 /// IPVS that is missing is asked for again this often: somebody may load the module.
 const MISSING_INTERVAL: Duration = Duration::from_secs(3);
@@ -105,6 +105,7 @@ impl Balancer {
             self.outputs.push_back(Output::Event(Event::KernelBack));
         }
         self.kernel = Kernel::Known;
+        self.roster.forget_sums();
         let loads = std::mem::take(&mut table.loads);
         if self.life == Life::Running {
             self.count_loads(&table, &loads);
@@ -344,7 +345,7 @@ impl Balancer {
         let back = self.originals.with(&Timeouts::default(), self.observed.timeouts);
         planner.timeouts(self.observed.timeouts, &back);
         let plan = planner.finish();
-        let left = |(key, service): &(&ServiceKey, &crate::balance::Service)| {
+        let left = |(key, service): &(&ServiceKey, &Service)| {
             !flush
                 && self.ledger.has_service(**key)
                 && service.servers().iter().any(|(server, _)| !self.ledger.has_server(**key, *server))
@@ -361,15 +362,63 @@ impl Balancer {
         self.stopped();
     }
 
-    fn plan_of(&mut self, dirty: &[u32]) -> Plan {
+    fn plan_of(&mut self, dirty: &[(u32, Extent)]) -> Plan {
         let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
-        for place in dirty {
-            compare(&mut planner, &self.roster, &self.handovers.leaving, *place, &self.observed);
+        for (place, extent) in dirty {
+            self.compare_changed(&mut planner, *place, extent);
         }
+        debug_assert!(self.is_all(&planner, dirty), "more has changed than was compared");
         if std::mem::take(&mut self.daemons.dirty) {
             planner.daemons(self.observed.daemons.as_ref(), self.wished_daemons().as_ref());
         }
         self.without_troubles(planner.finish(), &self.observed)
+    }
+
+    /// Compares what has changed of a service with the table as it is known.
+    fn compare_changed(&self, planner: &mut Planner<'_>, place: u32, extent: &Extent) {
+        let servers = match extent {
+            Extent::Whole => None,
+            Extent::Servers(servers) => self.changed(place, servers),
+        };
+        match servers {
+            Some((key, found, wishes)) => planner.servers(key, found, wishes),
+            None => compare(planner, &self.roster, &self.handovers.leaving, place, &self.observed),
+        }
+    }
+
+    /// How these servers of a service are to be, by the order of their entries; `None`: the service is not in the table as it
+    /// is to be, so that there is more to compare.
+    fn changed(&self, place: u32, servers: &[u32]) -> Option<(ServiceKey, &Service, Wishes)> {
+        let (service, standing) = self.roster.service(place)?;
+        let (key, first, whole) = (service.key, self.roster.first_server(place), self.roster.standing(place));
+        let found = self.observed.services.get(&key)?;
+        if found.settings.as_ref() != Some(&service.settings_of(key)) {
+            return None;
+        }
+        let wish = |server: &u32| {
+            let nth = (*server - first) as usize;
+            desired::server(service, key, service.servers.get(nth)?, standing(nth), whole, found)
+        };
+        let mut wishes: Vec<_> = servers.iter().filter_map(wish).collect();
+        wishes.sort_unstable_by_key(|(entry, _)| *entry);
+        Some((key, found, wishes))
+    }
+
+    /// Nothing but what was planned is to be done in these services. What the kernel has refused is left out: it has a time of
+    /// its own.
+    fn is_all(&self, planned: &Planner<'_>, dirty: &[(u32, Extent)]) -> bool {
+        let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
+        for (place, _) in dirty {
+            compare(&mut planner, &self.roster, &self.handovers.leaving, *place, &self.observed);
+        }
+        let refused = |step: &&Step| {
+            let of_service = step.service().map(Subject::Service);
+            [Some(Subject::of(step)), of_service].into_iter().flatten().any(|it| self.troubles.problem(it).is_some())
+        };
+        let untroubled = |planner: &Planner<'_>| -> Vec<Step> {
+            planner.steps().iter().filter(|step| !refused(step)).cloned().collect()
+        };
+        untroubled(planned) == untroubled(&planner)
     }
 
     fn whole_plan(&self, table: &Table) -> Plan {
@@ -405,6 +454,9 @@ impl Balancer {
         whole_plan(&roster, &leaving, table, &timeouts, &ledger, self.previewed_daemons(config).as_ref())
     }
 }
+
+/// Entries of servers, and how they are to be; `None`: not there.
+type Wishes = Vec<(ServerKey, Option<ServerSettings>)>;
 
 fn compare(planner: &mut Planner<'_>, roster: &Roster, leaving: &Leaving, place: u32, table: &Table) {
     if let Some((service, standing)) = roster.service(place) {

@@ -18,8 +18,8 @@ use crate::balance::desired;
 use crate::balance::engine::kernel::Kernel;
 use crate::balance::event::Event;
 use crate::balance::notice::{self, Told};
-use crate::balance::quorum::Quorum;
-use crate::balance::roster::{Roster, thresholds};
+use crate::balance::quorum::{Quorum, Trust};
+use crate::balance::roster::{Extent, Roster, thresholds};
 use crate::balance::{Health, Standing};
 use crate::model::{ServiceConfig, ServiceKey, Suspend};
 
@@ -56,15 +56,6 @@ impl Addresses {
                 Suspend::Without(addresses) => self.misses(addresses.iter().copied()),
             }
     }
-}
-
-/// How a server counts that is not in the table, and about which nothing is known yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// As up, unless it has `alpha`.
-    UntilChecked,
-    /// As down: the quorum is lost, and it takes proof to win it.
-    OnProof,
 }
 
 impl Balancer {
@@ -129,26 +120,32 @@ impl Balancer {
             (Life::Running, _) => {}
             (Life::Stopping | Life::Stopped, _) => return,
         }
-        for place in self.roster.take_stirred() {
-            self.settle_quorum(place);
+        for (place, extent) in self.roster.take_stirred() {
+            self.settle_quorum(place, &extent);
         }
     }
 
-    fn settle_quorum(&mut self, place: u32) {
-        let Some((service, _)) = self.roster.service(place) else { return };
+    /// How a service's quorum was, and how its servers count that nothing is known about.
+    fn quorum_before(&self, place: u32) -> Option<(Quorum, Trust)> {
+        let (service, _) = self.roster.service(place)?;
         let table = &self.observed.services;
-        let known = self.roster.quorum(place);
         let sorry_found = || service.keys().any(|key| desired::is_sorry(service, key, table.get(&key)));
         let found = || service.keys().any(|key| table.contains_key(&key));
-        let (before, trust) = match known {
+        Some(match self.roster.quorum(place) {
             Some(Quorum::Up) => (Quorum::Up, Trust::UntilChecked),
             Some(Quorum::Lost) => (Quorum::Lost, Trust::OnProof),
             None if sorry_found() => (Quorum::Lost, Trust::OnProof),
             None if found() => (Quorum::Up, Trust::UntilChecked),
             // It begins, and has its quorum to win.
             None => (Quorum::Lost, Trust::UntilChecked),
-        };
-        let sum = self.weight_in_service(place, trust);
+        })
+    }
+
+    fn settle_quorum(&mut self, place: u32, extent: &Extent) {
+        let Some((before, trust)) = self.quorum_before(place) else { return };
+        let sum = self.weigh_service(place, trust, extent);
+        let Some((service, _)) = self.roster.service(place) else { return };
+        let known = self.roster.quorum(place);
         let thresholds = thresholds(service);
         let next = before.next(sum, thresholds);
         let sorry = service.rules.sorry.as_deref().map(|sorry| sorry.key);
@@ -173,37 +170,70 @@ impl Balancer {
     }
 
     /// What the servers of a service weigh together that carry traffic, or are to.
-    fn weight_in_service(&self, place: u32, trust: Trust) -> u64 {
-        let Some((service, standing)) = self.roster.service(place) else { return 0 };
-        let Some((_, verdict)) = self.roster.verdicts(place) else { return 0 };
-        let table = &self.observed.services;
-        let mut sum = 0;
-        for (nth, server) in service.servers.iter().enumerate() {
-            let Standing { health, held, .. } = standing(nth);
-            // Its whole weight, also while it goes up slowly: it is there.
-            let Standing { weight, .. } = verdict(nth);
-            if held.is_some() {
-                continue;
-            }
-            let counts = match health {
-                Health::Up | Health::Unchecked => true,
-                Health::Down => false,
-                Health::Unknown => {
-                    let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, server)?);
-                    match service.keys().find_map(found) {
-                        Some(found) => desired::carries(found),
-                        None => match trust {
-                            Trust::UntilChecked => !server.alpha,
-                            Trust::OnProof => false,
-                        },
-                    }
+    fn weigh_service(&mut self, place: u32, trust: Trust, extent: &Extent) -> u64 {
+        let known = match extent {
+            Extent::Whole => None,
+            Extent::Servers(servers) => self.roster.sum(place, trust).map(|sum| (sum, servers)),
+        };
+        let first = self.roster.first_server(place);
+        let sum = match known {
+            Some((mut sum, servers)) => {
+                for server in servers.iter().copied() {
+                    let counts = self.weight_in_service(place, server - first, trust);
+                    let before = self.roster.count(server, counts);
+                    sum = (sum + u64::from(counts)).saturating_sub(before.into());
                 }
-            };
-            if counts {
-                sum += u64::from(weight.unwrap_or(server.settings.weight).value());
+                debug_assert_eq!(sum, self.whole_weight(place, trust), "servers that have not changed count otherwise");
+                sum
             }
-        }
+            None => {
+                let mut sum = 0;
+                for server in self.roster.servers_in(place) {
+                    let counts = self.weight_in_service(place, server - first, trust);
+                    self.roster.count(server, counts);
+                    sum += u64::from(counts);
+                }
+                sum
+            }
+        };
+        self.roster.set_sum(place, trust, sum);
         sum
+    }
+
+    fn whole_weight(&self, place: u32, trust: Trust) -> u64 {
+        let first = self.roster.first_server(place);
+        let all = self.roster.servers_in(place);
+        all.map(|server| u64::from(self.weight_in_service(place, server - first, trust))).sum()
+    }
+
+    /// What one of them adds to that.
+    fn weight_in_service(&self, place: u32, nth: u32, trust: Trust) -> u32 {
+        let nth = nth as usize;
+        let Some((service, standing)) = self.roster.service(place) else { return 0 };
+        let (Some((_, verdict)), Some(server)) = (self.roster.verdicts(place), service.servers.get(nth)) else {
+            return 0;
+        };
+        let Standing { health, held, .. } = standing(nth);
+        if held.is_some() {
+            return 0;
+        }
+        let counts = match health {
+            Health::Up | Health::Unchecked => true,
+            Health::Down => false,
+            Health::Unknown => {
+                let table = &self.observed.services;
+                let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, server)?);
+                match service.keys().find_map(found) {
+                    Some(found) => desired::carries(found),
+                    None => match trust {
+                        Trust::UntilChecked => !server.alpha,
+                        Trust::OnProof => false,
+                    },
+                }
+            }
+        };
+        // Its whole weight, also while it goes up slowly: it is there.
+        if counts { verdict(nth).weight.unwrap_or(server.settings.weight).value() } else { 0 }
     }
 
     /// Hands on whom something is told.

@@ -1084,7 +1084,7 @@ mod storms {
         let services = world.table.iter().flat_map(|table| &table.services);
         services
             .flat_map(|(key, service)| {
-                let servers = service.servers().iter().filter(|(server, _)| *server >= server_key(100));
+                let servers = service.servers().iter().filter(|(server, _)| **server >= server_key(100));
                 servers.map(|(server, settings)| (*key, *server, settings.clone()))
             })
             .collect()

@@ -135,7 +135,7 @@ proptest! {
             for (key, wished) in &wish.services {
                 let Some(before) = found.services.get(key) else { continue };
                 let now = table.services.get(key).ok_or_else(|| TestCaseError::fail(format!("{key} was gone")))?;
-                for (server, _) in wished.servers().iter().filter(|(server, _)| before.server(*server).is_some()) {
+                for (server, _) in wished.servers().iter().filter(|(server, _)| before.server(**server).is_some()) {
                     prop_assert!(now.server(*server).is_some(), "{server} of {key} was gone");
                 }
                 if takes_traffic(before) && takes_traffic(wished) {
@@ -170,7 +170,7 @@ proptest! {
                 if !configured && !ledger.has_service(*key) {
                     prop_assert_eq!(table.services.get(key), Some(before));
                 }
-                for (server, settings) in before.servers().iter().filter(|(s, _)| !ledger.has_server(*key, *s)) {
+                for (server, settings) in before.servers().iter().filter(|(s, _)| !ledger.has_server(*key, **s)) {
                     prop_assert_eq!(table.services[key].server(*server), Some(settings.as_ref()));
                 }
             }

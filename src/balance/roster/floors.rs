@@ -8,9 +8,7 @@ impl Roster {
     /// It has a floor, or had one until now.
     pub(super) fn minds_floor(&self, place: u32) -> bool {
         let Some(config) = self.config.services.get(place as usize) else { return false };
-        let first = self.services.get(place as usize).map_or(0, |service| service.first_server as usize);
-        let states = self.servers.get(first..first + config.servers.len()).unwrap_or_default();
-        config.floor.is_some() || states.iter().any(|state| state.kept)
+        config.floor.is_some() || self.services.get(place as usize).is_some_and(|service| service.keeps)
     }
 
     /// Decides anew which failed servers stay, where something changed. Returns services of which some stay now and none did
@@ -38,6 +36,9 @@ impl Roster {
                 if let Some(state) = states.get_mut(*stays) {
                     state.kept = true;
                 }
+            }
+            if let Some(service) = self.services.get_mut(place as usize) {
+                service.keeps = !kept.is_empty();
             }
             if kept.is_empty() != (before == 0) {
                 news.push((place, kept.len()));
