@@ -18,6 +18,7 @@ mod daemons;
 mod doubt;
 mod kernel;
 mod rules;
+mod walk;
 mod watched;
 mod wishes;
 
@@ -43,8 +44,10 @@ use crate::model::{
     CheckKind, Config, FileContent, Notice, OnStop, PathProbe, ScriptOutcome, ScriptRun, ServiceKey, Timeouts,
 };
 use kernel::{Kernel, Look};
+use walk::Walk;
 use watched::Watched;
 
+pub use walk::{Piece, WalkEnd};
 pub use watched::ServiceHealth;
 pub use wishes::Asked;
 
@@ -90,9 +93,11 @@ pub enum Input {
     Configure(Arc<Config>),
     /// [`Output::Read`]: the kernel's table.
     Read(Table),
-    /// After a [`Input::Read`]: what the kernel has counted of servers that are reached by NAT and were used at all.
+    /// [`Output::ReadPiece`]: some of the kernel's table.
+    Piece(Piece),
+    /// After a [`Input::Read`] or the last [`Input::Piece`]: what the kernel has counted of servers that are reached by NAT and were used at all.
     Traffic(Vec<Traffic>),
-    /// [`Output::Read`]: it could not be read.
+    /// [`Output::Read`] or [`Output::ReadPiece`]: it could not be read.
     Unread {
         /// There is no IPVS, or we may not use it; else the dump failed.
         missing: bool,
@@ -150,6 +155,12 @@ pub enum Output {
     CancelProbe(ProbeId),
     /// Read the kernel's table; [`Input::Read`] or [`Input::Unread`] is the answer.
     Read,
+    /// Read some of the kernel's table, as much as takes no longer than anything else may wait, and one service at least:
+    /// the next services after the last piece. [`Input::Piece`] or [`Input::Unread`] is the answer.
+    ReadPiece {
+        /// From the first service on.
+        begins: bool,
+    },
     /// Give these steps to the kernel; [`Input::Applied`] is the answer.
     Apply(Arc<Plan>),
     /// Write [`Balancer::ledger`] to its file, before anything that comes after this.
@@ -230,6 +241,8 @@ pub struct Balancer {
     well: usize,
     /// Probes whose time passed while nobody looked, since people were told.
     cut_short: u32,
+    /// When the time of the first of them passed, and when that was noticed.
+    stalled_since: Option<(Instant, Instant)>,
     scripts: usize,
     /// Those of `running` that are scripts.
     running_scripts: HashSet<u64>,
@@ -240,6 +253,8 @@ pub struct Balancer {
     kernel: Kernel,
     /// When the table is looked at again, if nothing comes in between.
     look_at: Instant,
+    /// A large table is being looked at.
+    walk: Option<Walk>,
     observed: Table,
     ledger: Ledger,
     /// The difference that the last look showed; acted upon when the next one shows the same.
@@ -294,8 +309,10 @@ impl Balancer {
             suspicion: Suspicion::default(),
             well: 0,
             cut_short: 0,
+            stalled_since: None,
             kernel: Kernel::Unneeded,
             look_at: now,
+            walk: None,
             observed: Table::default(),
             ledger: options.ledger,
             suspect: None,
@@ -332,6 +349,7 @@ impl Balancer {
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
             (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
+            (Life::Running, Input::Piece(piece)) => self.piece(piece),
             (Life::Running, Input::Traffic(rows)) => self.suspect(&rows),
             (Life::Running, Input::Scripted(probe, outcome)) => self.scripted(probe, &outcome),
             (Life::Running, Input::File { name, content }) => self.file(name, content),
@@ -348,6 +366,7 @@ impl Balancer {
             (
                 Life::Stopping,
                 Input::Configure(_)
+                | Input::Piece(_)
                 | Input::Traffic(_)
                 | Input::Probed(..)
                 | Input::Reached(..)
@@ -361,6 +380,7 @@ impl Balancer {
             | (
                 Life::Stopped,
                 Input::Configure(_)
+                | Input::Piece(_)
                 | Input::Traffic(_)
                 | Input::Read(_)
                 | Input::Unread { .. }

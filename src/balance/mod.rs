@@ -46,7 +46,9 @@ mod wishes;
 pub use daemons::{SyncDaemons, SyncRole, SyncSettings};
 pub use desired::{Health, Held, ServiceStanding, Standing};
 pub use drain::{Drain, End, Load, Loads};
-pub use engine::{Asked, Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
+pub use engine::{
+    Asked, Balancer, Counts, Input, KernelState, Options, Output, Piece, ProbeId, ServiceHealth, WalkEnd,
+};
 pub use event::{Event, Gravity};
 pub use leaving::Leaver;
 pub use ledger::{InvalidLedger, Ledger, Stamp};

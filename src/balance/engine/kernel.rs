@@ -75,6 +75,7 @@ impl Balancer {
     }
 
     pub(super) fn ask(&mut self, look: Look) {
+        self.walk = None;
         self.kernel = Kernel::Reading { look, asked_at: self.now };
         self.outputs.push_back(Output::Read);
     }
@@ -82,7 +83,7 @@ impl Balancer {
     pub(super) fn wake_kernel(&mut self) {
         match self.kernel {
             // What verdicts want comes first, and a look in between would tell nothing.
-            Kernel::Known if self.look_at <= self.now && !self.has_work() => self.ask(Look::Drift),
+            Kernel::Known if self.look_at <= self.now && !self.has_work() => self.look_around(),
             Kernel::Away { retry_at, .. } if retry_at <= self.now => self.ask(Look::Fresh),
             Kernel::Known
             | Kernel::Away { .. }
@@ -110,7 +111,7 @@ impl Balancer {
         if self.life == Life::Running {
             self.count_loads(&table, &loads);
         }
-        self.look_at = self.now + self.look_interval().max((self.now - asked_at) * LOOK_SHARE);
+        self.looked(self.now - asked_at);
         self.watch_links(&mut table);
         match (self.life, look) {
             (Life::Running, Look::Drift) => self.drift(table),
@@ -126,8 +127,13 @@ impl Balancer {
         }
     }
 
+    /// The table was looked at, which took so long.
+    pub(super) fn looked(&mut self, took: Duration) {
+        self.look_at = self.now + self.look_interval().max(took * LOOK_SHARE);
+    }
+
     /// Something is to be compared with the table as it is known.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.roster.has_dirty() || self.compare_all || self.daemons.dirty
     }
 
@@ -179,7 +185,14 @@ impl Balancer {
     }
 
     pub(super) fn unread(&mut self, missing: bool, reason: String) {
-        let Kernel::Reading { look, .. } = self.kernel else { return };
+        let Kernel::Reading { look, .. } = self.kernel else {
+            // A piece: what there is to say of it is said when all of it cannot be read.
+            match (self.walk.take(), &self.kernel, self.life) {
+                (Some(_), Kernel::Known, Life::Running) => self.ask(Look::Drift),
+                (Some(_) | None, _, Life::Running | Life::Stopping | Life::Stopped) => {}
+            }
+            return;
+        };
         match self.life {
             Life::Running => {}
             Life::Stopping | Life::Stopped => {

@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::addresses::Addresses;
 use super::errands::Errands;
 use super::journal::Journal;
-use super::kernel::{self, Connections, Kernel, Rows};
+use super::kernel::{self, Connections, Kernel, Rows, Unread};
 use super::ledger_file::LedgerFile;
 use super::notices::Notices;
 use super::view::LoopState;
@@ -20,7 +20,8 @@ use super::wishes_file::WishesFile;
 use super::{BalancerEvent, ConfigureReply, Options, Request, asking, view};
 use crate::api::{PlannedStep, ServerReply, ServerRequest};
 use crate::balance::{
-    self, Balancer, Event, Gravity, Input, KernelState, Marking, Output, Plan, ProbeId, StepOutcome, with_marks,
+    self, Balancer, Event, Gravity, Input, KernelState, Marking, Output, Plan, ProbeId, StepOutcome, Traffic,
+    with_marks,
 };
 use crate::check::{Obstacle, Outcome};
 use crate::model::{CheckKind, Config, Family, OnStop};
@@ -46,6 +47,8 @@ const SPARE_FILES: u64 = 256;
 const MOST_PROBES: u64 = 16_384;
 /// Scripts of checks that run at once at most: each is a process, and those that hang must not be as many as there are checks.
 const MOST_SCRIPTS: usize = 256;
+/// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(3);
 /// Socket events that are taken in one turn.
 const EVENTS: usize = 1024;
 
@@ -193,7 +196,7 @@ impl Loop {
         let mut events = Events::with_capacity(EVENTS);
         self.perform();
         while !self.stopped {
-            let timeout = self.balancer.poll_timeout().map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = self.balancer.poll_timeout().map(|at| sleep(at, Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -379,12 +382,14 @@ impl Loop {
 
     /// Does what the engine wants until it wants nothing more.
     fn perform(&mut self) {
+        // After a probe that began and ended in one, as the clock was read then: reading it is a system call on some machines.
+        let mut read = None;
         while let Some(output) = self.balancer.poll_output() {
-            let now = Instant::now();
+            let now = read.take().unwrap_or_else(Instant::now);
             match output {
                 Output::StartProbe { probe, due_at } => {
                     self.state.lateness.record(now.saturating_duration_since(due_at));
-                    self.start_probe(probe);
+                    read = self.start_probe(probe);
                 }
                 Output::CancelProbe(id) => {
                     self.prober.cancel(id);
@@ -394,6 +399,13 @@ impl Loop {
                     let input = self.read();
                     self.balancer.handle(input, Instant::now());
                     let traffic = std::mem::take(&mut self.kernel.traffic);
+                    if !traffic.is_empty() {
+                        self.balancer.handle(Input::Traffic(traffic), Instant::now());
+                    }
+                }
+                Output::ReadPiece { begins } => {
+                    let (input, traffic) = self.read_piece(begins);
+                    self.balancer.handle(input, Instant::now());
                     if !traffic.is_empty() {
                         self.balancer.handle(Input::Traffic(traffic), Instant::now());
                     }
@@ -455,7 +467,8 @@ impl Loop {
         }
     }
 
-    fn start_probe(&mut self, id: ProbeId) {
+    /// Begins a probe. Gives the moment at which it was over, where it was at once.
+    fn start_probe(&mut self, id: ProbeId) -> Option<Instant> {
         let known = match self.balancer.probe(id) {
             None => None,
             Some(CheckKind::Script(_)) => {
@@ -468,18 +481,25 @@ impl Loop {
             }
             Some(kind) => self.prober.start(id, kind).map(|outcome| Input::Probed(id, outcome)),
         };
-        if let Some(input) = known {
-            self.balancer.handle(input, Instant::now());
-        }
+        let input = known?;
+        let now = Instant::now();
+        self.balancer.handle(input, now);
+        Some(now)
     }
 
-    fn read(&mut self) -> Input {
+    /// What is caught up with whenever the table is looked at.
+    fn before_reading(&mut self) {
+        self.prober.look();
         if self.ledger.catch_up(self.balancer.ledger()) {
             self.journal.line(Gravity::Info, "the ledger is written by now", Instant::now());
         }
         if self.wishes.catch_up(&self.balancer.kept()) {
             self.journal.line(Gravity::Info, "the file of wishes is written by now", Instant::now());
         }
+    }
+
+    fn read(&mut self) -> Input {
+        self.before_reading();
         let read = if self.configuring.is_empty() {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
             let exclusive = balancer.config().global.exclusive;
@@ -495,6 +515,24 @@ impl Loop {
         match read {
             Ok(table) => Input::Read(table),
             Err(unread) => Input::Unread { missing: unread.missing, reason: unread.reason },
+        }
+    }
+
+    /// The next piece, and with the last one the traffic of all.
+    fn read_piece(&mut self, begins: bool) -> (Input, Vec<Traffic>) {
+        if begins {
+            self.before_reading();
+        }
+        let (balancer, kernel) = (&self.balancer, &mut self.kernel);
+        let exclusive = balancer.config().global.exclusive;
+        let wanted = |service| exclusive || balancer.ledger().has_service(service);
+        let counted = |service, server| balancer.counts_load(service, server);
+        match kernel.piece(begins, wanted, counted, balancer.needs_daemons()) {
+            Ok(piece) => {
+                let traffic = if piece.end.is_some() { std::mem::take(&mut kernel.traffic) } else { Vec::new() };
+                (Input::Piece(piece), traffic)
+            }
+            Err(Unread { missing, reason }) => (Input::Unread { missing, reason }, Vec::new()),
         }
     }
 
@@ -571,6 +609,14 @@ fn planned(plan: &Plan, connections: &Connections) -> Vec<PlannedStep> {
         PlannedStep { step: step.to_string(), connections: live.copied().unwrap_or(0), cuts: step.cuts() }
     };
     plan.steps.iter().map(step).collect()
+}
+
+/// How long to sleep until then.
+fn sleep(at: Instant, now: Instant) -> Duration {
+    match at.saturating_duration_since(now) {
+        Duration::ZERO => Duration::ZERO,
+        left => left.max(SHORTEST_SLEEP),
+    }
 }
 
 /// Each probe takes a descriptor: all that this process may have are made available. Returns how many probes may run.
