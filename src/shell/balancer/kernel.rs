@@ -39,6 +39,15 @@ pub(super) struct Rows {
     pub(super) clients_return: bool,
 }
 
+/// What there is to show of the kernel's table, but for the servers of its services.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) services: Vec<ServiceEntry>,
+    pub(super) daemons: Vec<SyncDaemon>,
+    /// As in [`Rows`].
+    pub(super) clients_return: bool,
+}
+
 /// Live connections of each service (`None`) and server.
 pub(super) type Connections = BTreeMap<(ServiceKey, Option<ServerKey>), u64>;
 
@@ -161,6 +170,19 @@ impl Kernel {
             let daemons = ipvs.daemons()?.into_rows();
             Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons, clients_return: clients_return() })
         })
+    }
+
+    /// The table's services.
+    pub(super) fn listing(&mut self) -> Result<Listing, Unread> {
+        self.again(|ipvs| {
+            let (services, daemons) = (ipvs.services()?.into_rows(), ipvs.daemons()?.into_rows());
+            Ok(Listing { services, daemons, clients_return: clients_return() })
+        })
+    }
+
+    /// The servers of one of them with their counters; none if it is gone.
+    pub(super) fn servers(&mut self, service: &ServiceEntry) -> Result<Vec<DestinationEntry>, Unread> {
+        self.again(|ipvs| Ok(ipvs.destinations(&service.id)?.into_rows()))
     }
 
     /// Reads until it ends cleanly, a few times, and opens again what was lost.

@@ -18,6 +18,7 @@ mod kernel;
 mod ledger_file;
 mod notices;
 mod run;
+mod showing;
 mod timings;
 mod translate;
 mod view;

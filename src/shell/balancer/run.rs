@@ -1,5 +1,8 @@
 //! The loop itself: inputs in, the engine's wishes done, asleep until something happens.
 
+mod requests;
+
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,13 +15,14 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::addresses::Addresses;
 use super::errands::Errands;
 use super::journal::Journal;
-use super::kernel::{self, Connections, Kernel, Rows, Unread};
+use super::kernel::{Connections, Kernel, Unread};
 use super::ledger_file::LedgerFile;
 use super::notices::Notices;
+use super::showing::Showing;
 use super::view::LoopState;
 use super::wishes_file::WishesFile;
-use super::{BalancerEvent, ConfigureReply, Options, Request, asking, view};
-use crate::api::{PlannedStep, ServerReply, ServerRequest};
+use super::{BalancerEvent, ConfigureReply, Options, Request};
+use crate::api::PlannedStep;
 use crate::balance::{
     self, Balancer, Event, Gravity, Input, KernelState, Marking, Output, Plan, ProbeId, StepOutcome, Traffic,
     with_marks,
@@ -108,6 +112,8 @@ struct Loop {
     reply: ConfigureReply,
     /// Live connections as of the read that the waiting `Configure` caused.
     connections: Connections,
+    /// Views that are being made, one after the other.
+    showings: VecDeque<Showing>,
     stopping: Vec<Sender<()>>,
     stopped: bool,
     state: LoopState,
@@ -180,6 +186,7 @@ impl Loop {
             configuring: Vec::new(),
             reply: ConfigureReply::default(),
             connections: Connections::new(),
+            showings: VecDeque::new(),
             stopping: Vec::new(),
             stopped: false,
             state: LoopState::default(),
@@ -196,7 +203,7 @@ impl Loop {
         let mut events = Events::with_capacity(EVENTS);
         self.perform();
         while !self.stopped {
-            let timeout = self.balancer.poll_timeout().map(|at| sleep(at, Instant::now()));
+            let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -210,11 +217,36 @@ impl Loop {
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
+            self.show();
         }
         self.journal.flush();
         self.errands.stop();
         self.notices.stop(self.stopping);
         Ok(())
+    }
+
+    /// How long there is nothing to do.
+    fn timeout(&self) -> Option<Duration> {
+        let due_at = self.balancer.poll_timeout();
+        let showing = self.showings.front();
+        if due_at.is_none() && showing.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        let show_in = showing.map(|showing| showing.go_on_at(due_at, now).saturating_duration_since(now));
+        [due_at.map(|at| sleep(at, now)), show_in].into_iter().flatten().min()
+    }
+
+    /// Goes on with the view that was asked for first.
+    fn show(&mut self) {
+        let Some(showing) = self.showings.pop_front() else { return };
+        let now = Instant::now();
+        if showing.go_on_at(self.balancer.poll_timeout(), now) > now {
+            return self.showings.push_front(showing);
+        }
+        if let Some(showing) = showing.go_on(&self.balancer, &self.state, &mut self.kernel) {
+            self.showings.push_front(showing);
+        }
     }
 
     /// Takes what is new of this host's addresses.
@@ -279,105 +311,11 @@ impl Loop {
         }
     }
 
-    fn request(&mut self, request: Request) {
-        let now = Instant::now();
-        // A receiver that is gone did not want to wait any longer.
-        match request {
-            Request::Configure(config, reply) => {
-                self.configuring.push(reply);
-                self.prober.reload();
-                self.keep_namespace(&config, now);
-                for problem in self.errands.configure(&config) {
-                    self.journal.line(Gravity::Error, problem, now);
-                }
-                self.services.keep(&config.watched_services);
-                self.notices.configure(&config);
-                match self.addresses.configure(&config, self.poll.registry(), ADDRESSES) {
-                    Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
-                    Err(problem) => self.journal.line(Gravity::Warning, problem, now),
-                }
-                let (config, unmarked) = marked_or_not(&mut self.marker, config, self.balancer.config());
-                if let Some(problem) = &unmarked {
-                    self.journal.line(Gravity::Warning, format!("{UNMARKED}: {problem}"), now);
-                }
-                self.unmarked = unmarked;
-                self.balancer.handle(Input::Configure(config), now);
-                self.perform();
-            }
-            Request::Plan(config, reply) => {
-                let _ = reply.send(self.plan(&config));
-            }
-            Request::Snapshot(reply) => {
-                let rows = match self.balancer.kernel_state() {
-                    KernelState::Unneeded => None,
-                    KernelState::Available | KernelState::Away(_) => Some(self.kernel.rows()),
-                };
-                let info = self.kernel.info;
-                let _ =
-                    reply.send(view::view(&self.balancer, &self.state, rows.as_ref().map(Result::as_ref), info, now));
-            }
-            Request::Brief(reply) => {
-                let _ = reply.send(view::brief(&self.balancer, &self.state, self.kernel.info));
-            }
-            Request::Ask(request, reply) => {
-                let answer = self.ask(&request, now);
-                self.perform();
-                let _ = reply.send(answer);
-            }
-            Request::Ping(reply) => {
-                let _ = reply.send(());
-            }
-            Request::Stop(reply) => {
-                self.stopping.push(reply);
-                self.balancer.handle(Input::Stop, now);
-                self.perform();
-            }
-        }
-    }
-
-    /// What the operator wishes of a server.
-    fn ask(&mut self, request: &ServerRequest, now: Instant) -> Result<ServerReply, String> {
-        let verb = asking::verb(&request.verb)?;
-        let asked = self.balancer.ask_for(&request.server, request.service.as_deref(), verb, now)?;
-        Ok(asking::reply(&asked, verb, kernel::clients_return()))
-    }
-
     fn mark_exactly(&mut self, marking: &Marking) {
         if let Err(problem) = self.marker.apply(marking) {
             let line = format!("packets that no group has any more are still marked: {problem}");
             self.journal.line(Gravity::Warning, line, Instant::now());
         }
-    }
-
-    fn keep_namespace(&mut self, config: &Config, now: Instant) {
-        let wanted = &config.global.ipvs_namespace;
-        if *wanted != self.namespace {
-            let name = |namespace: &Option<String>| match namespace {
-                None => "the daemon's own network namespace".to_owned(),
-                Some(name) => format!("the network namespace {name}"),
-            };
-            let line = format!(
-                "the table of {} is still the one that is programmed: that of {} is from the next start on, not from a reload",
-                name(&self.namespace),
-                name(wanted)
-            );
-            self.journal.line(Gravity::Warning, line, now);
-        }
-    }
-
-    fn plan(&mut self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
-        let needed = !config.services.is_empty() || config.global.sync_daemon.is_some();
-        let rows = if !needed && self.balancer.kernel_state() == KernelState::Unneeded {
-            Rows::default()
-        } else {
-            self.kernel.rows().map_err(|unread| unread.reason)?
-        };
-        let config = match self.unmarked {
-            Some(_) => Arc::clone(config),
-            None => with_marks(Arc::clone(config), self.balancer.config()),
-        };
-        let plan = self.balancer.preview(&config, &rows.table());
-        Ok(planned(&plan, &rows.connections()))
     }
 
     /// Does what the engine wants until it wants nothing more.
