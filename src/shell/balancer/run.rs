@@ -53,6 +53,12 @@ const MOST_PROBES: u64 = 16_384;
 const MOST_SCRIPTS: usize = 256;
 /// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(3);
+/// So many probes that fail in one turn are a storm.
+const STORM: usize = 16;
+/// It is over when nothing happens for so long.
+const LULL: Duration = Duration::from_millis(2);
+/// What it has brought up to then gets to the kernel, whatever else may come.
+const LONGEST_STORM: Duration = Duration::from_millis(30);
 /// Socket events that are taken in one turn.
 const EVENTS: usize = 1024;
 
@@ -260,27 +266,37 @@ impl Loop {
     /// Takes every answer that is there. Only then may a deadline count: after a stall of ours, as when the whole process was
     /// stopped, thousands of answers may lie waiting beside deadlines that are over, and none of those is a server's fault.
     /// Gives the moment up to which all answers were taken.
+    ///
+    /// Where many probes fail together, more are about to: those that come within a moment of each other go to the kernel in one
+    /// batch.
     fn answers(&mut self, events: &mut Events) -> io::Result<Instant> {
+        let (mut began_at, mut failed) = (None, 0);
         loop {
             let now = Instant::now();
+            let began_at = *began_at.get_or_insert(now);
             let mut taken = 0;
             for event in events.iter() {
                 taken += 1;
                 let mut news = self.prober.ready(event.token());
                 while let Some((probe, progress)) = news {
                     let input = match progress {
-                        Progress::Done(outcome) => Input::Probed(probe, outcome),
+                        Progress::Done(outcome) => {
+                            failed += usize::from(!outcome.is_ok());
+                            Input::Probed(probe, outcome)
+                        }
                         Progress::Reached(stage) => Input::Reached(probe, stage),
                     };
                     self.balancer.handle(input, now);
                     news = self.prober.more();
                 }
             }
-            if taken < EVENTS {
+            let storm = failed >= STORM && taken > 0 && now - began_at < LONGEST_STORM;
+            if taken < EVENTS && !storm {
                 self.errands(now);
                 return Ok(now);
             }
-            match self.poll.poll(events, Some(Duration::ZERO)) {
+            let lull = if taken < EVENTS { LULL } else { Duration::ZERO };
+            match self.poll.poll(events, Some(lull)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(now),
                 Err(error) => return Err(error),

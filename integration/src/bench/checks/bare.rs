@@ -25,7 +25,8 @@ pub fn run(words: &[String]) {
     setrlimit(Resource::RLIMIT_NOFILE, hard.max(FILES), hard.max(FILES))
         .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, hard, hard))
         .expect("a limit");
-    let files = usize::try_from(hard.max(FILES)).unwrap_or(usize::MAX) / 2;
+    let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let files = u32::try_from(files / 2).unwrap_or(u32::MAX);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("an epoll");
     let mut places: Vec<Option<Socket>> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
@@ -46,7 +47,7 @@ pub fn run(words: &[String]) {
             free.push(place);
             done += 1;
         }
-        while begun < rate * seconds && ((begun - done) as usize) < files {
+        while begun < rate * seconds && begun - done < files {
             let now = Instant::now();
             let due_at = started + step * begun;
             if due_at > now {
