@@ -9,6 +9,7 @@ mod changes;
 mod floors;
 mod handover;
 mod standing;
+mod status;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,7 +20,6 @@ use super::desired::{Health, Held, Standing};
 use super::paths::{self, Paths};
 use super::quorum::{Quorum, Trust};
 use super::slow_start::Ramps;
-use super::wishes::Wish;
 use crate::check::{self, Machine, Outcome, Random, Verdict, same_probe};
 use crate::model::{
     Check, CheckKind, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend,
@@ -30,6 +30,7 @@ pub(super) use changes::Extent;
 use changes::{Change, Changes, is_plain};
 pub use standing::ServiceStatus;
 pub(super) use standing::thresholds;
+pub use status::{CheckStatus, ServerStatus};
 
 /// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
@@ -105,67 +106,6 @@ impl Slot {
 
     fn is_fresh(&self) -> bool {
         self.machine.last().is_none() && !self.machine.is_probing()
-    }
-}
-
-/// One server, for those who show it.
-#[derive(Debug)]
-pub struct ServerStatus<'a> {
-    /// As configured.
-    pub config: &'a ServerConfig,
-    /// How it is.
-    pub health: Health,
-    /// Since when.
-    pub since: Instant,
-    /// It failed, and stays in the table as its service's floor asks.
-    pub kept: bool,
-    /// The weight that its checks give it while it is up; `None`: one that has a say has said nothing yet.
-    pub weight: Option<Weight>,
-    /// What the operator wishes of it.
-    pub wish: Option<Wish>,
-    /// It returns slowly: until then it has less than its weight.
-    pub rises_until: Option<Instant>,
-    /// Its checks.
-    pub checks: Vec<CheckStatus<'a>>,
-}
-
-/// One check, for those who show it.
-#[derive(Debug)]
-pub struct CheckStatus<'a> {
-    /// As configured.
-    pub config: &'a Check,
-    /// What it has found out.
-    pub machine: &'a Machine,
-}
-
-impl ServerStatus<'_> {
-    /// Why it is as it is, as a sentence.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        let verdict = match self.health {
-            Health::Unchecked => return "has no checks".to_owned(),
-            Health::Up => Some(Verdict::Up),
-            Health::Down => Some(Verdict::Down),
-            Health::Unknown => None,
-        };
-        let decisive = self.checks.iter().find(|check| check.machine.verdict() == verdict);
-        let last = decisive.and_then(|check| Some((check.machine.last()?, &check.config.kind)));
-        match (last, self.health) {
-            (Some((outcome, _)), Health::Up) if !outcome.is_ok() && outcome.was_tried() => {
-                format!("{}; tried again", self.in_light(outcome))
-            }
-            (Some((outcome, _)), _) if self.kept => {
-                format!("{}; it stays, for the floor of its service asks for it", self.in_light(outcome))
-            }
-            (Some((outcome, kind)), _) => self.in_light(outcome).of(kind),
-            (None, _) => "not checked yet".to_owned(),
-        }
-    }
-}
-
-impl ServerStatus<'_> {
-    fn in_light(&self, outcome: Outcome) -> Outcome {
-        outcome.beside(self.checks.iter().map(|check| (&check.config.kind, check.machine.verdict())))
     }
 }
 
@@ -591,22 +531,6 @@ impl Roster {
             Standing { health, weight: self.weigh(server), held }
         };
         Some((self.config.services.get(place as usize)?, standing))
-    }
-
-    /// The servers of a service, for those who show them.
-    pub(super) fn statuses<'a>(&'a self, place: u32) -> Vec<ServerStatus<'a>> {
-        let first = self.services.get(place as usize).map_or(0, |service| service.first_server);
-        let servers = self.config.services.get(place as usize).map(|service| service.servers.as_slice());
-        let status = |(index, config): (u32, &'a ServerConfig)| {
-            let state = self.servers.get(index as usize)?;
-            let checks = self.checks_of(index).zip(&config.checks);
-            let checks = checks.map(|(slot, config)| CheckStatus { config, machine: &slot.machine }).collect();
-            let weight = self.weigh(index);
-            let (health, since, kept) = (state.health, state.since, state.kept);
-            let rises_until = self.ramps.until(index);
-            Some(ServerStatus { config, health, since, kept, weight, wish: None, rises_until, checks })
-        };
-        (first..).zip(servers.unwrap_or_default()).filter_map(status).collect()
     }
 
     /// What a check came to, in the light of the server's others.

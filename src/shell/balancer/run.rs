@@ -52,7 +52,7 @@ const MOST_PROBES: u64 = 16_384;
 /// Scripts of checks that run at once at most: each is a process, and those that hang must not be as many as there are checks.
 const MOST_SCRIPTS: usize = 256;
 /// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(3);
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
 /// So many probes that fail in one turn are a storm.
 const STORM: usize = 16;
 /// It is over when nothing happens for so long.
