@@ -1089,7 +1089,7 @@ mod storms {
             }
             for (key, found) in &table.services {
                 let wished = config.services.iter().find(|service| service.keys().any(|other| other == *key));
-                for (server, _) in found.servers() {
+                for server in found.servers().keys() {
                     let wanted = wished.is_some_and(|wished| wished.servers.iter().any(|other| other.key == *server));
                     let theirs = !world.engine.ledger().has_server(*key, *server);
                     prop_assert!(wanted || theirs, "{server} of {key} is left over");

@@ -158,7 +158,7 @@ proptest! {
                 wished.is_some() || !exclusive && (!ledger.has_service(*key) || now.servers().iter().any(|(s, _)| !mine(*s))),
                 "{} should be gone", key
             );
-            for (server, _) in now.servers() {
+            for server in now.servers().keys() {
                 let wanted = wished.is_some_and(|wished| wished.server(*server).is_some());
                 prop_assert!(wanted || !mine(*server) || !ledger.has_service(*key), "{} of {}", server, key);
             }
