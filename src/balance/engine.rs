@@ -12,6 +12,7 @@
 //! ```
 //!
 //! Whatever the cause, the way to the kernel leads through `settle`.
+//! A large table that is only looked at stays `Known` meanwhile: it is read piece by piece (`engine/walk.rs`).
 
 mod checks;
 mod daemons;
