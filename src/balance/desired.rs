@@ -122,24 +122,14 @@ pub(super) fn service(
     whole: ServiceStanding,
     found: Option<&Service>,
 ) -> Service {
-    let sorry = config.rules.sorry.as_deref().and_then(|sorry| Some((config.entry(key, sorry)?, sorry)));
-    let charge = match (whole.quorum, sorry) {
-        (Quorum::Lost, Some(_)) => Charge::Sorry,
-        (Quorum::Lost, None) | (Quorum::Up, _) => Charge::Servers,
-    };
-    // Where weight 0 refuses clients that others could serve, those others come first: nobody waits there at weight 0 for
-    // connections to end. (With `inhibit_on_failure` it is the file that wants it so.)
+    let sorry = sorry_of(config, key);
+    let charge = in_charge(whole, sorry.is_some());
     let waits = config.settings.passes_over_zero();
     let mut servers: Vec<_> = Vec::with_capacity(config.servers.len() + 1);
     for (place, server) in config.servers.iter().enumerate() {
         let Some(entry) = config.entry(key, server) else { continue };
         let found = found.and_then(|service| service.server(entry));
-        let standing = standing(place);
-        let wish = wish(server, standing, whole.resting, found).filter(|_| waits || standing.held.is_none());
-        let wish = match charge {
-            Charge::Servers => wish,
-            Charge::Sorry => set_aside(server, wish, waits && found.is_some()),
-        };
+        let wish = in_turn(server, standing(place), whole, (charge, waits), found);
         servers.extend(wish.map(|settings| (entry, Some(settings))));
     }
     if let Some((entry, sorry)) = sorry {
@@ -153,6 +143,50 @@ pub(super) fn service(
         servers.extend(wish.map(|settings| (entry, Some(settings))));
     }
     Service::new(Some(config.settings_of(key)), servers)
+}
+
+/// How one server of a service is to be under one of the service's keys, which is the same whatever the others are, as long as
+/// no two of them are one entry. `None`: it has no entry there.
+pub(super) fn server(
+    config: &ServiceConfig,
+    key: ServiceKey,
+    server: &ServerConfig,
+    standing: Standing,
+    whole: ServiceStanding,
+    found: &Service,
+) -> Option<(ServerKey, Option<ServerSettings>)> {
+    let entry = config.entry(key, server)?;
+    let charge = in_charge(whole, sorry_of(config, key).is_some());
+    let waits = config.settings.passes_over_zero();
+    Some((entry, in_turn(server, standing, whole, (charge, waits), found.server(entry))))
+}
+
+fn sorry_of(config: &ServiceConfig, key: ServiceKey) -> Option<(ServerKey, &ServerConfig)> {
+    let sorry = config.rules.sorry.as_deref()?;
+    Some((config.entry(key, sorry)?, sorry))
+}
+
+fn in_charge(whole: ServiceStanding, has_sorry: bool) -> Charge {
+    match (whole.quorum, has_sorry) {
+        (Quorum::Lost, true) => Charge::Sorry,
+        (Quorum::Lost, false) | (Quorum::Up, _) => Charge::Servers,
+    }
+}
+
+/// Where weight 0 refuses clients that others could serve (`waits` is false), those others come first: nobody waits there at weight
+/// 0 for connections to end. (With `inhibit_on_failure` it is the file that wants it so.)
+fn in_turn(
+    server: &ServerConfig,
+    standing: Standing,
+    whole: ServiceStanding,
+    (charge, waits): (Charge, bool),
+    found: Option<Option<&ServerSettings>>,
+) -> Option<ServerSettings> {
+    let wish = wish(server, standing, whole.resting, found).filter(|_| waits || standing.held.is_none());
+    match charge {
+        Charge::Servers => wish,
+        Charge::Sorry => set_aside(server, wish, waits && found.is_some()),
+    }
 }
 
 /// The table shows that the sorry server of a service takes its connections: whoever was here before us had found the
@@ -316,7 +350,7 @@ mod tests {
         let there = Service::new(None, there);
         let whole = ServiceStanding { quorum, resting: false };
         let wished = service(&config, config.key, |place| knows(healths[place]), whole, Some(&there));
-        let short = |(key, settings): &(ServerKey, Option<ServerSettings>)| match key.address {
+        let short = |(key, settings): (&ServerKey, &Option<ServerSettings>)| match key.address {
             std::net::IpAddr::V4(address) => (address.octets()[3], settings.as_ref().unwrap().weight.value()),
             std::net::IpAddr::V6(_) => panic!("{key}"),
         };

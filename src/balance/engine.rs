@@ -12,13 +12,16 @@
 //! ```
 //!
 //! Whatever the cause, the way to the kernel leads through `settle`.
+//! A large table that is only looked at stays `Known` meanwhile: it is read piece by piece (`engine/walk.rs`).
 
 mod checks;
 mod daemons;
 mod doubt;
 mod kernel;
+mod known;
 mod rules;
 mod succession;
+mod walk;
 mod watched;
 mod wishes;
 
@@ -30,9 +33,8 @@ use std::time::{Duration, Instant};
 use super::event::Event;
 use super::hold::Hold;
 use super::ledger::Ledger;
-use super::paths;
 use super::plan::{Plan, StepOutcome};
-use super::roster::{Files, Roster, ServerStatus, ServiceStatus};
+use super::roster::{Files, Roster};
 use super::suspicion::{Suspicion, Traffic};
 use super::table::Table;
 use super::timeouts::Originals;
@@ -40,12 +42,12 @@ use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
 use super::wishes::Kept;
 use crate::check::{Outcome, Random, Stage};
-use crate::model::{
-    CheckKind, Config, FileContent, Notice, OnStop, PathProbe, ScriptOutcome, ScriptRun, ServiceKey, Timeouts,
-};
+use crate::model::{CheckKind, Config, FileContent, Notice, OnStop, ScriptOutcome, ScriptRun, ServiceKey, Timeouts};
 use kernel::{Kernel, Look};
+use walk::Walk;
 use watched::Watched;
 
+pub use walk::{Piece, WalkEnd};
 pub use watched::ServiceHealth;
 pub use wishes::Asked;
 
@@ -91,9 +93,11 @@ pub enum Input {
     Configure(Arc<Config>),
     /// [`Output::Read`]: the kernel's table.
     Read(Table),
-    /// After a [`Input::Read`]: what the kernel has counted of servers that are reached by NAT and were used at all.
+    /// [`Output::ReadPiece`]: some of the kernel's table.
+    Piece(Piece),
+    /// After a [`Input::Read`] or the last [`Input::Piece`]: what the kernel has counted of servers that are reached by NAT and were used at all.
     Traffic(Vec<Traffic>),
-    /// [`Output::Read`]: it could not be read.
+    /// [`Output::Read`] or [`Output::ReadPiece`]: it could not be read.
     Unread {
         /// There is no IPVS, or we may not use it; else the dump failed.
         missing: bool,
@@ -151,6 +155,12 @@ pub enum Output {
     CancelProbe(ProbeId),
     /// Read the kernel's table; [`Input::Read`] or [`Input::Unread`] is the answer.
     Read,
+    /// Read some of the kernel's table, as much as takes no longer than anything else may wait, and one service at least:
+    /// the next services after the last piece. [`Input::Piece`] or [`Input::Unread`] is the answer.
+    ReadPiece {
+        /// From the first service on.
+        begins: bool,
+    },
     /// Give these steps to the kernel; [`Input::Applied`] is the answer.
     Apply(Arc<Plan>),
     /// Write [`Balancer::ledger`] to its file, before anything that comes after this.
@@ -231,6 +241,8 @@ pub struct Balancer {
     well: usize,
     /// Probes whose time passed while nobody looked, since people were told.
     cut_short: u32,
+    /// When the time of the first of them passed, and when that was noticed.
+    stalled_since: Option<(Instant, Instant)>,
     scripts: usize,
     /// Those of `running` that are scripts.
     running_scripts: HashSet<u64>,
@@ -241,6 +253,8 @@ pub struct Balancer {
     kernel: Kernel,
     /// When the table is looked at again, if nothing comes in between.
     look_at: Instant,
+    /// A large table is being looked at.
+    walk: Option<Walk>,
     observed: Table,
     ledger: Ledger,
     /// The difference that the last look showed; acted upon when the next one shows the same.
@@ -297,8 +311,10 @@ impl Balancer {
             suspicion: Suspicion::default(),
             well: 0,
             cut_short: 0,
+            stalled_since: None,
             kernel: Kernel::Unneeded,
             look_at: now,
+            walk: None,
             observed: Table::default(),
             ledger: options.ledger,
             suspect: None,
@@ -336,6 +352,7 @@ impl Balancer {
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
             (Life::Running, Input::Probed(probe, outcome)) => self.probed(probe, outcome),
             (Life::Running, Input::Reached(probe, stage)) => self.reached(probe, stage),
+            (Life::Running, Input::Piece(piece)) => self.piece(piece),
             (Life::Running, Input::Traffic(rows)) => self.suspect(&rows),
             (Life::Running, Input::Scripted(probe, outcome)) => self.scripted(probe, &outcome),
             (Life::Running, Input::File { name, content }) => self.file(name, content),
@@ -352,6 +369,7 @@ impl Balancer {
             (
                 Life::Stopping,
                 Input::Configure(_)
+                | Input::Piece(_)
                 | Input::Traffic(_)
                 | Input::Probed(..)
                 | Input::Reached(..)
@@ -365,6 +383,7 @@ impl Balancer {
             | (
                 Life::Stopped,
                 Input::Configure(_)
+                | Input::Piece(_)
                 | Input::Traffic(_)
                 | Input::Read(_)
                 | Input::Unread { .. }
@@ -523,77 +542,6 @@ impl Balancer {
             user: script.user.clone().or_else(|| self.roster.config.global.script_user.clone()),
             timeout: check.timeout,
         })
-    }
-
-    /// The kernel leads a path's packets to its server, as far as we know.
-    #[must_use]
-    pub fn is_paved(&self, probe: &PathProbe) -> bool {
-        paths::is_paved(probe, self.observed.services.get(&probe.service()))
-    }
-
-    /// The service is there for checks of paths alone.
-    #[must_use]
-    pub fn is_path(&self, service: ServiceKey) -> bool {
-        self.roster.paths.contains_key(&service)
-    }
-
-    /// The configuration in force.
-    #[must_use]
-    pub fn config(&self) -> &Arc<Config> {
-        &self.roster.config
-    }
-
-    /// Which entries are ours.
-    #[must_use]
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    /// The kernel's table as far as we know.
-    #[must_use]
-    pub fn observed(&self) -> &Table {
-        &self.observed
-    }
-
-    /// Counters since the start.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// What the kernel refused about a service, a server, the timeouts or a sync daemon.
-    #[must_use]
-    pub fn problem(&self, subject: Subject) -> Option<&str> {
-        self.troubles.problem(subject)
-    }
-
-    /// The servers of the service at this place of [`Config::services`].
-    #[must_use]
-    pub fn servers(&self, place: usize) -> Vec<ServerStatus<'_>> {
-        let Ok(number) = u32::try_from(place) else { return Vec::new() };
-        let mut servers = self.roster.statuses(number);
-        if let Some(service) = self.roster.config.services.get(place) {
-            for server in &mut servers {
-                server.wish = self.handovers.wishes.get((service.key, server.config.key)).copied();
-            }
-        }
-        servers
-    }
-
-    /// How the service at this place of [`Config::services`] stands as a whole; `None`: that is not known yet.
-    #[must_use]
-    pub fn service(&self, place: usize) -> Option<ServiceStatus> {
-        self.roster.service_status(u32::try_from(place).ok()?)
-    }
-
-    /// How we stand with the kernel.
-    #[must_use]
-    pub fn kernel_state(&self) -> KernelState<'_> {
-        match &self.kernel {
-            Kernel::Unneeded => KernelState::Unneeded,
-            Kernel::Reading { .. } | Kernel::Known | Kernel::Applying { .. } => KernelState::Available,
-            Kernel::Away { reason, .. } => KernelState::Away(reason),
-        }
     }
 }
 

@@ -48,7 +48,9 @@ pub use daemons::{SyncDaemons, SyncRole, SyncSettings};
 pub use deal::{Deal, InvalidDeal};
 pub use desired::{Health, Held, ServiceStanding, Standing};
 pub use drain::{Drain, End, Load, Loads};
-pub use engine::{Asked, Balancer, Counts, Input, KernelState, Options, Output, ProbeId, ServiceHealth};
+pub use engine::{
+    Asked, Balancer, Counts, Input, KernelState, Options, Output, Piece, ProbeId, ServiceHealth, WalkEnd,
+};
 pub use event::{Event, Gravity};
 pub use leaving::{Departure, Leaver};
 pub use ledger::{InvalidLedger, Ledger, Stamp};

@@ -287,10 +287,10 @@ impl<'a> Planner<'a> {
                 }),
             }
         }
-        let mut found = observed.map(Service::servers).unwrap_or_default().iter().peekable();
+        let mut found = observed.into_iter().flat_map(Service::servers).peekable();
         let mut wanted = desired.servers().iter().peekable();
         loop {
-            match (found.peek(), wanted.peek()) {
+            match (found.peek().copied(), wanted.peek().copied()) {
                 (None, None) => break,
                 (Some((server, _)), wish) if wish.is_none_or(|(wanted, _)| server < wanted) => {
                     if self.exclusive || self.ledger.has_server(key, *server) {
@@ -308,6 +308,30 @@ impl<'a> Planner<'a> {
                 (_, _) => {
                     if let (Some((server, from)), Some((_, Some(to)))) = (found.next(), wanted.next()) {
                         self.edit(key, *server, from.as_ref(), to);
+                    }
+                }
+            }
+        }
+        self.steps.append(&mut self.edits);
+        self.steps.append(&mut self.cuts);
+    }
+
+    /// The same where nothing of a service that is there can differ but these servers, which come in the order of their keys,
+    /// each with its wish; `None`: it is to go.
+    pub fn servers(
+        &mut self,
+        key: ServiceKey,
+        observed: &Service,
+        wishes: impl IntoIterator<Item = (ServerKey, Option<ServerSettings>)>,
+    ) {
+        for (server, wish) in wishes {
+            match (observed.server(server), wish) {
+                (None, None) => {}
+                (None, Some(settings)) => self.steps.push(Step::AddServer { service: key, server, settings }),
+                (Some(from), Some(to)) => self.edit(key, server, from, &to),
+                (Some(_), None) => {
+                    if self.exclusive || self.ledger.has_server(key, server) {
+                        self.cuts.push(Step::DeleteServer { service: key, server });
                     }
                 }
             }
@@ -380,6 +404,11 @@ impl<'a> Planner<'a> {
         }
         self.daemons.append(&mut stops);
         self.daemons.append(&mut changes);
+    }
+
+    /// What was collected of services that are wished for.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The plan.

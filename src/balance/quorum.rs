@@ -23,6 +23,15 @@ pub enum Quorum {
     Lost,
 }
 
+/// How a server counts that is not in the table, and about which nothing is known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// As up, unless it has `alpha`.
+    UntilChecked,
+    /// As down: the quorum is lost, and it takes proof to win it.
+    OnProof,
+}
+
 /// What the quorum is measured by: sums of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {

@@ -5,6 +5,7 @@
 //! goes to all. Checks that ask the same at another pace, or with other patience, are made apart: each was promised to its
 //! service as it is written, and a verdict after one failure is no answer to who forgives three.
 
+mod changes;
 mod floors;
 mod handover;
 mod standing;
@@ -18,13 +19,15 @@ use std::time::{Duration, Instant};
 
 use super::desired::{Health, Held};
 use super::paths::{self, Paths};
-use super::quorum::Quorum;
+use super::quorum::{Quorum, Trust};
 use super::slow_start::Ramps;
 use crate::check::{self, Machine, Outcome, Random, same_probe};
 use crate::model::{
     Check, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend, Weight,
 };
 
+pub(super) use changes::Extent;
+use changes::{Change, Changes, is_plain};
 pub use standing::ServiceStatus;
 pub(super) use standing::thresholds;
 pub use status::{CheckStatus, ServerStatus};
@@ -36,9 +39,16 @@ const FIRST_CHECKS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 struct ServiceState {
     first_server: u32,
-    dirty: bool,
-    /// It waits to be weighed.
-    stirred: bool,
+    /// What of it is to be compared with the kernel's.
+    dirty: Change,
+    /// What of it waits to be weighed.
+    stirred: Change,
+    /// Each of its servers is an entry of its own, and how it is to be hangs on no other.
+    plain: bool,
+    /// Servers that failed stay, as its floor asks.
+    keeps: bool,
+    /// What its servers weigh together, and what was presumed of those that nothing is known about.
+    sum: Option<(Trust, u64)>,
     /// `None`: never weighed yet.
     quorum: Option<Quorum>,
     /// Since when it is so.
@@ -59,6 +69,8 @@ struct ServerState {
     held: Option<Held>,
     /// The operator's weight for it.
     asked: Option<Weight>,
+    /// Its part of [`ServiceState::sum`].
+    counts: u32,
     since: Instant,
 }
 
@@ -115,13 +127,14 @@ pub(super) struct Roster {
     pub(super) paths: Paths,
     /// Checks that go by a file, by its name.
     by_file: HashMap<String, Vec<u32>>,
-    dirty: Vec<u32>,
+    /// Those that are to be compared with the kernel's table.
+    dirty: Changes,
     /// Services with a floor among whose servers something changed.
     unsettled: BTreeSet<u32>,
     /// Servers that return slowly.
     ramps: Ramps,
     /// Those that wait to be weighed.
-    stirred: Vec<u32>,
+    stirred: Changes,
     /// Those whose checks may rest.
     suspended: Vec<u32>,
 }
@@ -160,10 +173,10 @@ impl Roster {
             paths: paths::of(&config),
             by_file: HashMap::new(),
             config: Arc::clone(&config),
-            dirty: Vec::new(),
+            dirty: Changes::default(),
             unsettled: BTreeSet::new(),
             ramps: Ramps::default(),
-            stirred: Vec::new(),
+            stirred: Changes::default(),
             suspended: Vec::new(),
         };
         let spread = Self::spread(all_checks);
@@ -178,15 +191,19 @@ impl Roster {
             if resting || service.rules.suspend != Suspend::Never {
                 new.suspended.push(index);
             }
+            let mut stirred = Change::None;
+            new.stirred.whole(index, &mut stirred);
             new.services.push(ServiceState {
                 first_server,
-                dirty: false,
-                stirred: true,
+                dirty: Change::None,
+                stirred,
+                plain: is_plain(service),
+                keeps: false,
+                sum: None,
                 quorum: was.and_then(|was| was.quorum),
                 quorum_since: was.map_or(now, |was| was.quorum_since),
                 resting,
             });
-            new.stirred.push(index);
             for server in &service.servers {
                 let old = before.zip(old.get(&server.key).copied());
                 let this = number(new.servers.len());
@@ -234,6 +251,7 @@ impl Roster {
                     kept: false,
                     held: None,
                     asked: None,
+                    counts: 0,
                     since: now,
                 });
                 from.push(old.map(|(_, old)| old));
@@ -253,6 +271,9 @@ impl Roster {
                 state.since = old.filter(|old| old.health == health).map_or(now, |old| old.since);
                 // Told of before, and not again, if it is still so; decided anew below.
                 state.kept = old.is_some_and(|old| old.kept);
+                if let Some(service) = new.services.get_mut(state.service as usize).filter(|_| state.kept) {
+                    service.keeps = true;
+                }
             }
         }
         new.unsettled = (0..number(new.services.len())).filter(|place| new.minds_floor(*place)).collect();
@@ -390,41 +411,9 @@ impl Roster {
         (!checks.is_empty()).then(|| (config.title(), checks.to_vec()))
     }
 
-    fn mark(&mut self, service: u32) {
-        if let Some(state) = self.services.get_mut(service as usize).filter(|state| !state.dirty) {
-            state.dirty = true;
-            self.dirty.push(service);
-        }
-    }
-
-    /// A service is to be compared with the kernel's. Returns whether it is one of ours.
-    pub(super) fn mark_key(&mut self, service: ServiceKey) -> bool {
-        let place = self.index.get(&service).copied();
-        if let Some(place) = place {
-            self.mark(place);
-        }
-        place.is_some()
-    }
-
     /// Where a service stands in the file.
     pub(super) fn place(&self, service: ServiceKey) -> Option<u32> {
         self.index.get(&service).or_else(|| self.marked.get(&service)).copied()
-    }
-
-    pub(super) fn has_dirty(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// Places of the services that are to be compared, in the file's order; none is dirty afterwards.
-    pub(super) fn take_dirty(&mut self) -> Vec<u32> {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for place in &dirty {
-            if let Some(state) = self.services.get_mut(*place as usize) {
-                state.dirty = false;
-            }
-        }
-        dirty.sort_unstable();
-        dirty
     }
 
     pub(super) fn is_configured(&self, service: ServiceKey) -> bool {

@@ -38,53 +38,37 @@ pub struct Table {
 pub struct Service {
     /// How it is.
     pub settings: Option<ServiceSettings>,
-    servers: Vec<(ServerKey, Option<ServerSettings>)>,
+    /// One that comes or goes must not move all others: a service may have a hundred thousand.
+    servers: BTreeMap<ServerKey, Option<ServerSettings>>,
 }
 
 impl Service {
     /// A service with these servers, in any order. Of two with the same key the last counts.
     #[must_use]
-    pub fn new(settings: Option<ServiceSettings>, mut servers: Vec<(ServerKey, Option<ServerSettings>)>) -> Self {
+    pub fn new(settings: Option<ServiceSettings>, servers: Vec<(ServerKey, Option<ServerSettings>)>) -> Self {
         // A dump taken while somebody adds servers can show one twice.
-        servers.reverse();
-        servers.sort_by_key(|(key, _)| *key);
-        servers.dedup_by_key(|(key, _)| *key);
-        servers.shrink_to_fit();
-        Self { settings, servers }
+        Self { settings, servers: servers.into_iter().collect() }
     }
 
     /// Its servers in the order of their keys.
     #[must_use]
-    pub fn servers(&self) -> &[(ServerKey, Option<ServerSettings>)] {
+    pub fn servers(&self) -> &BTreeMap<ServerKey, Option<ServerSettings>> {
         &self.servers
     }
 
     /// A server: `None` if it is not there, `Some(None)` if its settings have no name here.
     #[must_use]
     pub fn server(&self, key: ServerKey) -> Option<Option<&ServerSettings>> {
-        self.find(key).ok().and_then(|at| self.servers.get(at)).map(|(_, settings)| settings.as_ref())
+        self.servers.get(&key).map(Option::as_ref)
     }
 
     /// Adds a server, or gives it new settings.
     pub fn put(&mut self, key: ServerKey, settings: ServerSettings) {
-        match self.find(key) {
-            Ok(at) => {
-                if let Some(server) = self.servers.get_mut(at) {
-                    server.1 = Some(settings);
-                }
-            }
-            Err(at) => self.servers.insert(at, (key, Some(settings))),
-        }
+        self.servers.insert(key, Some(settings));
     }
 
     /// Removes a server if it is there.
     pub fn remove(&mut self, key: ServerKey) {
-        if let Ok(at) = self.find(key) {
-            self.servers.remove(at);
-        }
-    }
-
-    fn find(&self, key: ServerKey) -> Result<usize, usize> {
-        self.servers.binary_search_by_key(&key, |(key, _)| *key)
+        self.servers.remove(&key);
     }
 }

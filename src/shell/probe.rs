@@ -7,6 +7,10 @@
 //! through the forwarding itself is tried by hand ([`path`]).
 //!
 //! A connection that was accepted is closed with zero linger: a reset leaves no TIME_WAIT here and frees the server at once.
+//! Of all that a check costs, system calls are the most: a TCP check of a server on this host makes a socket, connects, looks
+//! who is there, sets the linger and closes. Whether a socket met itself is asked only where its port may be one that the
+//! kernel chooses, and whether somebody has accepted already only of a loopback address.
+//!
 //! How long a probe may take is the business of the check's machine; a probe whose time is up is simply dropped.
 
 mod datagram;
@@ -14,6 +18,7 @@ mod exchange;
 mod fetch;
 mod mail;
 mod path;
+mod ports;
 mod settings;
 mod tls;
 
@@ -40,6 +45,7 @@ use exchange::{Exchange, Step};
 pub(crate) use fetch::{Fetched, fetch};
 use mail::Mail;
 use path::{Call, Calls};
+use ports::Ports;
 use settings::Settings;
 
 /// News of a probe.
@@ -56,6 +62,8 @@ struct Running<Id> {
     id: Id,
     socket: Socket,
     stage: Stage,
+    /// It may be connected to itself.
+    may_meet: bool,
     talk: Talk,
 }
 
@@ -93,6 +101,7 @@ pub(super) struct Prober<Id> {
     free: Vec<usize>,
     by_id: HashMap<Id, usize>,
     settings: Settings,
+    ports: Ports,
     calls: Calls,
     /// What was heard of several probes at once, and not told yet.
     heard: VecDeque<(Id, Progress)>,
@@ -118,6 +127,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             by_id: HashMap::new(),
             settings: Settings::default(),
             calls: Calls::new(ipvs, &mut random),
+            ports: Ports::read(),
             heard: VecDeque::new(),
             buffer: datagram::Buffer::default(),
             random,
@@ -130,46 +140,55 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         self.calls.reload();
     }
 
+    /// Looks again at what may have changed on this host.
+    pub(super) fn look(&mut self) {
+        self.ports = Ports::read();
+    }
+
     /// Begins a probe. An outcome that is known at once is given back.
     pub(super) fn start(&mut self, id: Id, kind: &CheckKind) -> Option<Outcome> {
         self.try_start(id, kind).err()
     }
 
     fn try_start(&mut self, id: Id, kind: &CheckKind) -> Result<(), Outcome> {
-        let (socket, talk) = match kind {
+        let (socket, may_meet, talk) = match kind {
             // No socket has an answer to these.
             CheckKind::Script(_) => return Err(Outcome::NotTried(Obstacle::Script)),
             CheckKind::File(_) => return Err(Outcome::NotTried(Obstacle::File)),
             CheckKind::Tcp(connect) => {
-                let (socket, peer) = call(connect)?;
-                if peer.is_some() {
-                    return Err(accepted(&socket, peer.as_ref()));
+                let (socket, may_meet) = call(connect, self.ports)?;
+                // A server on this host accepts within the call.
+                if connect.target.ip().is_loopback()
+                    && let Ok(peer) = socket.peer_addr()
+                {
+                    return Err(accepted(&socket, &peer, may_meet));
                 }
-                (socket, Talk::None)
+                (socket, may_meet, Talk::None)
             }
             CheckKind::Http(probe) => {
                 let exchange = Exchange::new(probe, 0, &mut self.settings).map_err(Outcome::NotTried)?;
                 let talk = exchange.map_or(Talk::None, |exchange| Talk::Http(Box::new(exchange)));
-                (call(&probe.connect)?.0, talk)
+                let (socket, may_meet) = call(&probe.connect, self.ports)?;
+                (socket, may_meet, talk)
             }
             CheckKind::Smtp(probe) => {
-                let (socket, _) = call(&probe.connect)?;
+                let (socket, may_meet) = call(&probe.connect, self.ports)?;
                 let mail = Mail::new(probe, &socket);
-                (socket, Talk::Mail(Box::new(mail)))
+                (socket, may_meet, Talk::Mail(Box::new(mail)))
             }
             CheckKind::Dns(probe) => ask(&probe.connect, Datagram::dns(probe, &mut self.random))?,
             CheckKind::Udp(probe) => ask(&probe.connect, Datagram::udp(probe, &mut self.random))?,
             CheckKind::Ping(connect) => ask(connect, Datagram::ping(connect, &mut self.random))?,
             CheckKind::Path(probe) => {
                 let (socket, call) = self.calls.call(probe, &self.registry, &mut self.random)?;
-                (socket, Talk::Path(Box::new(call)))
+                (socket, false, Talk::Path(Box::new(call)))
             }
         };
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             self.places.len() - 1
         });
-        match self.watch(place, id, socket, talk) {
+        match self.watch(place, id, (socket, may_meet), talk) {
             Ok(running) => {
                 if let Some(entry) = self.places.get_mut(place) {
                     if let Talk::Path(call) = &running.talk {
@@ -188,14 +207,20 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
     }
 
     /// Has the events of a socket told to this place.
-    fn watch(&self, place: usize, id: Id, socket: Socket, talk: Talk) -> Result<Running<Id>, Outcome> {
+    fn watch(
+        &self,
+        place: usize,
+        id: Id,
+        (socket, may_meet): (Socket, bool),
+        talk: Talk,
+    ) -> Result<Running<Id>, Outcome> {
         let (fd, interest) = (socket.as_raw_fd(), talk.interest());
         if let Some(interest) = interest {
             self.registry
                 .register(&mut SourceFd(&fd), Token(place), interest)
                 .map_err(|error| Outcome::NotTried(obstacle(&error, Obstacle::Ports)))?;
         }
-        Ok(Running { id, socket, stage: Stage::Connecting, talk })
+        Ok(Running { id, socket, stage: Stage::Connecting, may_meet, talk })
     }
 
     /// Drops a probe if it runs.
@@ -240,7 +265,8 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         let next = match next {
             Ok(Some(next)) => {
                 let probe = Arc::clone(next.probe());
-                call(&probe.connect).and_then(|(socket, _)| self.watch(place, id, socket, Talk::Http(Box::new(next))))
+                call(&probe.connect, self.ports)
+                    .and_then(|called| self.watch(place, id, called, Talk::Http(Box::new(next))))
             }
             Ok(None) => Err(Outcome::Ok),
             Err(obstacle) => Err(Outcome::NotTried(obstacle)),
@@ -316,7 +342,7 @@ impl<Id> Running<Id> {
                     Ok(None) => return None,
                 },
             };
-            let accepted = accepted(&self.socket, Some(&peer));
+            let accepted = accepted(&self.socket, &peer, self.may_meet);
             if accepted != Outcome::Ok {
                 return Some(Progress::Done(accepted));
             }
@@ -350,35 +376,32 @@ impl<Id> Running<Id> {
     }
 }
 
-fn accepted(socket: &Socket, peer: Option<&SockAddr>) -> Outcome {
+fn accepted(socket: &Socket, peer: &SockAddr, may_meet: bool) -> Outcome {
     // Where nobody listens on a port of this host, a connect from that very port meets itself (RFC 9293, section 3.5, figure
     // 7: simultaneous open). The kernel may choose it, once in as many probes as there are ports.
-    let itself = peer.is_some_and(|peer| socket.local_addr().is_ok_and(|local| local == *peer));
+    let itself = may_meet && socket.local_addr().is_ok_and(|local| local == *peer);
     // If it cannot be had, the connection is closed the slow way.
     let _ = socket.set_linger(Some(Duration::ZERO));
     if itself { Outcome::Refused } else { Outcome::Ok }
 }
 
-/// Begins a connection, and says with whom it is there already: a server on this host accepts within the call.
-fn call(connect: &Connect) -> Result<(Socket, Option<SockAddr>), Outcome> {
+/// Begins a connection, and says whether it may come to be one with itself.
+fn call(connect: &Connect, ports: Ports) -> Result<(Socket, bool), Outcome> {
     let domain = Domain::for_address(connect.target);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
         .map_err(|error| Outcome::NotTried(obstacle(&error, Obstacle::Ports)))?;
     prepare(&socket, connect, connect.source_port).map_err(Outcome::NotTried)?;
     match socket.connect(&connect.target.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(refused_at_once(&error)),
-        Ok(()) | Err(_) => {
-            let peer = socket.peer_addr().ok();
-            Ok((socket, peer))
-        }
+        Ok(()) | Err(_) => Ok((socket, ports.may_meet(connect))),
     }
 }
 
 /// Points a datagram's socket at whom it is for: nobody else is heard then.
-fn ask(connect: &Connect, made: Result<(Socket, Datagram), Obstacle>) -> Result<(Socket, Talk), Outcome> {
+fn ask(connect: &Connect, made: Result<(Socket, Datagram), Obstacle>) -> Result<(Socket, bool, Talk), Outcome> {
     let (socket, datagram) = made.map_err(Outcome::NotTried)?;
     socket.connect(&connect.target.into()).map_err(|error| refused_at_once(&error))?;
-    Ok((socket, Talk::Datagram(Box::new(datagram))))
+    Ok((socket, false, Talk::Datagram(Box::new(datagram))))
 }
 
 /// Gives a socket its mark, interface and source.

@@ -17,6 +17,12 @@ use crate::model::{Config, FileContent, ScriptOutcome, ServiceKey, TrackFile};
 /// or of the whole interval.
 const SCATTER: Duration = Duration::from_millis(1);
 
+/// Where the loop does not catch up, that is told this often.
+const STALL_PACE: Duration = Duration::from_secs(1);
+/// Probes that begin in one turn. After them come answers, verdicts and whatever else has come up; those that are due too are
+/// woken in the turn after that, so that the time of each counts from when it begins.
+const AT_ONCE: usize = 16;
+
 impl Balancer {
     /// From now on so many probes may run at once.
     pub fn allow_probes(&mut self, probes: usize) {
@@ -24,12 +30,22 @@ impl Balancer {
     }
 
     pub(super) fn wake_checks(&mut self) {
-        let due_at = self.timers.next();
-        while let Some(check) = self.timers.pop(self.now) {
+        while self.starts.len() < AT_ONCE {
+            let due_at = self.timers.next();
+            let Some(check) = self.timers.pop(self.now) else { break };
+            let before = self.cut_short;
             self.wake_check(check);
+            if self.cut_short > before && self.stalled_since.is_none() {
+                self.stalled_since = due_at.map(|due_at| (due_at, self.now));
+            }
         }
-        if let (checks @ 1.., Some(due_at)) = (std::mem::take(&mut self.cut_short), due_at) {
-            self.outputs.push_back(Output::Event(Event::Stalled { late: self.now - due_at, checks }));
+        // Told once of all, or now and then where there is no end to it.
+        if let Some((since, noticed_at)) = self.stalled_since
+            && (self.timers.next().is_none_or(|at| at > self.now) || self.now - noticed_at >= STALL_PACE)
+        {
+            self.stalled_since = None;
+            let checks = std::mem::take(&mut self.cut_short);
+            self.outputs.push_back(Output::Event(Event::Stalled { late: noticed_at - since, checks }));
         }
         self.end_hold();
         self.fill();
@@ -153,7 +169,6 @@ impl Balancer {
         self.timers.arm(check, slot.machine.poll_timeout());
         let Some(outcome) = last else { return };
         if outcome == Outcome::NotTried(Obstacle::Late) {
-            // Told once of all.
             self.cut_short += 1;
         } else if let Outcome::NotTried(obstacle) = outcome
             && before.last.is_none_or(Outcome::was_tried)

@@ -11,9 +11,10 @@ use crate::balance::event::Event;
 use crate::balance::ledger::Ledger;
 use crate::balance::paths;
 use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
-use crate::balance::table::Table;
+use crate::balance::roster::Extent;
+use crate::balance::table::{Service, Table};
 use crate::balance::trouble::Subject;
-use crate::model::{Config, OnStop, ServiceKey, Timeouts};
+use crate::model::{Config, OnStop, ServerKey, ServerSettings, ServiceKey, Timeouts};
 
 /// IPVS that is missing is asked for again this often: somebody may load the module.
 const MISSING_INTERVAL: Duration = Duration::from_secs(3);
@@ -73,6 +74,7 @@ impl Balancer {
     }
 
     pub(super) fn ask(&mut self, look: Look) {
+        self.walk = None;
         self.kernel = Kernel::Reading { look, asked_at: self.now };
         self.outputs.push_back(Output::Read);
     }
@@ -80,7 +82,7 @@ impl Balancer {
     pub(super) fn wake_kernel(&mut self) {
         match self.kernel {
             // What verdicts want comes first, and a look in between would tell nothing.
-            Kernel::Known if self.look_at <= self.now && !self.has_work() => self.ask(Look::Drift),
+            Kernel::Known if self.look_at <= self.now && !self.has_work() => self.look_around(),
             Kernel::Away { retry_at, .. } if retry_at <= self.now => self.ask(Look::Fresh),
             Kernel::Known
             | Kernel::Away { .. }
@@ -103,11 +105,12 @@ impl Balancer {
             self.outputs.push_back(Output::Event(Event::KernelBack));
         }
         self.kernel = Kernel::Known;
+        self.roster.forget_sums();
         let loads = std::mem::take(&mut table.loads);
         if self.life == Life::Running {
             self.count_loads(&table, &loads, look);
         }
-        self.look_at = self.now + self.look_interval().max((self.now - asked_at) * LOOK_SHARE);
+        self.looked(self.now - asked_at);
         self.watch_links(&mut table);
         match (self.life, look) {
             (Life::Running, Look::Drift) => self.drift(table),
@@ -123,8 +126,13 @@ impl Balancer {
         }
     }
 
+    /// The table was looked at, which took so long.
+    pub(super) fn looked(&mut self, took: Duration) {
+        self.look_at = self.now + self.look_interval().max(took * LOOK_SHARE);
+    }
+
     /// Something is to be compared with the table as it is known.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.roster.has_dirty() || self.compare_all || self.daemons.dirty
     }
 
@@ -176,7 +184,14 @@ impl Balancer {
     }
 
     pub(super) fn unread(&mut self, missing: bool, reason: String) {
-        let Kernel::Reading { look, .. } = self.kernel else { return };
+        let Kernel::Reading { look, .. } = self.kernel else {
+            // A piece: what there is to say of it is said when all of it cannot be read.
+            match (self.walk.take(), &self.kernel, self.life) {
+                (Some(_), Kernel::Known, Life::Running) => self.ask(Look::Drift),
+                (Some(_) | None, _, Life::Running | Life::Stopping | Life::Stopped) => {}
+            }
+            return;
+        };
         match self.life {
             Life::Running => {}
             Life::Stopping | Life::Stopped => {
@@ -344,7 +359,7 @@ impl Balancer {
         let back = self.originals.with(&Timeouts::default(), self.observed.timeouts);
         planner.timeouts(self.observed.timeouts, &back);
         let plan = planner.finish();
-        let left = |(key, service): &(&ServiceKey, &crate::balance::Service)| {
+        let left = |(key, service): &(&ServiceKey, &Service)| {
             !flush
                 && self.ledger.has_service(**key)
                 && service.servers().iter().any(|(server, _)| !self.ledger.has_server(**key, *server))
@@ -361,15 +376,63 @@ impl Balancer {
         self.stopped();
     }
 
-    fn plan_of(&mut self, dirty: &[u32]) -> Plan {
+    fn plan_of(&mut self, dirty: &[(u32, Extent)]) -> Plan {
         let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
-        for place in dirty {
-            self.compare(&mut planner, *place, &self.observed);
+        for (place, extent) in dirty {
+            self.compare_changed(&mut planner, *place, extent);
         }
+        debug_assert!(self.is_all(&planner, dirty), "more has changed than was compared");
         if std::mem::take(&mut self.daemons.dirty) {
             planner.daemons(self.observed.daemons.as_ref(), self.wished_daemons().as_ref());
         }
         self.without_troubles(planner.finish(), &self.observed)
+    }
+
+    /// Compares what has changed of a service with the table as it is known.
+    fn compare_changed(&self, planner: &mut Planner<'_>, place: u32, extent: &Extent) {
+        let servers = match extent {
+            Extent::Whole => None,
+            Extent::Servers(servers) => self.changed(place, servers),
+        };
+        match servers {
+            Some((key, found, wishes)) => planner.servers(key, found, wishes),
+            None => self.compare(planner, place, &self.observed),
+        }
+    }
+
+    /// How these servers of a service are to be, by the order of their entries; `None`: the service is not in the table as it
+    /// is to be, so that there is more to compare.
+    fn changed(&self, place: u32, servers: &[u32]) -> Option<(ServiceKey, &Service, Wishes)> {
+        let (service, standing) = self.roster.service(place)?;
+        let (key, first, whole) = (service.key, self.roster.first_server(place), self.roster.standing(place));
+        let found = self.observed.services.get(&key)?;
+        if found.settings.as_ref() != Some(&service.settings_of(key)) {
+            return None;
+        }
+        let wish = |server: &u32| {
+            let nth = (*server - first) as usize;
+            desired::server(service, key, service.servers.get(nth)?, standing(nth), whole, found)
+        };
+        let mut wishes: Vec<_> = servers.iter().filter_map(wish).collect();
+        wishes.sort_unstable_by_key(|(entry, _)| *entry);
+        Some((key, found, wishes))
+    }
+
+    /// Nothing but what was planned is to be done in these services. What the kernel has refused is left out: it has a time of
+    /// its own.
+    fn is_all(&self, planned: &Planner<'_>, dirty: &[(u32, Extent)]) -> bool {
+        let mut planner = Planner::new(&self.ledger, self.roster.config.global.exclusive);
+        for (place, _) in dirty {
+            self.compare(&mut planner, *place, &self.observed);
+        }
+        let refused = |step: &&Step| {
+            let of_service = step.service().map(Subject::Service);
+            [Some(Subject::of(step)), of_service].into_iter().flatten().any(|it| self.troubles.problem(it).is_some())
+        };
+        let untroubled = |planner: &Planner<'_>| -> Vec<Step> {
+            planner.steps().iter().filter(|step| !refused(step)).cloned().collect()
+        };
+        untroubled(planned) == untroubled(&planner)
     }
 
     fn whole_plan(&self, table: &Table) -> Plan {
@@ -415,6 +478,7 @@ impl Balancer {
         double.outputs.clear();
         double.starts.clear();
         double.starting = false;
+        double.walk = None;
         double.kernel = match double.kernel {
             Kernel::Unneeded => Kernel::Unneeded,
             // Whatever is on its way is in this table.
@@ -428,6 +492,7 @@ impl Balancer {
                 Output::Apply(plan) => return Plan::clone(&plan),
                 Output::StartProbe { .. }
                 | Output::CancelProbe(_)
+                | Output::ReadPiece { .. }
                 | Output::WriteLedger
                 | Output::WriteWishes
                 | Output::Event(_)
@@ -442,3 +507,6 @@ impl Balancer {
         Plan::default()
     }
 }
+
+/// Entries of servers, and how they are to be; `None`: not there.
+type Wishes = Vec<(ServerKey, Option<ServerSettings>)>;

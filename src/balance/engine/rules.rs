@@ -11,15 +11,16 @@
 //! what its checks say (`watched.rs`), and may leave it to another host. Servers that the file names no more and that serve on
 //! count as well (`succession.rs`), and so does one whose checks this host does not let be made, unless it has `alpha`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::{Balancer, Life, Output};
 use crate::balance::desired;
 use crate::balance::event::Event;
 use crate::balance::notice::{self, Told};
-use crate::balance::quorum::Quorum;
-use crate::balance::roster::{Roster, thresholds};
+use crate::balance::quorum::{Quorum, Trust};
+use crate::balance::roster::{Extent, Roster, thresholds};
+use crate::balance::table::Table;
 use crate::balance::{Health, Standing};
 use crate::model::{ServiceConfig, ServiceKey, Suspend};
 
@@ -56,15 +57,6 @@ impl Addresses {
                 Suspend::Without(addresses) => self.misses(addresses.iter().copied()),
             }
     }
-}
-
-/// How a server counts that is not in the table, and about which nothing is known yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// As up, unless it has `alpha`.
-    UntilChecked,
-    /// As down: the quorum is lost, and it takes proof to win it.
-    OnProof,
 }
 
 impl Balancer {
@@ -133,26 +125,32 @@ impl Balancer {
             Life::Running => {}
             Life::Stopping | Life::Stopped => return,
         }
-        for place in self.roster.take_stirred() {
-            self.settle_quorum(place);
+        for (place, extent) in self.roster.take_stirred() {
+            self.settle_quorum(place, &extent);
         }
     }
 
-    fn settle_quorum(&mut self, place: u32) {
-        let Some((service, _)) = self.roster.service(place) else { return };
+    /// How a service's quorum was, and how its servers count that nothing is known about.
+    fn quorum_before(&self, place: u32) -> Option<(Quorum, Trust)> {
+        let (service, _) = self.roster.service(place)?;
         let table = &self.observed.services;
-        let known = self.roster.quorum(place);
         let sorry_found = || service.keys().any(|key| desired::is_sorry(service, key, table.get(&key)));
         let found = || service.keys().any(|key| table.contains_key(&key));
-        let (before, trust) = match known {
+        Some(match self.roster.quorum(place) {
             Some(Quorum::Up) => (Quorum::Up, Trust::UntilChecked),
             Some(Quorum::Lost) => (Quorum::Lost, Trust::OnProof),
             None if sorry_found() => (Quorum::Lost, Trust::OnProof),
             None if found() => (Quorum::Up, Trust::UntilChecked),
             // It begins, and has its quorum to win.
             None => (Quorum::Lost, Trust::UntilChecked),
-        };
-        let sum = self.weight_in_service(place, trust, table) + self.weight_serving_on(place);
+        })
+    }
+
+    fn settle_quorum(&mut self, place: u32, extent: &Extent) {
+        let Some((before, trust)) = self.quorum_before(place) else { return };
+        let sum = self.weigh_service(place, trust, extent) + self.weight_serving_on(place);
+        let Some((service, _)) = self.roster.service(place) else { return };
+        let known = self.roster.quorum(place);
         let thresholds = thresholds(service);
         let next = before.next(sum, thresholds);
         let sorry = service.rules.sorry.as_deref().map(|sorry| sorry.key);
@@ -178,43 +176,76 @@ impl Balancer {
     }
 
     /// What the servers of a service weigh together that carry traffic, or are to.
-    pub(super) fn weight_in_service(
-        &self,
-        place: u32,
-        trust: Trust,
-        table: &BTreeMap<ServiceKey, crate::balance::Service>,
-    ) -> u64 {
-        let Some((service, standing)) = self.roster.service(place) else { return 0 };
-        let Some((_, verdict)) = self.roster.verdicts(place) else { return 0 };
-        let mut sum = 0;
-        for (nth, server) in service.servers.iter().enumerate() {
-            let known: Standing = standing(nth);
-            let Standing { health, held, .. } = known;
-            // Its whole weight, also while it goes up slowly: it is there.
-            let Standing { weight, .. } = verdict(nth);
-            if held.is_some() {
-                continue;
-            }
-            let counts = match health {
-                Health::Up | Health::Unchecked => true,
-                Health::Down => false,
-                Health::Unknown if known.is_trusted(server) => true,
-                Health::Unknown => {
-                    let found = |key: ServiceKey| table.get(&key)?.server(service.entry(key, server)?);
-                    match service.keys().find_map(found) {
-                        Some(found) => desired::carries(found),
-                        None => match trust {
-                            Trust::UntilChecked => !server.alpha,
-                            Trust::OnProof => false,
-                        },
-                    }
+    fn weigh_service(&mut self, place: u32, trust: Trust, extent: &Extent) -> u64 {
+        let known = match extent {
+            Extent::Whole => None,
+            Extent::Servers(servers) => self.roster.sum(place, trust).map(|sum| (sum, servers)),
+        };
+        let first = self.roster.first_server(place);
+        let sum = match known {
+            Some((mut sum, servers)) => {
+                for server in servers.iter().copied() {
+                    let counts = self.weight_in_service(place, server - first, trust, &self.observed);
+                    let before = self.roster.count(server, counts);
+                    sum = (sum + u64::from(counts)).saturating_sub(before.into());
                 }
-            };
-            if counts {
-                sum += u64::from(weight.unwrap_or(server.settings.weight).value());
+                debug_assert_eq!(
+                    sum,
+                    self.whole_weight(place, trust, &self.observed),
+                    "servers that have not changed count otherwise"
+                );
+                sum
             }
-        }
+            None => {
+                let mut sum = 0;
+                for server in self.roster.servers_in(place) {
+                    let counts = self.weight_in_service(place, server - first, trust, &self.observed);
+                    self.roster.count(server, counts);
+                    sum += u64::from(counts);
+                }
+                sum
+            }
+        };
+        self.roster.set_sum(place, trust, sum);
         sum
+    }
+
+    /// The same by another table, and without a look at what is known already.
+    pub(super) fn whole_weight(&self, place: u32, trust: Trust, table: &Table) -> u64 {
+        let first = self.roster.first_server(place);
+        let all = self.roster.servers_in(place);
+        all.map(|server| u64::from(self.weight_in_service(place, server - first, trust, table))).sum()
+    }
+
+    /// What one of them adds to that.
+    fn weight_in_service(&self, place: u32, nth: u32, trust: Trust, table: &Table) -> u32 {
+        let nth = nth as usize;
+        let Some((service, standing)) = self.roster.service(place) else { return 0 };
+        let (Some((_, verdict)), Some(server)) = (self.roster.verdicts(place), service.servers.get(nth)) else {
+            return 0;
+        };
+        let known: Standing = standing(nth);
+        let Standing { health, held, .. } = known;
+        if held.is_some() {
+            return 0;
+        }
+        let counts = match health {
+            Health::Up | Health::Unchecked => true,
+            Health::Down => false,
+            Health::Unknown if known.is_trusted(server) => true,
+            Health::Unknown => {
+                let found = |key: ServiceKey| table.services.get(&key)?.server(service.entry(key, server)?);
+                match service.keys().find_map(found) {
+                    Some(found) => desired::carries(found),
+                    None => match trust {
+                        Trust::UntilChecked => !server.alpha,
+                        Trust::OnProof => false,
+                    },
+                }
+            }
+        };
+        // Its whole weight, also while it goes up slowly: it is there.
+        if counts { verdict(nth).weight.unwrap_or(server.settings.weight).value() } else { 0 }
     }
 
     /// Hands on whom something is told.

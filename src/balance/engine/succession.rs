@@ -17,13 +17,12 @@
 //! servers it goes at once too: as long as it were there the kernel would send to it, at weight 0 as well, all new connections of
 //! whoever had come while it was in charge, and they would see the page that says sorry though all is well.
 
-use super::rules::Trust;
 use super::wishes::FIRST_COUNT;
 use super::{Balancer, Life, Output};
 use crate::balance::desired;
 use crate::balance::event::Event;
 use crate::balance::leaving::{Leaver, News};
-use crate::balance::quorum::Quorum;
+use crate::balance::quorum::{Quorum, Trust};
 use crate::balance::roster::thresholds;
 use crate::balance::table::{Service, Table};
 use crate::balance::{Health, Standing};
@@ -52,7 +51,7 @@ impl Balancer {
         let sorry = service.rules.sorry.is_some() && self.roster.quorum(place) == Some(Quorum::Lost);
         !sorry
             && self.awaits_verdicts(place)
-            && self.weight_in_service(place, Trust::OnProof, &table.services) < thresholds(service).to_keep()
+            && self.whole_weight(place, Trust::OnProof, table) < thresholds(service).to_keep()
     }
 
     fn awaits_verdicts(&self, place: u32) -> bool {

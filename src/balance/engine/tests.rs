@@ -28,6 +28,7 @@ mod rules;
 mod shared;
 mod succession;
 mod told;
+mod walks;
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -57,6 +58,9 @@ struct World {
     steps: Vec<String>,
     events: Vec<String>,
     reads: u32,
+    pieces: u32,
+    /// Where the next piece begins.
+    unread: Option<ServiceKey>,
     ledgers: Vec<Ledger>,
     /// What was kept last.
     kept: Kept,
@@ -94,6 +98,8 @@ impl World {
             steps: Vec::new(),
             events: Vec::new(),
             reads: 0,
+            pieces: 0,
+            unread: None,
             ledgers: Vec::new(),
             kept: Kept::default(),
             settled: 0,
@@ -135,6 +141,11 @@ impl World {
                     };
                     self.engine.handle(input, self.now);
                 }
+                Output::ReadPiece { begins } => {
+                    self.pieces += 1;
+                    let input = self.piece(begins);
+                    self.engine.handle(input, self.now);
+                }
                 Output::Apply(plan) => {
                     let mut outcomes: Vec<_> = plan.steps.iter().map(|step| self.apply(step)).collect();
                     if std::mem::take(&mut self.lose_answers) {
@@ -153,6 +164,22 @@ impl World {
                 Output::Fifo(line) => self.lines.push(line),
             }
         }
+    }
+
+    /// Two services at a time.
+    fn piece(&mut self, begins: bool) -> Input {
+        let Some(table) = &self.table else {
+            return Input::Unread { missing: true, reason: "no ip_vs".to_owned() };
+        };
+        let from = if begins { None } else { self.unread };
+        let mut left = table.services.iter().filter(|(key, _)| from.is_none_or(|from| **key >= from));
+        let services: Vec<_> = left.by_ref().take(2).map(|(key, service)| (*key, service.clone())).collect();
+        self.unread = left.next().map(|(key, _)| *key);
+        let of_these = |service: &ServiceKey| services.iter().any(|(key, _)| key == service);
+        let loads = table.loads.iter().filter(|((service, _), load)| of_these(service) && !load.is_empty());
+        let loads = loads.map(|(entry, load)| (*entry, *load)).collect();
+        let end = self.unread.is_none().then(|| WalkEnd { timeouts: table.timeouts, daemons: table.daemons.clone() });
+        Input::Piece(Piece { services, loads, end })
     }
 
     fn apply(&mut self, step: &Step) -> StepOutcome {
@@ -1067,7 +1094,7 @@ mod storms {
             }
             for (key, found) in &table.services {
                 let wished = config.services.iter().find(|service| service.keys().any(|other| other == *key));
-                for (server, _) in found.servers() {
+                for server in found.servers().keys() {
                     let wanted = wished.is_some_and(|wished| wished.servers.iter().any(|other| other.key == *server));
                     let theirs = !world.engine.ledger().has_server(*key, *server);
                     prop_assert!(wanted || theirs, "{server} of {key} is left over");
@@ -1089,7 +1116,7 @@ mod storms {
         let services = world.table.iter().flat_map(|table| &table.services);
         services
             .flat_map(|(key, service)| {
-                let servers = service.servers().iter().filter(|(server, _)| *server >= server_key(100));
+                let servers = service.servers().iter().filter(|(server, _)| **server >= server_key(100));
                 servers.map(|(server, settings)| (*key, *server, settings.clone()))
             })
             .collect()

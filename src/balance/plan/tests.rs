@@ -135,7 +135,7 @@ proptest! {
             for (key, wished) in &wish.services {
                 let Some(before) = found.services.get(key) else { continue };
                 let now = table.services.get(key).ok_or_else(|| TestCaseError::fail(format!("{key} was gone")))?;
-                for (server, _) in wished.servers().iter().filter(|(server, _)| before.server(*server).is_some()) {
+                for (server, _) in wished.servers().iter().filter(|(server, _)| before.server(**server).is_some()) {
                     prop_assert!(now.server(*server).is_some(), "{server} of {key} was gone");
                 }
                 if takes_traffic(before) && takes_traffic(wished) {
@@ -158,7 +158,7 @@ proptest! {
                 wished.is_some() || !exclusive && (!ledger.has_service(*key) || now.servers().iter().any(|(s, _)| !mine(*s))),
                 "{} should be gone", key
             );
-            for (server, _) in now.servers() {
+            for server in now.servers().keys() {
                 let wanted = wished.is_some_and(|wished| wished.server(*server).is_some());
                 prop_assert!(wanted || !mine(*server) || !ledger.has_service(*key), "{} of {}", server, key);
             }
@@ -170,7 +170,7 @@ proptest! {
                 if !configured && !ledger.has_service(*key) {
                     prop_assert_eq!(table.services.get(key), Some(before));
                 }
-                for (server, settings) in before.servers().iter().filter(|(s, _)| !ledger.has_server(*key, *s)) {
+                for (server, settings) in before.servers().iter().filter(|(s, _)| !ledger.has_server(*key, **s)) {
                     prop_assert_eq!(table.services[key].server(*server), Some(settings.as_ref()));
                 }
             }

@@ -11,7 +11,7 @@ impl Roster {
     /// It has a floor, or had one until now.
     pub(super) fn minds_floor(&self, place: u32) -> bool {
         let Some(config) = self.config.services.get(place as usize) else { return false };
-        config.floor.is_some() || self.states(place).iter().any(|state| state.kept)
+        config.floor.is_some() || self.services.get(place as usize).is_some_and(|service| service.keeps)
     }
 
     /// Decides anew which failed servers stay, where something changed. Returns services of which some stay now and none did
@@ -27,6 +27,9 @@ impl Roster {
                 if let Some(state) = states.get_mut(*stays) {
                     state.kept = true;
                 }
+            }
+            if let Some(service) = self.services.get_mut(place as usize) {
+                service.keeps = !kept.is_empty();
             }
             if kept.is_empty() != (before == 0) {
                 news.push((place, kept.len()));
@@ -56,7 +59,7 @@ impl Roster {
     /// Servers that failed stay in a service: clients are sent to them for want of better ones.
     pub(super) fn is_open(&self, place: u32) -> bool {
         let has_floor = self.config.services.get(place as usize).is_some_and(|service| service.floor.is_some());
-        has_floor && self.states(place).iter().any(|state| state.kept)
+        has_floor && self.services.get(place as usize).is_some_and(|service| service.keeps)
     }
 
     fn states(&self, place: u32) -> &[ServerState] {

@@ -55,7 +55,7 @@ impl Roster {
     pub(in crate::balance) fn advance(&mut self, now: Instant) {
         for server in self.ramps.advance(now) {
             if let Some(service) = self.servers.get(server as usize).map(|state| state.service) {
-                self.mark(service);
+                self.mark_server(service, server);
             }
         }
     }

@@ -26,26 +26,6 @@ pub(in crate::balance) fn thresholds(service: &ServiceConfig) -> Thresholds {
 }
 
 impl Roster {
-    /// A service is to be weighed.
-    pub(in crate::balance) fn stir(&mut self, service: u32) {
-        if let Some(state) = self.services.get_mut(service as usize).filter(|state| !state.stirred) {
-            state.stirred = true;
-            self.stirred.push(service);
-        }
-    }
-
-    /// Places of the services that are to be weighed; none is afterwards.
-    pub(in crate::balance) fn take_stirred(&mut self) -> Vec<u32> {
-        let mut stirred = std::mem::take(&mut self.stirred);
-        for place in &stirred {
-            if let Some(state) = self.services.get_mut(*place as usize) {
-                state.stirred = false;
-            }
-        }
-        stirred.sort_unstable();
-        stirred
-    }
-
     /// How a service's quorum stands; `None`: never weighed yet.
     pub(in crate::balance) fn quorum(&self, service: u32) -> Option<Quorum> {
         self.services.get(service as usize)?.quorum

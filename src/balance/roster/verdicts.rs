@@ -39,11 +39,7 @@ impl Roster {
         let mut changed = Vec::new();
         for server in self.users_of(check).to_vec() {
             let Some(service) = self.servers.get(server as usize).map(|state| state.service) else { continue };
-            self.mark(service);
-            self.stir(service);
-            if self.minds_floor(service) {
-                self.unsettled.insert(service);
-            }
+            self.changed(service, server);
             let configured = self.server_config(server).map(|config| config.settings.weight);
             changed.extend(configured.zip(self.weigh(server)).map(|(configured, weight)| (server, configured, weight)));
         }
@@ -80,13 +76,21 @@ impl Roster {
         servers.retain(|server| self.is_prevented(*server));
         for server in &servers {
             let Some(service) = self.servers.get(*server as usize).map(|state| state.service) else { continue };
-            self.mark(service);
-            self.stir(service);
-            if self.minds_floor(service) {
-                self.unsettled.insert(service);
-            }
+            self.changed(service, *server);
         }
         servers
+    }
+
+    /// A server counts otherwise, and with it all of a service that has a floor.
+    fn changed(&mut self, service: u32, server: u32) {
+        if self.minds_floor(service) {
+            self.unsettled.insert(service);
+            self.mark(service);
+            self.stir(service);
+        } else {
+            self.mark_server(service, server);
+            self.stir_server(service, server);
+        }
     }
 
     /// A check has come to a new verdict. Returns the servers whose health is new too, before and now.
@@ -101,11 +105,7 @@ impl Roster {
             let before = std::mem::replace(&mut state.health, health);
             state.since = now;
             let service = state.service;
-            self.mark(service);
-            self.stir(service);
-            if self.minds_floor(service) {
-                self.unsettled.insert(service);
-            }
+            self.changed(service, server);
             news.push((server, before, health));
         }
         news

@@ -32,9 +32,20 @@ impl Journal {
             let text = format!("kernel: {} ({done} of {} steps done in {took:.0?})", plan.summary(), plan.steps.len());
             return self.line(Gravity::Info, text, now);
         }
+        if !self.has_room(now) {
+            // Thousands come at a start, one by one: what is left out need not be written first.
+            let left_out = outcomes.iter().filter(|outcome| !matches!(outcome, StepOutcome::Refused(_))).count();
+            self.left_out += u32::try_from(left_out).unwrap_or(u32::MAX);
+            return;
+        }
         for (gravity, text) in lines(plan, outcomes) {
             self.line(gravity, text, now);
         }
+    }
+
+    /// Lines of this moment can be read.
+    fn has_room(&self, now: Instant) -> bool {
+        self.lines < LINES || now.saturating_duration_since(self.second) >= Duration::from_secs(1)
     }
 
     pub(super) fn line(&mut self, gravity: Gravity, text: impl std::fmt::Display, now: Instant) {

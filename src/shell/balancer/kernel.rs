@@ -1,13 +1,14 @@
 //! The kernel's table: read whole, changed in batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use ipvs_sys::{
     Cause, Command, DestinationEntry, DumpError, Ipvs, OpenError, Outcome, RequestError, ServiceEntry, SyncDaemon,
 };
 
 use super::{Door, translate};
-use crate::balance::{Load, Plan, Service, Step, StepOutcome, Table, Traffic};
+use crate::balance::{Load, Loads, Piece, Plan, Service, Step, StepOutcome, Table, Traffic, WalkEnd};
 use crate::model::{ServerKey, ServiceKey};
 use crate::shell::namespace;
 
@@ -15,6 +16,9 @@ use crate::shell::namespace;
 const TRIES: usize = 3;
 /// Steps that are translated at a time, which bounds the memory that a huge plan takes.
 const CHUNK: usize = 1024;
+
+/// No piece of a table takes longer, but for a single service.
+const PIECE: Duration = Duration::from_millis(1);
 
 /// The kernel could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,15 @@ pub(super) struct Rows {
     pub(super) clients_return: bool,
 }
 
+/// What there is to show of the kernel's table, but for the servers of its services.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) services: Vec<ServiceEntry>,
+    pub(super) daemons: Vec<SyncDaemon>,
+    /// As in [`Rows`].
+    pub(super) clients_return: bool,
+}
+
 /// Live connections of each service (`None`) and server.
 pub(super) type Connections = BTreeMap<(ServiceKey, Option<ServerKey>), u64>;
 
@@ -49,12 +62,14 @@ pub(super) struct Kernel {
     pub(super) info: Option<ipvs_sys::Info>,
     /// What the last [`Kernel::table`] showed of servers that are reached by NAT, for whoever takes it.
     pub(super) traffic: Vec<Traffic>,
+    /// Services that are not read yet, of those that are read piece by piece.
+    unread: VecDeque<ServiceEntry>,
 }
 
 impl Kernel {
     /// The table behind this door, of a namespace; `None`: our own.
     pub(super) fn behind(door: Door, namespace: Option<String>) -> Self {
-        Self { door, ipvs: None, namespace, info: None, traffic: Vec::new() }
+        Self { door, ipvs: None, namespace, info: None, traffic: Vec::new(), unread: VecDeque::new() }
     }
 
     fn ipvs(&mut self) -> Result<&mut Ipvs, Unread> {
@@ -92,18 +107,10 @@ impl Kernel {
             let (mut table, mut traffic) = (Table::default(), Vec::new());
             for entry in services {
                 let Some(key) = translate::service_key(&entry.id) else { continue };
-                let mut servers = Vec::new();
-                if wanted(key) {
-                    let rows = ipvs.destinations(&entry.id)?;
-                    let row = |row: &DestinationEntry| {
-                        (translate::server_key(row.id), translate::found_server(&row.settings))
-                    };
-                    servers.extend(rows.iter().map(row));
-                    traffic.extend(rows.iter().filter_map(|row| used(key, row)));
-                    let asked = rows.iter().filter(|row| counted(key, translate::server_key(row.id)));
-                    table.loads.extend(asked.filter_map(|row| load(key, row, clients_return)));
-                }
-                table.services.insert(key, Service::new(translate::found_service(&entry.settings), servers));
+                let rows = if wanted(key) { ipvs.destinations(&entry.id)?.into_rows() } else { Vec::new() };
+                traffic.extend(rows.iter().filter_map(|row| used(key, row)));
+                table.loads.extend(loads(key, &rows, &counted, clients_return));
+                table.services.insert(key, found(&entry, &rows));
             }
             table.timeouts = Some(translate::found_timeouts(ipvs.timeouts()?));
             if daemons {
@@ -113,6 +120,43 @@ impl Kernel {
         })?;
         self.traffic = traffic;
         Ok(table)
+    }
+
+    /// The services after those of the last piece, or the first ones, as many as can be read in a moment; at the end, what else
+    /// there is. The table's arguments are those of [`Self::table`]. Traffic gathers up to the end.
+    pub(super) fn piece(
+        &mut self,
+        begins: bool,
+        wanted: impl Fn(ServiceKey) -> bool,
+        counted: impl Fn(ServiceKey, ServerKey) -> bool,
+        daemons: bool,
+    ) -> Result<Piece, Unread> {
+        let clients_return = clients_return();
+        if begins {
+            self.unread = self.again(|ipvs| Ok(ipvs.services()?.into_rows()))?.into();
+            self.traffic.clear();
+        }
+        let (started, mut piece) = (Instant::now(), Piece::default());
+        while let Some(entry) = self.unread.pop_front() {
+            let Some(key) = translate::service_key(&entry.id) else { continue };
+            let read =
+                |ipvs: &mut Ipvs| Ok(if wanted(key) { ipvs.destinations(&entry.id)?.into_rows() } else { Vec::new() });
+            let rows = self.again(read)?;
+            self.traffic.extend(rows.iter().filter_map(|row| used(key, row)));
+            piece.loads.extend(loads(key, &rows, &counted, clients_return));
+            piece.services.push((key, found(&entry, &rows)));
+            if started.elapsed() >= PIECE {
+                break;
+            }
+        }
+        if self.unread.is_empty() {
+            piece.end = Some(self.again(|ipvs| {
+                let timeouts = Some(translate::found_timeouts(ipvs.timeouts()?));
+                let daemons = daemons.then(|| ipvs.daemons()).transpose()?;
+                Ok(WalkEnd { timeouts, daemons: daemons.map(|daemons| translate::found_daemons(&daemons)) })
+            })?);
+        }
+        Ok(piece)
     }
 
     /// The table with all its counters.
@@ -126,6 +170,19 @@ impl Kernel {
             let daemons = ipvs.daemons()?.into_rows();
             Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons, clients_return: clients_return() })
         })
+    }
+
+    /// The table's services.
+    pub(super) fn listing(&mut self) -> Result<Listing, Unread> {
+        self.again(|ipvs| {
+            let (services, daemons) = (ipvs.services()?.into_rows(), ipvs.daemons()?.into_rows());
+            Ok(Listing { services, daemons, clients_return: clients_return() })
+        })
+    }
+
+    /// The servers of one of them with their counters; none if it is gone.
+    pub(super) fn servers(&mut self, service: &ServiceEntry) -> Result<Vec<DestinationEntry>, Unread> {
+        self.again(|ipvs| Ok(ipvs.destinations(&service.id)?.into_rows()))
     }
 
     /// Reads until it ends cleanly, a few times, and opens again what was lost.
@@ -189,6 +246,23 @@ impl Kernel {
             self.ipvs = None;
         }
     }
+}
+
+/// A service as it was found.
+fn found(entry: &ServiceEntry, rows: &[DestinationEntry]) -> Service {
+    let row = |row: &DestinationEntry| (translate::server_key(row.id), translate::found_server(&row.settings));
+    Service::new(translate::found_service(&entry.settings), rows.iter().map(row).collect())
+}
+
+/// What the servers of a service have to do that are `counted`, and have anything.
+fn loads(
+    key: ServiceKey,
+    rows: &[DestinationEntry],
+    counted: impl Fn(ServiceKey, ServerKey) -> bool,
+    clients_return: bool,
+) -> Loads {
+    let asked = rows.iter().filter(|row| counted(key, translate::server_key(row.id)));
+    asked.filter_map(|row| load(key, row, clients_return)).collect()
 }
 
 /// What a server has to do, if anything.

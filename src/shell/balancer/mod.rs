@@ -7,7 +7,8 @@
 //! ```
 //!
 //! One thread, one epoll, no lock. It waits for nothing but the kernel (which answers within the call) and the ledger's
-//! file, and nobody waits for it: the router has a thread of its own. Requests come through a bounded inbox; each brings the
+//! file, and nobody waits for it: the router has a thread of its own. No turn is long: a few probes begin in each, a large table is
+//! read and a view of everything is made piece by piece. Requests come through a bounded inbox; each brings the
 //! channel for its answer along.
 
 mod addresses;
@@ -20,6 +21,7 @@ mod ledger_file;
 mod marks;
 mod notices;
 mod run;
+mod showing;
 mod timings;
 mod translate;
 mod view;

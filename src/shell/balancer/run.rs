@@ -1,5 +1,8 @@
 //! The loop itself: inputs in, the engine's wishes done, asleep until something happens.
 
+mod requests;
+
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,17 +15,18 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::addresses::Addresses;
 use super::errands::Errands;
 use super::journal::Journal;
-use super::kernel::{self, Connections, Kernel, Rows};
+use super::kernel::{Connections, Kernel, Unread};
 use super::ledger_file::{self, LedgerFile};
 use super::marks::Marks;
 use super::notices::Notices;
+use super::showing::Showing;
 use super::view::LoopState;
 use super::wishes_file::WishesFile;
-use super::{BalancerEvent, ConfigureReply, Options, Request, asking, view};
-use crate::api::{PlannedStep, ServerReply, ServerRequest};
-use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome};
+use super::{BalancerEvent, ConfigureReply, Options, Request};
+use crate::api::PlannedStep;
+use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome, Traffic};
 use crate::check::{Obstacle, Outcome};
-use crate::model::{CheckKind, Config, Family, OnStop};
+use crate::model::{CheckKind, Family, OnStop};
 use crate::shell::outbox::Outbox;
 use crate::shell::probe::{Prober, Progress};
 use crate::shell::role_board::RoleBoard;
@@ -37,6 +41,14 @@ const SPARE_FILES: u64 = 256;
 const MOST_PROBES: u64 = 16_384;
 /// Scripts of checks that run at once at most: each is a process, and those that hang must not be as many as there are checks.
 const MOST_SCRIPTS: usize = 256;
+/// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// So many probes that fail in one turn are a storm.
+const STORM: usize = 16;
+/// It is over when nothing happens for so long.
+const LULL: Duration = Duration::from_millis(2);
+/// What it has brought up to then gets to the kernel, whatever else may come.
+const LONGEST_STORM: Duration = Duration::from_millis(30);
 /// Socket events that are taken in one turn.
 const EVENTS: usize = 1024;
 
@@ -79,6 +91,8 @@ struct Loop {
     reply: ConfigureReply,
     /// Live connections as of the read that the waiting `Configure` caused.
     connections: Connections,
+    /// Views that are being made, one after the other.
+    showings: VecDeque<Showing>,
     stopping: Vec<Sender<()>>,
     stopped: bool,
     state: LoopState,
@@ -150,6 +164,7 @@ impl Loop {
             configuring: Vec::new(),
             reply: ConfigureReply::default(),
             connections: Connections::new(),
+            showings: VecDeque::new(),
             stopping: Vec::new(),
             stopped: false,
             state: LoopState::default(),
@@ -166,8 +181,7 @@ impl Loop {
         let mut events = Events::with_capacity(EVENTS);
         self.perform();
         while !self.stopped {
-            let next = [self.balancer.poll_timeout(), self.marks.poll_timeout()].into_iter().flatten().min();
-            let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -184,11 +198,36 @@ impl Loop {
             self.balancer.handle(Input::Wake, now);
             self.perform();
             self.inbox();
+            self.show();
         }
         self.journal.flush();
         self.errands.stop();
         self.notices.stop(self.stopping);
         Ok(())
+    }
+
+    /// How long there is nothing to do.
+    fn timeout(&self) -> Option<Duration> {
+        let due_at = [self.balancer.poll_timeout(), self.marks.poll_timeout()].into_iter().flatten().min();
+        let showing = self.showings.front();
+        if due_at.is_none() && showing.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        let show_in = showing.map(|showing| showing.go_on_at(due_at, now).saturating_duration_since(now));
+        [due_at.map(|at| sleep(at, now)), show_in].into_iter().flatten().min()
+    }
+
+    /// Goes on with the view that was asked for first.
+    fn show(&mut self) {
+        let Some(showing) = self.showings.pop_front() else { return };
+        let now = Instant::now();
+        if showing.go_on_at(self.balancer.poll_timeout(), now) > now {
+            return self.showings.push_front(showing);
+        }
+        if let Some(showing) = showing.go_on(&self.balancer, &self.state, &mut self.kernel) {
+            self.showings.push_front(showing);
+        }
     }
 
     /// Takes what is new of this host's addresses.
@@ -201,19 +240,38 @@ impl Loop {
     }
 
     /// Takes every answer that is there, and only then may a deadline count. Gives the moment up to which all answers were taken.
+    ///
+    /// Where many probes fail together, more are about to: those that come within a moment of each other go to the kernel in one
+    /// batch.
     fn answers(&mut self, events: &mut Events) -> io::Result<Instant> {
         let Self { poll, prober, balancer, .. } = self;
-        let now = rounds::take(poll, events, prober.sockets(), |event, now| {
-            let mut news = prober.ready(event.token());
-            while let Some((probe, progress)) = news {
-                let input = match progress {
-                    Progress::Done(outcome) => Input::Probed(probe, outcome),
-                    Progress::Reached(stage) => Input::Reached(probe, stage),
-                };
-                balancer.handle(input, now);
-                news = prober.more();
+        let began_at = Instant::now();
+        let mut failed = 0;
+        let now = loop {
+            let some = !events.is_empty();
+            let now = rounds::take(poll, events, prober.sockets(), |event, now| {
+                let mut news = prober.ready(event.token());
+                while let Some((probe, progress)) = news {
+                    let input = match progress {
+                        Progress::Done(outcome) => {
+                            failed += usize::from(!outcome.is_ok());
+                            Input::Probed(probe, outcome)
+                        }
+                        Progress::Reached(stage) => Input::Reached(probe, stage),
+                    };
+                    balancer.handle(input, now);
+                    news = prober.more();
+                }
+            })?;
+            if failed < STORM || !some || now.saturating_duration_since(began_at) >= LONGEST_STORM {
+                break now;
             }
-        })?;
+            match poll.poll(events, Some(LULL)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => break now,
+                Err(error) => return Err(error),
+            }
+        };
         self.errands(now);
         Ok(now)
     }
@@ -241,105 +299,16 @@ impl Loop {
         }
     }
 
-    fn request(&mut self, request: Request) {
-        let now = Instant::now();
-        // A receiver that is gone did not want to wait any longer.
-        match request {
-            Request::Configure(config, reply) => {
-                self.configuring.push(reply);
-                self.prober.reload();
-                // Somebody may have given us more (prlimit), or taken some away.
-                self.balancer.allow_probes(usize::try_from(raise_file_limit()).unwrap_or(1));
-                self.keep_namespace(&config, now);
-                for problem in self.errands.configure(&config) {
-                    self.journal.line(Gravity::Error, problem, now);
-                }
-                self.services.keep(&config.watched_services);
-                self.notices.configure(&config);
-                match self.addresses.configure(&config, self.poll.registry()) {
-                    Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
-                    Err(problem) => self.journal.line(Gravity::Warning, problem, now),
-                }
-                let (config, problems) = self.marks.configure(config, self.poll.registry());
-                for problem in problems {
-                    self.journal.line(Gravity::Warning, problem, now);
-                }
-                self.balancer.handle(Input::Configure(config), now);
-                self.perform();
-            }
-            Request::Plan(config, reply) => {
-                let _ = reply.send(self.plan(&config));
-            }
-            Request::Snapshot(reply) => {
-                let rows = match self.balancer.kernel_state() {
-                    KernelState::Unneeded => None,
-                    KernelState::Available | KernelState::Away(_) => Some(self.kernel.rows()),
-                };
-                let info = self.kernel.info;
-                let _ =
-                    reply.send(view::view(&self.balancer, &self.state, rows.as_ref().map(Result::as_ref), info, now));
-            }
-            Request::Brief(reply) => {
-                let _ = reply.send(view::brief(&self.balancer, &self.state, self.kernel.info));
-            }
-            Request::Ask(request, reply) => {
-                let answer = self.ask(&request, now);
-                self.perform();
-                let _ = reply.send(answer);
-            }
-            Request::Ping(reply) => {
-                let _ = reply.send(());
-            }
-            Request::Stop(reply) => {
-                self.stopping.push(reply);
-                self.balancer.handle(Input::Stop, now);
-                self.perform();
-            }
-        }
-    }
-
-    /// What the operator wishes of a server.
-    fn ask(&mut self, request: &ServerRequest, now: Instant) -> Result<ServerReply, String> {
-        let verb = asking::verb(&request.verb)?;
-        let asked = self.balancer.ask_for(&request.server, request.service.as_deref(), verb, now)?;
-        Ok(asking::reply(&asked, verb, kernel::clients_return()))
-    }
-
-    fn keep_namespace(&mut self, config: &Config, now: Instant) {
-        let wanted = &config.global.ipvs_namespace;
-        if *wanted != self.namespace {
-            let name = |namespace: &Option<String>| match namespace {
-                None => "the daemon's own network namespace".to_owned(),
-                Some(name) => format!("the network namespace {name}"),
-            };
-            let line = format!(
-                "the table of {} is still the one that is programmed: that of {} is from the next start on, not from a reload",
-                name(&self.namespace),
-                name(wanted)
-            );
-            self.journal.line(Gravity::Warning, line, now);
-        }
-    }
-
-    fn plan(&mut self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
-        let needed = !config.services.is_empty() || config.global.sync_daemon.is_some();
-        let rows = if !needed && self.balancer.kernel_state() == KernelState::Unneeded {
-            Rows::default()
-        } else {
-            self.kernel.rows().map_err(|unread| unread.reason)?
-        };
-        let plan = self.balancer.preview(&self.marks.preview(config), &rows.table());
-        Ok(planned(&plan, &rows.connections()))
-    }
-
     /// Does what the engine wants until it wants nothing more.
     fn perform(&mut self) {
+        // After a probe that began and ended in one, as the clock was read then: reading it is a system call on some machines.
+        let mut read = None;
         while let Some(output) = self.balancer.poll_output() {
-            let now = Instant::now();
+            let now = read.take().unwrap_or_else(Instant::now);
             match output {
                 Output::StartProbe { probe, due_at } => {
                     self.state.lateness.record(now.saturating_duration_since(due_at));
-                    self.start_probe(probe);
+                    read = self.start_probe(probe);
                 }
                 Output::CancelProbe(id) => {
                     self.prober.cancel(id);
@@ -349,6 +318,13 @@ impl Loop {
                     let input = self.read();
                     self.balancer.handle(input, Instant::now());
                     let traffic = std::mem::take(&mut self.kernel.traffic);
+                    if !traffic.is_empty() {
+                        self.balancer.handle(Input::Traffic(traffic), Instant::now());
+                    }
+                }
+                Output::ReadPiece { begins } => {
+                    let (input, traffic) = self.read_piece(begins);
+                    self.balancer.handle(input, Instant::now());
                     if !traffic.is_empty() {
                         self.balancer.handle(Input::Traffic(traffic), Instant::now());
                     }
@@ -414,7 +390,8 @@ impl Loop {
         }
     }
 
-    fn start_probe(&mut self, id: ProbeId) {
+    /// Begins a probe. Gives the moment at which it was over, where it was at once.
+    fn start_probe(&mut self, id: ProbeId) -> Option<Instant> {
         let known = match self.balancer.probe(id) {
             None => None,
             Some(CheckKind::Script(_)) => {
@@ -427,12 +404,15 @@ impl Loop {
             }
             Some(kind) => self.prober.start(id, kind).map(|outcome| Input::Probed(id, outcome)),
         };
-        if let Some(input) = known {
-            self.balancer.handle(input, Instant::now());
-        }
+        let input = known?;
+        let now = Instant::now();
+        self.balancer.handle(input, now);
+        Some(now)
     }
 
-    fn read(&mut self) -> Input {
+    /// What is caught up with whenever the table is looked at.
+    fn before_reading(&mut self) {
+        self.prober.look();
         if self.ledger.catch_up(self.balancer.ledger()) {
             self.journal.line(Gravity::Info, "the ledger is written by now", Instant::now());
         }
@@ -442,6 +422,10 @@ impl Loop {
         if self.marks.catch_up() {
             self.journal.line(Gravity::Info, "the file of marks is written by now", Instant::now());
         }
+    }
+
+    fn read(&mut self) -> Input {
+        self.before_reading();
         let read = if self.configuring.is_empty() {
             let (balancer, kernel) = (&self.balancer, &mut self.kernel);
             let exclusive = balancer.config().global.exclusive;
@@ -457,6 +441,24 @@ impl Loop {
         match read {
             Ok(table) => Input::Read(table),
             Err(unread) => Input::Unread { missing: unread.missing, reason: unread.reason },
+        }
+    }
+
+    /// The next piece, and with the last one the traffic of all.
+    fn read_piece(&mut self, begins: bool) -> (Input, Vec<Traffic>) {
+        if begins {
+            self.before_reading();
+        }
+        let (balancer, kernel) = (&self.balancer, &mut self.kernel);
+        let exclusive = balancer.config().global.exclusive;
+        let wanted = |service| exclusive || balancer.ledger().has_service(service);
+        let counted = |service, server| balancer.counts_load(service, server);
+        match kernel.piece(begins, wanted, counted, balancer.needs_daemons()) {
+            Ok(piece) => {
+                let traffic = if piece.end.is_some() { std::mem::take(&mut kernel.traffic) } else { Vec::new() };
+                (Input::Piece(piece), traffic)
+            }
+            Err(Unread { missing, reason }) => (Input::Unread { missing, reason }, Vec::new()),
         }
     }
 
@@ -537,6 +539,14 @@ fn planned(plan: &Plan, connections: &Connections) -> Vec<PlannedStep> {
         PlannedStep { step: step.to_string(), connections: live.copied().unwrap_or(0), cuts: step.cuts() }
     };
     plan.steps.iter().map(step).collect()
+}
+
+/// How long to sleep until then.
+fn sleep(at: Instant, now: Instant) -> Duration {
+    match at.saturating_duration_since(now) {
+        Duration::ZERO => Duration::ZERO,
+        left => left.max(SHORTEST_SLEEP),
+    }
 }
 
 /// Each probe takes a descriptor: all that this process may have are made available. Returns how many probes may run.

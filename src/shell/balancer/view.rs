@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ipvs_sys::{DestinationEntry, Info, ServiceEntry, SyncDaemon};
 
-use super::kernel::{Rows, Unread};
+use super::kernel::Unread;
 use super::timings::Timings;
 use super::translate;
 use crate::api::{
@@ -17,17 +17,15 @@ use crate::balance::{
     SyncDaemons, SyncRole, SyncSettings,
 };
 use crate::check::{Outcome, Verdict};
-use crate::model::{
-    Config, Forwarding, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Weight,
-};
+use crate::model::{Forwarding, Scheduler, SchedulerFlags, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Weight};
 use crate::shell::kernel_view;
 
 /// A service of the kernel's listing with its servers, all numbered by their place in it.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    position: u32,
-    entry: &'a ServiceEntry,
-    servers: &'a [DestinationEntry],
+pub(super) struct Found<'a> {
+    pub(super) position: u32,
+    pub(super) entry: &'a ServiceEntry,
+    pub(super) servers: &'a [DestinationEntry],
 }
 
 /// What the loop itself knows.
@@ -45,68 +43,12 @@ pub(super) struct LoopState {
 
 /// When the view is taken, and what holds then.
 #[derive(Debug, Clone, Copy)]
-struct Moment {
-    now: Instant,
+pub(super) struct Moment {
+    pub(super) now: Instant,
     /// Clients that persistence binds to a server come back to it though its weight is 0.
-    clients_return: bool,
+    pub(super) clients_return: bool,
     /// How often connections are counted while a server is being emptied.
-    counted: Duration,
-}
-
-/// Everything at once. `rows` is `None` where the kernel is not needed.
-pub(super) fn view(
-    balancer: &Balancer,
-    state: &LoopState,
-    rows: Option<Result<&Rows, &Unread>>,
-    info: Option<Info>,
-    now: Instant,
-) -> BalancerView {
-    let mut found = BTreeMap::new();
-    let mut odd = Vec::new();
-    let listing = rows.and_then(Result::ok).into_iter().flat_map(|rows| &rows.services);
-    for (position, (entry, servers)) in (0..).zip(listing) {
-        let row = Found { position, entry, servers };
-        match translate::service_key(&entry.id) {
-            Some(key) => {
-                found.insert(key, row);
-            }
-            None => odd.push(row),
-        }
-    }
-    let config: &Config = balancer.config();
-    let clock = Moment {
-        now,
-        clients_return: rows.and_then(Result::ok).is_none_or(|rows| rows.clients_return),
-        counted: balancer.look_interval(),
-    };
-    let mut services: Vec<_> = config
-        .services
-        .iter()
-        .enumerate()
-        .flat_map(|(place, service)| service.keys().map(move |key| (place, service, key)))
-        .map(|(place, service, key)| {
-            let view = configured(balancer, (place, service, key), found.remove(&key), clock);
-            leaving(balancer, key, view, clock)
-        })
-        .collect();
-    let foreign: Vec<_> = found
-        .into_iter()
-        .map(|(key, row)| ServiceView {
-            path_check: balancer.is_path(key),
-            problem: balancer.problem(Subject::Service(key)).map(str::to_owned),
-            ..leaving(balancer, key, not_configured(row, balancer.ledger().has_service(key)), clock)
-        })
-        .chain(odd.into_iter().map(|row| not_configured(row, false)))
-        .collect();
-    let foreign_services = foreign.iter().filter(|service| !service.ours).count();
-    services.extend(foreign);
-    BalancerView {
-        kernel: kernel(balancer, rows, info),
-        services,
-        sync_daemons: sync_daemons(balancer, rows.and_then(Result::ok)),
-        foreign_services: u32::try_from(foreign_services).unwrap_or(u32::MAX),
-        ..brief(balancer, state, info)
-    }
+    pub(super) counted: Duration,
 }
 
 /// All but the services and what the kernel shows at this moment.
@@ -130,19 +72,20 @@ pub(super) fn brief(balancer: &Balancer, state: &LoopState, info: Option<Info>) 
     }
 }
 
-fn kernel(balancer: &Balancer, rows: Option<Result<&Rows, &Unread>>, info: Option<Info>) -> KernelView {
+/// How we stand with the kernel. `read`: whether its table was; `None`: nobody has tried.
+pub(super) fn kernel(balancer: &Balancer, read: Option<Result<(), &Unread>>, info: Option<Info>) -> KernelView {
     let away = match balancer.kernel_state() {
         KernelState::Away(reason) => Some(reason.to_owned()),
         KernelState::Unneeded | KernelState::Available => None,
     };
     let timeouts = || balancer.problem(Subject::Timeouts).map(|problem| format!("timeouts: {problem}"));
-    let problem = match rows {
+    let problem = match read {
         Some(Err(unread)) => Some(unread.reason.clone()),
-        Some(Ok(_)) => timeouts(),
+        Some(Ok(())) => timeouts(),
         None => away,
     };
     KernelView {
-        available: matches!(rows, Some(Ok(_))),
+        available: matches!(read, Some(Ok(()))),
         version: info.map(|info| info.version.to_string()),
         connection_table_size: info.map(|info| info.connection_table_size),
         problem,
@@ -150,8 +93,7 @@ fn kernel(balancer: &Balancer, rows: Option<Result<&Rows, &Unread>>, info: Optio
 }
 
 /// Daemons that run, and those that should.
-fn sync_daemons(balancer: &Balancer, rows: Option<&Rows>) -> Vec<SyncDaemonView> {
-    let rows = rows.map(|rows| rows.daemons.as_slice()).unwrap_or_default();
+pub(super) fn sync_daemons(balancer: &Balancer, rows: &[SyncDaemon]) -> Vec<SyncDaemonView> {
     let found = translate::found_daemons(rows);
     let wish = balancer.wished_daemons();
     let view = |role| sync_daemon(balancer, role, rows, &found, wish.as_ref());
@@ -198,7 +140,7 @@ fn wished_daemon(role: SyncRole, wish: &SyncSettings) -> SyncDaemonView {
 }
 
 /// A service of the configuration: as the kernel has it where it has it, else as it would be.
-fn configured(
+pub(super) fn configured(
     balancer: &Balancer,
     (place, service, key): (usize, &ServiceConfig, ServiceKey),
     found: Option<Found<'_>>,
@@ -253,8 +195,17 @@ fn quorum(service: &ServiceConfig, standing: ServiceStatus, now: Instant) -> Quo
     }
 }
 
+/// A service that the kernel has and the configuration has not, but with a name in our words.
+pub(super) fn of_others(balancer: &Balancer, key: ServiceKey, found: Found<'_>, moment: Moment) -> ServiceView {
+    ServiceView {
+        path_check: balancer.is_path(key),
+        problem: balancer.problem(Subject::Service(key)).map(str::to_owned),
+        ..leaving(balancer, key, not_configured(found, balancer.ledger().has_service(key)), moment)
+    }
+}
+
 /// A service that the kernel has and the configuration has not.
-fn not_configured(found: Found<'_>, ours: bool) -> ServiceView {
+pub(super) fn not_configured(found: Found<'_>, ours: bool) -> ServiceView {
     let servers = found.servers.iter().zip(0..).map(|(row, position)| kernel_view::server(row, position)).collect();
     ServiceView { ours, servers, ..kernel_view::service(found.entry, found.position) }
 }
@@ -366,7 +317,7 @@ fn draining(state: HoldState, drain: &Drain, moment: Moment) -> HoldView {
 }
 
 /// A service with those of its servers marked that are configured no more, and leave.
-fn leaving(balancer: &Balancer, key: ServiceKey, mut service: ServiceView, moment: Moment) -> ServiceView {
+pub(super) fn leaving(balancer: &Balancer, key: ServiceKey, mut service: ServiceView, moment: Moment) -> ServiceView {
     let may_leave = |server: &&mut ServerView| matches!(server.health, ServerHealth::Foreign | ServerHealth::Sorry);
     for server in service.servers.iter_mut().filter(may_leave) {
         let Ok(address) = server.address.parse() else { continue };

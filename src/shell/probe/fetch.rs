@@ -59,7 +59,7 @@ pub(crate) fn fetch(probe: &HttpProbe, timeout: Duration) -> io::Result<Fetched>
     let mut exchange = Box::new(exchange);
     exchange.record();
     let mut running =
-        match call(&probe.connect).and_then(|(socket, _)| prober.watch(0, (), socket, Talk::Http(exchange))) {
+        match call(&probe.connect, prober.ports).and_then(|called| prober.watch(0, (), called, Talk::Http(exchange))) {
             Ok(running) => running,
             Err(outcome) => return Ok(nothing(outcome)),
         };

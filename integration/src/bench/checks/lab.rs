@@ -148,6 +148,11 @@ fn measure(
     wait_for(living - servers.on(DYING));
     let gone = monotonic() - closed;
     look();
+    eprintln!(
+        "  settled {settled:.2} s, {:.1} us a check, {:.0} checks/s that arrive, {memory:.1} MB, gone {gone:.2} s",
+        spent / checks * 1e6,
+        checks / time
+    );
     // Checks of dead servers cost something too, and arrive nowhere.
     let share = f64::from(servers.count()) / f64::from(living);
     Cost { settled, memory, processor: spent / time, checks: checks * share / time, gone }

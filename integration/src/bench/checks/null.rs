@@ -179,9 +179,21 @@ impl End {
         let Dump { sequence, of } = self.dump.as_mut()?;
         let table = self.table.0.lock().unwrap();
         let mut piece = Vec::with_capacity(PIECE);
-        let mut row = |command: u8, nest: u16, inner: &[u8]| {
-            let payload = [&[command, 1, 0, 0], attribute(nest, inner).as_slice()].concat();
-            piece.extend(framed(FAMILY, NLM_F_MULTI, *sequence, &payload));
+        let mut row = |command: u8, nest: u16, write: &dyn Fn(&mut Vec<u8>)| {
+            // Lengths are put in when they are known: a dump of many rows is the loop's time, and not what is measured.
+            let begin = piece.len();
+            piece.extend([0; 4]);
+            piece.extend(FAMILY.to_ne_bytes());
+            piece.extend(NLM_F_MULTI.to_ne_bytes());
+            piece.extend(sequence.to_ne_bytes());
+            piece.extend(PORT.to_ne_bytes());
+            piece.extend([command, 1, 0, 0, 0, 0]);
+            piece.extend(nest.to_ne_bytes());
+            write(&mut piece);
+            let length = piece.len() - begin;
+            piece[begin..begin + 4].copy_from_slice(&u32::try_from(length).unwrap().to_ne_bytes());
+            piece[begin + 20..begin + 22].copy_from_slice(&u16::try_from(length - 20).unwrap().to_ne_bytes());
+            piece.resize(piece.len().next_multiple_of(4), 0);
             piece.len() < PIECE - 512
         };
         let mut is_more = false;
@@ -189,7 +201,7 @@ impl End {
             Of::Services { last } => {
                 let from = last.take().map_or(Bound::Unbounded, Bound::Excluded);
                 for (key, service) in table.services.range((from, Bound::Unbounded)) {
-                    if !row(1, SERVICE, &service.attributes) {
+                    if !row(1, SERVICE, &|piece| piece.extend_from_slice(&service.attributes)) {
                         *last = Some(key.clone());
                         is_more = true;
                         break;
@@ -201,7 +213,7 @@ impl End {
                 let servers =
                     table.services.get(service).map(|service| service.servers.range((from, Bound::Unbounded)));
                 for (key, settings) in servers.into_iter().flatten() {
-                    if !row(5, DEST, &server_attributes(key, *settings)) {
+                    if !row(5, DEST, &|piece| write_server(piece, key, *settings)) {
                         *last = Some(*key);
                         is_more = true;
                         break;
@@ -272,14 +284,20 @@ fn server_key(given: &[u8]) -> ServerKey {
     key
 }
 
-fn server_attributes(key: &ServerKey, settings: [u32; 4]) -> Vec<u8> {
-    let mut all = [attribute(1, &key[..16]), attribute(2, &key[16..])].concat();
+fn write_server(piece: &mut Vec<u8>, key: &ServerKey, settings: [u32; 4]) {
+    let mut put = |kind: u16, value: &[u8]| {
+        piece.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
+        piece.extend(kind.to_ne_bytes());
+        piece.extend_from_slice(value);
+        piece.resize(piece.len().next_multiple_of(4), 0);
+    };
+    put(1, &key[..16]);
+    put(2, &key[16..]);
     for (kind, value) in (3..).zip(settings.into_iter().chain([0, 0, 0])) {
-        all.extend(attribute(kind, &value.to_ne_bytes()));
+        put(kind, &value.to_ne_bytes());
     }
     // The family: that of all servers of this benchmark.
-    all.extend(attribute(11, &2_u16.to_ne_bytes()));
-    all
+    put(11, &2_u16.to_ne_bytes());
 }
 
 /// The contents of the first attribute of a kind; nothing if there is none.

@@ -16,7 +16,7 @@ fn target(n: u8) -> SocketAddr {
 
 fn in_table(world: &World) -> Vec<String> {
     let table = world.table.as_ref().unwrap();
-    table.services[&key(1)].servers().iter().map(|(server, _)| server.to_string()).collect()
+    table.services[&key(1)].servers().keys().map(ToString::to_string).collect()
 }
 
 fn told(world: &World, what: &str) -> usize {

@@ -25,9 +25,7 @@ fn running(config: Config) -> World {
 
 fn table_of(world: &World, n: u8) -> Vec<String> {
     let services = &world.table.as_ref().unwrap().services;
-    services
-        .get(&key(n))
-        .map_or_else(Vec::new, |service| service.servers().iter().map(|(server, _)| server.to_string()).collect())
+    services.get(&key(n)).map_or_else(Vec::new, |service| service.servers().keys().map(ToString::to_string).collect())
 }
 
 #[test]

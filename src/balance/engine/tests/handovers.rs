@@ -397,7 +397,7 @@ fn drained_servers_count_as_not_there() {
     }
     world.pass(20 * S);
     let table = world.table.as_ref().unwrap();
-    let there: Vec<_> = table.services[&key(1)].servers().iter().map(|(server, _)| *server).collect();
+    let there: Vec<_> = table.services[&key(1)].servers().keys().copied().collect();
     assert_eq!(there, [server_key(2), server_key(3)]);
 }
 

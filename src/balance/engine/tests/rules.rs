@@ -30,7 +30,7 @@ pub(super) fn sorry(inhibit_on_failure: bool) -> Rules {
 /// Servers of the first service with their weights.
 pub(super) fn weights(world: &World) -> Vec<(u8, u32)> {
     let Some(service) = world.table.as_ref().unwrap().services.get(&key(1)) else { return Vec::new() };
-    let short = |(server, settings): &(ServerKey, Option<ServerSettings>)| {
+    let short = |(server, settings): (&ServerKey, &Option<ServerSettings>)| {
         let last = server.to_string().trim_end_matches(":80").rsplit('.').next().unwrap().parse().unwrap();
         (last, settings.as_ref().unwrap().weight.value())
     };

@@ -1,0 +1,118 @@
+//! Large tables are looked at piece by piece.
+
+use super::held::many;
+use super::*;
+
+/// Twelve services of a hundred servers, in a table that was programmed a while ago.
+fn large() -> World {
+    let servers = many(1200);
+    let service =
+        |(n, servers): (u8, &[ServerConfig])| ServiceConfig { key: key(n), ..config(1, servers).services.remove(0) };
+    let services = (1..).zip(servers.chunks(100)).map(service).collect();
+    let mut world = World::new(empty());
+    let (ledger, kept) = Default::default();
+    let options = Options { seed: 1, ledger, kept, probes: 10_000, scripts: 2, drift_interval: 5 * S };
+    world.engine = Balancer::new(options, world.now);
+    configure(&mut world, Config { services, ..Config::default() });
+    world.pass(3 * S);
+    assert_eq!(world.take_steps().len(), 1212);
+    world
+}
+
+/// Up to the next piece.
+fn one_piece(world: &mut World) {
+    let pieces = world.pieces;
+    while world.pieces == pieces {
+        world.pass(MS);
+    }
+}
+
+#[test]
+fn a_walk_that_finds_nothing_reads_nothing_else_and_pauses_between_its_pieces() {
+    let mut world = large();
+    world.edit(|table| {
+        table.services.insert(key(50), Service::default());
+    });
+    let (reads, pieces) = (world.reads, world.pieces);
+    one_piece(&mut world);
+    let began = world.now;
+    for _ in 1..7 {
+        let before = world.now;
+        one_piece(&mut world);
+        assert!(world.now - before >= 5 * MS, "the loop has time for others");
+    }
+    assert_eq!((world.reads, world.pieces), (reads, pieces + 7), "two services in each");
+    assert!(world.engine.observed().services.contains_key(&key(50)), "what is others' is known");
+    world.edit(|table| {
+        table.services.remove(&key(50));
+    });
+    one_piece(&mut world);
+    assert!(world.now - began >= 5 * S, "one walk after the other, at the pace of looks");
+    world.pass(30 * S);
+    assert_eq!((world.reads, world.take_steps()), (reads, vec![]));
+    assert!(!world.engine.observed().services.contains_key(&key(50)), "and forgotten when it has gone");
+}
+
+#[test]
+fn what_a_walk_finds_is_put_right_after_two_looks_at_the_whole() {
+    let mut world = large();
+    let reads = world.reads;
+    world.edit(|table| {
+        table.services.remove(&key(12));
+    });
+    world.edit(|table| {
+        let first = *table.services[&key(9)].servers().keys().next().unwrap();
+        table.services.get_mut(&key(9)).unwrap().remove(first);
+    });
+    world.pass(10 * S);
+    let steps = world.take_steps();
+    assert_eq!(steps.len(), 102, "one server, and a service with its hundred: {steps:#?}");
+    assert_eq!(world.reads, reads + 2);
+    assert_eq!(world.engine.counts().repairs, 1);
+    world.pass(20 * S);
+    assert_eq!(world.reads, reads + 2, "then it is walked again");
+}
+
+#[test]
+fn a_service_that_is_gone_is_missed_at_the_end() {
+    let mut world = large();
+    world.edit(|table| {
+        table.services.remove(&key(3));
+    });
+    world.pass(10 * S);
+    assert_eq!(world.take_steps().len(), 101);
+}
+
+#[test]
+fn a_verdict_in_the_middle_of_a_walk_gets_to_the_kernel_at_once_and_is_no_difference() {
+    let mut world = large();
+    let reads = world.reads;
+    one_piece(&mut world);
+    // Of a service that was seen, and of one that was not.
+    let targets: Vec<_> = [0, 11].map(|place| world.engine.config().services[place].servers[0].clone()).into();
+    for server in &targets {
+        for check in &server.checks {
+            world.dead.insert(check.kind.connect().unwrap().target);
+        }
+    }
+    let mut steps = Vec::new();
+    while steps.len() < 2 {
+        world.pass(10 * MS);
+        steps.extend(world.take_steps());
+    }
+    assert!(steps.iter().all(|step| step.starts_with("delete server")), "{steps:#?}");
+    world.pass(30 * S);
+    assert_eq!((world.reads, world.take_steps()), (reads, vec![]));
+}
+
+#[test]
+fn a_kernel_that_is_lost_in_the_middle_of_a_walk_is_told_of() {
+    let mut world = large();
+    one_piece(&mut world);
+    let table = world.table.take();
+    world.pass(S);
+    assert!(world.events.iter().any(|event| event.contains("no ip_vs")), "{:#?}", world.events);
+    world.table = table;
+    world.pass(10 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+}
