@@ -251,7 +251,7 @@ impl Code {
                  `[:alpha:]` and its like, `\\d \\s \\w \\h \\N \\R` and their opposites, `^ $ \\A \\z \\Z \\b \\B`, `\\Q...\\E`, `\\xhh`; \
                  with the option `utf` also `\\p{...}`. What looks back or aside is tried step by step: references (`\\1`), looking \
                  ahead and behind (`(?=`, `(?!`, `(?<=`, `(?<!`), atomic groups and possessive quantifiers (`(?>`, `a++`). There a \
-                 page may have 16 KiB and take 100,000 steps; past that the check fails and says so. Recursion, verbs (`(*...)`) and \
+                 page may have 16 KiB and take 32,768 steps; past that the check fails and says so. Recursion, verbs (`(*...)`) and \
                  callouts are not done. In keepalived.conf a backslash escapes what follows it before PCRE2 sees it: `\\d` is \
                  written `\\\\d`.",
                 Toml(

@@ -78,6 +78,15 @@ impl Pattern {
         })
     }
 
+    /// It is tried step by step, and so some pages are too long or too hard for it.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        match self.engine {
+            Engine::Linear(_) => false,
+            Engine::Steps(_) => true,
+        }
+    }
+
     /// Whether a page matches.
     ///
     /// # Errors

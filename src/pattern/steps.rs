@@ -11,7 +11,7 @@ use super::{CACHE, Found, LARGEST, Unbounded};
 use crate::model::ExpressionOptions;
 
 /// Steps that one page may take: so many times a way turned out to be wrong.
-const MOST_STEPS: usize = 100_000;
+const MOST_STEPS: usize = 2 * LONGEST;
 /// Bytes that a page may have.
 pub(super) const LONGEST: usize = 16 * 1024;
 /// Instructions of the program; one that calls parts of itself grows by being written out.

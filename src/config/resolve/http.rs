@@ -69,14 +69,21 @@ pub(in crate::config) fn expression(
     if known.contains(&expression) {
         return Some(Box::new(expression));
     }
-    if let Err(problem) = Pattern::new(&expression) {
-        let at = place_within(report, span, &expression.pattern, &problem.at);
-        let message = format!("this expression has {}", problem.what);
-        report.add(
-            Diagnostic::new(severity, Code::Expression, at, message)
-                .help("the page is not held against it; `ipvsctl explain C405` tells what an expression may have"),
-        );
-        return None;
+    match Pattern::new(&expression) {
+        Ok(pattern) if pattern.is_bounded() => report.add(
+            Diagnostic::note(Code::Expression, span, "this expression looks back or aside, and is tried step by step")
+                .help("a page of more than 16 KiB, or one that takes too many steps, fails"),
+        ),
+        Ok(_) => {}
+        Err(problem) => {
+            let at = place_within(report, span, &expression.pattern, &problem.at);
+            let message = format!("this expression has {}", problem.what);
+            report.add(
+                Diagnostic::new(severity, Code::Expression, at, message)
+                    .help("the page is not held against it; `ipvsctl explain C405` tells what an expression may have"),
+            );
+            return None;
+        }
     }
     known.insert(expression.clone());
     Some(Box::new(expression))
