@@ -20,6 +20,8 @@ pub(super) struct Daemons {
     told: BTreeMap<SyncRole, (SyncSettings, bool)>,
     /// Numbers of the interfaces that daemons of ours were first seen on.
     links: BTreeMap<SyncRole, u32>,
+    /// The next look is one at all at once: a walk would come to the daemons only at its end.
+    pub(super) look_whole: bool,
 }
 
 impl Balancer {
@@ -90,6 +92,7 @@ impl Balancer {
     /// It was started or stopped. A look at once shows which interface it is on, before that can be made again.
     pub(super) fn daemon_changed(&mut self, role: SyncRole) {
         self.daemons.links.remove(&role);
+        self.daemons.look_whole = true;
         self.look_at = self.now;
     }
 

@@ -75,13 +75,21 @@ impl Balancer {
 
     pub(super) fn ask(&mut self, look: Look) {
         self.walk = None;
+        self.daemons.look_whole = false;
         self.kernel = Kernel::Reading { look, asked_at: self.now };
         self.outputs.push_back(Output::Read);
     }
 
     pub(super) fn wake_kernel(&mut self) {
+        for subject in self.troubles.due(self.now) {
+            match subject {
+                Subject::Service(service) | Subject::Server(service, _) if self.roster.mark_key(service) => {}
+                Subject::Daemon(_) => self.daemons.dirty = true,
+                Subject::Service(_) | Subject::Server(..) | Subject::Timeouts => self.compare_all = true,
+            }
+        }
         match self.kernel {
-            // What verdicts want comes first, and a look in between would tell nothing.
+            // What verdicts want, and what is tried again, comes first: a look in between would tell nothing.
             Kernel::Known if self.look_at <= self.now && !self.has_work() => self.look_around(),
             Kernel::Away { retry_at, .. } if retry_at <= self.now => self.ask(Look::Fresh),
             Kernel::Known
@@ -89,13 +97,6 @@ impl Balancer {
             | Kernel::Unneeded
             | Kernel::Reading { .. }
             | Kernel::Applying { .. } => {}
-        }
-        for subject in self.troubles.due(self.now) {
-            match subject {
-                Subject::Service(service) | Subject::Server(service, _) if self.roster.mark_key(service) => {}
-                Subject::Daemon(_) => self.daemons.dirty = true,
-                Subject::Service(_) | Subject::Server(..) | Subject::Timeouts => self.compare_all = true,
-            }
         }
     }
 
@@ -238,6 +239,8 @@ impl Balancer {
         }
         let plan = if std::mem::take(&mut self.compare_all) {
             self.roster.take_dirty();
+            // Servers that nothing is known about count as the table has them, which is about to change.
+            self.roster.forget_sums();
             self.daemons.dirty = false;
             self.whole_plan(&self.observed)
         } else if self.roster.has_dirty() || self.daemons.dirty {
@@ -267,6 +270,7 @@ impl Balancer {
         let (plan, purpose) = (Arc::clone(plan), *purpose);
         self.kernel = Kernel::Known;
         self.verdict_at = None;
+        self.handovers.heirs_stirred = true;
         let mut stale = outcomes.len() != plan.steps.len();
         let mut refused = BTreeSet::new();
         for (step, outcome) in plan.steps.iter().zip(outcomes) {

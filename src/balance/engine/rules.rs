@@ -125,7 +125,9 @@ impl Balancer {
             Life::Running => {}
             Life::Stopping | Life::Stopped => return,
         }
-        for (place, extent) in self.roster.take_stirred() {
+        let stirred = self.roster.take_stirred();
+        self.handovers.heirs_stirred |= !stirred.is_empty();
+        for (place, extent) in stirred {
             self.settle_quorum(place, &extent);
         }
     }

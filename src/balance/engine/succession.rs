@@ -17,6 +17,8 @@
 //! servers it goes at once too: as long as it were there the kernel would send to it, at weight 0 as well, all new connections of
 //! whoever had come while it was in charge, and they would see the page that says sorry though all is well.
 
+use std::collections::BTreeMap;
+
 use super::wishes::FIRST_COUNT;
 use super::{Balancer, Life, Output};
 use crate::balance::desired;
@@ -67,13 +69,17 @@ impl Balancer {
     /// Relieves those that need not serve on any more.
     pub(super) fn settle_successions(&mut self) {
         match self.life {
-            Life::Running if self.is_table_known() => {}
+            Life::Running if self.is_table_known() && std::mem::take(&mut self.handovers.heirs_stirred) => {}
             Life::Running | Life::Stopping | Life::Stopped => return,
         }
-        let over = |(service, _): &Leaver| {
-            self.roster.place(*service).is_none_or(|place| !self.waits_for_heirs(place, &self.observed))
+        // All who serve on in a service are relieved together.
+        let mut waits = BTreeMap::new();
+        let mut over = |(service, _): &Leaver| {
+            let place = self.roster.place(*service);
+            place
+                .is_none_or(|place| !*waits.entry(place).or_insert_with(|| self.waits_for_heirs(place, &self.observed)))
         };
-        let relieved: Vec<_> = self.handovers.leaving.serving().filter(over).collect();
+        let relieved: Vec<_> = self.handovers.leaving.serving().filter(|leaver| over(leaver)).collect();
         if relieved.is_empty() {
             return;
         }
@@ -97,7 +103,15 @@ impl Balancer {
     pub(super) fn hand_over_sorry(&mut self, place: u32, quorum: Quorum) {
         let Some(service) = self.roster.config.services.get(place as usize) else { return };
         let binds = service.settings.persistence.is_some();
-        let spares: Vec<Leaver> = service.keys().filter_map(|key| Some((key, desired::spare(service, key)?))).collect();
+        let Some(sorry) = service.rules.sorry.as_deref() else { return };
+        // Whether a server has the same entry is asked of all of them, and so only where there is something to do.
+        let there = |leaver: &Leaver| {
+            let found = self.observed.services.get(&leaver.0).and_then(|found| found.server(leaver.1));
+            found.is_some() || self.handovers.leaving.has(*leaver)
+        };
+        let entries = service.keys().filter_map(|key| Some((key, service.entry(key, sorry)?))).filter(there);
+        let spares: Vec<Leaver> =
+            entries.filter(|(key, entry)| desired::spare(service, *key) == Some(*entry)).collect();
         for leaver @ (key, sorry) in spares {
             let changed = match quorum {
                 Quorum::Lost => self.handovers.leaving.stays(leaver),
@@ -121,6 +135,7 @@ impl Balancer {
     /// Somebody has begun to leave: it is written down, and soon looked at, since often nothing is left.
     fn departed(&mut self) {
         self.stir();
+        self.begin_walk_anew();
         self.outputs.push_back(Output::WriteWishes);
         self.look_at = self.look_at.min(self.now + FIRST_COUNT);
     }

@@ -176,7 +176,8 @@ impl World {
         let services: Vec<_> = left.by_ref().take(2).map(|(key, service)| (*key, service.clone())).collect();
         self.unread = left.next().map(|(key, _)| *key);
         let of_these = |service: &ServiceKey| services.iter().any(|(key, _)| key == service);
-        let loads = table.loads.iter().filter(|((service, _), load)| of_these(service) && !load.is_empty());
+        let counted = |(service, server): &(ServiceKey, ServerKey)| self.engine.counts_load(*service, *server);
+        let loads = table.loads.iter().filter(|(at, load)| of_these(&at.0) && counted(at) && !load.is_empty());
         let loads = loads.map(|(entry, load)| (*entry, *load)).collect();
         let end = self.unread.is_none().then(|| WalkEnd { timeouts: table.timeouts, daemons: table.daemons.clone() });
         Input::Piece(Piece { services, loads, end })

@@ -62,7 +62,9 @@ impl Balancer {
     /// It is time to look: at all of a small table, at the next piece of a large one.
     pub(super) fn look_around(&mut self) {
         let begins = self.walk.is_none();
-        if begins && !self.is_table_large() {
+        // What was found once is looked at again whole, and soon: a walk takes its time, and any step of ours meanwhile would have it
+        // all begin anew.
+        if begins && (self.suspect.is_some() || self.daemons.look_whole || !self.is_table_large()) {
             return self.ask(Look::Drift);
         }
         let now = self.now;
@@ -74,6 +76,11 @@ impl Balancer {
         });
         walk.asked_at = now;
         self.outputs.push_back(Output::ReadPiece { begins });
+    }
+
+    /// Somebody begins to leave, or to be emptied: what he has to do was not counted in the pieces until now.
+    pub(super) fn begin_walk_anew(&mut self) {
+        self.walk = None;
     }
 
     fn is_table_large(&self) -> bool {
@@ -92,6 +99,9 @@ impl Balancer {
         }
         walk.seen.extend(piece.services.iter().map(|(key, _)| *key));
         walk.loads.extend(piece.loads);
+        for (key, _) in &piece.services {
+            self.roster.forget_sum(*key);
+        }
         self.observed.services.extend(piece.services);
         let Some(WalkEnd { timeouts, daemons }) = piece.end else {
             self.look_at = self.now + PAUSE.max(took * (SHARE - 1));
@@ -107,7 +117,6 @@ impl Balancer {
         (self.observed.timeouts, self.observed.daemons) = (rest.timeouts, rest.daemons);
         self.suspect = None;
         self.fights.clear();
-        self.roster.forget_sums();
         self.looked(walk.spent);
         // It is lent to itself for as long as it is only read.
         let table = std::mem::take(&mut self.observed);

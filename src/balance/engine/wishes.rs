@@ -31,6 +31,8 @@ pub(super) struct Handovers {
     pub(super) claims: Ledger,
     /// When somebody's load was last another than at the look before.
     stirred_at: Option<Instant>,
+    /// Whether somebody serves on is to be decided anew.
+    pub(super) heirs_stirred: bool,
 }
 
 /// What became of a wish, for one server.
@@ -122,6 +124,7 @@ impl Balancer {
             self.outputs.push_back(Output::WriteWishes);
             self.handovers.stirred_at = Some(now);
             self.look_at = self.look_at.min(now + FIRST_COUNT);
+            self.begin_walk_anew();
         }
         self.stir();
         Ok(asked)
@@ -175,6 +178,7 @@ impl Balancer {
     /// The table with its loads, before anything is compared with it.
     pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look) {
         let before = self.handovers.loads();
+        self.handovers.heirs_stirred = true;
         let mut begun = match look {
             Look::Fresh => self.serve_on(table),
             Look::Drift => Vec::new(),

@@ -191,6 +191,14 @@ impl Roster {
         self.services.iter_mut().for_each(|state| state.sum = None);
     }
 
+    /// The same for one service.
+    pub(in crate::balance) fn forget_sum(&mut self, service: ServiceKey) {
+        let place = self.place(service);
+        if let Some(state) = place.and_then(|place| self.services.get_mut(place as usize)) {
+            state.sum = None;
+        }
+    }
+
     /// A server counts so much from now on. Returns what it counted before.
     pub(in crate::balance) fn count(&mut self, server: u32, weight: u32) -> u32 {
         self.servers.get_mut(server as usize).map_or(0, |state| std::mem::replace(&mut state.counts, weight))

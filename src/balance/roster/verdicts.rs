@@ -100,6 +100,11 @@ impl Roster {
             let health = self.judge(server);
             let Some(state) = self.servers.get_mut(server as usize) else { continue };
             if state.health == health {
+                // Of one that stays unknown it may be known now that all of its other checks are prevented, or what it weighs.
+                let service = state.service;
+                if health == Health::Unknown {
+                    self.changed(service, server);
+                }
                 continue;
             }
             let before = std::mem::replace(&mut state.health, health);

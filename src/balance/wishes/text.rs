@@ -117,7 +117,8 @@ impl Kept {
         }
         let mut kept = Self::default();
         let mut service = None;
-        let mut ours = false;
+        // A file of an older version does not say where it was written.
+        let mut ours = true;
         let (mut entries, mut last) = (0_usize, 1);
         for (line, text) in lines {
             last = line;

@@ -263,7 +263,8 @@ impl Loop {
                     news = prober.more();
                 }
             })?;
-            if failed < STORM || !some || now.saturating_duration_since(began_at) >= LONGEST_STORM {
+            let news = balancer.verdict_at().is_some();
+            if failed < STORM || !news || !some || now.saturating_duration_since(began_at) >= LONGEST_STORM {
                 break now;
             }
             match poll.poll(events, Some(LULL)) {

@@ -116,3 +116,42 @@ fn a_kernel_that_is_lost_in_the_middle_of_a_walk_is_told_of() {
     world.pass(10 * S);
     assert_eq!(world.take_steps(), Vec::<String>::new());
 }
+
+#[test]
+fn a_drain_that_begins_in_the_middle_of_a_walk_waits_for_connections_that_were_not_counted() {
+    let mut world = large();
+    let server = *world.table.as_ref().unwrap().services[&key(1)].servers().keys().next().unwrap();
+    let talks = Load { established: 3, ..Load::default() };
+    world.edit(|table| _ = table.loads.insert((key(1), server), talks));
+    one_piece(&mut world);
+    let now = world.now;
+    world.engine.ask_for(&server.to_string(), None, Verb::Drain(None), now).unwrap();
+    world.drain();
+    world.pass(30 * S);
+    let steps = world.take_steps();
+    assert!(matches!(steps.as_slice(), [step] if step.ends_with("weight 1 -> 0")), "{steps:#?}");
+    world.edit(|table| _ = table.loads.remove(&(key(1), server)));
+    world.pass(30 * S);
+    let steps = world.take_steps();
+    assert!(matches!(steps.as_slice(), [step] if step.starts_with("delete server")), "{steps:#?}");
+}
+
+/// Ours in between, which make a look at the whole useless, do not keep drift from being repaired for ever.
+#[test]
+fn what_a_walk_finds_is_looked_at_again_at_once() {
+    let mut world = large();
+    world.edit(|table| {
+        table.services.remove(&key(12));
+    });
+    let (reads, pieces) = (world.reads, world.pieces);
+    while world.reads == reads {
+        world.pass(MS);
+    }
+    let walked = world.pieces;
+    assert!(walked > pieces);
+    while world.reads == reads + 1 {
+        world.pass(MS);
+    }
+    assert_eq!(world.pieces, walked, "no walk in between");
+    assert_eq!(world.take_steps().len(), 101);
+}
