@@ -64,6 +64,7 @@ pub mod kernel;
 pub mod nat;
 pub mod node;
 pub mod peers;
+pub mod probing;
 pub mod programs;
 pub mod segment;
 pub mod sight;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -14,10 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use integration::nat::NatLab;
+use integration::probing::{serve, track_check};
 use integration::programs::bin;
 use integration::web::Behaviour;
 use integration::{Ipvsd, Topology, lab_test, native_test, peers, wait_until};
-use ipvsd::model::{Check, CheckKind, Config, Connect, Expression, HttpProbe, Identity, Page, Tls, TrackCheck};
+use ipvsd::model::{CheckKind, Config, Connect, Expression, HttpProbe, Identity, Page, Tls};
 use ipvsd::shell::trackers::Trackers;
 use ipvsd::vrrp::engine::Fact;
 use socket2::SockRef;
@@ -39,23 +40,9 @@ fn page(digest: Option<[u8; 16]>, pattern: Option<&str>) -> Page {
 
 /// What is told of each of these probes, again and again, once each was told of three times; always the same.
 fn verdicts(probes: Vec<(&str, Duration, HttpProbe)>) -> BTreeMap<String, (bool, String)> {
-    let interval = Duration::from_millis(100);
     let checks: Vec<_> = probes
         .into_iter()
-        .map(|(name, timeout, probe)| {
-            let kind = CheckKind::Http(Arc::new(probe));
-            let check = Check {
-                kind,
-                interval,
-                timeout,
-                retry: 0,
-                retry_interval: interval,
-                warmup: None,
-                tells_failures: None,
-                pace: None,
-            };
-            TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
-        })
+        .map(|(name, timeout, probe)| track_check(name, CheckKind::Http(Arc::new(probe)), timeout))
         .collect();
     let (tell, facts) = channel();
     let tell = move |fact| {
@@ -78,18 +65,6 @@ fn verdicts(probes: Vec<(&str, Duration, HttpProbe)>) -> BTreeMap<String, (bool,
             (name, told[0].clone())
         })
         .collect()
-}
-
-/// A server on the loopback interface that treats each connection like this.
-fn server(serve: fn(TcpStream)) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
-    address
 }
 
 /// Reads a request; gives its first line.
@@ -116,16 +91,16 @@ fn stay(mut stream: TcpStream) {
 
 #[test]
 fn bodies_of_every_kind_are_judged_and_none_does_harm() {
-    let plain = server(|mut stream| {
+    let plain = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.0 200 OK\r\n\r\nhello world");
     });
-    let kept_open = server(|mut stream| {
+    let kept_open = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
         stay(stream);
     });
-    let chunks = server(|mut stream| {
+    let chunks = serve(|mut stream| {
         hear(&mut stream);
         for piece in
             ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "lo\r\n6\r\n world\r\n0\r", "\n\r\n"]
@@ -135,27 +110,27 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         }
         stay(stream);
     });
-    let cut_off = server(|mut stream| {
+    let cut_off = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello world");
     });
-    let resets = server(|mut stream| {
+    let resets = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\n\r\nhello");
         thread::sleep(Duration::from_millis(100));
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let no_chunks = server(|mut stream| {
+    let no_chunks = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello world");
         stay(stream);
     });
-    let silent = server(|mut stream| {
+    let silent = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n");
         stay(stream);
     });
-    let drips = server(|mut stream| {
+    let drips = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(b"x").is_ok() {
@@ -163,92 +138,92 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         }
     });
     // A gigabyte and more, as fast as it goes.
-    let floods = server(|mut stream| {
+    let floods = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n");
         let piece = vec![b'x'; 1 << 20];
         while stream.write_all(&piece).is_ok() {}
     });
-    let endless_head = server(|mut stream| {
+    let endless_head = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;");
         let piece = vec![b'x'; 1 << 16];
         while stream.write_all(&piece).is_ok() {}
     });
     // Heads without end, and connections that end at each stage of one.
-    let endless_fields = server(|mut stream| {
+    let endless_fields = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\n");
         let fields = b"X-More: of this\r\n".repeat(1 << 12);
         while stream.write_all(&fields).is_ok() {}
     });
-    let endless_line = server(|mut stream| {
+    let endless_line = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 ");
         let piece = vec![b'x'; 1 << 16];
         while stream.write_all(&piece).is_ok() {}
     });
-    let drips_fields = server(|mut stream| {
+    let drips_fields = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nX: ");
         while stream.write_all(b"x").is_ok() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    let resets_at_once = server(|stream| {
+    let resets_at_once = serve(|stream| {
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let resets_when_asked = server(|mut stream| {
+    let resets_when_asked = serve(|mut stream| {
         hear(&mut stream);
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let resets_in_its_line = server(|mut stream| {
+    let resets_in_its_line = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 20");
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let resets_in_its_head = server(|mut stream| {
+    let resets_in_its_head = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Le");
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let tls_resets_within = server(|mut stream| {
+    let tls_resets_within = serve(|mut stream| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"\x16\x03\x03\x40\x00\x02\0\0");
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let tls_closes = server(|mut stream| {
+    let tls_closes = serve(|mut stream| {
         // All of it: who leaves something unread does not close, but resets.
         let _ = stream.read(&mut [0; 1 << 14]);
     });
-    let by_path = server(|mut stream| {
+    let by_path = serve(|mut stream| {
         let status = if hear(&mut stream).starts_with("GET /sick ") { "503 Sick" } else { "200 OK" };
         say(&mut stream, &format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
     });
     // What does not come from anybody who speaks TLS, at each stage of the handshake.
-    let tls_resets = server(|mut stream| {
+    let tls_resets = serve(|mut stream| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
-    let tls_drips = server(|mut stream| {
+    let tls_drips = serve(|mut stream| {
         // A record of 16 KiB that begins as a server's greeting does.
         let _ = stream.write_all(b"\x16\x03\x03\x40\x00\x02");
         while stream.write_all(b"\0").is_ok() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    let tls_refuses = server(|mut stream| {
+    let tls_refuses = serve(|mut stream| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"\x15\x03\x03\x00\x02\x02\x28");
         stay(stream);
     });
-    let tls_floods = server(|mut stream| {
+    let tls_floods = serve(|mut stream| {
         // One greeting of 16 MiB, in as many records as it takes.
         let mut record = vec![0x16, 0x03, 0x03, 0x40, 0x00, 0x02, 0xff, 0xff, 0xff];
         record.resize(5 + 0x4000, 0);
         while stream.write_all(&record).is_ok() {}
     });
-    let tls_chatters = server(|mut stream| {
+    let tls_chatters = serve(|mut stream| {
         // Warnings without end: `no_renegotiation`.
         let warnings = b"\x15\x03\x03\x00\x02\x01\x64".repeat(1000);
         while stream.write_all(&warnings).is_ok() {}
@@ -334,7 +309,7 @@ fn most_memory() -> u64 {
 /// The time of each page counts by itself: three that take most of it are well together.
 #[test]
 fn each_page_has_its_own_time() {
-    let slow = server(|mut stream| {
+    let slow = serve(|mut stream| {
         hear(&mut stream);
         thread::sleep(Duration::from_millis(700));
         say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n");

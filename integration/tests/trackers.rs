@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use integration::probing::{serve, track_check};
 use integration::web::WebServer;
 use integration::{Topology, native_test, peers, wait_until};
 use ipvsd::model::{
@@ -406,31 +407,7 @@ fn connect(target: SocketAddr) -> Connect {
 }
 
 fn check(name: &str, kind: CheckKind) -> TrackCheck {
-    let interval = Duration::from_millis(100);
-    let timeout = Duration::from_millis(1500);
-    let check = Check {
-        kind,
-        interval,
-        timeout,
-        retry: 0,
-        retry_interval: interval,
-        warmup: None,
-        tells_failures: None,
-        pace: None,
-    };
-    TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
-}
-
-/// A server on the loopback interface that treats each connection like this.
-fn server(serve: fn(TcpStream)) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
-    address
+    track_check(name, kind, Duration::from_millis(1500))
 }
 
 /// Reads a request up to its end.
@@ -458,12 +435,12 @@ fn reset(stream: &TcpStream) {
 
 #[test]
 fn web_servers_of_all_kinds() {
-    let closed = server(drop);
+    let closed = serve(drop);
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cases: Vec<(&str, SocketAddr, bool, &str)> = vec![
         (
             "good",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
             }),
@@ -472,7 +449,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "at a snail's pace, in time",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 for piece in "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n".as_bytes().chunks(4) {
                     let _ = stream.write_all(piece);
@@ -485,7 +462,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "before it was asked",
-            server(|mut stream| {
+            serve(|mut stream| {
                 say(&mut stream, "HTTP/1.0 200 OK\r\n\r\n");
                 stay(stream);
             }),
@@ -494,7 +471,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "unavailable",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 say(&mut stream, "HTTP/1.1 503 Service Unavailable\r\n");
                 stay(stream);
@@ -504,7 +481,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "no http",
-            server(|mut stream| {
+            serve(|mut stream| {
                 say(&mut stream, "SSH-2.0-OpenSSH_9.2\r\n");
                 stay(stream);
             }),
@@ -514,17 +491,17 @@ fn web_servers_of_all_kinds() {
         ("closes at once", closed, false, "closes the connection before it has answered|resets the connection"),
         (
             "closes in its answer",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 say(&mut stream, "HTTP/1.1 200 OK\r\nServer: x\r\n");
             }),
             false,
             "closes the connection before it has answered",
         ),
-        ("resets at once", server(|stream| reset(&stream)), false, "resets the connection"),
+        ("resets at once", serve(|stream| reset(&stream)), false, "resets the connection"),
         (
             "resets after the request",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 reset(&stream);
             }),
@@ -533,7 +510,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "resets in its answer",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 say(&mut stream, "HTTP/1.1 200 OK\r\n");
                 thread::sleep(Duration::from_millis(100));
@@ -544,7 +521,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "hangs",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 stay(stream);
             }),
@@ -553,7 +530,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "drips",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 say(&mut stream, "HTTP/1.1 200 OK\r\n");
                 while stream.write_all(b"X: y\r\n").is_ok() {
@@ -565,7 +542,7 @@ fn web_servers_of_all_kinds() {
         ),
         (
             "floods",
-            server(|mut stream| {
+            serve(|mut stream| {
                 hear(&mut stream);
                 say(&mut stream, "HTTP/1.1 200 OK\r\n");
                 while stream.write_all(&b"X: y\r\n".repeat(1000)).is_ok() {}

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use integration::probing::track_check;
 use integration::{Ipvsd, Node, Topology, lab_test, native_test, peers, wait_until};
-use ipvsd::model::{Check, CheckKind, Config, Connect, DnsProbe, DnsType, SmtpProbe, TrackCheck, UdpProbe, UdpReply};
+use ipvsd::model::{CheckKind, Config, Connect, DnsProbe, DnsType, SmtpProbe, TrackCheck, UdpProbe, UdpReply};
 use ipvsd::shell::trackers::Trackers;
 use ipvsd::vrrp::engine::Fact;
 use servers::Act::{Close, Drip, Flood, Reset, Say, Stay};
@@ -42,21 +43,6 @@ fn replies(shortest: u16, longest: u16) -> Option<UdpReply> {
 
 fn ping(address: &str) -> CheckKind {
     CheckKind::Ping(Connect::to(SocketAddr::new(address.parse().unwrap(), 0)))
-}
-
-fn check(name: &str, kind: CheckKind, timeout: Duration) -> TrackCheck {
-    let interval = Duration::from_millis(100);
-    let check = Check {
-        kind,
-        interval,
-        timeout,
-        retry: 0,
-        retry_interval: interval,
-        warmup: None,
-        tells_failures: None,
-        pace: None,
-    };
-    TrackCheck { name: name.to_owned(), check, rise: 1, fall: 1 }
 }
 
 /// What checks said, run by run.
@@ -109,7 +95,7 @@ fn patience(end: &str) -> Duration {
 
 /// Every server again, and always the same words.
 fn assert_always(cases: Vec<(&str, CheckKind, bool, &str)>) {
-    let checks = cases.iter().map(|(name, kind, _, end)| check(name, kind.clone(), patience(end))).collect();
+    let checks = cases.iter().map(|(name, kind, _, end)| track_check(name, kind.clone(), patience(end))).collect();
     let mut eyes = Eyes::open(checks);
     let names: Vec<_> = cases.iter().map(|(name, ..)| *name).collect();
     eyes.wait_runs(&names, 2);
@@ -328,7 +314,7 @@ native_test! {
             ("datagrams to nobody over IPv6", udp("[fd00::9]:514".parse().unwrap(), None), false, "host unreachable"),
             ("no way there", ping("192.0.2.1"), false, "no route to it"),
         ];
-        let checks = cases.iter().map(|(name, kind, _, end)| check(name, kind.clone(), patience(end))).collect();
+        let checks = cases.iter().map(|(name, kind, _, end)| track_check(name, kind.clone(), patience(end))).collect();
         let mut eyes = router.enter(|| Eyes::open(checks));
         eyes.wait_runs(&cases.each_ref().map(|(name, ..)| *name), 2);
         for (name, _, ok, expected) in cases {
@@ -342,7 +328,7 @@ native_test! {
         for range in ["1\t0", "0\t2147483647"] {
             router.set_sysctl("net.ipv4.ping_group_range", range);
             let pings = ["10.0.0.2", "fd00::2", "127.0.0.1", "::1"];
-            let checks = pings.iter().map(|address| check(address, ping(address), LONG)).collect();
+            let checks = pings.iter().map(|address| track_check(address, ping(address), LONG)).collect();
             let mut eyes = router.enter(|| Eyes::open(checks));
             eyes.wait_runs(&pings, 3);
             assert!(eyes.told.values().flatten().all(|(ok, _)| *ok), "with {range}: {:?}", eyes.told);
