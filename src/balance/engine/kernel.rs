@@ -14,7 +14,7 @@ use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
 use crate::balance::roster::Extent;
 use crate::balance::table::{Service, Table};
 use crate::balance::trouble::Subject;
-use crate::model::{Config, OnStop, ServerKey, ServerSettings, ServiceKey, Timeouts};
+use crate::model::{Config, OnStop, ServerKey, ServerSettings, ServiceConfig, ServiceKey, Timeouts};
 
 /// IPVS that is missing is asked for again this often: somebody may load the module.
 const MISSING_INTERVAL: Duration = Duration::from_secs(3);
@@ -450,22 +450,37 @@ impl Balancer {
             planner.service(*key, table.services.get(key), &paths::wish(*leads));
         }
         for (key, service) in table.services.iter().filter(|(key, _)| !self.roster.is_configured(**key)) {
-            match self.handovers.leaving.rest_of(*key, service) {
-                Some(rest) => planner.service(*key, Some(service), &rest),
-                None => planner.leftover(*key, service),
-            }
+            self.compare_unnamed(&mut planner, *key, service);
         }
         planner.daemons(table.daemons.as_ref(), self.wished_daemons().as_ref());
         self.without_troubles(planner.finish(), table)
     }
 
     fn compare(&self, planner: &mut Planner<'_>, place: u32, table: &Table) {
+        let service = self.roster.config.services.get(place as usize);
+        for key in service.into_iter().flat_map(ServiceConfig::keys) {
+            self.compare_named(planner, (place, key), table.services.get(&key));
+        }
+    }
+
+    /// Steps for one of the keys of a service of the file.
+    pub(super) fn compare_named(
+        &self,
+        planner: &mut Planner<'_>,
+        (place, key): (u32, ServiceKey),
+        found: Option<&Service>,
+    ) {
         let Some((service, standing)) = self.roster.service(place) else { return };
-        for key in service.keys() {
-            let found = table.services.get(&key);
-            let mut wish = desired::service(service, key, &standing, self.roster.standing(place), found);
-            self.handovers.leaving.stay(key, found, &mut wish);
-            planner.service(key, found, &wish);
+        let mut wish = desired::service(service, key, &standing, self.roster.standing(place), found);
+        self.handovers.leaving.stay(key, found, &mut wish);
+        planner.service(key, found, &wish);
+    }
+
+    /// Steps for a service of the kernel's that the file does not name.
+    pub(super) fn compare_unnamed(&self, planner: &mut Planner<'_>, key: ServiceKey, found: &Service) {
+        match self.handovers.leaving.rest_of(key, found) {
+            Some(rest) => planner.service(key, Some(found), &rest),
+            None => planner.leftover(key, found),
         }
     }
 

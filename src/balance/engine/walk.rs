@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use super::kernel::{Kernel, Look};
 use super::{Balancer, Life, Output};
 use crate::balance::daemons::SyncDaemons;
-use crate::balance::desired;
 use crate::balance::drain::Loads;
 use crate::balance::paths;
 use crate::balance::plan::Planner;
@@ -157,19 +156,13 @@ impl Balancer {
 
     /// Steps for one of the kernel's services, whoever it is of.
     fn compare_key(&self, planner: &mut Planner<'_>, key: ServiceKey, found: Option<&Service>) {
-        let leaving = &self.handovers.leaving;
         let place = self.roster.place(key).filter(|_| self.roster.is_configured(key));
-        if let Some((place, (service, standing))) = place.and_then(|place| Some((place, self.roster.service(place)?))) {
-            let mut wish = desired::service(service, key, &standing, self.roster.standing(place), found);
-            leaving.stay(key, found, &mut wish);
-            planner.service(key, found, &wish);
+        if let Some(place) = place {
+            self.compare_named(planner, (place, key), found);
         } else if let Some(leads) = self.roster.paths.get(&key) {
             planner.service(key, found, &paths::wish(*leads));
         } else if let Some(service) = found {
-            match leaving.rest_of(key, service) {
-                Some(rest) => planner.service(key, Some(service), &rest),
-                None => planner.leftover(key, service),
-            }
+            self.compare_unnamed(planner, key, service);
         }
     }
 }
