@@ -116,6 +116,8 @@ enum Phase {
         started_at: Instant,
         give_up_at: Instant,
         stage: Stage,
+        /// Microseconds that it began after it was due.
+        late: u32,
     },
     /// It never asks: somebody tells it what there is to know.
     Told,
@@ -171,9 +173,10 @@ impl Machine {
     pub fn handle(&mut self, check: &Check, input: Input, random: &mut Random, now: Instant) -> Turn {
         match (self.phase, input) {
             (Phase::Waiting { due_at }, Input::Wake) if now < due_at => Turn::default(),
-            (Phase::Waiting { .. }, Input::Wake) => {
+            (Phase::Waiting { due_at }, Input::Wake) => {
                 let stage = first_stage(&check.kind);
-                self.phase = Phase::Probing { started_at: now, give_up_at: now + patience(check), stage };
+                let late = u32::try_from((now - due_at).as_micros()).unwrap_or(u32::MAX);
+                self.phase = Phase::Probing { started_at: now, give_up_at: now + patience(check), stage, late };
                 Turn { order: Some(Order::Start), verdict: None }
             }
             (Phase::Told, Input::Wake | Input::Reached(_)) => Turn::default(),
@@ -182,14 +185,14 @@ impl Machine {
             }
             // The probe was dropped, and its outcome was on the way already.
             (Phase::Waiting { .. }, Input::Probed(_) | Input::Reached(_)) => Turn::default(),
-            (Phase::Probing { started_at, give_up_at, .. }, Input::Reached(stage)) => {
+            (Phase::Probing { started_at, give_up_at, late, .. }, Input::Reached(stage)) => {
                 // Another connection, for another page: each has its time.
                 let give_up_at = if stage == Stage::Connecting { now + check.timeout } else { give_up_at };
-                self.phase = Phase::Probing { started_at, give_up_at, stage };
+                self.phase = Phase::Probing { started_at, give_up_at, stage, late };
                 Turn::default()
             }
             (Phase::Probing { give_up_at, .. }, Input::Wake) if now < give_up_at => Turn::default(),
-            (Phase::Probing { started_at, give_up_at, stage }, Input::Wake) => {
+            (Phase::Probing { started_at, give_up_at, stage, .. }, Input::Wake) => {
                 let late = now - give_up_at > LATE.max((give_up_at - started_at) / 4);
                 let excused = late && self.doubtful < LATE_PROBES;
                 let outcome = if excused { Outcome::NotTried(Obstacle::Late) } else { stage.timeout() };
@@ -301,6 +304,7 @@ impl Machine {
             Outcome::NotTried(_) => self.prevented.saturating_add(1),
             success!() | failure!() => 0,
         };
+        let is_first = self.last.is_none();
         self.last = Some(outcome);
         self.last_micros = u32::try_from((now - started_at).as_micros()).unwrap_or(u32::MAX);
         let runs = self.runs;
@@ -336,8 +340,17 @@ impl Machine {
                 (Some(Verdict::Down), check.down_interval())
             }
         };
-        if self.phase != Phase::Told {
-            self.phase = Phase::Waiting { due_at: now + random.about(next, check.jitter_percent()) };
+        let late = match self.phase {
+            // The first of all has no place yet that it could keep.
+            Phase::Probing { late, .. } if !is_first => Some(late),
+            Phase::Probing { .. } | Phase::Waiting { .. } => Some(0),
+            Phase::Told => None,
+        };
+        if let Some(late) = late {
+            let next = random.about(next, check.jitter_percent());
+            // Checks that a busy moment has brought together go back to where each was, or they would come together ever after.
+            let late = Duration::from_micros(u64::from(late)).min(next / 2);
+            self.phase = Phase::Waiting { due_at: now + next - late };
         }
         self.fresh &= self.runs == runs;
         let changed = verdict != self.verdict;

@@ -56,6 +56,26 @@ fn the_first_success_brings_it_up_and_the_interval_runs_from_its_end() {
 }
 
 #[test]
+fn a_probe_that_began_late_does_not_delay_those_after_it() {
+    let (start, check) = (Instant::now(), check(1));
+    let mut machine = Machine::new(Duration::ZERO, start);
+    // How late it begins, and how much sooner than an interval after its end the next one is due.
+    for (late, sooner) in [
+        (400 * MS, Duration::ZERO), // the first has no place yet
+        (Duration::ZERO, Duration::ZERO),
+        (400 * MS, 400 * MS),
+        (MS, MS),
+        (60 * S, 3 * S), // half the interval at most
+    ] {
+        let due = machine.poll_timeout().unwrap();
+        handle(&mut machine, &check, Input::Wake, due + late);
+        handle(&mut machine, &check, Input::Reached(Stage::Answering), due + late + 5 * MS);
+        handle(&mut machine, &check, Input::Probed(Outcome::Ok), due + late + 10 * MS);
+        assert_eq!(machine.poll_timeout().unwrap(), due + late + 10 * MS + 6 * S - sooner, "{late:?} late");
+    }
+}
+
+#[test]
 fn what_this_host_never_lets_be_tried_is_known_as_such_until_anything_is_found_out() {
     use Obstacle::{Late, NoRoute, SourceAddress};
     let not = Outcome::NotTried;
