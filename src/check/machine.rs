@@ -341,8 +341,8 @@ impl Machine {
             }
         };
         let late = match self.phase {
-            // The first of all has no place yet that it could keep.
-            Phase::Probing { late, .. } if !is_first => Some(late),
+            // The first of all has no place yet that it could keep, and who waits for this host has left his.
+            Phase::Probing { late, .. } if !is_first && outcome.was_tried() => Some(late),
             Phase::Probing { .. } | Phase::Waiting { .. } => Some(0),
             Phase::Told => None,
         };

@@ -73,6 +73,11 @@ fn a_probe_that_began_late_does_not_delay_those_after_it() {
         handle(&mut machine, &check, Input::Probed(Outcome::Ok), due + late + 10 * MS);
         assert_eq!(machine.poll_timeout().unwrap(), due + late + 10 * MS + 6 * S - sooner, "{late:?} late");
     }
+    // Who waits for a descriptor is not hurried by having waited.
+    let due = machine.poll_timeout().unwrap();
+    handle(&mut machine, &check, Input::Wake, due + S);
+    handle(&mut machine, &check, Input::Probed(Outcome::NotTried(Obstacle::ProcessFiles)), due + S);
+    assert_eq!(machine.poll_timeout().unwrap(), due + 2 * S);
 }
 
 #[test]
