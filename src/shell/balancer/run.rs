@@ -199,6 +199,7 @@ impl Loop {
             self.perform();
             self.inbox();
             self.show();
+            self.prober.close();
         }
         self.journal.flush();
         self.errands.stop();

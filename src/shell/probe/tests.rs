@@ -1,7 +1,9 @@
 //! Probes of sockets on the loopback interface.
 
 use std::net::{IpAddr, TcpListener};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Type};
 
 use super::*;
 use crate::model::{DnsProbe, SmtpProbe, UdpProbe, UdpReply};
