@@ -1,8 +1,9 @@
 //! What the checks of a server say of it, all taken together: whether it is well, what it weighs, and how it counts.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{Roster, number};
+use super::{Roster, Slot, number};
 use crate::balance::desired::{Health, Standing};
 use crate::check::{Outcome, Verdict};
 use crate::model::{ServiceConfig, Weight};
@@ -79,6 +80,28 @@ impl Roster {
             self.changed(service, *server);
         }
         servers
+    }
+
+    /// All checks that are well, and this one, were given no answer last, and not all of them call at the same host.
+    pub(in crate::balance) fn are_silent_beside(&self, check: u32) -> bool {
+        let mut hosts = Vec::new();
+        for (slot, this) in self.checks.iter().zip(0_u32..) {
+            if this != check && slot.machine.verdict() != Some(Verdict::Up) {
+                continue;
+            }
+            if !slot.machine.last().is_some_and(Outcome::is_silence) {
+                return false;
+            }
+            hosts.extend(self.host(slot));
+        }
+        hosts.iter().any(|host| Some(host) != hosts.first())
+    }
+
+    /// Whom a check calls at.
+    fn host(&self, slot: &Slot) -> Option<IpAddr> {
+        let server = self.server_config(slot.server)?;
+        let check = server.checks.get(slot.place as usize)?;
+        Some(check.kind.connect().map_or(server.key.address, |connect| connect.target.ip()))
     }
 
     /// A server counts otherwise, and with it all of a service that has a floor.
