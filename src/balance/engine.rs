@@ -452,6 +452,7 @@ impl Balancer {
         self.tell_gone(&roster);
         self.replace_roster(roster);
         self.configure_handovers(&before, claims.clone());
+        self.tell_configured();
         self.addresses.stir();
         self.watch_services();
         self.forget_routers();

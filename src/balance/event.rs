@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::daemons::{SyncRole, SyncSettings};
 use super::drain::{End, Load};
+use super::hold::Finding;
 use super::wishes::Verb;
 use crate::check::{Obstacle, Outcome};
 use crate::model::{Floor, ServerKey, ServiceKey, Weight};
@@ -132,8 +133,8 @@ pub enum Event {
     Held,
     /// ... and that was had.
     HoldOver {
-        /// They are silent indeed.
-        believed: bool,
+        /// What it showed.
+        finding: Finding,
         /// Checks whose verdicts count now.
         checks: usize,
     },
@@ -398,11 +399,21 @@ impl fmt::Display for Event {
                 "servers fall silent and none answers, as if this host had no network: none is taken out before a second \
                  look",
             ),
-            Self::HoldOver { believed: true, checks } => {
+            Self::HoldOver { finding: Finding::Silent, checks } => {
                 write!(f, "silent at the second look too: what {checks} checks say counts now")
             }
-            Self::HoldOver { believed: false, checks } => {
+            Self::HoldOver { finding: Finding::Answered, checks: 0 } => {
+                f.write_str("servers answer at the second look: none is taken out")
+            }
+            Self::HoldOver { finding: Finding::Answered, checks } => {
                 write!(f, "servers answer at the second look: {checks} checks that still get no answer count")
+            }
+            Self::HoldOver { finding: Finding::None, checks } => {
+                write!(
+                    f,
+                    "no second look has come to its end within 10 s, as checks wait for longer than that: what {checks} of \
+                     them say counts now"
+                )
             }
             Self::DaemonLost { role, interface } => {
                 write!(

@@ -52,6 +52,7 @@ pub use engine::{
     Asked, Balancer, Counts, Input, KernelState, Options, Output, Piece, ProbeId, ServiceHealth, WalkEnd,
 };
 pub use event::{Event, Gravity};
+pub use hold::Finding;
 pub use leaving::{Departure, Leaver};
 pub use ledger::{InvalidLedger, Ledger, Stamp};
 pub use marks::{Marking, with_marks, with_marks_in_force};

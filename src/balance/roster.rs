@@ -21,7 +21,7 @@ use super::desired::{Health, Held};
 use super::paths::{self, Paths};
 use super::quorum::{Quorum, Trust};
 use super::slow_start::Ramps;
-use crate::check::{self, Machine, Outcome, Random, same_probe};
+use crate::check::{self, Machine, Outcome, Random, Verdict, same_probe};
 use crate::model::{
     Check, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend, Weight,
 };
@@ -31,6 +31,7 @@ use changes::{Change, Changes, is_plain};
 pub use standing::ServiceStatus;
 pub(super) use standing::thresholds;
 pub use status::{CheckStatus, ServerStatus};
+pub(super) use verdicts::News;
 
 /// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
@@ -69,6 +70,8 @@ struct ServerState {
     held: Option<Held>,
     /// The operator's weight for it.
     asked: Option<Weight>,
+    /// What people take it for: as they were told last, or as was to be expected and needed no word. `None`: nothing yet.
+    told: Option<Verdict>,
     /// Its part of [`ServiceState::sum`].
     counts: u32,
     since: Instant,
@@ -251,6 +254,7 @@ impl Roster {
                     kept: false,
                     held: None,
                     asked: None,
+                    told: None,
                     counts: 0,
                     since: now,
                 });
@@ -269,6 +273,7 @@ impl Roster {
             if let Some(state) = new.servers.get_mut(this as usize) {
                 state.health = health;
                 state.since = old.filter(|old| old.health == health).map_or(now, |old| old.since);
+                state.told = old.and_then(|old| old.told);
                 // Told of before, and not again, if it is still so; decided anew below.
                 state.kept = old.is_some_and(|old| old.kept);
                 if let Some(service) = new.services.get_mut(state.service as usize).filter(|_| state.kept) {

@@ -240,7 +240,7 @@ impl Machine {
         }
     }
 
-    /// After a rest: the next probe is due `first_in` from now. One that runs is let run.
+    /// The next probe is due `first_in` from now, whenever it was due before. One that runs is let run.
     pub fn resume(&mut self, first_in: Duration, now: Instant) {
         match &mut self.phase {
             Phase::Waiting { due_at } => *due_at = now + first_in,
@@ -248,12 +248,10 @@ impl Machine {
         }
     }
 
-    /// Its last verdict does not count yet: all is as it was `before`, and the next probe, which is decisive, begins
-    /// `look_in` from now.
-    pub fn reprieve(&mut self, check: &Check, before: Option<Verdict>, look_in: Duration, now: Instant) {
+    /// Its last verdict does not count yet: it says what it said `before`, and the next probe is decisive.
+    pub fn reprieve(&mut self, check: &Check, before: Option<Verdict>) {
         self.verdict = before;
         self.streak = check.retry;
-        self.phase = Phase::Waiting { due_at: now + look_in };
     }
 
     /// It says "down" from now on: other checks have shown that its silence was to be believed.

@@ -24,6 +24,7 @@ mod local_checks;
 mod paths;
 mod prevented;
 mod preview;
+mod retold;
 mod rules;
 mod shared;
 mod succession;
