@@ -171,7 +171,7 @@ impl Balancer {
                 return true;
             }
             let problem = format!("does not last, though the kernel took it: {step}");
-            let (retry_in, _) = self.troubles.add_for(subject, problem, FIGHT_PAUSE, now);
+            let (retry_in, _) = self.troubles.add_for(step, problem, FIGHT_PAUSE, now);
             self.outputs.push_back(Output::Event(Event::Fight { step: step.to_string(), retry_in }));
             false
         });
@@ -285,7 +285,7 @@ impl Balancer {
                         self.daemon_changed(role);
                     }
                     if purpose == Purpose::Wish {
-                        self.troubles.solved(Subject::of(step));
+                        self.troubles.done(step);
                     }
                 }
                 StepOutcome::Unknown => stale = true,
@@ -324,7 +324,7 @@ impl Balancer {
 
     fn refused(&mut self, step: &Step, problem: String) {
         self.counts.refused += 1;
-        let (retry_in, new) = self.troubles.add(Subject::of(step), problem.clone(), self.now);
+        let (retry_in, new) = self.troubles.add(step, problem.clone(), self.now);
         if new {
             self.outputs.push_back(Output::Event(Event::Refused { step: step.to_string(), problem, retry_in }));
         }
@@ -485,7 +485,8 @@ impl Balancer {
     }
 
     fn without_troubles(&self, mut plan: Plan, table: &Table) -> Plan {
-        plan.steps.retain(|step| !self.troubles.blocks(step, table, self.now));
+        let steps = std::mem::take(&mut plan.steps).into_iter();
+        plan.steps = steps.filter_map(|step| self.troubles.left_of(step, table, self.now)).collect();
         plan
     }
 

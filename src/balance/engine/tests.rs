@@ -24,6 +24,7 @@ mod local_checks;
 mod paths;
 mod prevented;
 mod preview;
+mod refusals;
 mod rules;
 mod shared;
 mod succession;
@@ -53,12 +54,20 @@ struct World {
     unplugged: BTreeSet<String>,
     /// Answers to the next batch are lost, though it was done.
     lose_answers: bool,
+    /// This kernel refuses servers with this forwarding method.
+    refuses: Option<Forwarding>,
+    /// Dumps fail.
+    garbled: bool,
+    /// To read the whole table takes so long.
+    takes: Duration,
     /// The kernel keeps this forwarding method whatever it is told.
     keeps: Option<Forwarding>,
     steps: Vec<String>,
     events: Vec<String>,
     reads: u32,
     pieces: u32,
+    /// First pieces.
+    walks: u32,
     /// Where the next piece begins.
     unread: Option<ServiceKey>,
     ledgers: Vec<Ledger>,
@@ -94,11 +103,15 @@ impl World {
             unbuilt: BTreeSet::new(),
             unplugged: BTreeSet::new(),
             lose_answers: false,
+            refuses: None,
+            garbled: false,
+            takes: Duration::ZERO,
             keeps: None,
             steps: Vec::new(),
             events: Vec::new(),
             reads: 0,
             pieces: 0,
+            walks: 0,
             unread: None,
             ledgers: Vec::new(),
             kept: Kept::default(),
@@ -128,7 +141,9 @@ impl World {
                 Output::CancelProbe(probe) => assert!(self.probes.remove(&probe), "no such probe"),
                 Output::Read => {
                     self.reads += 1;
+                    self.now += self.takes;
                     let input = match &self.table {
+                        _ if self.garbled => Input::Unread { missing: false, reason: "garbled".to_owned() },
                         Some(table) => {
                             let mut table = table.clone();
                             let there = |(service, server): &(ServiceKey, ServerKey)| {
@@ -143,6 +158,7 @@ impl World {
                 }
                 Output::ReadPiece { begins } => {
                     self.pieces += 1;
+                    self.walks += u32::from(begins);
                     let input = self.piece(begins);
                     self.engine.handle(input, self.now);
                 }
@@ -189,6 +205,11 @@ impl World {
         let Some(table) = &mut self.table else { return StepOutcome::Unknown };
         let stale = || StepOutcome::Stale("ESRCH".to_owned());
         let service = step.service().and_then(|key| table.services.get(&key));
+        if let Step::AddServer { settings: to, .. } | Step::EditServer { to, .. } = step
+            && self.refuses == Some(to.forwarding)
+        {
+            return StepOutcome::Refused("invalid".to_owned());
+        }
         match (step, service) {
             (Step::AddService { settings, .. } | Step::EditService { to: settings, .. }, _)
                 if self.unbuilt.contains(&settings.scheduler) =>
@@ -281,7 +302,7 @@ impl World {
             self.tell(Input::Wake);
             self.answer();
         }
-        self.now = end;
+        self.now = self.now.max(end);
     }
 
     /// Lets time pass until something is so, but no longer than this.
