@@ -29,6 +29,7 @@ mod rules;
 mod shared;
 mod succession;
 mod told;
+mod torn;
 mod walks;
 
 const MS: Duration = Duration::from_millis(1);
@@ -58,6 +59,8 @@ struct World {
     refuses: Option<Forwarding>,
     /// Dumps fail.
     garbled: bool,
+    /// We may not use IPVS.
+    barred: bool,
     /// To read the whole table takes so long.
     takes: Duration,
     /// The kernel keeps this forwarding method whatever it is told.
@@ -105,6 +108,7 @@ impl World {
             lose_answers: false,
             refuses: None,
             garbled: false,
+            barred: false,
             takes: Duration::ZERO,
             keeps: None,
             steps: Vec::new(),
@@ -143,7 +147,8 @@ impl World {
                     self.reads += 1;
                     self.now += self.takes;
                     let input = match &self.table {
-                        _ if self.garbled => Input::Unread { missing: false, reason: "garbled".to_owned() },
+                        _ if self.garbled => Input::Unread { why: Unreadable::Failed, reason: "garbled".to_owned() },
+                        _ if self.barred => Input::Unread { why: Unreadable::Barred, reason: "EPERM".to_owned() },
                         Some(table) => {
                             let mut table = table.clone();
                             let there = |(service, server): &(ServiceKey, ServerKey)| {
@@ -152,7 +157,7 @@ impl World {
                             table.loads.retain(|entry, load| !load.is_empty() && there(entry));
                             Input::Read(table)
                         }
-                        None => Input::Unread { missing: true, reason: "no ip_vs".to_owned() },
+                        None => Input::Unread { why: Unreadable::NoIpvs, reason: "no ip_vs".to_owned() },
                     };
                     self.engine.handle(input, self.now);
                 }
@@ -185,7 +190,7 @@ impl World {
     /// Two services at a time.
     fn piece(&mut self, begins: bool) -> Input {
         let Some(table) = &self.table else {
-            return Input::Unread { missing: true, reason: "no ip_vs".to_owned() };
+            return Input::Unread { why: Unreadable::NoIpvs, reason: "no ip_vs".to_owned() };
         };
         let from = if begins { None } else { self.unread };
         let mut left = table.services.iter().filter(|(key, _)| from.is_none_or(|from| **key >= from));
