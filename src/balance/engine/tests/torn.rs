@@ -153,7 +153,7 @@ fn what_the_first_dump_of_a_start_misses_is_ours_until_it_is_missed_twice() {
 #[test]
 fn while_no_dump_has_come_nothing_is_said_of_the_table() {
     let mut config = config(1, &[server(1, true)]);
-    config.services[0].rules = Box::new(rules::sorry(false));
+    *config.services[0].rules = rules::sorry(false);
     let watched = TrackService { name: "web".to_owned(), service: key(1), condition: ServiceCondition::AnyUp };
     config.watched_services = vec![watched];
     let mut world = World::with(found(1, &[(9, 1)]), Ledger::of(&config));
