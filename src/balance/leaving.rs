@@ -69,6 +69,25 @@ pub(super) struct Leaving {
     promised: BTreeMap<Leaver, Drain>,
 }
 
+/// A table that was read, and what is known besides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) table: &'a Table,
+    pub(super) loads: &'a Loads,
+    /// The table as it was known until now. One dump can miss what is there: what it lacks is gone only if it is not here either.
+    pub(super) before: &'a Table,
+    /// Who began to leave while the table was being read: what they have to do is not known from it.
+    pub(super) late: &'a BTreeSet<Leaver>,
+}
+
+impl Sight<'_> {
+    /// The entry is neither in the table nor was it.
+    pub(super) fn is_gone(&self, (service, server): Leaver) -> bool {
+        let is_in = |table: &Table| table.services.get(&service).is_some_and(|found| found.server(server).is_some());
+        !is_in(self.table) && !is_in(self.before)
+    }
+}
+
 /// What a look showed that is worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
@@ -115,28 +134,28 @@ impl Leaving {
     /// that is configured, or was in another process.
     pub(super) fn look(
         &mut self,
-        table: &Table,
-        loads: &Loads,
+        sight: Sight<'_>,
         (ledger, claims): (&Ledger, &Ledger),
         within: impl Fn(ServiceKey) -> Duration,
         now: Instant,
     ) -> Vec<News> {
         let mut news = Vec::new();
-        let found = |(service, server): &Leaver| table.services.get(service)?.server(*server);
+        let found = |(service, server): &Leaver| sight.table.services.get(service)?.server(*server);
         // What was left by another process may be somebody else's by now.
-        let ours = |leaver: &Leaver| found(leaver).is_some() && ledger.has_server(leaver.0, leaver.1);
+        let ours = |leaver: &Leaver| !sight.is_gone(*leaver) && ledger.has_server(leaver.0, leaver.1);
         self.leaves.retain(|leaver, _| ours(leaver));
         self.promised.retain(|leaver, _| ours(leaver));
         self.serving.retain(|leaver| ours(leaver));
         for (leaver, leave) in &mut self.leaves {
             let Leave::Draining(drain) = leave else { continue };
-            let quiet = found(leaver).flatten().is_some_and(|settings| settings.weight == Weight::ZERO);
-            if let Some(end) = drain.seen(loads.get(leaver).copied().unwrap_or_default(), quiet) {
+            let Some(settings) = found(leaver).filter(|_| !sight.late.contains(leaver)) else { continue };
+            let quiet = settings.is_some_and(|settings| settings.weight == Weight::ZERO);
+            if let Some(end) = drain.seen(sight.loads.get(leaver).copied().unwrap_or_default(), quiet) {
                 *leave = Leave::Over;
                 news.push(News::Over(*leaver, end));
             }
         }
-        for (leaver @ (service, server), load) in loads.iter().filter(|(_, load)| !load.is_empty()) {
+        for (leaver @ (service, server), load) in sight.loads.iter().filter(|(_, load)| !load.is_empty()) {
             let ours = ledger.has_server(*service, *server) && !claims.has_server(*service, *server);
             // What has settings without a name here cannot be edited.
             let known = found(leaver).flatten().is_some();

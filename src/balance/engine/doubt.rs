@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Balancer;
+use super::{Balancer, Life};
 use crate::balance::event::Event;
 use crate::balance::hold::{End, Ruling};
 use crate::balance::suspicion::{Suspect, Traffic};
@@ -85,7 +85,12 @@ impl Balancer {
 
     /// Servers that failed stay, or need not stay any more.
     pub(super) fn settle_floors(&mut self) {
-        for (place, kept) in self.roster.settle_floors() {
+        match self.life {
+            // Whom a floor keeps hangs on who is there.
+            Life::Running if !self.is_table_known() => return,
+            Life::Running | Life::Stopping | Life::Stopped => {}
+        }
+        for (place, kept) in self.roster.settle_floors(&self.observed) {
             let Some(service) = self.roster.config.services.get(place as usize) else { continue };
             let title = service.title();
             self.outputs.push_back(Output::Event(match (service.floor, kept) {

@@ -1,5 +1,6 @@
 //! What the operator wishes, servers that leave and servers that return: who is told, who is looked at, and when.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
@@ -7,10 +8,11 @@ use crate::balance::desired;
 use crate::balance::drain::{End, Load, Loads};
 use crate::balance::engine::kernel::Look;
 use crate::balance::event::Event;
-use crate::balance::leaving::{Departure, Leaver, Leaving, News};
+use crate::balance::leaving::{Departure, Leaver, Leaving, News, Sight};
 use crate::balance::ledger::Ledger;
 use crate::balance::naming;
 use crate::balance::paths;
+use crate::balance::roster::Roster;
 use crate::balance::table::Table;
 use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
 use crate::model::{Config, Family, Scheduler, ServerKey, ServiceKey, Weight};
@@ -96,6 +98,7 @@ impl Balancer {
         let places = naming::find(&self.roster.config, server, service)?;
         let before = self.handovers.kept();
         let mut asked = Vec::with_capacity(places.len());
+        let mut begun = Vec::new();
         for place in places {
             let refuses = self.refuses(place);
             let verb = match verb {
@@ -103,6 +106,10 @@ impl Balancer {
                 Verb::Drain(_) | Verb::Undrain | Verb::Disable | Verb::Enable | Verb::Weight(_) => verb,
             };
             let effect = self.handovers.wishes.ask(place, verb, now);
+            match (verb, effect) {
+                (Verb::Drain(_), Effect::Done) => begun.push(place),
+                (Verb::Drain(_) | Verb::Undrain | Verb::Disable | Verb::Enable | Verb::Weight(_), _) => {}
+            }
             let Some((index, _)) = self.roster.find(place) else { continue };
             let wish = self.handovers.wishes.get(place);
             let held = self.roster.wish(index, wish);
@@ -122,9 +129,11 @@ impl Balancer {
         }
         if self.handovers.kept() != before {
             self.outputs.push_back(Output::WriteWishes);
+        }
+        if !begun.is_empty() {
             self.handovers.stirred_at = Some(now);
             self.look_at = self.look_at.min(now + FIRST_COUNT);
-            self.begin_walk_anew();
+            self.leave_out(begun);
         }
         self.stir();
         Ok(asked)
@@ -176,7 +185,8 @@ impl Balancer {
     }
 
     /// The table with its loads, before anything is compared with it.
-    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look) {
+    /// Those who are `late` began to be emptied while it was being read.
+    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look, late: &BTreeSet<Leaver>) {
         let before = self.handovers.loads();
         self.handovers.heirs_stirred = true;
         let mut begun = match look {
@@ -184,15 +194,16 @@ impl Balancer {
             Look::Drift => Vec::new(),
         };
         let (roster, ledger) = (&self.roster, &self.ledger);
+        let sight = Sight { table, loads, before: &self.observed, late };
         let Handovers { wishes, leaving, claims, .. } = &mut self.handovers;
         let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
             None if paths::is_private(&roster.config, key) => Duration::ZERO,
             service => roster.config.drain_of(service),
         };
-        let news = leaving.look(table, loads, (ledger, claims), within, self.now);
+        let news = leaving.look(sight, (ledger, claims), within, self.now);
         let mut empty = Vec::new();
-        for (place @ (service, server), _) in wishes.draining().collect::<Vec<_>>() {
-            let Some((load, quiet)) = seen(roster, table, loads, service, server) else { continue };
+        for (place, _) in wishes.draining().collect::<Vec<_>>() {
+            let Some((load, quiet)) = seen(roster, sight, place).filter(|_| !late.contains(&place)) else { continue };
             if wishes.seen(place, load, quiet) {
                 empty.push((place, Load::default()));
             }
@@ -203,6 +214,13 @@ impl Balancer {
         if self.handovers.loads() != before {
             self.handovers.stirred_at = Some(self.now);
         }
+    }
+
+    /// The kernel's entries of all who are being emptied, or serve on.
+    pub(super) fn departing(&self) -> Vec<Leaver> {
+        let Handovers { wishes, leaving, .. } = &self.handovers;
+        let wished = wishes.draining().filter_map(|(place, _)| entries(&self.roster, place)).flatten();
+        leaving.running().chain(wished).collect()
     }
 
     /// Whose time is up, and who gets more weight.
@@ -283,22 +301,26 @@ impl Balancer {
     }
 }
 
-/// What all entries of a server have to do together, and whether each of them is at weight 0 or not there. `None`: it is not
-/// configured.
-fn seen(
-    roster: &crate::balance::roster::Roster,
-    table: &Table,
-    loads: &Loads,
-    service: ServiceKey,
-    server: ServerKey,
-) -> Option<(Load, bool)> {
+/// The kernel's entries of a server; `None`: it is not configured.
+fn entries(roster: &Roster, (service, server): Place) -> Option<impl Iterator<Item = Leaver> + '_> {
     let service = roster.config.services.get(roster.place(service)? as usize)?;
     let server = service.servers.iter().find(|other| other.key == server)?;
+    Some(service.keys().filter_map(move |key| Some((key, service.entry(key, server)?))))
+}
+
+/// What all entries of a server have to do together, and whether each of them is at weight 0 or not there. `None`: it is not
+/// configured, or this look has missed one of them.
+fn seen(roster: &Roster, sight: Sight<'_>, place: Place) -> Option<(Load, bool)> {
     let mut sum = (Load::default(), true);
-    for (key, entry) in service.keys().filter_map(|key| Some((key, service.entry(key, server)?))) {
-        let Some(found) = table.services.get(&key).and_then(|found| found.server(entry)) else { continue };
+    for leaver @ (key, entry) in entries(roster, place)? {
+        let Some(found) = sight.table.services.get(&key).and_then(|found| found.server(entry)) else {
+            if sight.is_gone(leaver) {
+                continue;
+            }
+            return None;
+        };
         let quiet = found.is_some_and(|settings| settings.weight == Weight::ZERO);
-        sum = (sum.0.and(loads.get(&(key, entry)).copied().unwrap_or_default()), sum.1 && quiet);
+        sum = (sum.0.and(sight.loads.get(&leaver).copied().unwrap_or_default()), sum.1 && quiet);
     }
     Some(sum)
 }

@@ -8,7 +8,7 @@ use ipvs_sys::{
 };
 
 use super::{Door, translate};
-use crate::balance::{Load, Loads, Piece, Plan, Service, Step, StepOutcome, Table, Traffic, WalkEnd};
+use crate::balance::{Load, Loads, Piece, Plan, Service, Step, StepOutcome, Table, Traffic, Unreadable, WalkEnd};
 use crate::model::{ServerKey, ServiceKey};
 use crate::shell::namespace;
 
@@ -23,8 +23,8 @@ const PIECE: Duration = Duration::from_millis(1);
 /// The kernel could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unread {
-    /// There is no IPVS, or it may not be used.
-    pub(super) missing: bool,
+    /// What keeps us from it.
+    pub(super) why: Unreadable,
     /// A sentence: why, and what to do.
     pub(super) reason: String,
 }
@@ -76,21 +76,21 @@ impl Kernel {
         if self.ipvs.is_none() {
             let opened = match &self.namespace {
                 None => self.door.open(),
-                Some(name) => {
-                    namespace::open_in(name, || self.door.open()).map_err(|reason| Unread { missing: true, reason })?
-                }
+                Some(name) => namespace::open_in(name, || self.door.open())
+                    .map_err(|reason| Unread { why: Unreadable::Barred, reason })?,
             };
             let mut ipvs = opened.map_err(|error| Unread {
-                missing: match error {
-                    OpenError::NoIpvs | OpenError::NotPermitted => true,
-                    OpenError::Socket(_) | OpenError::Request(_) => false,
+                why: match error {
+                    OpenError::NoIpvs => Unreadable::NoIpvs,
+                    OpenError::NotPermitted => Unreadable::Barred,
+                    OpenError::Socket(_) | OpenError::Request(_) => Unreadable::Failed,
                 },
                 reason: error.to_string(),
             })?;
             self.info = ipvs.info().ok();
             self.ipvs = Some(ipvs);
         }
-        self.ipvs.as_mut().ok_or_else(|| Unread { missing: false, reason: "IPVS is not open".to_owned() })
+        self.ipvs.as_mut().ok_or_else(|| Unread { why: Unreadable::Failed, reason: "IPVS is not open".to_owned() })
     }
 
     /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own. So do sync daemons. What
@@ -198,14 +198,14 @@ impl Kernel {
                 Some(Cause::FamilyGone | Cause::NoIpvs) => self.ipvs = None,
                 Some(Cause::NotPermitted) => {
                     self.ipvs = None;
-                    return Err(Unread { missing: true, reason: error.to_string() });
+                    return Err(Unread { why: Unreadable::Barred, reason: error.to_string() });
                 }
                 Some(_) => {}
                 // The socket itself may be at fault.
                 None => self.ipvs = None,
             }
             if tries >= TRIES {
-                return Err(Unread { missing: false, reason: error.to_string() });
+                return Err(Unread { why: Unreadable::Failed, reason: error.to_string() });
             }
         }
     }

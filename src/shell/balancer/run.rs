@@ -442,7 +442,7 @@ impl Loop {
         };
         match read {
             Ok(table) => Input::Read(table),
-            Err(unread) => Input::Unread { missing: unread.missing, reason: unread.reason },
+            Err(Unread { why, reason }) => Input::Unread { why, reason },
         }
     }
 
@@ -460,7 +460,7 @@ impl Loop {
                 let traffic = if piece.end.is_some() { std::mem::take(&mut kernel.traffic) } else { Vec::new() };
                 (Input::Piece(piece), traffic)
             }
-            Err(Unread { missing, reason }) => (Input::Unread { missing, reason }, Vec::new()),
+            Err(Unread { why, reason }) => (Input::Unread { why, reason }, Vec::new()),
         }
     }
 
