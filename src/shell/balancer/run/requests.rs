@@ -31,7 +31,7 @@ impl Loop {
                     Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
                     Err(problem) => self.journal.line(Gravity::Warning, problem, now),
                 }
-                let (config, problems) = self.marks.configure(config, self.poll.registry());
+                let (config, problems) = self.marks.configure(config, self.balancer.ledger(), self.poll.registry());
                 for problem in problems {
                     self.journal.line(Gravity::Warning, problem, now);
                 }
@@ -93,7 +93,8 @@ impl Loop {
         } else {
             self.kernel.rows().map_err(|unread| unread.reason)?
         };
-        let plan = self.balancer.preview(&self.marks.preview(config), &rows.table());
+        let config = self.marks.preview(config, self.balancer.ledger());
+        let plan = self.balancer.preview(&config, &rows.table());
         Ok(planned(&plan, &rows.connections()))
     }
 }
