@@ -7,7 +7,7 @@ use super::{Loop, planned, raise_file_limit};
 use crate::api::{PlannedStep, ServerReply, ServerRequest};
 use crate::balance::{Gravity, Input, KernelState};
 use crate::model::Config;
-use crate::shell::balancer::kernel::{self, Rows};
+use crate::shell::balancer::kernel::Rows;
 use crate::shell::balancer::showing::Showing;
 use crate::shell::balancer::{Request, asking, view};
 
@@ -67,7 +67,7 @@ impl Loop {
     fn ask(&mut self, request: &ServerRequest, now: Instant) -> Result<ServerReply, String> {
         let verb = asking::verb(&request.verb)?;
         let asked = self.balancer.ask_for(&request.server, request.service.as_deref(), verb, now)?;
-        Ok(asking::reply(&asked, verb, kernel::clients_return()))
+        Ok(asking::reply(&asked, verb, self.kernel.clients_return()))
     }
 
     fn keep_namespace(&mut self, config: &Config, now: Instant) {
