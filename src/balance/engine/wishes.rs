@@ -1,5 +1,7 @@
 //! What the operator wishes, servers that leave and servers that return: who is told, who is looked at, and when.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
@@ -11,9 +13,10 @@ use crate::balance::leaving::{Departure, Leaver, Leaving, News};
 use crate::balance::ledger::Ledger;
 use crate::balance::naming;
 use crate::balance::paths;
+use crate::balance::roster::Roster;
 use crate::balance::table::Table;
-use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
-use crate::model::{Config, Family, Scheduler, ServerKey, ServiceKey, Weight};
+use crate::balance::wishes::{Effect, Hold, Kept, Names, Place, Verb, Wishes};
+use crate::model::{Family, Scheduler, ServerKey, ServiceConfig, ServiceKey, Weight};
 
 /// While a server is being emptied the table is looked at this often, as long as that is cheap and something happens.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -104,6 +107,9 @@ impl Balancer {
             };
             let effect = self.handovers.wishes.ask(place, verb, now);
             let Some((index, _)) = self.roster.find(place) else { continue };
+            if let Some((service, _)) = self.roster.server(index) {
+                self.handovers.wishes.know(service);
+            }
             let wish = self.handovers.wishes.get(place);
             let held = self.roster.wish(index, wish);
             if held && wish.is_none_or(|wish| wish.hold.is_none()) {
@@ -154,20 +160,21 @@ impl Balancer {
         self.handovers.leaving.get(service, server)
     }
 
-    /// Another configuration is in force; `before` was until now.
-    pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
-        let roster = &self.roster;
+    /// Another configuration is about to be in force, with this roster.
+    pub(super) fn configure_handovers(&mut self, roster: &mut Roster, claims: Ledger) {
+        let before = &self.roster;
         let is_spare = |(service, server): Leaver| {
             let config = roster.place(service).and_then(|place| roster.config.services.get(place as usize));
             config.and_then(|config| desired::spare(config, service)) == Some(server)
         };
         let Handovers { wishes, leaving, .. } = &mut self.handovers;
-        let returned = leaving.configure(before, &claims, wishes.draining(), is_spare);
-        let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
+        let returned = leaving.configure(&before.config, &claims, wishes, is_spare);
+        let heirs = |names: &[ServiceKey]| heirs(before, roster, names);
+        let moved = wishes.configure(self.now, heirs, |place| roster.find(place).is_some());
         self.handovers.claims = claims;
         for (place, wish) in self.handovers.wishes.iter() {
-            if let Some((index, _)) = self.roster.find(place) {
-                self.roster.wish(index, Some(wish));
+            if let Some((index, _)) = roster.find(place) {
+                roster.wish(index, Some(wish));
             }
         }
         if returned || moved {
@@ -283,15 +290,22 @@ impl Balancer {
     }
 }
 
+/// The services that have one of these names of a service now. While the service itself goes on, whole or in parts, one that was
+/// another before is none of them: it has got an address, and nothing was wished of its servers.
+fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<(ServiceKey, Arc<Names>)> {
+    let mut seen = BTreeSet::new();
+    let places = names.iter().filter_map(|name| roster.place(*name)).filter(|place| seen.insert(*place));
+    let services = places.filter_map(|place| roster.config.services.get(place as usize));
+    let was = names.first().and_then(|name| before.place(*name));
+    let is_same = |service: &ServiceConfig| before.place_of(service).is_none_or(|place| Some(place) == was);
+    let (same, others): (Vec<_>, Vec<_>) = services.partition(|service| is_same(service));
+    let heirs = if same.is_empty() { others } else { same };
+    heirs.into_iter().map(|service| (service.key, Arc::new(Names::of(service)))).collect()
+}
+
 /// What all entries of a server have to do together, and whether each of them is at weight 0 or not there. `None`: it is not
 /// configured.
-fn seen(
-    roster: &crate::balance::roster::Roster,
-    table: &Table,
-    loads: &Loads,
-    service: ServiceKey,
-    server: ServerKey,
-) -> Option<(Load, bool)> {
+fn seen(roster: &Roster, table: &Table, loads: &Loads, service: ServiceKey, server: ServerKey) -> Option<(Load, bool)> {
     let service = roster.config.services.get(roster.place(service)? as usize)?;
     let server = service.servers.iter().find(|other| other.key == server)?;
     let mut sum = (Load::default(), true);
