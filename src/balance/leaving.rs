@@ -177,11 +177,20 @@ impl Leaving {
         news
     }
 
-    /// A server has to serve no more, or is needed no more: it finishes what it has within this time.
-    pub(super) fn drain(&mut self, leaver: Leaver, within: Duration, now: Instant) {
-        let leave = if within.is_zero() { Leave::Over } else { Leave::Draining(Drain::new(Some(within), now)) };
+    /// A server has to serve no more, is needed no more, or is given another time: it finishes what it has within this, or in as
+    /// long as it takes. Returns what is known to be left.
+    pub(super) fn drain(&mut self, leaver: Leaver, within: Option<Duration>, now: Instant) -> Option<Load> {
+        let left = match self.leaves.get(&leaver) {
+            Some(Leave::Draining(drain)) => drain.left,
+            Some(Leave::Over) | None => None,
+        };
+        let leave = match within {
+            Some(Duration::ZERO) => Leave::Over,
+            within => Leave::Draining(Drain { left, ..Drain::new(within, now) }),
+        };
         self.serving.remove(&leaver);
         self.leaves.insert(leaver, leave);
+        left
     }
 
     /// A server does not leave any more. Returns whether it did.

@@ -54,6 +54,8 @@ pub struct Asked {
     /// Its service's scheduler, if that refuses the clients of a server at weight 0 that others could serve. Then a drain has
     /// no time.
     pub refuses: Option<Scheduler>,
+    /// The configuration does not name it any more, and what was asked is how long it has yet.
+    pub leaves: bool,
 }
 
 impl Handovers {
@@ -96,10 +98,16 @@ impl Balancer {
             Life::Running => {}
             Life::Stopping | Life::Stopped => return Err("the daemon is stopping".to_owned()),
         }
-        let places = naming::find(&self.roster.config, server, service)?;
+        let Handovers { leaving, claims, .. } = &self.handovers;
+        // A sorry server that goes is configured all the same.
+        let unnamed = leaving.running().filter(|(service, server)| !claims.has_server(*service, *server));
+        let named = naming::find(&self.roster.config, unnamed, server, service)?;
+        if named.places.is_empty() && !is_for_leavers(verb) {
+            return Err(only_the_file(&named.leavers));
+        }
         let before = self.handovers.kept();
-        let mut asked = Vec::with_capacity(places.len());
-        for place in places {
+        let mut asked = Vec::with_capacity(named.places.len() + named.leavers.len());
+        for place in named.places {
             let refuses = self.refuses(place);
             let verb = match verb {
                 Verb::Drain(_) if refuses.is_some() => Verb::Drain(Some(Duration::ZERO)),
@@ -121,10 +129,14 @@ impl Balancer {
             });
             let Some((service, shown)) = self.shown(place) else { continue };
             let persistent = self.is_persistent(place);
-            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses });
+            let leaves = false;
+            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses, leaves });
             if effect == Effect::Done {
                 self.outputs.push_back(Output::Event(Event::Asked { service, server: shown, verb }));
             }
+        }
+        if is_for_leavers(verb) {
+            asked.extend(named.leavers.into_iter().map(|leaver| self.ask_leaver(leaver, verb)));
         }
         if self.handovers.kept() != before {
             self.outputs.push_back(Output::WriteWishes);
@@ -134,6 +146,30 @@ impl Balancer {
         }
         self.stir();
         Ok(asked)
+    }
+
+    /// A server that the file names no more is given another time to end what it has, or none.
+    fn ask_leaver(&mut self, leaver: Leaver, verb: Verb) -> Asked {
+        let (service, server) = leaver;
+        let refuses = self.refuses(leaver);
+        let within = match verb {
+            Verb::Drain(within) if refuses.is_none() => within,
+            Verb::Drain(_) | Verb::Disable | Verb::Undrain | Verb::Enable | Verb::Weight(_) => Some(Duration::ZERO),
+        };
+        let left = self.handovers.leaving.drain(leaver, within, self.now);
+        let title = service.to_string();
+        self.outputs.push_back(Output::Event(Event::Asked { service: title.clone(), server, verb }));
+        if within == Some(Duration::ZERO) {
+            let over = News::Over(leaver, End::Late(left.unwrap_or_default()));
+            self.tell_leaving(vec![over]);
+        }
+        self.compare_all = true;
+        // It may have counted for the quorum until now.
+        if let Some(place) = self.roster.place(service) {
+            self.roster.stir(place);
+        }
+        let persistent = self.is_persistent(leaver);
+        Asked { service: title, server, effect: Effect::Done, left, persistent, refuses, leaves: true }
     }
 
     /// What the next process of ours has to know of wishes and of servers that leave.
@@ -288,6 +324,25 @@ impl Balancer {
         let config = self.roster.place(service).and_then(|place| self.roster.config.services.get(place as usize));
         config.is_some_and(|service| service.settings.persistence.is_some())
     }
+}
+
+/// What can be asked for a server that the file names no more: how long it has yet.
+const fn is_for_leavers(verb: Verb) -> bool {
+    match verb {
+        Verb::Drain(_) | Verb::Disable => true,
+        Verb::Undrain | Verb::Enable | Verb::Weight(_) => false,
+    }
+}
+
+fn only_the_file(leavers: &[Leaver]) -> String {
+    let names: Vec<_> = leavers.iter().map(|(service, server)| format!("{server} of {service}")).collect();
+    let (leave, them) = if names.len() == 1 { ("leaves", "it") } else { ("leave", "them") };
+    let given = if names.len() == 1 { "gives it" } else { "gives them" };
+    format!(
+        "{} {leave}, since the configuration does not name {them} any more: only that can bring {them} back; `ipvsctl drain` {given} \
+         another time, and `ipvsctl disable` none",
+        names.join(", ")
+    )
 }
 
 /// The services that have one of these names of a service now. While the service itself goes on, whole or in parts, one that was
