@@ -198,7 +198,7 @@ impl Kernel {
     /// Clients that persistence binds to a server come back to it though its weight is 0, unless the kernel was told otherwise
     /// (`net.ipv4.vs.expire_quiescent_template`, of the table's network namespace).
     pub(super) fn clients_return(&mut self) -> bool {
-        !self.expires().is_some_and(|value| value.trim() != "0")
+        self.expires().is_none_or(|value| value.trim() == "0")
     }
 
     fn expires(&mut self) -> Option<String> {
