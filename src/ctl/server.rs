@@ -12,7 +12,7 @@ use crate::shell::control::client::Client;
 /// Which server.
 #[derive(Debug, Args)]
 struct Which {
-    /// Its address and port as `ipvsctl show` has them: 10.0.0.7:80; the port may be left out where that is clear. Not a sorry server
+    /// Its address and port as `ipvsctl show` has them: 10.0.0.7:80; the port may be left out where that is clear; a sorry server cannot be named
     server: String,
 
     /// Only in this service: its address (192.0.2.1:80, `tcp 192.0.2.1:80`), `fwmark 5`, or the name of its group [default: every
