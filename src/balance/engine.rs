@@ -461,11 +461,10 @@ impl Balancer {
     fn configure(&mut self, config: Arc<Config>) {
         let claims = Ledger::of(&config);
         self.keep_files(&config);
-        let roster = Roster::new(config, Some(&self.roster), &self.files, &mut self.random, self.now);
-        let before = Arc::clone(&self.roster.config);
+        let mut roster = Roster::new(config, Some(&self.roster), &self.files, &mut self.random, self.now);
         self.tell_gone(&roster);
+        self.configure_handovers(&mut roster, claims.clone());
         self.replace_roster(roster);
-        self.configure_handovers(&before, claims.clone());
         self.tell_configured();
         self.addresses.stir();
         self.watch_services();

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use super::drain::{Drain, End, Load, Loads};
 use super::ledger::Ledger;
 use super::table::{Service, Table};
-use super::wishes::Place;
+use super::wishes::{Place, Wishes};
 use crate::model::{Config, ServerKey, ServerSettings, ServiceKey, Weight};
 
 /// No server of a service comes before it.
@@ -103,18 +103,18 @@ impl Leaving {
         Self { leaves, ..Self::default() }
     }
 
-    /// Another configuration: what it claims leaves no more, but for sorry servers, of which it `is_spare` that tells. `drains`
-    /// are those that the operator wishes, of servers as they were configured before. Returns whether anything changed.
+    /// Another configuration: what it claims leaves no more, but for sorry servers, of which it `is_spare` that tells. `wishes`
+    /// are the operator's, of servers as they were configured before. Returns whether anything changed.
     pub(super) fn configure(
         &mut self,
         before: &Config,
         claims: &Ledger,
-        drains: impl Iterator<Item = (Place, Drain)>,
+        wishes: &Wishes,
         is_spare: impl Fn(Leaver) -> bool,
     ) -> bool {
-        let drains =
-            drains.flat_map(|(place, drain)| entries(before, place).into_iter().map(move |entry| (entry, drain)));
-        self.promised.extend(drains);
+        for (place, drain) in wishes.draining() {
+            self.promised.extend(entries(before, wishes, place).into_iter().map(|entry| (entry, drain)));
+        }
         self.promised.retain(|(service, server), _| !claims.has_server(*service, *server));
         let gone = before.services.iter().flat_map(|service| service.keys().map(move |key| (key, service)));
         let gone = gone.filter(|(key, _)| !claims.has_service(*key));
@@ -196,11 +196,20 @@ impl Leaving {
         news
     }
 
-    /// A server has to serve no more, or is needed no more: it finishes what it has within this time.
-    pub(super) fn drain(&mut self, leaver: Leaver, within: Duration, now: Instant) {
-        let leave = if within.is_zero() { Leave::Over } else { Leave::Draining(Drain::new(Some(within), now)) };
+    /// A server has to serve no more, is needed no more, or is given another time: it finishes what it has within this, or in as
+    /// long as it takes. Returns what is known to be left.
+    pub(super) fn drain(&mut self, leaver: Leaver, within: Option<Duration>, now: Instant) -> Option<Load> {
+        let left = match self.leaves.get(&leaver) {
+            Some(Leave::Draining(drain)) => drain.left,
+            Some(Leave::Over) | None => None,
+        };
+        let leave = match within {
+            Some(Duration::ZERO) => Leave::Over,
+            within => Leave::Draining(Drain { left, ..Drain::new(within, now) }),
+        };
         self.serving.remove(&leaver);
         self.leaves.insert(leaver, leave);
+        left
     }
 
     /// A server does not leave any more. Returns whether it did.
@@ -310,12 +319,20 @@ impl Leaving {
     }
 }
 
-/// The kernel's entries of a server as it was configured; of one that was not, as far as we know, those that its own name says.
-fn entries(before: &Config, (service, server): Place) -> Vec<Leaver> {
+/// The kernel's entries of a server as it was configured; of one that was not, as far as we know, those that its own name says, under
+/// every name of its service.
+fn entries(before: &Config, wishes: &Wishes, (service, server): Place) -> Vec<Leaver> {
     let config = before.services.iter().find(|config| config.keys().any(|key| key == service));
     let found = config.and_then(|config| {
         let server = config.servers.iter().find(|other| other.key == server)?;
         Some(config.keys().filter_map(|key| Some((key, config.entry(key, server)?))).collect())
     });
-    found.unwrap_or_else(|| vec![(service, server)])
+    found.unwrap_or_else(|| {
+        let names = wishes.names(service);
+        // Where packets reach it as the client sent them, it has an entry with the port of each address.
+        let as_sent = server.port == 0 || names.iter().any(|name| name.port() == server.port);
+        let ports = |name: ServiceKey| [Some(server.port), as_sent.then_some(name.port())].into_iter().flatten();
+        let entry = |name, port| (name, ServerKey { port, ..server });
+        names.into_iter().flat_map(|name| ports(name).map(move |port| entry(name, port))).collect()
+    })
 }

@@ -99,6 +99,11 @@ impl Ledger {
         self.services.get(&service).is_some_and(|servers| servers.binary_search(&server).is_ok())
     }
 
+    /// The firewall marks that services of ours go by.
+    pub fn marks(&self) -> impl Iterator<Item = NonZeroU32> + '_ {
+        self.services.keys().filter_map(|key| key.mark())
+    }
+
     /// The sync daemon of that role is ours.
     #[must_use]
     pub fn has_daemon(&self, role: SyncRole) -> bool {

@@ -333,7 +333,7 @@ impl Roster {
     }
 
     /// Where the same service stands here: one that has one of its keys.
-    fn place_of(&self, service: &ServiceConfig) -> Option<u32> {
+    pub(super) fn place_of(&self, service: &ServiceConfig) -> Option<u32> {
         let known = |key| self.index.get(&key).or_else(|| self.marked.get(&key)).copied();
         service.keys().chain(service.listeners()).find_map(known)
     }

@@ -86,7 +86,7 @@ impl Balancer {
         let leavers = relieved.clone();
         for leaver @ (service, server) in relieved {
             let within = self.patience(service);
-            self.handovers.leaving.drain(leaver, within, self.now);
+            self.handovers.leaving.drain(leaver, Some(within), self.now);
             let title = service.to_string();
             self.outputs.push_back(Output::Event(Event::Relieved { service: title, server, within }));
             match self.roster.place(service) {
@@ -122,7 +122,7 @@ impl Balancer {
                     let goes =
                         !binds && found.flatten().is_some() && !within.is_zero() && !self.handovers.leaving.has(leaver);
                     if goes {
-                        self.handovers.leaving.drain(leaver, within, self.now);
+                        self.handovers.leaving.drain(leaver, Some(within), self.now);
                     }
                     goes
                 }

@@ -1,6 +1,7 @@
 //! What the operator wishes, servers that leave and servers that return: who is told, who is looked at, and when.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
@@ -14,8 +15,8 @@ use crate::balance::naming;
 use crate::balance::paths;
 use crate::balance::roster::Roster;
 use crate::balance::table::Table;
-use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
-use crate::model::{Config, Family, Scheduler, ServerKey, ServiceKey, Weight};
+use crate::balance::wishes::{Effect, Hold, Kept, Names, Place, Verb, Wishes};
+use crate::model::{Family, Scheduler, ServerKey, ServiceConfig, ServiceKey, Weight};
 
 /// While a server is being emptied the table is looked at this often, as long as that is cheap and something happens.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -53,6 +54,8 @@ pub struct Asked {
     /// Its service's scheduler, if that refuses the clients of a server at weight 0 that others could serve. Then a drain has
     /// no time.
     pub refuses: Option<Scheduler>,
+    /// The configuration does not name it any more, and what was asked is how long it has yet.
+    pub leaves: bool,
 }
 
 impl Handovers {
@@ -95,11 +98,17 @@ impl Balancer {
             Life::Running => {}
             Life::Stopping | Life::Stopped => return Err("the daemon is stopping".to_owned()),
         }
-        let places = naming::find(&self.roster.config, server, service)?;
+        let Handovers { leaving, claims, .. } = &self.handovers;
+        // A sorry server that goes is configured all the same.
+        let unnamed = leaving.running().filter(|(service, server)| !claims.has_server(*service, *server));
+        let named = naming::find(&self.roster.config, unnamed, server, service)?;
+        if named.places.is_empty() && !is_for_leavers(verb) {
+            return Err(only_the_file(&named.leavers));
+        }
         let before = self.handovers.kept();
-        let mut asked = Vec::with_capacity(places.len());
+        let mut asked = Vec::with_capacity(named.places.len() + named.leavers.len());
         let mut begun = Vec::new();
-        for place in places {
+        for place in named.places {
             let refuses = self.refuses(place);
             let verb = match verb {
                 Verb::Drain(_) if refuses.is_some() => Verb::Drain(Some(Duration::ZERO)),
@@ -111,6 +120,9 @@ impl Balancer {
                 (Verb::Drain(_) | Verb::Undrain | Verb::Disable | Verb::Enable | Verb::Weight(_), _) => {}
             }
             let Some((index, _)) = self.roster.find(place) else { continue };
+            if let Some((service, _)) = self.roster.server(index) {
+                self.handovers.wishes.know(service);
+            }
             let wish = self.handovers.wishes.get(place);
             let held = self.roster.wish(index, wish);
             if held && wish.is_none_or(|wish| wish.hold.is_none()) {
@@ -122,10 +134,14 @@ impl Balancer {
             });
             let Some((service, shown)) = self.shown(place) else { continue };
             let persistent = self.is_persistent(place);
-            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses });
+            let leaves = false;
+            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses, leaves });
             if effect == Effect::Done {
                 self.outputs.push_back(Output::Event(Event::Asked { service, server: shown, verb }));
             }
+        }
+        if is_for_leavers(verb) {
+            asked.extend(named.leavers.into_iter().map(|leaver| self.ask_leaver(leaver, verb)));
         }
         if self.handovers.kept() != before {
             self.outputs.push_back(Output::WriteWishes);
@@ -137,6 +153,30 @@ impl Balancer {
         }
         self.stir();
         Ok(asked)
+    }
+
+    /// A server that the file names no more is given another time to end what it has, or none.
+    fn ask_leaver(&mut self, leaver: Leaver, verb: Verb) -> Asked {
+        let (service, server) = leaver;
+        let refuses = self.refuses(leaver);
+        let within = match verb {
+            Verb::Drain(within) if refuses.is_none() => within,
+            Verb::Drain(_) | Verb::Disable | Verb::Undrain | Verb::Enable | Verb::Weight(_) => Some(Duration::ZERO),
+        };
+        let left = self.handovers.leaving.drain(leaver, within, self.now);
+        let title = service.to_string();
+        self.outputs.push_back(Output::Event(Event::Asked { service: title.clone(), server, verb }));
+        if within == Some(Duration::ZERO) {
+            let over = News::Over(leaver, End::Late(left.unwrap_or_default()));
+            self.tell_leaving(vec![over]);
+        }
+        self.compare_all = true;
+        // It may have counted for the quorum until now.
+        if let Some(place) = self.roster.place(service) {
+            self.roster.stir(place);
+        }
+        let persistent = self.is_persistent(leaver);
+        Asked { service: title, server, effect: Effect::Done, left, persistent, refuses, leaves: true }
     }
 
     /// What the next process of ours has to know of wishes and of servers that leave.
@@ -163,20 +203,21 @@ impl Balancer {
         self.handovers.leaving.get(service, server)
     }
 
-    /// Another configuration is in force; `before` was until now.
-    pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
-        let roster = &self.roster;
+    /// Another configuration is about to be in force, with this roster.
+    pub(super) fn configure_handovers(&mut self, roster: &mut Roster, claims: Ledger) {
+        let before = &self.roster;
         let is_spare = |(service, server): Leaver| {
             let config = roster.place(service).and_then(|place| roster.config.services.get(place as usize));
             config.and_then(|config| desired::spare(config, service)) == Some(server)
         };
         let Handovers { wishes, leaving, .. } = &mut self.handovers;
-        let returned = leaving.configure(before, &claims, wishes.draining(), is_spare);
-        let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
+        let returned = leaving.configure(&before.config, &claims, wishes, is_spare);
+        let heirs = |names: &[ServiceKey]| heirs(before, roster, names);
+        let moved = wishes.configure(self.now, heirs, |place| roster.find(place).is_some());
         self.handovers.claims = claims;
         for (place, wish) in self.handovers.wishes.iter() {
-            if let Some((index, _)) = self.roster.find(place) {
-                self.roster.wish(index, Some(wish));
+            if let Some((index, _)) = roster.find(place) {
+                roster.wish(index, Some(wish));
             }
         }
         if returned || moved {
@@ -299,6 +340,38 @@ impl Balancer {
         let config = self.roster.place(service).and_then(|place| self.roster.config.services.get(place as usize));
         config.is_some_and(|service| service.settings.persistence.is_some())
     }
+}
+
+/// What can be asked for a server that the file names no more: how long it has yet.
+const fn is_for_leavers(verb: Verb) -> bool {
+    match verb {
+        Verb::Drain(_) | Verb::Disable => true,
+        Verb::Undrain | Verb::Enable | Verb::Weight(_) => false,
+    }
+}
+
+fn only_the_file(leavers: &[Leaver]) -> String {
+    let names: Vec<_> = leavers.iter().map(|(service, server)| format!("{server} of {service}")).collect();
+    let (leave, them) = if names.len() == 1 { ("leaves", "it") } else { ("leave", "them") };
+    let given = if names.len() == 1 { "gives it" } else { "gives them" };
+    format!(
+        "{} {leave}, since the configuration does not name {them} any more: only that can bring {them} back; `ipvsctl drain` {given} \
+         another time, and `ipvsctl disable` none",
+        names.join(", ")
+    )
+}
+
+/// The services that have one of these names of a service now. While the service itself goes on, whole or in parts, one that was
+/// another before is none of them: it has got an address, and nothing was wished of its servers.
+fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<(ServiceKey, Arc<Names>)> {
+    let mut seen = BTreeSet::new();
+    let places = names.iter().filter_map(|name| roster.place(*name)).filter(|place| seen.insert(*place));
+    let services = places.filter_map(|place| roster.config.services.get(place as usize));
+    let was = names.first().and_then(|name| before.place(*name));
+    let is_same = |service: &ServiceConfig| before.place_of(service).is_none_or(|place| Some(place) == was);
+    let (same, others): (Vec<_>, Vec<_>) = services.partition(|service| is_same(service));
+    let heirs = if same.is_empty() { others } else { same };
+    heirs.into_iter().map(|service| (service.key, Arc::new(Names::of(service)))).collect()
 }
 
 /// The kernel's entries of a server; `None`: it is not configured.

@@ -140,7 +140,7 @@ impl Loop {
         }
         let mut notices = Notices::default();
         notices.configure(&options.config);
-        let (config, problems) = marks.configure(options.config, poll.registry());
+        let (config, problems) = marks.configure(options.config, balancer.ledger(), poll.registry());
         for problem in problems {
             journal.line(Gravity::Warning, problem, now);
         }
