@@ -1,6 +1,7 @@
 //! What is worth a line in the log.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::daemons::{SyncRole, SyncSettings};
@@ -161,6 +162,24 @@ pub enum Event {
         /// Connections that it was given since the last look.
         connections: u64,
     },
+    /// A server that works answers ARP for a virtual address. Told once until it does not.
+    AnswersArp {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// The virtual address.
+        address: Ipv4Addr,
+    },
+    /// ... and does not any more.
+    ArpMended {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// The virtual address.
+        address: Ipv4Addr,
+    },
     /// The interface of a sync daemon was deleted and made again: it has to be started again.
     DaemonLost {
         /// Which half.
@@ -275,6 +294,7 @@ impl Event {
             | Self::KernelBack
             | Self::Shared { .. }
             | Self::FloorLeft { .. }
+            | Self::ArpMended { .. }
             | Self::Asked { .. }
             | Self::ServesOn { .. }
             | Self::Relieved { .. }
@@ -294,6 +314,7 @@ impl Event {
             | Self::DaemonLost { .. }
             | Self::Stalled { .. }
             | Self::Mute { .. }
+            | Self::AnswersArp { .. }
             | Self::Held
             | Self::HoldOver { .. }
             | Self::QuorumLost { sorry: Some(_), .. }
@@ -395,6 +416,12 @@ impl fmt::Display for Event {
                 "server {server} of {service} was given {connections} connections in the last seconds, and not a packet came \
                  back through this host: it is checked at once"
             ),
+            Self::AnswersArp { service, server, address } => {
+                write!(f, "server {server} of {service} works, but {}", Outcome::AnswersArp(*address))
+            }
+            Self::ArpMended { service, server, address } => {
+                write!(f, "server {server} of {service} does not answer ARP for {address} any more")
+            }
             Self::Held => f.write_str(
                 "servers fall silent and none answers, as if this host had no network: none is taken out before a second \
                  look",

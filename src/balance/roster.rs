@@ -89,7 +89,7 @@ pub(super) struct Slot {
     first_user: u32,
     /// It is a script.
     pub(super) is_script: bool,
-    /// The last success, where that says something of the server's weight.
+    /// The last success, where that may say more than that the server works.
     success: Option<Outcome>,
 }
 
@@ -100,10 +100,11 @@ pub(super) type Files = BTreeMap<String, FileContent>;
 type Known = (Machine, u64, Option<Outcome>);
 
 impl Slot {
-    /// Notes what was concluded. Returns the success before, where what the check adds to the weight may be another now.
+    /// Notes what was concluded. Returns the success before, where this is another: what the check adds to the weight may have
+    /// changed, or what is to be mended of the server.
     pub(super) fn succeeded(&mut self, check: &Check, outcome: Outcome) -> Option<Option<Outcome>> {
         let success = Some(outcome).filter(|outcome| outcome.is_ok())?;
-        let is_new = check.kind.weighs() && self.success != Some(success);
+        let is_new = check.kind.says_more() && self.success != Some(success);
         is_new.then(|| self.success.replace(success))
     }
 

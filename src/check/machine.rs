@@ -66,7 +66,7 @@ macro_rules! failure {
 /// Outcomes that speak for it.
 macro_rules! success {
     () => {
-        Outcome::Ok | Outcome::Exited(0) | Outcome::Weighs(_) | Outcome::Adds(_)
+        Outcome::Ok | Outcome::Exited(0) | Outcome::Weighs(_) | Outcome::Adds(_) | Outcome::AnswersArp(_)
     };
 }
 /// What a check says of its server.

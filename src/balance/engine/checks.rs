@@ -142,7 +142,8 @@ impl Balancer {
         let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
         let prevented = slot.machine.is_prevented() && !prevented;
         let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
-        let reweighed = last.and_then(|outcome| slot.succeeded(config, outcome));
+        let weighs = config.kind.weighs();
+        let otherwise = last.and_then(|outcome| slot.succeeded(config, outcome));
         self.well += usize::from(verdict == Some(Verdict::Up));
         self.well -= usize::from(verdict == Some(Verdict::Down) && before.verdict == Some(Verdict::Up)).min(self.well);
         match order {
@@ -181,13 +182,16 @@ impl Balancer {
         if let (Outcome::Unusable(_), Some(Verdict::Up)) = (outcome, verdict) {
             self.unusable(check, outcome);
         }
-        if let Some(before) = reweighed {
+        if let Some(before) = otherwise.filter(|_| weighs) {
             self.reweighed(check, before);
         }
         if before.verdict == Some(Verdict::Up) && verdict.is_none() {
             self.failed(check, counted.1);
         }
         self.weigh(check, before, outcome, verdict);
+        if let Some(before) = otherwise.filter(|_| !weighs) {
+            self.flaw_changed(check, before, outcome);
+        }
     }
 
     /// What a check says counts, for all servers that have it.
@@ -276,6 +280,20 @@ impl Balancer {
                 self.outputs.push_back(Output::Event(Event::Weight { service, server, subject, outcome, weight }));
             }
         }
+    }
+
+    /// What is to be mended of a server that works begins or ends.
+    fn flaw_changed(&mut self, check: u32, before: Option<Outcome>, outcome: Outcome) {
+        let Some((service, server, _)) = self.roster.check(check) else { return };
+        let (service, server) = (service.title(), server.key);
+        let event = if let Outcome::AnswersArp(address) = outcome {
+            Event::AnswersArp { service, server, address }
+        } else if let Some(Outcome::AnswersArp(address)) = before {
+            Event::ArpMended { service, server, address }
+        } else {
+            return;
+        };
+        self.outputs.push_back(Output::Event(event));
     }
 
     /// A server is something else than it was: `check` says so, unless it has none.

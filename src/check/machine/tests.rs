@@ -244,6 +244,7 @@ fn row(check: &Check, outcomes: &str) -> String {
         let outcome = match outcome {
             'o' => Outcome::Ok,
             'x' => Outcome::Refused,
+            'a' => Outcome::AnswersArp([192, 0, 2, 1].into()),
             _ => Outcome::NotTried(Obstacle::Memory),
         };
         let (_, end) = probe(&mut machine, check, outcome);
@@ -255,6 +256,21 @@ fn row(check: &Check, outcomes: &str) -> String {
         said.push(format!("{verdict} {}", (machine.poll_timeout().unwrap() - end).as_secs()));
     }
     said.join(", ")
+}
+
+/// It serves its clients: what is to be mended of it is another matter.
+#[test]
+fn a_success_with_a_flaw_is_a_success() {
+    let check = Check {
+        pace: Pace { rise: NonZeroU32::new(2).unwrap(), down_interval: 9 * S, jitter_percent: 0 }.beside(6 * S),
+        ..check(1)
+    };
+    for (flawed, plain) in [("a", "o"), ("xaa", "xoo"), ("oxaxxaxaa", "oxoxxoxoo")] {
+        assert_eq!(row(&check, flawed), row(&check, plain), "{flawed}");
+    }
+    let outcome = Outcome::AnswersArp([192, 0, 2, 1].into());
+    assert!(outcome.is_ok() && outcome.is_flawed() && outcome.was_tried() && !outcome.is_silence());
+    assert!(!Outcome::Ok.is_flawed() && !Outcome::Weighs(3).is_flawed());
 }
 
 #[test]

@@ -516,6 +516,8 @@ impl Loop {
             | Event::Stalled { .. }
             | Event::Held
             | Event::Mute { .. }
+            | Event::AnswersArp { .. }
+            | Event::ArpMended { .. }
             | Event::FloorReached { .. }
             | Event::FloorLeft { .. }
             | Event::HoldOver { .. }
