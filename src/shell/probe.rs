@@ -447,10 +447,14 @@ fn obstacle(error: &io::Error, unavailable: Obstacle) -> Obstacle {
     }
 }
 
-/// What a connect that failed before anything left this host says: without a route, something about this host.
+/// What a connect that failed before anything left this host says: without a route, something about this host. Routes may say
+/// themselves that they lead nowhere (`unreachable`: `EHOSTUNREACH`, `blackhole`: `EINVAL`), as routing daemons set them. A
+/// neighbour that does not answer is known later, though the neighbour table may know it already.
 fn refused_at_once(error: &io::Error) -> Outcome {
     match error.raw_os_error() {
-        Some(libc::ENETUNREACH | libc::ENETDOWN) => Outcome::NotTried(Obstacle::NoRoute),
+        Some(libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTUNREACH | libc::EINVAL) => {
+            Outcome::NotTried(Obstacle::NoRoute)
+        }
         Some(_) | None => connect_error(error),
     }
 }

@@ -41,6 +41,10 @@ fn replies(shortest: u16, longest: u16) -> Option<UdpReply> {
     Some(UdpReply { pattern: Vec::new(), shortest, longest })
 }
 
+fn tcp(target: &str) -> CheckKind {
+    CheckKind::Tcp(Connect::to(target.parse().unwrap()))
+}
+
 fn ping(address: &str) -> CheckKind {
     CheckKind::Ping(Connect::to(SocketAddr::new(address.parse().unwrap(), 0)))
 }
@@ -282,6 +286,9 @@ native_test! {
         for family in ["ipv4", "ipv6"] {
             router.set_sysctl(&format!("net.{family}.neigh.eth0.mcast_solicit"), "1");
         }
+        for route in ["unreachable 203.0.113.0/24", "blackhole 198.51.100.0/24", "unreachable fd01::/64"] {
+            router.add_route(route);
+        }
         // Answers that are not ours.
         let odd = lab.node("odd");
         segment.attach(&odd, "eth0", &["10.0.0.4/24", "10.0.0.5/24", "10.0.0.6/24"]);
@@ -313,6 +320,13 @@ native_test! {
             ("datagrams to nobody", udp(SocketAddr::from(([10, 0, 0, 9], 514)), None), false, "host unreachable"),
             ("datagrams to nobody over IPv6", udp("[fd00::9]:514".parse().unwrap(), None), false, "host unreachable"),
             ("no way there", ping("192.0.2.1"), false, "no route to it"),
+            // As routing daemons put them there when they have lost their neighbour.
+            ("a route to nowhere", tcp("203.0.113.1:80"), false, "no route to it"),
+            ("a route to nowhere over IPv6", tcp("[fd01::1]:80"), false, "no route to it"),
+            ("a route into a hole", tcp("198.51.100.1:80"), false, "no route to it"),
+            ("datagrams to nowhere", udp("203.0.113.1:514".parse().unwrap(), None), false, "no route to it"),
+            ("nobody there over TCP", tcp("10.0.0.9:80"), false, "host unreachable"),
+            ("nobody there over TCP and IPv6", tcp("[fd00::9]:80"), false, "host unreachable"),
         ];
         let checks = cases.iter().map(|(name, kind, _, end)| track_check(name, kind.clone(), patience(end))).collect();
         let mut eyes = router.enter(|| Eyes::open(checks));
