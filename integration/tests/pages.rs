@@ -125,6 +125,10 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello world");
         stay(stream);
     });
+    let no_chunks_and_over = serve(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello world");
+    });
     let silent = serve(|mut stream| {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\n\r\n");
@@ -257,11 +261,24 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         ("by length, kept open", of(kept_open, vec![sum()]), GOOD),
         ("in chunks, kept open", of(chunks, vec![page(Some(HELLO), Some("^hello world$"))]), GOOD),
         ("cut off", of(cut_off, vec![sum()]), "closes the connection before it has answered"),
-        ("cut off, for its head", of(cut_off, vec![Page::default()]), GOOD),
+        ("cut off, for its status", of(cut_off, vec![Page::default()]), GOOD),
         ("resets", of(resets, vec![sum()]), "resets the connection"),
         ("no chunks", of(no_chunks, vec![word()]), "does not answer in HTTP"),
         ("silent", of(silent, vec![word()]), "begins to answer and does not come to an end in time"),
-        ("silent, for its head", of(silent, vec![Page::default()]), GOOD),
+        (
+            "silent, for its status",
+            of(silent, vec![Page::default()]),
+            "begins to answer and does not come to an end in time",
+        ),
+        (
+            "drips, for its status",
+            of(drips, vec![Page::default()]),
+            "begins to answer and does not come to an end in time",
+        ),
+        ("resets, for its status", of(resets, vec![Page::default()]), "resets the connection"),
+        ("no chunks, for its status", of(no_chunks_and_over, vec![Page::default()]), GOOD),
+        ("kept open, for its status", of(kept_open, vec![Page::default()]), GOOD),
+        ("floods, for its status", of(floods, vec![Page::default()]), GOOD),
         ("drips", of(drips, vec![sum()]), "begins to answer and does not come to an end in time"),
         ("floods, its sum", of(floods, vec![sum()]), "answers with a page of more than 16 MiB"),
         ("floods, a word", of(floods, vec![word()]), "answers with a page that does not match the expression"),
