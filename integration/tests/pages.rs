@@ -353,6 +353,13 @@ impl Certificates {
             let read = |ending: &str| fs::read_to_string(this.path(&format!("{name}.{ending}"))).unwrap();
             fs::write(this.path(&format!("{name}.pem")), read("crt") + &read("key")).unwrap();
         }
+        for (name, kind) in [("p521", "ec -pkeyopt ec_paramgen_curve:P-521"), ("ed448", "ed448")] {
+            this.openssl(&format!(
+                "req -x509 -newkey {kind} -nodes -keyout {name}.key -out {name}.crt -days 5 -subj /CN={name}"
+            ));
+            let read = |ending: &str| fs::read_to_string(this.path(&format!("{name}.{ending}"))).unwrap();
+            fs::write(this.path(&format!("{name}.pem")), read("crt") + &read("key")).unwrap();
+        }
         this.openssl("pkcs8 -topk8 -in client.key -out locked.key -passout pass:secret");
         this.openssl("pkcs8 -topk8 -scrypt -in client.key -out scrypt.key -passout pass:secret");
         this
@@ -372,6 +379,7 @@ native_test! {
     fn pages_over_tls_with_our_own_certificate_and_the_hosts_name() {
         let files = Certificates::new();
         let (server, ca) = (files.path("server.pem"), files.path("ca.pem"));
+        let (p521, ed448) = (files.path("p521.pem"), files.path("ed448.pem"));
         let mut lab = Topology::new("pages-tls");
         let node = lab.node("checker");
         let _haproxy = peers::haproxy(&node, &format!("
@@ -383,6 +391,10 @@ defaults
 frontend for_friends
     bind 127.0.0.1:8443 ssl crt {server} verify required ca-file {ca}
     http-request return status 200 content-type text/plain string \"hello world\"
+frontend of_rare_kinds
+    bind 127.0.0.1:8446 ssl crt {p521}
+    bind 127.0.0.1:8447 ssl crt {ed448}
+    http-request return status 200
 frontend rejects
     bind 127.0.0.1:8445 ssl crt {server}
     http-request reject
@@ -432,6 +444,8 @@ frontend by_name
             ("a locked key", as_client(Some("locked.key"), Some("secret")), GOOD),
             ("a key locked with scrypt", as_client(Some("scrypt.key"), Some("secret")), GOOD),
             ("an orderly end", orderly, GOOD),
+            ("a certificate with P-521", HttpProbe { tls: Some(Tls::default()), ..HttpProbe::new(local(8446)) }, GOOD),
+            ("a certificate with Ed448", HttpProbe { tls: Some(Tls::default()), ..HttpProbe::new(local(8447)) }, GOOD),
             ("without", stranger, "refuses TLS with alert"),
             ("who ends it after the request", rejected, "closes the connection before it has answered"),
             ("names of two hosts", by_host(true, &[("a.example.net", "^a$"), ("b.example.net:8444", "^b$")]), GOOD),
