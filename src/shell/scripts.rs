@@ -53,7 +53,7 @@ enum Job {
     Cancel(u64),
     Look(Vec<ScriptLook>),
     Notify(Notice),
-    /// Refuse scripts run as root that others could have written.
+    /// A configuration was read. Refuse scripts run as root that others could have written?
     Secure(bool),
     /// So many notices of one subject may come at once.
     Room(usize),
@@ -184,6 +184,7 @@ struct Scripts {
     waiting: BTreeMap<String, Waiting>,
     tickets: u64,
     secure: bool,
+    users: child::Users,
     /// So many notices of one subject may come at once.
     room: usize,
     /// When a stop is answered, whatever still runs; `None` once it is.
@@ -204,6 +205,7 @@ impl Scripts {
             waiting: BTreeMap::new(),
             tickets: 0,
             secure: false,
+            users: child::Users::default(),
             room: 0,
             stop_at: None,
             stopping: None,
@@ -221,7 +223,10 @@ impl Scripts {
                 Ok(Job::Cancel(run)) => self.cancel(run),
                 Ok(Job::Look(looks)) => self.look(looks),
                 Ok(Job::Notify(notice)) => self.enqueue(notice),
-                Ok(Job::Secure(secure)) => self.secure = secure,
+                Ok(Job::Secure(secure)) => {
+                    self.secure = secure;
+                    self.users.look_again();
+                }
                 Ok(Job::Room(notices)) => self.room = notices,
                 Ok(Job::Ended(ticket)) => self.ended(ticket),
                 Ok(Job::Stop(replies)) => self.stop(replies),
@@ -387,7 +392,7 @@ impl Scripts {
         purpose: Purpose,
         patience: Duration,
     ) -> Result<(), ScriptOutcome> {
-        let child = child::start(command, user, self.secure)?;
+        let child = child::start(command, user, self.secure, &mut self.users)?;
         self.tickets += 1;
         let ticket = self.tickets;
         let jobs = self.jobs.clone();
