@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -497,6 +497,25 @@ frontend plain
         }
         let verbose = digest("-v http://127.0.0.1:8080/");
         assert!(verbose.stderr.contains("HTTP/1.1 200 OK") && verbose.stderr.contains("11 bytes"), "{verbose:?}");
+        // The second address of a name is asked where the first refuses.
+        node.write("/etc/hosts", "::1 both.example.net\n127.0.0.1 both.example.net\n");
+        assert_eq!(digest("http://both.example.net:8080/").ok(), digest("http://127.0.0.1:8080/").ok());
+        // Hints come before the answer that counts.
+        let hinted = node.enter(|| TcpListener::bind("127.0.0.1:8081")).unwrap();
+        thread::spawn(move || {
+            for mut stream in hinted.incoming().flatten() {
+                hear(&mut stream);
+                say(&mut stream, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        let hinted = digest("http://127.0.0.1:8081/");
+        assert!(hinted.stderr.contains("status_code 404"), "{hinted:?}");
+        // A name server that says nothing takes no longer than the whole may.
+        let mute = node.enter(|| UdpSocket::bind("127.0.0.1:53")).unwrap();
+        node.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+        let unknown = node.command(bin("ipvsctl")).args(["--timeout", "1", "digest", "http://nowhere.example.net/"]).output();
+        assert!(unknown.status.code() == Some(1) && unknown.stderr.contains("not looked up in time"), "{unknown:?}");
+        drop(mute);
         let gone = digest("http://127.0.0.1:8080/gone");
         assert!(gone.stderr.contains("status_code 404"), "{gone:?}");
         for (arguments, status, said) in [
