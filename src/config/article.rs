@@ -377,6 +377,16 @@ impl Code {
                 Described("`script /usr/local/bin/chek.sh` where the file is called check.sh"),
                 "Install it, make it executable, or correct the path.",
             ),
+            Self::UnusableTls => (
+                "A certificate, a key or a name that a check over TLS needs cannot be used on this host.",
+                "The check cannot be made. Servers stay as they are known; one of which nothing is known stays out, since \
+                 nobody says that it is well.",
+                Described(
+                    "`verify /etc/ssl/own-ca.pem` where there is no such file; a key under a password without `password`",
+                ),
+                "Correct the path, or let the daemon read the file. Certificates and keys are PEM; a key with a password has the \
+                 form that `openssl pkcs8 -topk8` writes. What is mended is seen within half a minute.",
+            ),
             Self::SharedAddress => (
                 "One virtual address is listed in two routers of one interface that need not move together.",
                 "Each router elects a master of its own. Where those are two hosts, both have the address, and clients reach \

@@ -4,7 +4,7 @@
 //! wanted ([`tls`]), and [`crate::check::http`], which judges them. Of several pages each has a connection of its own, one
 //! after another in the same place. So does one over SMTP ([`mail`]). Name servers, services over UDP and hosts that are pinged
 //! are asked with one datagram ([`datagram`]). A path
-//! through the forwarding itself is tried by hand ([`path`]).
+//! through the forwarding itself is tried by hand ([`path`]). What TLS needs of this host is looked at beforehand ([`needs`]).
 //!
 //! A connection that was accepted is closed with zero linger: a reset leaves no TIME_WAIT here and frees the server at once.
 //! Of all that a check costs, system calls are the most: a TCP check of a server on this host makes a socket, connects, looks
@@ -17,6 +17,7 @@ mod datagram;
 mod exchange;
 mod fetch;
 mod mail;
+mod needs;
 mod path;
 mod ports;
 mod settings;
@@ -44,6 +45,7 @@ use datagram::Datagram;
 use exchange::{Exchange, Step};
 pub(crate) use fetch::{Fetched, fetch};
 use mail::Mail;
+pub(crate) use needs::warn_of_unusable_tls;
 use path::{Call, Calls};
 use ports::Ports;
 use settings::Settings;
