@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -124,6 +124,10 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         hear(&mut stream);
         say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello world");
         stay(stream);
+    });
+    let no_chunks_and_over = serve(|mut stream| {
+        hear(&mut stream);
+        say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello world");
     });
     let silent = serve(|mut stream| {
         hear(&mut stream);
@@ -257,11 +261,24 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
         ("by length, kept open", of(kept_open, vec![sum()]), GOOD),
         ("in chunks, kept open", of(chunks, vec![page(Some(HELLO), Some("^hello world$"))]), GOOD),
         ("cut off", of(cut_off, vec![sum()]), "closes the connection before it has answered"),
-        ("cut off, for its head", of(cut_off, vec![Page::default()]), GOOD),
+        ("cut off, for its status", of(cut_off, vec![Page::default()]), GOOD),
         ("resets", of(resets, vec![sum()]), "resets the connection"),
         ("no chunks", of(no_chunks, vec![word()]), "does not answer in HTTP"),
         ("silent", of(silent, vec![word()]), "begins to answer and does not come to an end in time"),
-        ("silent, for its head", of(silent, vec![Page::default()]), GOOD),
+        (
+            "silent, for its status",
+            of(silent, vec![Page::default()]),
+            "begins to answer and does not come to an end in time",
+        ),
+        (
+            "drips, for its status",
+            of(drips, vec![Page::default()]),
+            "begins to answer and does not come to an end in time",
+        ),
+        ("resets, for its status", of(resets, vec![Page::default()]), "resets the connection"),
+        ("no chunks, for its status", of(no_chunks_and_over, vec![Page::default()]), GOOD),
+        ("kept open, for its status", of(kept_open, vec![Page::default()]), GOOD),
+        ("floods, for its status", of(floods, vec![Page::default()]), GOOD),
         ("drips", of(drips, vec![sum()]), "begins to answer and does not come to an end in time"),
         ("floods, its sum", of(floods, vec![sum()]), "answers with a page of more than 16 MiB"),
         ("floods, a word", of(floods, vec![word()]), "answers with a page that does not match the expression"),
@@ -336,6 +353,13 @@ impl Certificates {
             let read = |ending: &str| fs::read_to_string(this.path(&format!("{name}.{ending}"))).unwrap();
             fs::write(this.path(&format!("{name}.pem")), read("crt") + &read("key")).unwrap();
         }
+        for (name, kind) in [("p521", "ec -pkeyopt ec_paramgen_curve:P-521"), ("ed448", "ed448")] {
+            this.openssl(&format!(
+                "req -x509 -newkey {kind} -nodes -keyout {name}.key -out {name}.crt -days 5 -subj /CN={name}"
+            ));
+            let read = |ending: &str| fs::read_to_string(this.path(&format!("{name}.{ending}"))).unwrap();
+            fs::write(this.path(&format!("{name}.pem")), read("crt") + &read("key")).unwrap();
+        }
         this.openssl("pkcs8 -topk8 -in client.key -out locked.key -passout pass:secret");
         this.openssl("pkcs8 -topk8 -scrypt -in client.key -out scrypt.key -passout pass:secret");
         this
@@ -355,6 +379,7 @@ native_test! {
     fn pages_over_tls_with_our_own_certificate_and_the_hosts_name() {
         let files = Certificates::new();
         let (server, ca) = (files.path("server.pem"), files.path("ca.pem"));
+        let (p521, ed448) = (files.path("p521.pem"), files.path("ed448.pem"));
         let mut lab = Topology::new("pages-tls");
         let node = lab.node("checker");
         let _haproxy = peers::haproxy(&node, &format!("
@@ -366,6 +391,10 @@ defaults
 frontend for_friends
     bind 127.0.0.1:8443 ssl crt {server} verify required ca-file {ca}
     http-request return status 200 content-type text/plain string \"hello world\"
+frontend of_rare_kinds
+    bind 127.0.0.1:8446 ssl crt {p521}
+    bind 127.0.0.1:8447 ssl crt {ed448}
+    http-request return status 200
 frontend rejects
     bind 127.0.0.1:8445 ssl crt {server}
     http-request reject
@@ -415,6 +444,8 @@ frontend by_name
             ("a locked key", as_client(Some("locked.key"), Some("secret")), GOOD),
             ("a key locked with scrypt", as_client(Some("scrypt.key"), Some("secret")), GOOD),
             ("an orderly end", orderly, GOOD),
+            ("a certificate with P-521", HttpProbe { tls: Some(Tls::default()), ..HttpProbe::new(local(8446)) }, GOOD),
+            ("a certificate with Ed448", HttpProbe { tls: Some(Tls::default()), ..HttpProbe::new(local(8447)) }, GOOD),
             ("without", stranger, "refuses TLS with alert"),
             ("who ends it after the request", rejected, "closes the connection before it has answered"),
             ("names of two hosts", by_host(true, &[("a.example.net", "^a$"), ("b.example.net:8444", "^b$")]), GOOD),
@@ -466,6 +497,25 @@ frontend plain
         }
         let verbose = digest("-v http://127.0.0.1:8080/");
         assert!(verbose.stderr.contains("HTTP/1.1 200 OK") && verbose.stderr.contains("11 bytes"), "{verbose:?}");
+        // The second address of a name is asked where the first refuses.
+        node.write("/etc/hosts", "::1 both.example.net\n127.0.0.1 both.example.net\n");
+        assert_eq!(digest("http://both.example.net:8080/").ok(), digest("http://127.0.0.1:8080/").ok());
+        // Hints come before the answer that counts.
+        let hinted = node.enter(|| TcpListener::bind("127.0.0.1:8081")).unwrap();
+        thread::spawn(move || {
+            for mut stream in hinted.incoming().flatten() {
+                hear(&mut stream);
+                say(&mut stream, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        let hinted = digest("http://127.0.0.1:8081/");
+        assert!(hinted.stderr.contains("status_code 404"), "{hinted:?}");
+        // A name server that says nothing takes no longer than the whole may.
+        let mute = node.enter(|| UdpSocket::bind("127.0.0.1:53")).unwrap();
+        node.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+        let unknown = node.command(bin("ipvsctl")).args(["--timeout", "1", "digest", "http://nowhere.example.net/"]).output();
+        assert!(unknown.status.code() == Some(1) && unknown.stderr.contains("not looked up in time"), "{unknown:?}");
+        drop(mute);
         let gone = digest("http://127.0.0.1:8080/gone");
         assert!(gone.stderr.contains("status_code 404"), "{gone:?}");
         for (arguments, status, said) in [

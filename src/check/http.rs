@@ -8,9 +8,9 @@
 //!
 //! [`request`] is what is sent, in one piece. [`Answer`] reads what comes back, however it is cut, and says what it means as
 //! soon as nothing that may follow could change it: a status that is not expected as soon as its line ends, an expected one
-//! when the header section has ended, which is the point at which a server has shown that it can answer. Only where
-//! something is expected of the page itself is its body read on: its MD5 sum is taken as it passes, and for an expression
-//! the first [`MOST_KEPT`] bytes are kept.
+//! when the page has come, since a server whose disk is dead, or a proxy before one, may say 200 and hang. Of a page of which
+//! nothing is expected it does not matter what it is, nor that it breaks off: it has to come to its end, or to
+//! [`LONGEST_BODY`]. Of any other its MD5 sum is taken as it passes, and for an expression the first [`MOST_KEPT`] bytes are kept.
 //!
 //! It takes no liberties but those of RFC 9112: a line may end with a bare LF (section 2.2), and a field's value may go on
 //! in the next line (section 5.2). Interim answers (1xx) are read over, except 101, which nobody asked for.
@@ -31,7 +31,7 @@ pub use head::LONGEST_HEAD;
 
 /// Bytes of a body that are held against an expression, at most.
 pub const MOST_KEPT: usize = 256 * 1024;
-/// Bytes that a body may have whose digest is wanted, its framing included.
+/// Bytes that a body may have whose digest is wanted, and that are read of any other, framing included.
 pub const LONGEST_BODY: u64 = 16 * 1024 * 1024;
 
 /// A request for a page, ready to be sent.
@@ -78,11 +78,11 @@ fn host_of(connect: &Connect, tls: bool) -> String {
 #[derive(Debug)]
 pub struct Answer {
     head: Head,
-    /// What has come of its body; none: the head has not ended, or the body is of no interest.
+    /// What has come of its body; none: the head has not ended.
     body: Option<Box<Reading>>,
 }
 
-/// A body that counts.
+/// A body.
 #[derive(Debug)]
 struct Reading {
     body: Body,
@@ -123,11 +123,8 @@ impl Answer {
                 Ok(None) => return None,
                 Err(outcome) => return Some(outcome),
             };
-            if !page.wants_body() {
-                return Some(Outcome::Ok);
-            }
             rest = rest.get(length..).unwrap_or_default();
-            match self.head.framing() {
+            match self.head.framing().or((!page.wants_body()).then_some(Body::UntilClose)) {
                 Some(body) => self.body = Some(Box::new(Reading::new(body, page))),
                 None => return Some(Outcome::NotHttp),
             }
@@ -146,7 +143,7 @@ impl Answer {
         match &self.body {
             None => Outcome::ClosedEarly,
             Some(_) if page.orderly_close && !farewell => Outcome::Tls(TlsProblem::Unclosed),
-            Some(reading) if reading.body.may_end() => reading.judge(page, pattern),
+            Some(reading) if reading.body.may_end() || !page.wants_body() => reading.judge(page, pattern),
             Some(_) => Outcome::ClosedEarly,
         }
     }
@@ -177,7 +174,14 @@ impl Reading {
     fn read(&mut self, page: &Page, pattern: Option<&Pattern>, bytes: &[u8]) -> Result<(), Outcome> {
         let mut rest = bytes;
         while !rest.is_empty() && !self.body.is_over() {
-            let piece = self.body.next(rest).ok_or(Outcome::NotHttp)?;
+            let piece = match self.body.next(rest) {
+                Some(piece) => piece,
+                None if page.wants_body() => return Err(Outcome::NotHttp),
+                None => {
+                    self.body = Body::UntilClose;
+                    continue;
+                }
+            };
             let (taken, after) = rest.split_at_checked(piece.length).unwrap_or((rest, &[]));
             rest = after;
             if !piece.content {
@@ -199,7 +203,11 @@ impl Reading {
         if self.digest.is_none() && !page.orderly_close && pattern.is_some() && self.kept.len() >= MOST_KEPT {
             return Err(self.judge(page, pattern));
         }
-        if self.taken > LONGEST_BODY { Err(Outcome::BodyTooLong) } else { Ok(()) }
+        match (self.taken > LONGEST_BODY, page.wants_body()) {
+            (false, _) => Ok(()),
+            (true, true) => Err(Outcome::BodyTooLong),
+            (true, false) => Err(Outcome::Ok),
+        }
     }
 
     fn judge(&self, page: &Page, pattern: Option<&Pattern>) -> Outcome {

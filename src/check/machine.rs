@@ -187,7 +187,14 @@ impl Machine {
             (Phase::Waiting { .. }, Input::Probed(_) | Input::Reached(_)) => Turn::default(),
             (Phase::Probing { started_at, give_up_at, late, .. }, Input::Reached(stage)) => {
                 // Another connection, for another page: each has its time.
-                let give_up_at = if stage == Stage::Connecting { now + check.timeout } else { give_up_at };
+                let again = stage == Stage::Connecting;
+                if !again && now >= give_up_at && self.doubtful < LATE_PROBES {
+                    // It came before its time was up, or who knows, and was taken afterwards: of what follows nothing is known.
+                    let outcome = Outcome::NotTried(Obstacle::Late);
+                    let verdict = self.conclude(check, outcome, started_at, random, now);
+                    return Turn { order: Some(Order::Cancel), verdict };
+                }
+                let give_up_at = if again { now + check.timeout } else { give_up_at };
                 self.phase = Phase::Probing { started_at, give_up_at, stage, late };
                 Turn::default()
             }

@@ -229,8 +229,8 @@ pub enum Obstacle {
     Other(i32),
     /// The time was over long before anybody looked: this process, or this host, stood still.
     Late,
-    /// `ENETUNREACH`, `ENETDOWN` at once: this host has no route, or its interface is down. News about the server after all
-    /// when it lasts ([`super::Machine`]).
+    /// `ENETUNREACH`, `ENETDOWN` at once, `EHOSTUNREACH` and `EINVAL` too: this host has no route, or one that leads nowhere, or
+    /// its interface is down. News about the server after all when it lasts ([`super::Machine`]).
     NoRoute,
     /// A script could not be started, or its last run has not ended yet.
     Script,
@@ -273,8 +273,7 @@ impl Outcome {
         }
     }
 
-    /// Nobody answered: the server may be at fault, or the way to it, or this host. All other outcomes that were tried show
-    /// that the way works.
+    /// Nobody answered: the server may be at fault, or the way to it, or this host.
     #[must_use]
     pub fn is_silence(self) -> bool {
         match self {
@@ -320,6 +319,23 @@ impl Outcome {
             | Self::PathRefused(..)
             | Self::AnswersArp(_) => false,
         }
+    }
+
+    /// Something came back over the network, whatever it was, and so the way there works. What a script or a file says is
+    /// no word of the way, nor is the silence that a datagram meets which asks for no answer.
+    #[must_use]
+    pub fn came_back(self, kind: &CheckKind) -> bool {
+        let heard = match kind {
+            CheckKind::Script(_) | CheckKind::File(_) => false,
+            CheckKind::Udp(probe) => probe.reply.is_some() || self != Self::Ok,
+            CheckKind::Tcp(_)
+            | CheckKind::Http(_)
+            | CheckKind::Smtp(_)
+            | CheckKind::Dns(_)
+            | CheckKind::Ping(_)
+            | CheckKind::Path(_) => true,
+        };
+        heard && self.was_tried() && !self.is_silence()
     }
 
     /// It in words, of a check of this kind: what is well differs, what is not speaks for itself.

@@ -248,11 +248,11 @@ impl Code {
                 "A regular expression is wrong, or has something that is not done here.",
                 "keepalived hands expressions to PCRE2, whose worst pages take for ever. Here time is linear for what an expression \
                  usually has: literals, `.`, `|`, groups, the flags `imsxU`, `*` `+` `?` `{n,m}` and their lazy forms, classes with \
-                 `[:alpha:]` and its like, `\\d \\s \\w \\h \\N \\R` and their opposites, `^ $ \\A \\z \\Z \\b \\B`, `\\Q...\\E`, `\\xhh`; \
+                 `[:alpha:]` and its like, `\\d \\s \\w \\h \\v \\N \\R` and their opposites, `^ $ \\A \\z \\Z \\b \\B`, `\\Q...\\E`, `\\xhh`; \
                  with the option `utf` also `\\p{...}`. What looks back or aside is tried step by step: references (`\\1`), looking \
                  ahead and behind (`(?=`, `(?!`, `(?<=`, `(?<!`), atomic groups and possessive quantifiers (`(?>`, `a++`). There a \
                  page may have 16 KiB and take 32,768 steps; past that the check fails and says so. Recursion, verbs (`(*...)`) and \
-                 callouts are not done. In keepalived.conf a backslash escapes what follows it before PCRE2 sees it: `\\d` is \
+                 callouts are not done. With `multiline`, `^` is found behind a newline that ends the page, too. In keepalived.conf a backslash escapes what follows it before PCRE2 sees it: `\\d` is \
                  written `\\\\d`.",
                 Toml(
                     "[[service]]\naddress = \"192.0.2.1:80\"\ncheck = { http = { regex = \"a(b\" } }\nserver = [{ address = \"10.0.0.1:80\" }]\n",
@@ -376,6 +376,16 @@ impl Code {
                  it fails.",
                 Described("`script /usr/local/bin/chek.sh` where the file is called check.sh"),
                 "Install it, make it executable, or correct the path.",
+            ),
+            Self::UnusableTls => (
+                "A certificate, a key or a name that a check over TLS needs cannot be used on this host.",
+                "The check cannot be made. Servers stay as they are known; one of which nothing is known stays out, since \
+                 nobody says that it is well.",
+                Described(
+                    "`verify /etc/ssl/own-ca.pem` where there is no such file; a key under a password without `password`",
+                ),
+                "Correct the path, or let the daemon read the file. Certificates and keys are PEM; a key with a password has the \
+                 form that `openssl pkcs8 -topk8` writes. What is mended is seen within half a minute.",
             ),
             Self::SharedAddress => (
                 "One virtual address is listed in two routers of one interface that need not move together.",

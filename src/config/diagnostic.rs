@@ -161,6 +161,8 @@ codes! {
     Timers = "C519",
     /// An interface that this host does not have.
     NoInterface = "C520",
+    /// What a check over TLS needs, and this host has not.
+    UnusableTls = "C521",
     /// What haproxy does with connections, and IPVS cannot.
     BeyondIpvs = "C601",
     /// What becomes another thing, which is near.

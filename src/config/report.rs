@@ -39,6 +39,8 @@ pub struct Report {
     /// Interfaces that the text names, and the first places where it does.
     interfaces: HashMap<String, Vec<Span>>,
     interfaces_come_later: bool,
+    /// Files and names that TLS needs, and where the text first names them.
+    tls: HashMap<String, Span>,
     /// Servers under direct routing that no network of the text holds.
     far_servers: Vec<FarServers>,
     /// Variables that the text defines, and where it first does.
@@ -239,6 +241,24 @@ impl Report {
             *who = user.cloned();
         } else if self.programs.len() < MOST_KEPT {
             self.programs.push((program.to_owned(), user.cloned(), span));
+        }
+    }
+
+    /// Adds a warning of what a check over TLS needs and this host has not: `names` are files or names as the text has them, the
+    /// one at fault first.
+    pub fn warn_of_tls(&mut self, names: &[String], message: String, help: &str) {
+        let diagnostic = match names.iter().find_map(|name| self.tls.get(name)) {
+            Some(span) => Diagnostic::warning(Code::UnusableTls, *span, message),
+            None => Diagnostic::placeless(Severity::Warning, Code::UnusableTls, message),
+        };
+        self.add(diagnostic.help(help));
+        self.sort();
+    }
+
+    /// Takes note of where the text names a file or a name that TLS needs.
+    pub(super) fn note_tls(&mut self, name: &str, span: Span) {
+        if self.tls.len() < MOST_KEPT && !self.tls.contains_key(name) {
+            self.tls.insert(name.to_owned(), span);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::config::{self, Context, Language, Listing, Loaded, Severity};
 use crate::model::Config;
 use crate::shell::files::{HostFiles, short_host_name};
 use crate::shell::interfaces;
+use crate::shell::probe::warn_of_unusable_tls;
 use crate::shell::router::script_files::{self, UnusableScript};
 
 /// Check a configuration: every mistake at once, with file, line and column
@@ -184,6 +185,7 @@ fn look_at_host(loaded: &mut Loaded) {
             loaded.report.warn_of_script(&program, user.as_ref(), problem, format!("on this host {consequence}"));
         }
     }
+    warn_of_unusable_tls(loaded);
     // Where the kernel does not tell them, nobody knows which are missing.
     if let Ok(interfaces) = interfaces::names() {
         config::warn_of_missing_interfaces(loaded, &interfaces);

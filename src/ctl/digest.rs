@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
@@ -109,9 +111,26 @@ fn usage(message: String) -> Failure {
 
 impl Digest {
     pub(super) fn run(self, timeout: Duration) -> Result<Status, Failure> {
-        let probe = self.probe()?;
-        let fetched =
-            fetch(&probe, timeout).map_err(|error| Failure { status: Status::System, message: error.to_string() })?;
+        let until = Instant::now() + timeout;
+        let (mut probe, targets) = self.probe(until)?;
+        let mut fetched = None;
+        for (tried, target) in targets.iter().enumerate() {
+            probe.connect.target = *target;
+            let left = until.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(targets.len() - tried).unwrap_or(1);
+            let found =
+                fetch(&probe, share).map_err(|error| Failure { status: Status::System, message: error.to_string() })?;
+            let (outcome, nobody) = (found.outcome, found.found_nobody());
+            fetched = Some(found);
+            // Somebody is there; or else the next address may be the one that this host can reach.
+            if !nobody {
+                break;
+            }
+            if self.verbose && tried + 1 < targets.len() {
+                complain(&format!("{target} {outcome}"));
+            }
+        }
+        let Some(fetched) = fetched else { return Err(usage(format!("{} has no address", clean(&self.url)))) };
         let Fetched { outcome, digests, length, head, took } = fetched;
         let head = String::from_utf8_lossy(&head);
         if self.verbose {
@@ -142,14 +161,18 @@ impl Digest {
         Ok(Status::Ok)
     }
 
-    fn probe(&self) -> Result<HttpProbe, Failure> {
+    /// What to ask for, of the first of these addresses that answers.
+    fn probe(&self, until: Instant) -> Result<(HttpProbe, Vec<SocketAddr>), Failure> {
         let wrong = || usage(format!("{} is no URL such as http://192.0.2.1:8080/page", clean(&self.url)));
         let parts = parts(&self.url).ok_or_else(wrong)?;
-        let target = match &self.address {
-            Some(text) => address(text, parts.port)
-                .ok_or_else(|| usage(format!("{} is no address such as 192.0.2.1:8080", clean(text))))?,
-            None => looked_up(parts.host, parts.port)?,
+        let targets = match &self.address {
+            Some(text) => vec![
+                address(text, parts.port)
+                    .ok_or_else(|| usage(format!("{} is no address such as 192.0.2.1:8080", clean(text))))?,
+            ],
+            None => looked_up(parts.host, parts.port, until)?,
         };
+        let Some(target) = targets.first().copied() else { return Err(wrong()) };
         // An address is no name to tell.
         let name = self.server_name.clone().or_else(|| {
             let is_address = parts.host.parse::<IpAddr>().is_ok();
@@ -162,7 +185,7 @@ impl Digest {
             ..Tls::default()
         });
         let connect = Connect { target, source_address: None, source_port: None, interface: None, mark: self.fwmark };
-        Ok(HttpProbe {
+        let probe = HttpProbe {
             tls,
             host: Some(self.host.clone().unwrap_or_else(|| parts.authority.to_owned())),
             version: match self.http {
@@ -171,7 +194,8 @@ impl Digest {
             },
             pages: vec![Page { path: parts.path, ..Page::default() }],
             ..HttpProbe::new(connect)
-        })
+        };
+        Ok((probe, targets))
     }
 }
 
@@ -180,13 +204,20 @@ fn address(text: &str, port: u16) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port)))
 }
 
-fn looked_up(host: &str, port: u16) -> Result<SocketAddr, Failure> {
+/// The addresses of a host, one at least. Whoever looks names up cannot be told how long that may take, and is left to it.
+fn looked_up(host: &str, port: u16, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
     if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, port));
+        return Ok(vec![SocketAddr::new(ip, port)]);
     }
     let failure = |why: String| Failure { status: Status::BadNews, message: format!("{}: {why}", clean(host)) };
-    let mut found = (host, port).to_socket_addrs().map_err(|error| failure(error.to_string()))?;
-    found.next().ok_or_else(|| failure("no address".to_owned()))
+    let (tell, told) = mpsc::channel();
+    let name = host.to_owned();
+    thread::spawn(move || tell.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>)));
+    let found = told.recv_timeout(until.saturating_duration_since(Instant::now()));
+    let found = found.map_err(|_| failure("not looked up in time".to_owned()))?;
+    let mut found = found.map_err(|error| failure(error.to_string()))?;
+    found.dedup();
+    if found.is_empty() { Err(failure("no address".to_owned())) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //!
 //! - literals, `.`, `|`, groups `(...)`, `(?:...)`, `(?<name>...)`, flags `(?imsxU-imsxU)`;
 //! - `*`, `+`, `?`, `{n}`, `{n,}`, `{n,m}`, lazy with another `?`; a brace that counts nothing is itself;
-//! - classes with ranges, `[:alpha:]` and its like, `\d \D \s \S \w \W \h \H \N \R`, with `utf` also `\p{...}`;
-//! - `^`, `$`, `\A`, `\z`, `\Z`, `\b`, `\B`, `\Q...\E`, `\xhh`, `\x{hhhh}`, `\a \e \f \n \r \t \v`.
+//! - classes with ranges, `[:alpha:]` and its like, `\d \D \s \S \w \W \h \H \v \V \N \R`, with `utf` also `\p{...}`;
+//! - `^`, `$`, `\A`, `\z`, `\Z`, `\b`, `\B`, `\Q...\E`, `\xhh`, `\x{hhhh}`, `\a \e \f \n \r \t`.
+//!
+//! One thing means a little more than there: with `multiline`, `^` is found behind a newline that ends the page, too.
 //!
 //! What looks back or aside cannot be done so: references to groups (`\1`), looking ahead and behind (`(?=`, `(?!`, `(?<=`,
 //! `(?<!`), atomic groups and possessive quantifiers (`(?>`, `a++`). Such an expression is tried step by step ([`steps`]), with a

@@ -71,9 +71,38 @@ fn what_both_can_say_means_the_same() {
         ("a$|b", "", "a\n", true),
         ("[\\b]", "", "\u{8}", true),
         ("\\e", "", "\u{1b}", true),
+        ("a\\vb", "", "a\nb", true),
+        ("a[\\v]b", "", "a\rb", true),
+        ("a\\Vb", "", "a\nb", false),
+        ("a[^\\V]b", "", "a\u{c}b", true),
+        ("a\\vb", "utf", "a\u{2028}b", true),
+        ("a\\Rb", "utf", "a\u{2029}b", true),
+        ("a\\hb", "utf", "a\u{3000}b", true),
+        ("a\\Hb", "utf", "a\u{a0}b", false),
+        ("a[ ,]b", "extended", "a b", true),
+        ("a[#,]b", "extended", "a#b", true),
+        ("a[^ ]b", "extended", "a b", false),
+        ("(?x)a [ ,] b", "", "a b", true),
+        ("a[ -/]b", "extended", "a+b", true),
+        ("a\\hb", "extended", "a b", true),
+        ("a\\sb", "extended utf", "a b", true),
+        ("(?=a)a[ ,]b", "extended", "a b", true),
     ];
     for (pattern, options, page, expected) in cases {
         assert_eq!(is_in(pattern, options, page), expected, "{pattern:?} {options} in {page:?}");
+    }
+    for (pattern, page, expected) in [
+        ("a\\vb", b"a\x85b", true),
+        ("a\\Vb", b"a\x85b", false),
+        ("a\\Rb", b"a\x85b", true),
+        ("a\\hb", b"a\xa0b", true),
+        ("a[\\h]b", b"a\xa0b", true),
+        ("a\\Hb", b"a\xa0b", false),
+        ("a\\Hb", b"a\x85b", true),
+        ("(?=a)a\\hb", b"a\xa0b", true),
+    ] {
+        let found = Pattern::new(&with(pattern, "")).unwrap().is_in(page);
+        assert_eq!(found, Ok(expected), "{pattern:?} in {page:?}");
     }
 }
 

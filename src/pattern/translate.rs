@@ -31,18 +31,38 @@ impl From<Problem> for Fault {
     }
 }
 
-/// A class in PCRE2's terms, outside other classes and within them.
-const fn class(letter: char) -> Option<(&'static str, &'static str)> {
-    Some(match letter {
-        'h' => ("[\\t ]", "\\t "),
-        'H' => ("[^\\t ]", "[^\\t ]"),
-        'N' => ("[^\\n]", "[^\\n]"),
-        'R' => ("(?:\\r\\n|[\\n-\\r])", "R"),
-        'Z' => ("(?:\\n?\\z)", "Z"),
-        'e' => ("\\x1b", "\\x1b"),
+/// A set of characters, those in it and all others: outside classes, and within them. A blank is `\x20`, which counts with
+/// `extended` too.
+macro_rules! set {
+    ($set:literal) => {
+        (concat!("[", $set, "]"), $set)
+    };
+    (not $set:literal) => {
+        (concat!("[^", $set, "]"), concat!("[^", $set, "]"))
+    };
+}
+
+/// A class in PCRE2's terms, outside other classes and within them. Without `utf` a character is a byte.
+const fn class(letter: char, utf: bool) -> Option<(&'static str, &'static str)> {
+    Some(match (letter, utf) {
+        ('h', false) => set!("\\t\\x20\\xa0"),
+        ('h', true) => set!("\\t\\x20\\xa0\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}"),
+        ('H', false) => set!(not "\\t\\x20\\xa0"),
+        ('H', true) => set!(not
+            "\\t\\x20\\xa0\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}"
+        ),
+        ('v', false) => set!("\\n-\\r\\x85"),
+        ('v', true) => set!("\\n-\\r\\x85\\x{2028}\\x{2029}"),
+        ('V', false) => set!(not "\\n-\\r\\x85"),
+        ('V', true) => set!(not "\\n-\\r\\x85\\x{2028}\\x{2029}"),
+        ('N', _) => set!(not "\\n"),
+        ('R', false) => ("(?:\\r\\n|[\\n-\\r\\x85])", "R"),
+        ('R', true) => ("(?:\\r\\n|[\\n-\\r\\x85\\x{2028}\\x{2029}])", "R"),
+        ('Z', _) => ("(?:\\n?\\z)", "Z"),
+        ('e', _) => ("\\x1b", "\\x1b"),
         // Outside classes they are the starts and ends of words elsewhere, and here themselves.
-        '<' => ("<", "<"),
-        '>' => (">", ">"),
+        ('<', _) => ("<", "<"),
+        ('>', _) => (">", ">"),
         _ => return None,
     })
 }
@@ -50,12 +70,12 @@ const fn class(letter: char) -> Option<(&'static str, &'static str)> {
 /// With `utf` alone these stay ASCII.
 const fn ascii_class(letter: char) -> Option<(&'static str, &'static str)> {
     Some(match letter {
-        'd' => ("[0-9]", "0-9"),
-        'D' => ("[^0-9]", "[^0-9]"),
-        's' => ("[\\t-\\r ]", "\\t-\\r "),
-        'S' => ("[^\\t-\\r ]", "[^\\t-\\r ]"),
-        'w' => ("[0-9A-Za-z_]", "0-9A-Za-z_"),
-        'W' => ("[^0-9A-Za-z_]", "[^0-9A-Za-z_]"),
+        'd' => set!("0-9"),
+        'D' => set!(not "0-9"),
+        's' => set!("\\t-\\r\\x20"),
+        'S' => set!(not "\\t-\\r\\x20"),
+        'w' => set!("0-9A-Za-z_"),
+        'W' => set!(not "0-9A-Za-z_"),
         'b' => ("(?-u:\\b)", "\\x08"),
         _ => return None,
     })
@@ -140,6 +160,11 @@ impl<'p> Translated<'p> {
                     self.put(at, "(?:$|\\n\\z)");
                     at = next;
                 }
+                // In a class they count with `extended` too, and the other spelling would leave them out.
+                c if within && (c == '#' || c.is_ascii_whitespace() || c == '\u{b}') => {
+                    self.put(at, &format!("\\x{:02x}", u32::from(c)));
+                    at = next;
+                }
                 c => {
                     self.set_operation |= within && c == '-' && rest.starts_with('-');
                     self.put_char(at, c);
@@ -167,7 +192,7 @@ impl<'p> Translated<'p> {
         if letter == 'E' {
             return next;
         }
-        let known = match (class(letter), options.utf && !options.ucp) {
+        let known = match (class(letter, options.utf), options.utf && !options.ucp) {
             (None, true) => ascii_class(letter),
             (None, false) if letter == 'b' && within => Some(("\\b", "\\x08")),
             (known, _) => known,

@@ -360,7 +360,12 @@ impl Writer {
         if self.start_at.is_some_and(|at| at <= Instant::now()) {
             let mut words = script.words.clone();
             words.push(self.path.clone());
-            match child::start(&words, script.user.as_ref().or(self.user.as_ref()), self.secure) {
+            match child::start(
+                &words,
+                script.user.as_ref().or(self.user.as_ref()),
+                self.secure,
+                &mut child::Users::default(),
+            ) {
                 Ok(child) => {
                     self.child = Some(child);
                     self.started_at = Some(Instant::now());

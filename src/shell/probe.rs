@@ -4,7 +4,7 @@
 //! wanted ([`tls`]), and [`crate::check::http`], which judges them. Of several pages each has a connection of its own, one
 //! after another in the same place. So does one over SMTP ([`mail`]). Name servers, services over UDP and hosts that are pinged
 //! are asked with one datagram ([`datagram`]). A path
-//! through the forwarding itself is tried by hand ([`path`]).
+//! through the forwarding itself is tried by hand ([`path`]). What TLS needs of this host is looked at beforehand ([`needs`]).
 //!
 //! A connection that was accepted ends with a reset, which leaves no TIME_WAIT here and frees the server at once. Of all that
 //! a check costs, system calls are the most: a TCP check of a server connects, looks who is there, and hangs up; its socket
@@ -17,6 +17,7 @@ mod datagram;
 mod exchange;
 mod fetch;
 mod mail;
+mod needs;
 mod path;
 mod pool;
 mod ports;
@@ -44,6 +45,7 @@ use datagram::Datagram;
 use exchange::{Exchange, Step};
 pub(crate) use fetch::{Fetched, fetch};
 use mail::Mail;
+pub(crate) use needs::warn_of_unusable_tls;
 use path::{Call, Calls};
 use pool::Pool;
 use ports::Ports;
@@ -523,10 +525,14 @@ fn obstacle(error: &io::Error, unavailable: Obstacle) -> Obstacle {
     }
 }
 
-/// What a connect that failed before anything left this host says: without a route, something about this host.
+/// What a connect that failed before anything left this host says: without a route, something about this host. Routes may say
+/// themselves that they lead nowhere (`unreachable`: `EHOSTUNREACH`, `blackhole`: `EINVAL`), as routing daemons set them. A
+/// neighbour that does not answer is known later, though the neighbour table may know it already.
 fn refused_at_once(error: &io::Error) -> Outcome {
     match error.raw_os_error() {
-        Some(libc::ENETUNREACH | libc::ENETDOWN) => Outcome::NotTried(Obstacle::NoRoute),
+        Some(libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTUNREACH | libc::EINVAL) => {
+            Outcome::NotTried(Obstacle::NoRoute)
+        }
         Some(_) | None => connect_error(error),
     }
 }

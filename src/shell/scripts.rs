@@ -53,7 +53,7 @@ enum Job {
     Cancel(u64),
     Look(Vec<ScriptLook>),
     Notify(Notice),
-    /// Refuse scripts run as root that others could have written.
+    /// A configuration was read. Refuse scripts run as root that others could have written?
     Secure(bool),
     /// So many notices of one subject may come at once.
     Room(usize),
@@ -117,7 +117,7 @@ impl Drop for Runner {
 
 /// Starts the thread. `tell` is called with all that there is to tell of tracked scripts.
 pub(super) fn spawn(tell: impl Fn(Told) + Send + 'static) -> io::Result<Runner> {
-    spawn_with(tell, Limits { notices: MOST_NOTICES, waiting: MOST_WAITING, patience: NOTICE_PATIENCE })
+    spawn_with(tell, Limits::USUAL)
 }
 
 /// What notice scripts may take.
@@ -131,26 +131,16 @@ struct Limits {
     patience: Duration,
 }
 
+impl Limits {
+    const USUAL: Self = Self { notices: MOST_NOTICES, waiting: MOST_WAITING, patience: NOTICE_PATIENCE };
+}
+
 fn spawn_with(tell: impl Fn(Told) + Send + 'static, limits: Limits) -> io::Result<Runner> {
     let (jobs, inbox) = mpsc::channel();
     let own = jobs.clone();
     thread::Builder::new().name("scripts".to_owned()).spawn(move || {
         scheduling::ordinary();
-        let thread = Scripts {
-            jobs: own,
-            limits,
-            retry_at: None,
-            hindered: false,
-            tell: Box::new(tell),
-            children: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            tickets: 0,
-            secure: false,
-            room: 0,
-            stop_at: None,
-            stopping: None,
-        };
-        thread.run(&inbox);
+        Scripts::new(own, Box::new(tell), limits).run(&inbox);
     })?;
     Ok(Runner { jobs })
 }
@@ -194,6 +184,7 @@ struct Scripts {
     waiting: BTreeMap<String, Waiting>,
     tickets: u64,
     secure: bool,
+    users: child::Users,
     /// So many notices of one subject may come at once.
     room: usize,
     /// When a stop is answered, whatever still runs; `None` once it is.
@@ -203,6 +194,24 @@ struct Scripts {
 }
 
 impl Scripts {
+    fn new(jobs: Sender<Job>, tell: Box<dyn Fn(Told) + Send>, limits: Limits) -> Self {
+        Self {
+            jobs,
+            limits,
+            retry_at: None,
+            hindered: false,
+            tell,
+            children: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            tickets: 0,
+            secure: false,
+            users: child::Users::default(),
+            room: 0,
+            stop_at: None,
+            stopping: None,
+        }
+    }
+
     fn run(mut self, inbox: &Receiver<Job>) {
         loop {
             let job = match self.next_deadline() {
@@ -214,7 +223,10 @@ impl Scripts {
                 Ok(Job::Cancel(run)) => self.cancel(run),
                 Ok(Job::Look(looks)) => self.look(looks),
                 Ok(Job::Notify(notice)) => self.enqueue(notice),
-                Ok(Job::Secure(secure)) => self.secure = secure,
+                Ok(Job::Secure(secure)) => {
+                    self.secure = secure;
+                    self.users.look_again();
+                }
                 Ok(Job::Room(notices)) => self.room = notices,
                 Ok(Job::Ended(ticket)) => self.ended(ticket),
                 Ok(Job::Stop(replies)) => self.stop(replies),
@@ -242,14 +254,19 @@ impl Scripts {
     }
 
     fn track(&mut self, run: ScriptRun) {
-        // One that timed out may still be dying; the next run waits for it by being left out.
-        let dying = self.children.values().any(|running| match &running.purpose {
+        let before = self.children.values().find(|running| match &running.purpose {
             Purpose::Track { name, .. } => *name == run.name,
             Purpose::Notice { .. } | Purpose::Overtaken => false,
         });
-        if dying {
-            (self.tell)(Told::Done(run.run, ScriptOutcome::NotTried("its last run has not ended yet".to_owned())));
-            return;
+        if let Some(before) = before {
+            // One that timed out may still be dying; the next run waits for it by being left out. One that outlives SIGKILL waits for
+            // something that does not come, such as a dead disk, and so would this run.
+            let killed = before.term_at.is_none() && before.kill_at.is_none();
+            let outcome = match killed {
+                true => ScriptOutcome::TimedOut,
+                false => ScriptOutcome::NotTried("its last run has not ended yet".to_owned()),
+            };
+            return (self.tell)(Told::Done(run.run, outcome));
         }
         let purpose = Purpose::Track { run: run.run, name: run.name };
         if let Err(outcome) = self.start(&run.command, run.user.as_ref(), purpose, run.timeout) {
@@ -375,7 +392,7 @@ impl Scripts {
         purpose: Purpose,
         patience: Duration,
     ) -> Result<(), ScriptOutcome> {
-        let child = child::start(command, user, self.secure)?;
+        let child = child::start(command, user, self.secure, &mut self.users)?;
         self.tickets += 1;
         let ticket = self.tickets;
         let jobs = self.jobs.clone();

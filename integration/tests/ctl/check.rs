@@ -157,6 +157,50 @@ fn scripts_that_this_host_cannot_run_are_warned_of() {
     assert!(run.err.contains("--> ipvsd.toml:3:11"), "{}", run.err);
 }
 
+/// Certificates, keys and names that checks over TLS need and cannot use here: a warning for each, at the place that names it.
+#[test]
+fn what_tls_needs_and_this_host_has_not_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(folder.path().join("flat.pem"), "no certificate\n").unwrap();
+    let service = |words: &str| {
+        format!(
+            "virtual_server 192.0.2.1 443 {{\n  lb_kind NAT\n  real_server 10.0.0.1 443 {{\n    SSL_GET {{\n      {words}\n      \
+             url {{\n        path /\n      }}\n    }}\n  }}\n}}\n"
+        )
+    };
+    let count = |run: &Run| run.err.matches("C521").count();
+    for (text, place, expected) in [
+        (service(&format!("verify {}", at("gone.pem"))), "5:14", at("gone.pem")),
+        (service(&format!("verify {}", at("flat.pem"))), "5:14", at("flat.pem")),
+        (service("sni_name a..b"), "5:16", "a..b".to_owned()),
+        (format!("SSL {{\n  certificate {}\n}}\n{}", at("gone.pem"), service("")), "2:15", at("gone.pem")),
+        (format!("SSL {{\n  certificate {0}\n}}\n{1}{1}", at("flat.pem"), service("")), "2:15", at("flat.pem")),
+    ] {
+        let run = check_here(folder.path(), &text, &[]);
+        assert_eq!((run.status, count(&run)), (Some(0), 1), "{run:?}");
+        assert!(
+            run.err.contains(&format!("--> keepalived.conf:{place}")) && run.err.contains(&expected),
+            "{}",
+            run.err
+        );
+        assert!(run.err.contains("stays out"), "{}", run.err);
+        // Files of another host are not looked for.
+        assert_eq!(count(&check(folder.path(), &text, &[])), 0, "{text}");
+    }
+    assert_eq!(count(&check_here(folder.path(), &service(""), &[])), 0, "who does not look needs nothing");
+    assert_eq!(count(&check_here(folder.path(), &service("sni_name www.example.net"), &[])), 0);
+    let text = format!(
+        "[[service]]\naddress = \"192.0.2.1:443\"\ncheck = {{ http = {{ tls = {{ authorities = \"{}\" }} }} }}\n\
+         server = [{{ address = \"10.0.0.1:443\" }}]\n",
+        at("gone.pem")
+    );
+    fs::write(folder.path().join("ipvsd.toml"), text).unwrap();
+    let run = Run::of(ipvsctl(&["check", "ipvsd.toml"]).current_dir(folder.path()));
+    assert_eq!((run.status, count(&run)), (Some(0), 1), "{run:?}");
+    assert!(run.err.contains("--> ipvsd.toml:3:"), "{}", run.err);
+}
+
 /// What `-o json` prints, with the exit status; nothing goes to standard error.
 fn json(folder: &Path, name: &str, arguments: &[&str]) -> (Option<i32>, Value) {
     let arguments = [&["check", "--other-host", "-o", "json", name], arguments].concat();

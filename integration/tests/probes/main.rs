@@ -7,9 +7,10 @@ mod reasons;
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use integration::probing::track_check;
@@ -39,6 +40,10 @@ fn udp(target: SocketAddr, reply: Option<UdpReply>) -> CheckKind {
 
 fn replies(shortest: u16, longest: u16) -> Option<UdpReply> {
     Some(UdpReply { pattern: Vec::new(), shortest, longest })
+}
+
+fn tcp(target: &str) -> CheckKind {
+    CheckKind::Tcp(Connect::to(target.parse().unwrap()))
 }
 
 fn ping(address: &str) -> CheckKind {
@@ -282,6 +287,9 @@ native_test! {
         for family in ["ipv4", "ipv6"] {
             router.set_sysctl(&format!("net.{family}.neigh.eth0.mcast_solicit"), "1");
         }
+        for route in ["unreachable 203.0.113.0/24", "blackhole 198.51.100.0/24", "unreachable fd01::/64"] {
+            router.add_route(route);
+        }
         // Answers that are not ours.
         let odd = lab.node("odd");
         segment.attach(&odd, "eth0", &["10.0.0.4/24", "10.0.0.5/24", "10.0.0.6/24"]);
@@ -313,6 +321,13 @@ native_test! {
             ("datagrams to nobody", udp(SocketAddr::from(([10, 0, 0, 9], 514)), None), false, "host unreachable"),
             ("datagrams to nobody over IPv6", udp("[fd00::9]:514".parse().unwrap(), None), false, "host unreachable"),
             ("no way there", ping("192.0.2.1"), false, "no route to it"),
+            // As routing daemons put them there when they have lost their neighbour.
+            ("a route to nowhere", tcp("203.0.113.1:80"), false, "no route to it"),
+            ("a route to nowhere over IPv6", tcp("[fd01::1]:80"), false, "no route to it"),
+            ("a route into a hole", tcp("198.51.100.1:80"), false, "no route to it"),
+            ("datagrams to nowhere", udp("203.0.113.1:514".parse().unwrap(), None), false, "no route to it"),
+            ("nobody there over TCP", tcp("10.0.0.9:80"), false, "host unreachable"),
+            ("nobody there over TCP and IPv6", tcp("[fd00::9]:80"), false, "host unreachable"),
         ];
         let checks = cases.iter().map(|(name, kind, _, end)| track_check(name, kind.clone(), patience(end))).collect();
         let mut eyes = router.enter(|| Eyes::open(checks));
@@ -333,6 +348,92 @@ native_test! {
             eyes.wait_runs(&pings, 3);
             assert!(eyes.told.values().flatten().all(|(ok, _)| *ok), "with {range}: {:?}", eyes.told);
             assert_eq!(router.sysctl("net.ipv4.ping_group_range").split_whitespace().collect::<Vec<_>>(), range.split('\t').collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Where calls arrived, and from whom: by the port that was called.
+type Calls = Arc<Mutex<BTreeMap<u16, BTreeSet<(&'static str, SocketAddr)>>>>;
+
+/// Notes who calls these ports of an address, over TCP or, where it is an even one, over UDP with an answer.
+fn note_calls(node: &Node, name: &'static str, address: IpAddr, ports: impl Iterator<Item = u16>, calls: &Calls) {
+    for port in ports {
+        let calls = Arc::clone(calls);
+        let note = move |from: SocketAddr| {
+            calls.lock().unwrap().entry(port).or_default().insert((name, from));
+        };
+        if port % 2 == 0 {
+            let socket = node.enter(|| UdpSocket::bind((address, port))).unwrap();
+            thread::spawn(move || {
+                while let Ok((_, from)) = socket.recv_from(&mut [0; 99]) {
+                    note(from);
+                    let _ = socket.send_to(b"well", from);
+                }
+            });
+        } else {
+            let listener = node.enter(|| TcpListener::bind((address, port))).unwrap();
+            thread::spawn(move || {
+                listener.incoming().flatten().filter_map(|call| call.peer_addr().ok()).for_each(note)
+            });
+        }
+    }
+}
+
+native_test! {
+    /// Two hosts have one address, and two ways lead there: which one a check takes is seen where it arrives.
+    fn checks_take_the_way_that_they_are_told() {
+        let mut lab = Topology::new("ways");
+        let (router, near, far) = (lab.node("router"), lab.node("near"), lab.node("far"));
+        let (one, other) = (lab.segment("one"), lab.segment("other"));
+        one.attach(&router, "eth0", &["10.0.0.1/24", "10.0.0.7/24"]);
+        one.attach(&near, "eth0", &["10.0.0.2/24"]);
+        other.attach(&router, "eth1", &["10.0.1.1/24"]);
+        other.attach(&far, "eth0", &["10.0.1.2/24"]);
+        for interface in ["all", "eth0", "eth1"] {
+            router.set_sysctl(&format!("net.ipv4.conf.{interface}.rp_filter"), "0");
+        }
+        for route in ["192.0.2.9 via 10.0.0.2", "192.0.2.9 via 10.0.1.2 metric 100", "192.0.2.9 via 10.0.1.2 table 7"] {
+            router.add_route(route);
+        }
+        router.command("ip").args(["rule", "add", "fwmark", "7", "table", "7"]).ok();
+        let address = IpAddr::from([192, 0, 2, 9]);
+        let calls = Calls::default();
+        for (node, name) in [(&near, "near"), (&far, "far")] {
+            node.add_address("lo", "192.0.2.9/32");
+            note_calls(node, name, address, 1001..1010, &calls);
+        }
+        let to = |port: u16| Connect::to(SocketAddr::new(address, port));
+        let cases = [
+            ("as routes say", to(1001), "near", "10.0.0.1", None),
+            ("a mark", Connect { mark: Some(7), ..to(1003) }, "far", "10.0.1.1", None),
+            ("an interface", Connect { interface: Some("eth1".to_owned()), ..to(1005) }, "far", "10.0.1.1", None),
+            ("a source", Connect { source_address: Some([10, 0, 0, 7].into()), ..to(1007) }, "near", "10.0.0.7", None),
+            ("a port", Connect { source_port: Some(2009), ..to(1009) }, "near", "10.0.0.1", Some(2009)),
+            ("UDP as routes say", to(1002), "near", "10.0.0.1", None),
+            ("UDP with a mark", Connect { mark: Some(7), ..to(1004) }, "far", "10.0.1.1", None),
+            ("UDP by an interface", Connect { interface: Some("eth1".to_owned()), ..to(1006) }, "far", "10.0.1.1", None),
+            (
+                "UDP from a source and a port",
+                Connect { source_address: Some([10, 0, 0, 7].into()), source_port: Some(2008), ..to(1008) },
+                "near",
+                "10.0.0.7",
+                Some(2008),
+            ),
+        ];
+        let kind = |connect: &Connect| match connect.target.port() % 2 {
+            0 => CheckKind::Udp(Box::new(UdpProbe { connect: connect.clone(), payload: None, reply: replies(4, 4) })),
+            _ => CheckKind::Tcp(connect.clone()),
+        };
+        let checks = cases.iter().map(|(name, connect, ..)| track_check(name, kind(connect), LONG)).collect();
+        let mut eyes = router.enter(|| Eyes::open(checks));
+        eyes.wait_runs(&cases.each_ref().map(|(name, ..)| *name), 2);
+        assert!(eyes.told.values().flatten().all(|(ok, _)| *ok), "{:?}", eyes.told);
+        let calls = calls.lock().unwrap();
+        for (name, connect, host, source, port) in cases {
+            for (arrived, from) in &calls[&connect.target.port()] {
+                assert_eq!((*arrived, from.ip().to_string().as_str()), (host, source), "{name}");
+                assert!(port.is_none_or(|port| from.port() == port), "{name}: from {from}");
+            }
         }
     }
 }

@@ -25,7 +25,10 @@ impl Balancer {
     pub(super) fn weigh(&mut self, check: u32, before: Before, outcome: Outcome, verdict: Option<Verdict>) {
         if outcome.was_tried() {
             if !outcome.is_silence() {
-                self.hold.answered(check);
+                // While verdicts are held, whoever is not silent any more is held no longer.
+                if self.hold.holds().is_some() || self.shows_the_way(check, outcome) {
+                    self.hold.answered(check);
+                }
             } else if before.verdict != Some(Verdict::Down) && !before.last.is_some_and(Outcome::is_silence) {
                 self.hold.fell_silent();
             }
@@ -56,6 +59,13 @@ impl Balancer {
             None => {}
         }
         self.end_hold();
+    }
+
+    /// An outcome that came from another host. To itself a host needs no cable.
+    fn shows_the_way(&self, check: u32, outcome: Outcome) -> bool {
+        let Some((_, _, config)) = self.roster.check(check) else { return false };
+        let target = config.kind.connect().map(|connect| connect.target.ip());
+        outcome.came_back(&config.kind) && !target.is_some_and(|ip| ip.is_loopback() || self.addresses.has(ip))
     }
 
     /// What a check said last is in doubt: it says what it said before, until it is looked at again or the hold ends.

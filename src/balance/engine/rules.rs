@@ -38,6 +38,11 @@ impl Addresses {
         self.stirred = true;
     }
 
+    /// It is one of this host's.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.here.contains(&address)
+    }
+
     /// There are some, and none is here.
     fn misses(&self, addresses: impl Iterator<Item = IpAddr>) -> bool {
         let mut addresses = addresses.peekable();

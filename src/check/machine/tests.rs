@@ -342,3 +342,34 @@ fn each_connection_of_a_probe_has_its_time() {
     let turn = machine.handle(&check, Input::Wake, &mut random, start + 5 * S);
     assert_eq!((turn.order, machine.last()), (Some(Order::Cancel), Some(Outcome::Timeout)));
 }
+
+/// This host stood still for longer than the timeout: what came meanwhile is taken first, and only now does the request leave.
+#[test]
+fn a_stage_that_is_reached_after_its_time_says_that_nobody_looked() {
+    let (start, check) = (Instant::now(), check(0));
+    for stage in [Stage::Handshake, Stage::Waiting, Stage::Answering] {
+        let mut machine = Machine::new(Duration::ZERO, start);
+        probe(&mut machine, &check, Outcome::Ok);
+        let mut late = |machine: &mut Machine| {
+            let due = machine.poll_timeout().unwrap();
+            handle(machine, &check, Input::Wake, due);
+            let now = due + 3 * S + 100 * MS;
+            let reached = handle(machine, &check, Input::Reached(stage), now);
+            let woken = handle(machine, &check, Input::Wake, now);
+            assert_eq!(reached.order.into_iter().chain(woken.order).collect::<Vec<_>>(), [Order::Cancel]);
+            reached.verdict.or(woken.verdict)
+        };
+        for _ in 0..2 {
+            assert_eq!(late(&mut machine), None, "{stage:?}");
+            assert_eq!(machine.last(), Some(Outcome::NotTried(Obstacle::Late)));
+        }
+        // A host that is late all the time must not keep dead servers for ever.
+        assert_eq!(late(&mut machine), Some(Verdict::Down));
+        assert_eq!(machine.last(), Some(stage.timeout()));
+    }
+    // Another page has its own time.
+    let mut machine = Machine::new(Duration::ZERO, start);
+    handle(&mut machine, &check, Input::Wake, start);
+    assert_eq!(handle(&mut machine, &check, Input::Reached(Stage::Connecting), start + 4 * S), Turn::default());
+    assert_eq!(machine.poll_timeout(), Some(start + 7 * S));
+}

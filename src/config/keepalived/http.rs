@@ -63,6 +63,7 @@ pub(super) fn word(walk: &mut Walk<'_>, check: &mut CheckDraft, statement: State
         ("sni_name", Some(value)) => {
             if let Some(tls) = tls(walk, http, statement) {
                 tls.server_name = Some(value.text.to_owned());
+                walk.report.note_tls(value.text, value.span);
             }
         }
         ("verify", file) => {
@@ -110,6 +111,7 @@ fn tls<'h>(walk: &mut Walk<'_>, http: &'h mut HttpDraft, statement: Statement<'_
 /// A file that must be the one that is meant.
 fn path(walk: &mut Walk<'_>, value: Value<'_>) -> Option<String> {
     if value.text.starts_with('/') {
+        walk.report.note_tls(value.text, value.span);
         return Some(value.text.to_owned());
     }
     walk.bad(value, "a file's whole path, from `/` on", Instead("ignored: the host's own authorities count"));
@@ -260,9 +262,12 @@ fn client_word(walk: &mut Walk<'_>, client: &mut Client, statement: Statement<'_
         "key" => &mut client.key,
         _ => return false,
     };
-    if statement.name() != "password" && !value.text.starts_with('/') {
-        walk.bad(value, "a file's whole path, from `/` on", Instead("ignored"));
-        return true;
+    if statement.name() != "password" {
+        if !value.text.starts_with('/') {
+            walk.bad(value, "a file's whole path, from `/` on", Instead("ignored"));
+            return true;
+        }
+        walk.report.note_tls(value.text, value.span);
     }
     *slot = Some(value.text.to_owned());
     true

@@ -186,16 +186,26 @@ fn tls(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<HttpTlsDraft> {
     for entry in reader.entries(table, &TLS, "in `tls`") {
         match entry.key {
             "server-name" if entry.value.as_bool() == Some(false) => draft.named_by_host = false,
-            "server-name" => draft.server_name = reader.text(entry, "a name").map(str::to_owned),
+            "server-name" => {
+                draft.server_name = reader.text(entry, "a name").map(str::to_owned);
+                noted(reader, entry, draft.server_name.as_deref());
+            }
             "verify" => draft.verify = reader.flag(entry).unwrap_or(true),
-            "authorities" => draft.authorities = reader.path(entry),
-            "certificate" => certificate = reader.path(entry),
+            "authorities" => {
+                draft.authorities = reader.path(entry);
+                noted(reader, entry, draft.authorities.as_deref());
+            }
+            "certificate" => {
+                certificate = reader.path(entry);
+                noted(reader, entry, certificate.as_deref());
+            }
             "password" => {
                 password = reader.text(entry, "a password").map(str::to_owned);
                 idle = idle.or(Some(entry.key_span));
             }
             _ => {
                 key = reader.path(entry);
+                noted(reader, entry, key.as_deref());
                 idle = idle.or(Some(entry.key_span));
             }
         }
@@ -209,4 +219,11 @@ fn tls(reader: &mut Reader<'_>, entry: Entry<'_>) -> Option<HttpTlsDraft> {
         (None, None) => {}
     }
     Some(draft)
+}
+
+/// Whether this host can use it is found out later, and told at this place.
+fn noted(reader: &mut Reader<'_>, entry: Entry<'_>, name: Option<&str>) {
+    if let Some(name) = name {
+        reader.report.note_tls(name, entry.span);
+    }
 }

@@ -339,7 +339,12 @@ fn check(reader: &mut Reader<'_>, entries: &[Entry<'_>]) -> ProbeDraft {
         match entry.key {
             "verify" | "authorities" if !secure => reader.bad(entry, "nothing: it is for `https`"),
             "verify" => tls.verify = reader.flag(entry).unwrap_or(true),
-            "authorities" => tls.authorities = reader.path(entry),
+            "authorities" => {
+                tls.authorities = reader.path(entry);
+                if let Some(file) = &tls.authorities {
+                    reader.report.note_tls(file, entry.span);
+                }
+            }
             "interval" => draft.interval = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
             "timeout" => draft.timeout = reader.duration(entry, MILLISECOND..=LONGEST, "a time"),
             "rise" => draft.rise = reader.number(entry, 1..=MOST, "a count"),

@@ -27,6 +27,13 @@ pub(crate) struct Fetched {
     pub(crate) took: Duration,
 }
 
+impl Fetched {
+    /// Nobody is there, or this host has no way to that address.
+    pub(crate) fn found_nobody(&self) -> bool {
+        !self.outcome.was_tried() || self.outcome.is_silence() || self.outcome == Outcome::Refused
+    }
+}
+
 /// Fetches the first page of a probe, whatever its status is, and takes its digest.
 ///
 /// # Errors
@@ -95,8 +102,8 @@ pub(crate) fn fetch(probe: &HttpProbe, timeout: Duration) -> io::Result<Fetched>
         Talk::None | Talk::Mail(_) | Talk::Datagram(_) | Talk::Path(_) => return Ok(nothing(outcome)),
         Talk::Http(exchange) => exchange,
     };
-    let came = exchange.recorded();
-    let end = came.windows(4).position(|four| four == b"\r\n\r\n").or(came.windows(2).position(|two| two == b"\n\n"));
+    let came = last_head(exchange.recorded());
+    let end = end_of_head(came);
     let outcome = if outcome == Outcome::Digest { Outcome::Ok } else { outcome };
     Ok(Fetched {
         outcome,
@@ -105,4 +112,22 @@ pub(crate) fn fetch(probe: &HttpProbe, timeout: Duration) -> io::Result<Fetched>
         head: came.get(..end.unwrap_or(came.len())).unwrap_or_default().to_vec(),
         took,
     })
+}
+
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").or(bytes.windows(2).position(|two| two == b"\n\n"))
+}
+
+/// From the head of the answer that counts on: interim answers (RFC 9110, section 15.2) come before it.
+fn last_head(mut bytes: &[u8]) -> &[u8] {
+    while bytes.get(9) == Some(&b'1')
+        && let Some(rest) = end_of_head(bytes).and_then(|end| bytes.get(end..))
+    {
+        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        match rest.get(blank..) {
+            Some(next) if !next.is_empty() => bytes = next,
+            Some(_) | None => break,
+        }
+    }
+    bytes
 }

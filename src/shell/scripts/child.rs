@@ -1,5 +1,6 @@
 //! One child process: found, checked, started, waited for.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -27,12 +28,52 @@ const MOST_LINKS: usize = 40;
 /// Enough to wait in.
 const WAITER_STACK: usize = 64 * 1024;
 
+/// Who users are, looked up once for each configuration: where a directory in the network is asked, that may take seconds, and
+/// all scripts wait for it.
+#[derive(Debug, Default)]
+pub(in crate::shell) struct Users {
+    known: HashMap<Option<RunAs>, Option<(Uid, Gid)>>,
+    /// What was known before: it counts where nobody answers any more.
+    before: HashMap<Option<RunAs>, Option<(Uid, Gid)>>,
+}
+
+impl Users {
+    /// A configuration has been read: they may be others now.
+    pub(in crate::shell) fn look_again(&mut self) {
+        let known = std::mem::take(&mut self.known);
+        self.before.extend(known);
+    }
+
+    /// Who runs what this user is to run. Who is unknown is looked up again each time.
+    fn get(
+        &mut self,
+        user: Option<&RunAs>,
+        look_up: impl FnOnce() -> Result<Option<(Uid, Gid)>, ScriptOutcome>,
+    ) -> Result<Option<(Uid, Gid)>, ScriptOutcome> {
+        let user = user.cloned();
+        if let Some(known) = self.known.get(&user) {
+            return Ok(*known);
+        }
+        let found = match (look_up(), self.before.get(&user)) {
+            (Err(ScriptOutcome::NotTried(_)), Some(before)) => *before,
+            (found, _) => found?,
+        };
+        self.known.insert(user, found);
+        Ok(found)
+    }
+}
+
 /// Starts a command by its words, without a shell.
-pub(in crate::shell) fn start(words: &[String], user: Option<&RunAs>, secure: bool) -> Result<Child, ScriptOutcome> {
+pub(in crate::shell) fn start(
+    words: &[String],
+    user: Option<&RunAs>,
+    secure: bool,
+    users: &mut Users,
+) -> Result<Child, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable(ScriptFault::NoCommand, "it has no command".to_owned()));
     };
-    let (program, identity) = inspect(program, user, secure, (getuid(), getgid()))?;
+    let (program, identity) = inspect(program, user, secure, (getuid(), getgid()), users)?;
     let mut command = Command::new(&program);
     command
         .args(arguments)
@@ -81,7 +122,7 @@ pub(in crate::shell) fn look(
     daemon: (Uid, Gid),
 ) -> Result<(), String> {
     let Some(program) = words.first() else { return Err("it has no command".to_owned()) };
-    match inspect(program, user, secure, daemon) {
+    match inspect(program, user, secure, daemon, &mut Users::default()) {
         Err(ScriptOutcome::NotRunnable(_, why)) => Err(why),
         Ok(_)
         | Err(
@@ -96,12 +137,13 @@ fn inspect(
     user: Option<&RunAs>,
     secure: bool,
     daemon: (Uid, Gid),
+    users: &mut Users,
 ) -> Result<(PathBuf, Option<(Uid, Gid)>), ScriptOutcome> {
     let program = find(program)?;
-    let identity = match user {
-        Some(user) => Some(identify(user)?),
-        None => usual_user(daemon.0),
-    };
+    let identity = users.get(user, || match user {
+        Some(user) => identify(user).map(Some),
+        None => Ok(usual_user(daemon.0)),
+    })?;
     let (uid, gid) = identity.unwrap_or(daemon);
     check_file(&program, uid, gid)?;
     if secure && uid.is_root() {

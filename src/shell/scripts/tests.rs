@@ -96,6 +96,27 @@ fn one_that_hangs_is_told_at_its_timeout_and_then_killed_with_its_children() {
     wait_until_dead(&pids);
 }
 
+/// As in a system call that no signal ends, on a disk that is dead.
+#[test]
+fn one_that_cannot_die_has_overrun_each_time_that_it_is_due() {
+    let (jobs, _inbox) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let mut scripts = Scripts::new(jobs, Box::new(move |told| drop(tell.send(told))), Limits::USUAL);
+    let folder = tempfile::tempdir().unwrap();
+    scripts.track(ScriptRun { name: "same".to_owned(), ..run(1, shell(&hanging(folder.path())), LONG) });
+    let again = |scripts: &mut Scripts, term_at, kill_at| {
+        let running = scripts.children.values_mut().next().unwrap();
+        (running.term_at, running.kill_at) = (term_at, kill_at);
+        scripts.track(ScriptRun { name: "same".to_owned(), ..run(2, words("true"), LONG) });
+        let Told::Done(2, outcome) = told.try_recv().unwrap() else { panic!("another run") };
+        outcome
+    };
+    let later = Some(Instant::now() + LONG);
+    assert!(matches!(again(&mut scripts, later, None), ScriptOutcome::NotTried(_)), "it runs");
+    assert!(matches!(again(&mut scripts, None, later), ScriptOutcome::NotTried(_)), "it may yet end by itself");
+    assert_eq!(again(&mut scripts, None, None), ScriptOutcome::TimedOut, "it was killed, and lives");
+}
+
 /// Waits until processes whose numbers stand in a file, or will, are dead.
 fn wait_until_dead(pids: &Path) {
     let started = Instant::now();

@@ -40,6 +40,7 @@ use crate::shell::control::server::{self as control, ControlError, ControlHandle
 use crate::shell::files;
 use crate::shell::log;
 use crate::shell::outbox::Outbox;
+use crate::shell::probe::warn_of_unusable_tls;
 use crate::shell::router::RouterEvent;
 
 pub use arguments::Arguments;
@@ -496,7 +497,8 @@ fn load(arguments: &Arguments, file: &Path) -> Found {
     // The language that the command line forces is for the daemon's own file.
     let language = (file == arguments.config).then_some(arguments.language).flatten();
     let files = NotedFiles::default();
-    let loaded = config::load(file, language, &files, &context);
+    let mut loaded = config::load(file, language, &files, &context);
+    warn_of_unusable_tls(&mut loaded);
     let runnable = loaded.is_runnable();
     Found { config: loaded.config.filter(|_| runnable), report: loaded.report, footprint: files.into_footprint() }
 }

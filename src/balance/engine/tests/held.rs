@@ -7,7 +7,7 @@ use super::rules::{SORRY, guarded, sorry, weights};
 use super::*;
 use crate::balance::Health;
 use crate::check::Stage;
-use crate::model::Pace;
+use crate::model::{Connect, OnMissing, Pace, ScriptProbe};
 
 pub(super) fn many(n: u16) -> Vec<ServerConfig> {
     let one = |n: u16| {
@@ -113,6 +113,42 @@ fn a_daemon_that_starts_without_network_keeps_what_it_finds_until_a_second_look(
     world.pass(20 * S);
     assert_eq!(world.take_steps(), Vec::<String>::new());
     assert!(world.engine.servers(0).iter().all(|server| server.health == Health::Up));
+}
+
+/// What calls nobody, or this host itself, goes on as ever beside the cable: it does not show that the cable is in.
+#[test]
+fn checks_that_leave_this_host_by_no_way_do_not_speak_for_the_way() {
+    let script =
+        ScriptProbe { command: vec!["/ok".to_owned()], user: None, dynamic: false, on_missing: OnMissing::Fail };
+    let mut servers = many(20);
+    for (server, n) in servers.iter_mut().zip(0_u8..) {
+        let mut beside = server.checks[0].clone();
+        beside.kind = match n % 3 {
+            0 => CheckKind::Script(Box::new(ScriptProbe {
+                command: vec!["/ok".to_owned(), n.to_string()],
+                ..script.clone()
+            })),
+            1 => CheckKind::Tcp(Connect::to(SocketAddr::from(([127, 0, 0, n], 80)))),
+            _ => CheckKind::Tcp(Connect::to(SocketAddr::from(([192, 0, 2, n], 80)))),
+        };
+        server.checks.push(beside);
+    }
+    let mut world = World::new(empty());
+    (0..20).for_each(|n| world.tell(Input::Address { address: [192, 0, 2, n].into(), here: true }));
+    world.scripts.insert("/ok".to_owned(), ScriptOutcome::Exited(0));
+    configure(&mut world, config(1, &servers));
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 21);
+    world.events.clear();
+    let gone: Vec<_> = targets_of_first_checks(&world);
+    world.silent.extend(gone);
+    world.pass_until(20 * S, |world| told(world, "as if this host") == 1 || !world.steps.is_empty());
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "{:#?}", world.events);
+}
+
+fn targets_of_first_checks(world: &World) -> Vec<SocketAddr> {
+    let servers = world.engine.config().services.iter().flat_map(|service| &service.servers);
+    servers.map(|server| server.checks[0].kind.connect().unwrap().target).collect()
 }
 
 #[test]

@@ -116,9 +116,34 @@ fn a_script_is_looked_at_without_running_it() {
     fs::write(&program, "#!/no/such/interpreter\n").unwrap();
     mode(&program, 0o755);
     assert_eq!(look_as(at, Some("0"), false), "");
-    let outcome = start(&[at.to_owned()], None, false).err().map(|outcome| outcome.to_string());
+    let outcome = start(&[at.to_owned()], None, false, &mut Users::default()).err().map(|outcome| outcome.to_string());
     assert_eq!(
         outcome.as_deref(),
         Some(format!("it cannot be run: {at}: the interpreter that its first line names does not exist").as_str())
     );
+}
+
+#[test]
+fn users_are_looked_up_once_for_each_configuration() {
+    let named = |name: &str| RunAs { user: name.to_owned(), group: None };
+    let (one, other) = (named("one"), named("other"));
+    let ids = |id: u32| Some((Uid::from_raw(id), Gid::from_raw(id)));
+    let mut users = Users::default();
+    let unknown = || Err(ScriptOutcome::NotRunnable(ScriptFault::NoUser, String::new()));
+    let away = || Err(ScriptOutcome::NotTried(String::new()));
+    let never = || -> Result<Option<(Uid, Gid)>, ScriptOutcome> { panic!("looked up again") };
+    assert_eq!(users.get(Some(&one), || Ok(ids(1))), Ok(ids(1)));
+    assert_eq!(users.get(Some(&one), never), Ok(ids(1)));
+    assert_eq!(users.get(None, || Ok(None)), Ok(None));
+    assert_eq!(users.get(None, never), Ok(None), "that there is no usual one is known as well");
+    // Whoever is not known now may be so in a moment.
+    assert_eq!(users.get(Some(&other), unknown), unknown());
+    assert_eq!(users.get(Some(&other), away), away());
+    assert_eq!(users.get(Some(&other), || Ok(ids(2))), Ok(ids(2)));
+    users.look_again();
+    assert_eq!(users.get(Some(&one), away), Ok(ids(1)), "nobody answers: as it was");
+    assert_eq!(users.get(Some(&other), || Ok(ids(3))), Ok(ids(3)));
+    users.look_again();
+    assert_eq!(users.get(Some(&other), away), Ok(ids(3)));
+    assert_eq!(users.get(Some(&one), unknown), unknown(), "gone");
 }
