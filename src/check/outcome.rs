@@ -244,6 +244,14 @@ pub enum Obstacle {
     PathNamespace,
 }
 
+impl Obstacle {
+    /// What this host was told cannot be, or is not there: a mistake of whoever configures it, and no reason to trust a server.
+    #[must_use]
+    pub fn is_mistake(self) -> bool {
+        matches!(self, Self::Authorities | Self::ServerName | Self::Identity | Self::Expression)
+    }
+}
+
 impl Outcome {
     /// It is a success.
     #[must_use]
