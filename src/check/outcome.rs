@@ -197,7 +197,7 @@ pub enum Obstacle {
     SystemFiles,
     /// `ENOBUFS`.
     Buffers,
-    /// `ENOMEM`.
+    /// `ENOMEM`; or what may be kept of pages is kept already.
     Memory,
     /// `EADDRNOTAVAIL` at connect: no free source port.
     Ports,
