@@ -329,7 +329,7 @@ fn a_stage_that_is_reached_after_its_time_says_that_nobody_looked() {
     for stage in [Stage::Handshake, Stage::Waiting, Stage::Answering] {
         let mut machine = Machine::new(Duration::ZERO, start);
         probe(&mut machine, &check, Outcome::Ok);
-        let mut late = |machine: &mut Machine| {
+        let late = |machine: &mut Machine| {
             let due = machine.poll_timeout().unwrap();
             handle(machine, &check, Input::Wake, due);
             let now = due + 3 * S + 100 * MS;
