@@ -223,4 +223,77 @@ lab_test! {
         // Its template lives on for minutes, and is not waited for.
         wait_until(PATIENCE, "the drained server gone", || weights(&net.director.ipvs_table()).len() == 1);
     }
+
+    /// A deadline that runs out cuts, for a server of the file and for one that it names no more; a server that was disabled and a
+    /// weight that was given are so over a restart, though the service has lost its first address meanwhile.
+    fn deadlines_run_out_and_wishes_outlive_the_daemon() {
+        let net = NatLab::new("wishes", 3);
+        let _echoes = echoes(&net);
+        let group = |addresses: &str, numbers: &[u8]| {
+            let text = toml(numbers, "drain = \"1h\"");
+            text.replacen("address = \"198.51.100.1:7\"", &format!("addresses = [{addresses}]"), 1)
+        };
+        let (both, second) = ("\"198.51.100.9:7\", \"198.51.100.1:7\"", "\"198.51.100.1:7\"");
+        let mut ipvsd = Ipvsd::start_file(&net.director, "/etc/ipvsd.toml", &group(both, &[11, 12, 13]));
+        ipvsd.wait_table("three servers", |table| weights(table) == [(11, 2), (12, 2), (13, 2)]);
+        let mut talks = one_to_each(&net, 3);
+
+        ctl(&ipvsd, "drain 10.0.0.11:7 --deadline 1h");
+        talks[0].goes_on();
+        let said = ctl(&ipvsd, "drain 10.0.0.11:7 --deadline 1s");
+        assert!(said.contains("draining, for 1 s at most"), "{said}");
+        ipvsd.wait_table("11 gone at its deadline", |table| weights(table) == [(12, 2), (13, 2)]);
+        talks[0].is_cut();
+        ipvsd.wait_show("11 drained", |snapshot| hold(snapshot, 11)["state"] == "drained");
+
+        ctl(&ipvsd, "disable 10.0.0.12:7");
+        talks[1].is_cut();
+        ctl(&ipvsd, "weight 10.0.0.13:7 5");
+        let held = |table: &str| weights(table) == [(13, 5)];
+        ipvsd.wait_table("13 alone", held);
+        ipvsd.kill();
+        net.director.write("/etc/ipvsd.toml", group(second, &[11, 12, 13]));
+        ipvsd.spawn_again();
+        ipvsd.wait_answering();
+        ipvsd.wait_show("12 disabled", |snapshot| hold(snapshot, 12)["state"] == "disabled");
+        assert!(ipvsd.reload(&group(second, &[11, 12, 13])).success());
+        let table = net.director.ipvs_table();
+        assert!(held(&table) && !table.contains("198.51.100.9"), "{table}");
+        talks[2].goes_on();
+
+        // 13 leaves, with an hour.
+        for asked in ["enable 10.0.0.12:7", "undrain 10.0.0.11:7", "weight 10.0.0.13:7 file"] {
+            ctl(&ipvsd, asked);
+        }
+        ipvsd.wait_table("all three", |table| weights(table) == [(11, 2), (12, 2), (13, 2)]);
+        assert!(ipvsd.reload(&group(second, &[11, 12])).success());
+        ipvsd.wait_table("13 leaving", |table| weights(table) == [(11, 2), (12, 2), (13, 0)]);
+        let wrong = ipvsd.ctl(&["undrain", "10.0.0.13:7"]);
+        assert!(!wrong.success() && wrong.stderr.contains("does not name it any more"), "{wrong:?}");
+        talks[2].goes_on();
+        let said = ctl(&ipvsd, "drain 10.0.0.13:7 --deadline 1s");
+        assert!(said.contains("configured no more") && said.contains("after 1 s at the latest"), "{said}");
+        ipvsd.wait_table("13 gone at its deadline", |table| weights(table) == [(11, 2), (12, 2)]);
+        talks[2].is_cut();
+    }
+
+    /// Whether clients come back to a server at weight 0 says the namespace that has the table, and no other.
+    fn the_namespace_of_the_table_says_whether_clients_return() {
+        let net = NatLab::new("bound-there", 1);
+        net.director.sh("ip netns add lb && nsenter --net=/run/netns/lb ip link set lo up");
+        let set = |here: u8, there: u8| {
+            net.director.set_sysctl("net.ipv4.vs.expire_quiescent_template", &here.to_string());
+            let setting = "/proc/sys/net/ipv4/vs/expire_quiescent_template";
+            net.director.sh(&format!("nsenter --net=/run/netns/lb sh -c 'echo {there} > {setting}'"));
+        };
+        set(1, 0);
+        let file = format!("[global]\nipvs-namespace = \"lb\"\n{}", toml(&[11], "persistence = \"5m\""));
+        let ipvsd = Ipvsd::start_file(&net.director, "/etc/ipvsd.toml", &file);
+        for (here, there) in [(1, 0), (0, 1), (1, 0)] {
+            set(here, there);
+            let said = ctl(&ipvsd, "drain 10.0.0.11:7 --deadline 1h");
+            assert_eq!(said.contains("expire_quiescent_template"), there == 0, "{here} here, {there} there: {said}");
+            ctl(&ipvsd, "undrain 10.0.0.11:7");
+        }
+    }
 }

@@ -314,7 +314,7 @@ fn flush_ruleset(node: &Node) {
 native_test! {
     /// `nftables_ipvs`: what the packets of clients are marked with when they have come up to whom they are for. The marks count up
     /// in the order of the file, as keepalived's; they stay while the daemon is dead, and what each group has it keeps, though another
-    /// comes before it meanwhile. Who flushes the ruleset takes nothing away for long. A stop leaves nothing behind.
+    /// comes before it meanwhile, or it gets another name. Who flushes the ruleset takes nothing away for long. A stop leaves nothing behind.
     fn packets_of_groups_are_marked_whatever_becomes_of_the_daemon_or_of_the_ruleset() {
         let net = NatLab::new("marking", 0);
         net.director.set_sysctl("net.ipv4.tcp_fwmark_accept", "1");
@@ -368,6 +368,17 @@ native_test! {
         // Without IPVS it says that the table could not be programmed.
         let _ = ipvsd.reload(&conf(&format!("{third}{first}")));
         wait_marks("the second group gone", [1002, 1000, 1000, 0, 0]);
+
+        // Another name, and one address of two: it is the same group. One that comes does not get what another leaves behind.
+        let renamed = group("f", [71, 99]);
+        let _ = ipvsd.reload(&conf(&format!("{renamed}{first}")));
+        wait_marks("the mark of the third group under its new name", [1002, 1000, 1000, 0, 1002]);
+        let _ = ipvsd.reload(&conf(&format!("{}{renamed}", group("d", [91, 92]))));
+        wait_for(PATIENCE, "a mark of its own for the group that comes", || match marks() {
+            [1002, 0, 0, mark, 1002] if mark > 1000 => Ok(()),
+            marks => Err(format!("{marks:?}")),
+        });
+        assert_ne!(marks()[3], 1002);
         ipvsd.stop();
         assert_eq!(marks(), [0; 5], "stopped");
     }

@@ -18,6 +18,27 @@ fn present(table: &str) -> Vec<u8> {
     (11..=19).filter(|n| table.contains(&format!("-> 10.0.0.{n}:80 "))).collect()
 }
 
+/// What is said when silence is in doubt, when somebody answers after all, and when nobody does.
+const HELD: &str = "none is taken out before a second look";
+const ANSWERED: &str = "servers answer at the second look";
+const BELIEVED: &str = "silent at the second look too";
+
+/// Checks whose verdicts are held.
+fn held(snapshot: &serde_json::Value) -> u64 {
+    snapshot["balancer"]["held_checks"].as_u64().unwrap()
+}
+
+/// So many servers behind one switch, all of them in the table, by their last numbers.
+fn behind_one_switch(name: &str, count: u8, service: &str, check: &str) -> (NatLab, Ipvsd, Vec<u8>) {
+    let net = NatLab::new(name, count);
+    // Neighbours are known for as long as the test takes: the kernel would say itself, after a while, that nobody is there.
+    net.director.set_sysctl("net.ipv4.neigh.eth1.base_reachable_time_ms", "3600000");
+    let ipvsd = Ipvsd::start(&net.director, &net.conf("rr", service, check));
+    let all: Vec<_> = (11..11 + count).collect();
+    ipvsd.wait_table("all servers", |table| present(table) == all);
+    (net, ipvsd, all)
+}
+
 lab_test! {
     /// A server whose answers get lost is checked long before its turn: the kernel has counted that nothing comes back.
     fn a_server_that_answers_nobody_is_checked_before_its_turn() {
@@ -60,6 +81,42 @@ lab_test! {
             assert_eq!(end["balancer"]["steps_applied"], 7, "the service and six servers, once");
         }
         ipvsd.wait_table("all six", |table| present(table).len() == 6);
+    }
+
+    /// Nothing comes back from anybody, and no interface notices: nobody is taken out before a second look, and where the path is
+    /// back by then nobody ever was. Two servers are enough to tell.
+    fn a_silence_of_all_that_passes_costs_no_server() {
+        for count in [2, 6] {
+            let check = "TCP_CHECK { connect_timeout 6\n retry 1\n delay_before_retry 1\n delay_loop 1 }";
+            let (net, ipvsd, all) = behind_one_switch(&format!("silence{count}"), count, "delay_loop 1", check);
+            net.back.isolate(&net.director);
+            ipvsd.wait_show("a hold", |snapshot| held(snapshot) > 0);
+            net.back.rejoin(&net.director);
+            ipvsd.daemon().wait_log(PATIENCE, ANSWERED);
+            ipvsd.wait_show("checks that say well", |snapshot| {
+                let checks = servers(snapshot).iter().map(|server| &server["checks"][0]["reason"]);
+                held(snapshot) == 0 && checks.clone().all(|reason| reason == "accepts the connection")
+            });
+            assert_eq!(present(&net.director.ipvs_table()), all);
+            let end = ipvsd.show();
+            assert_eq!(end["balancer"]["steps_applied"], u64::from(count) + 1, "the service and its servers, once");
+            let log = ipvsd.daemon().log();
+            assert_eq!((log.matches(HELD).count(), log.contains(" is down: ")), (1, false), "{log}");
+        }
+    }
+
+    /// It stays so: second looks say the same, all count as down together, and what the floor asks for stays.
+    fn a_silence_of_all_that_lasts_is_believed_and_the_floor_holds() {
+        let check = "TCP_CHECK { connect_timeout 2\n retry 1\n delay_before_retry 1\n delay_loop 1 }";
+        let (net, ipvsd, all) = behind_one_switch("lasting", 6, "floor 2\n delay_loop 1", check);
+        net.back.isolate(&net.director);
+        ipvsd.wait_show("all of them down", |snapshot| servers(snapshot).iter().all(|server| server["health"] == "down"));
+        ipvsd.wait_table("what the floor asks for", |table| present(table).len() == 2);
+        let log = ipvsd.daemon().log();
+        let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("no `{text}` in\n{log}"));
+        assert!(place(HELD) < place(BELIEVED) && place(BELIEVED) < place(" is down: "), "{log}");
+        net.back.rejoin(&net.director);
+        ipvsd.wait_table("all of them again", |table| present(table) == all);
     }
 
     /// A server that is back gets its weight in steps, and is not overrun.

@@ -213,4 +213,93 @@ lab_test! {
         }
         ipvsd.stop();
     }
+
+    /// With direct routing and tunnels only the director is to answer for the virtual address. A server that does too is well to
+    /// every check, and draws clients past the director.
+    fn a_server_that_answers_arp_for_the_virtual_address_is_named() {
+        let mut lab = Topology::new("paths-arp");
+        let lan = lab.segment("lan");
+        let (director, rival) = (lab.node("director"), lab.node("rival"));
+        lan.attach(&director, "eth0", &["10.0.0.1/24", "10.0.0.100/32"]);
+        lan.attach(&rival, "eth0", &["10.0.0.2/24"]);
+        let nodes = [12_u8, 13, 14].map(|number| {
+            let node = lab.node(&format!("s{number}"));
+            lan.attach(&node, "eth0", &[&format!("10.0.0.{number}/24")]);
+            farm(&node, false);
+            node.sh("ip addr add 10.0.0.100/32 dev lo");
+            node
+        });
+        let [_, direct, tunnelled] = &nodes;
+        tunnelled.sh("modprobe ipip; ip link set tunl0 up");
+        tunnelled.set_sysctl("net.ipv4.conf.tunl0.rp_filter", "0");
+        for node in [direct, tunnelled] {
+            node.set_sysctl("net.ipv4.conf.all.arp_ignore", "0");
+        }
+        let _web: Vec<_> = nodes.iter().map(|node| WebServer::start(node, "[::]:80")).collect();
+        let conf = r#"
+[[service]]
+address = "10.0.0.100:80"
+scheduler = "rr"
+check = [
+    { tcp = { timeout = "1s" }, interval = "200ms" },
+    { path = { timeout = "1s" }, interval = "200ms", retry-interval = "100ms" },
+]
+server = [
+    { address = "10.0.0.12", forward = "direct" },
+    { address = "10.0.0.13", forward = "direct" },
+    { address = "10.0.0.14", forward = "tunnel" },
+]
+"#;
+        let ipvsd = Ipvsd::start_file(&director, "/etc/ipvsd/ipvsd.toml", conf);
+        let reason = "answers ARP for 10.0.0.100: clients and routers on that link may reach it past this balancer; the address \
+                      belongs on its loopback, with arp_ignore = 1 and arp_announce = 2";
+        let readme: Vec<_> = include_str!("../../README.md").split_whitespace().collect();
+        assert!(readme.join(" ").contains(&format!("*{reason}*")), "the README says it in other words");
+        let all = ["10.0.0.12", "10.0.0.13", "10.0.0.14"];
+        // The server's reason, its problem, and that of the check, which is well.
+        let named = |snapshot: &Value, address: &str| {
+            let found = server(snapshot, address);
+            let check = &found["checks"][1];
+            [&found["reason"], &found["problem"], &check["reason"]].map(|told| told == reason && check["ok"] == true)
+        };
+        let are = |snapshot: &Value, expected: [bool; 3]| {
+            all.iter().all(|address| is(snapshot, address, "up"))
+                && all.map(|address| named(snapshot, address)) == expected.map(|named| [named; 3])
+        };
+        ipvsd.wait_show("two answer ARP, and all are up", |snapshot| are(snapshot, [false, true, true]));
+        let shown = ipvsd.ctl(&["show"]);
+        let page = shown.ok();
+        assert_eq!(page.matches("answers ARP for 10.0.0.100: ").count(), 2, "{page}");
+        assert!(page.contains("3 of 3 servers up"), "{page}");
+        let table = director.ipvs_table();
+        let in_service = |address: &str| table.matches(&format!("-> {address}:80 ")).count();
+        let twice = [2; 3];
+        assert_eq!(all.map(in_service), twice, "for clients and for checks:\n{table}");
+
+        for node in [direct, tunnelled] {
+            node.set_sysctl("net.ipv4.conf.all.arp_ignore", "1");
+        }
+        ipvsd.wait_show("nobody answers any more", |snapshot| are(snapshot, [false; 3]));
+        for address in ["10.0.0.13:80", "10.0.0.14:80"] {
+            let begun = format!("server {address} of tcp 10.0.0.100:80 works, but {reason}");
+            let ended = format!("server {address} of tcp 10.0.0.100:80 does not answer ARP for 10.0.0.100 any more");
+            ipvsd.daemon().wait_log(Duration::from_secs(30), &ended);
+            let log = ipvsd.daemon().log();
+            assert_eq!((log.matches(&begun).count(), log.matches(&ended).count()), (1, 1), "{address}:\n{log}");
+        }
+
+        // Somebody else who answers, as the master of a pair does, is no server's fault.
+        director.remove_address("eth0", "10.0.0.100/32");
+        rival.sh("ip addr add 10.0.0.100/32 dev eth0");
+        let runs = |snapshot: &Value| server(snapshot, "10.0.0.12")["checks"][1]["runs"].as_u64().unwrap();
+        let before = runs(&ipvsd.show());
+        ipvsd.wait_show("some more checks, and nobody is named", |snapshot| {
+            assert!(all.iter().all(|address| named(snapshot, address) == [false; 3]), "{snapshot:#}");
+            runs(snapshot) > before + 15
+        });
+        // A server that answers is found there too: the address is of the link's network.
+        direct.set_sysctl("net.ipv4.conf.all.arp_ignore", "0");
+        ipvsd.wait_show("one answers ARP, beside the rival", |snapshot| are(snapshot, [false, true, false]));
+        ipvsd.stop();
+    }
 }

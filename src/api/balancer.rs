@@ -195,7 +195,7 @@ pub struct ServerView {
     /// It returns slowly: seconds until it has its whole weight.
     #[serde(default)]
     pub slow_start_secs: Option<f64>,
-    /// What the kernel refused, if it did.
+    /// What the kernel refused, or what is to be mended of the server though it works.
     pub problem: Option<String>,
     /// Connections that are established.
     pub active_connections: u32,

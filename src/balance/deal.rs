@@ -8,15 +8,22 @@
 //! ipvsd marks 1
 //! boot 6c0f2f1e-... netns 4026531840
 //! group tcp 1000 web
+//! packets 192.0.2.1:80
+//! packets 192.0.2.2:80
 //! group udp 1001 name servers
-//! end 2
+//! packets [2001:db8::1]:53
+//! end 5
 //! ```
+//!
+//! A group is known again by its name, and by its packets: one that has some of those of another that is gone is that one under another
+//! name. A file without packets is of a version that went by names alone.
 //!
 //! It is not read back from nf_tables, although it stands there, too: somebody may have flushed that, and the map knows addresses
 //! and no groups. The stamp is the ledger's: in another boot, or another namespace, nobody is connected, and the marks count anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 
 use super::ledger::{Stamp, protocol};
@@ -26,12 +33,22 @@ const HEAD: &str = "ipvsd marks 1";
 
 /// What each group was dealt.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Deal(BTreeMap<Holder, NonZeroU32>);
+pub struct Deal(BTreeMap<Holder, Dealt>);
+
+/// Packets of one protocol: their address, and port (0: any).
+pub(super) type Packets = BTreeSet<(IpAddr, u16)>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Dealt {
+    mark: NonZeroU32,
+    /// None: they were not written down.
+    packets: Packets,
+}
 
 /// What a group is known by, from one file to the next: its protocol and its name, or its first address if it has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holder {
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     name: String,
 }
 
@@ -45,6 +62,15 @@ impl Holder {
         })?;
         Some(Self { protocol, name: group.name.clone().unwrap_or_else(|| service.key.to_string()) })
     }
+}
+
+/// The packets of a service that has a [`Holder`].
+pub(super) fn packets(service: &ServiceConfig) -> Packets {
+    let packets = |key| match key {
+        ServiceKey::Address { address, port, .. } => Some((address, port)),
+        ServiceKey::Fwmark { .. } => None,
+    };
+    service.listeners().filter_map(packets).collect()
 }
 
 /// The text is no deal.
@@ -68,23 +94,52 @@ impl Deal {
     /// What the groups of a configuration have.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let marked = |service: &ServiceConfig| Some((Holder::of(service)?, service.group.as_ref()?.mark?));
+        let marked = |service: &ServiceConfig| {
+            let mark = service.group.as_ref()?.mark?;
+            Some((Holder::of(service)?, Dealt { mark, packets: packets(service) }))
+        };
         Self(config.services.iter().filter_map(marked).collect())
     }
 
-    pub(super) fn get(&self, holder: &Holder) -> Option<NonZeroU32> {
-        self.0.get(holder).copied()
+    /// Every mark that was dealt.
+    pub(super) fn marks(&self) -> impl Iterator<Item = NonZeroU32> + '_ {
+        self.0.values().map(|dealt| dealt.mark)
+    }
+
+    /// The mark of the group of that name, whatever its packets are.
+    pub(super) fn of_name(&self, holder: &Holder) -> Option<NonZeroU32> {
+        self.0.get(holder).map(|dealt| dealt.mark)
+    }
+
+    /// ... if it has some of these, as far as it is known what it had.
+    pub(super) fn of_name_with(&self, holder: &Holder, packets: &Packets) -> Option<NonZeroU32> {
+        let dealt = self.0.get(holder)?;
+        (dealt.packets.is_empty() || !dealt.packets.is_disjoint(packets)).then_some(dealt.mark)
+    }
+
+    /// Which packets had which mark.
+    pub(super) fn by_packet(&self) -> BTreeMap<(Protocol, IpAddr, u16), NonZeroU32> {
+        let of = |(holder, dealt): (&Holder, &Dealt)| {
+            let (protocol, mark) = (holder.protocol, dealt.mark);
+            let packets: Vec<_> = dealt.packets.iter().copied().collect();
+            packets.into_iter().map(move |(address, port)| ((protocol, address, port), mark))
+        };
+        self.0.iter().flat_map(of).collect()
     }
 
     /// As text, with a stamp.
     #[must_use]
     pub fn to_text(&self, stamp: &Stamp) -> String {
         let mut text = format!("{HEAD}\n{}\n", stamp.0);
-        for (holder, mark) in &self.0 {
-            // Writing to a String cannot fail.
+        // Writing to a String cannot fail.
+        for (holder, Dealt { mark, packets }) in &self.0 {
             let _ = writeln!(text, "group {} {mark} {}", holder.protocol, on_one_line(&holder.name));
+            for (address, port) in packets {
+                let _ = writeln!(text, "packets {}", SocketAddr::new(*address, *port));
+            }
         }
-        let _ = writeln!(text, "end {}", self.0.len());
+        let entries: usize = self.0.values().map(|dealt| 1 + dealt.packets.len()).sum();
+        let _ = writeln!(text, "end {entries}");
         text
     }
 
@@ -101,29 +156,43 @@ impl Deal {
             None => return Err(invalid(1, "the file is empty")),
         }
         let Some((_, stamp)) = lines.next() else { return Err(invalid(2, "the stamp is missing")) };
-        let mut deal = BTreeMap::new();
-        let mut last = 2;
+        let mut deal: BTreeMap<Holder, Dealt> = BTreeMap::new();
+        let mut marks = BTreeSet::new();
+        let mut current: Option<Holder> = None;
+        let (mut entries, mut last) = (0_usize, 2);
         for (line, text) in lines {
             last = line;
             let mut words = text.splitn(4, ' ');
             match (words.next(), words.next(), words.next(), words.next()) {
                 (Some("group"), Some(word), Some(mark), Some(name)) => {
                     let protocol = protocol(word).ok_or(invalid(line, "not a protocol"))?;
-                    let mark = mark.parse().map_err(|_| invalid(line, "not a mark"))?;
+                    let mark: NonZeroU32 = mark.parse().map_err(|_| invalid(line, "not a mark"))?;
                     let name = from_one_line(name).ok_or(invalid(line, "not a name"))?;
-                    if deal.values().any(|other| *other == mark) {
+                    if !marks.insert(mark) {
                         return Err(invalid(line, "a mark that another group has"));
                     }
-                    if deal.insert(Holder { protocol, name }, mark).is_some() {
+                    let holder = Holder { protocol, name };
+                    if deal.insert(holder.clone(), Dealt { mark, packets: Packets::new() }).is_some() {
                         return Err(invalid(line, "a group that was there"));
                     }
+                    current = Some(holder);
                 }
-                (Some("end"), Some(count), None, None) if count.parse() == Ok(deal.len()) => {
+                (Some("packets"), Some(packets), None, None) => {
+                    let packets: SocketAddr =
+                        packets.parse().map_err(|_| invalid(line, "not an address with a port"))?;
+                    let dealt = current.as_ref().and_then(|holder| deal.get_mut(holder));
+                    let dealt = dealt.ok_or(invalid(line, "packets before any group"))?;
+                    if !dealt.packets.insert((packets.ip(), packets.port())) {
+                        return Err(invalid(line, "packets that were there"));
+                    }
+                }
+                (Some("end"), Some(count), None, None) if count.parse() == Ok(entries) => {
                     return Ok((Stamp(stamp.to_owned()), Self(deal)));
                 }
-                (Some("end"), ..) => return Err(invalid(line, "the number of groups is another than the file says")),
+                (Some("end"), ..) => return Err(invalid(line, "the number of entries is another than the file says")),
                 (Some(_) | None, ..) => return Err(invalid(line, "an unknown word")),
             }
+            entries += 1;
         }
         Err(invalid(last, "the file is cut short"))
     }
@@ -156,7 +225,12 @@ mod tests {
 
     fn deal(groups: &[(Protocol, &str, u32)]) -> Deal {
         let group = |(protocol, name, mark): &(Protocol, &str, u32)| {
-            (Holder { protocol: *protocol, name: (*name).to_owned() }, NonZeroU32::new(*mark).unwrap())
+            let packet = |last: u32| (IpAddr::from([192, 0, 2, u8::try_from(last % 256).unwrap()]), 80);
+            let six = ("2001:db8::1".parse().unwrap(), u16::try_from(*mark).unwrap());
+            // A third of them has none, as in the file of an older version.
+            let packets = (0..mark % 3).map(|n| packet(mark + n)).chain((mark % 3 > 0).then_some(six)).collect();
+            let dealt = Dealt { mark: NonZeroU32::new(*mark).unwrap(), packets };
+            (Holder { protocol: *protocol, name: (*name).to_owned() }, dealt)
         };
         Deal(groups.iter().map(group).collect())
     }
@@ -165,7 +239,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_and_what_is_cut_short_is_not(
             names in proptest::collection::vec("(web|end 1|[a-z \\\\\r\nß%]{0,6}|\\PC{0,8})", 0..6),
-            cut in 0_usize..200,
+            cut in 0_usize..400,
         ) {
             let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].into_iter().cycle();
             let groups: Vec<_> = names.iter().zip(1000..).zip(protocols).map(|((name, mark), protocol)| (protocol, name.as_str(), mark)).collect();
@@ -188,7 +262,13 @@ mod tests {
             ("group tcp 1\nend 1\n", "line 3: an unknown word"),
             ("group tcp 1 a\ngroup udp 1 a\nend 2\n", "line 4: a mark that another group has"),
             ("group tcp 1 a\ngroup tcp 2 a\nend 2\n", "line 4: a group that was there"),
-            ("group tcp 1 a\nend 2\n", "line 4: the number of groups is another than the file says"),
+            ("group tcp 1 a\nend 2\n", "line 4: the number of entries is another than the file says"),
+            ("packets 192.0.2.1:80\nend 1\n", "line 3: packets before any group"),
+            ("group tcp 1 a\npackets 192.0.2.1\nend 2\n", "line 4: not an address with a port"),
+            (
+                "group tcp 1 a\npackets 192.0.2.1:80\nend 1\n",
+                "line 5: the number of entries is another than the file says",
+            ),
         ] {
             assert_eq!(of(lines), told);
         }

@@ -86,6 +86,17 @@ impl ProbeId {
     }
 }
 
+/// Why the kernel's table could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// There is no IPVS, and so no table.
+    NoIpvs,
+    /// We may not use IPVS, or cannot get to where it is: there may be anything in its table.
+    Barred,
+    /// The dump failed, and the next one may not.
+    Failed,
+}
+
 /// What the engine is told.
 #[derive(Debug)]
 pub enum Input {
@@ -99,8 +110,8 @@ pub enum Input {
     Traffic(Vec<Traffic>),
     /// [`Output::Read`] or [`Output::ReadPiece`]: it could not be read.
     Unread {
-        /// There is no IPVS, or we may not use it; else the dump failed.
-        missing: bool,
+        /// What keeps us from it.
+        why: Unreadable,
         /// A sentence: why, and what to do.
         reason: String,
     },
@@ -268,8 +279,10 @@ pub struct Balancer {
     look_again: bool,
     /// Fresh looks in a row because the table was not as thought.
     rounds: u32,
-    /// The table was read afresh: claims on what is neither wished for nor there can be dropped.
+    /// The table was read afresh, or an entry is gone: it may be that some claims are on what is neither wished for nor there.
     loose_claims: bool,
+    /// There are such claims. They are dropped when the next look does not show it either.
+    absent: bool,
     /// A `Configure` waits for its `Settled`.
     configuring: bool,
     ready: bool,
@@ -324,6 +337,7 @@ impl Balancer {
             look_again: false,
             rounds: 0,
             loose_claims: false,
+            absent: false,
             configuring: false,
             ready: false,
             missing_told: false,
@@ -345,8 +359,8 @@ impl Balancer {
                 self.read(table);
                 self.stir();
             }
-            (Life::Running | Life::Stopping, Input::Unread { missing, reason }) => {
-                self.unread(missing, reason);
+            (Life::Running | Life::Stopping, Input::Unread { why, reason }) => {
+                self.unread(why, reason);
                 self.stir();
             }
             (Life::Running | Life::Stopping, Input::Applied(outcomes)) => self.applied(outcomes),
@@ -447,11 +461,11 @@ impl Balancer {
     fn configure(&mut self, config: Arc<Config>) {
         let claims = Ledger::of(&config);
         self.keep_files(&config);
-        let roster = Roster::new(config, Some(&self.roster), &self.files, &mut self.random, self.now);
-        let before = Arc::clone(&self.roster.config);
+        let mut roster = Roster::new(config, Some(&self.roster), &self.files, &mut self.random, self.now);
         self.tell_gone(&roster);
+        self.configure_handovers(&mut roster, claims.clone());
         self.replace_roster(roster);
-        self.configure_handovers(&before, claims.clone());
+        self.tell_configured();
         self.addresses.stir();
         self.watch_services();
         self.forget_routers();

@@ -1,10 +1,12 @@
 //! What is worth a line in the log.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::daemons::{SyncRole, SyncSettings};
 use super::drain::{End, Load};
+use super::hold::Finding;
 use super::wishes::Verb;
 use crate::check::{Obstacle, Outcome};
 use crate::model::{Floor, ServerKey, ServiceKey, Weight};
@@ -132,8 +134,8 @@ pub enum Event {
     Held,
     /// ... and that was had.
     HoldOver {
-        /// They are silent indeed.
-        believed: bool,
+        /// What it showed.
+        finding: Finding,
         /// Checks whose verdicts count now.
         checks: usize,
     },
@@ -159,6 +161,24 @@ pub enum Event {
         server: ServerKey,
         /// Connections that it was given since the last look.
         connections: u64,
+    },
+    /// A server that works answers ARP for a virtual address. Told once until it does not.
+    AnswersArp {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// The virtual address.
+        address: Ipv4Addr,
+    },
+    /// ... and does not any more.
+    ArpMended {
+        /// Its service, as people call it.
+        service: String,
+        /// Which.
+        server: ServerKey,
+        /// The virtual address.
+        address: Ipv4Addr,
     },
     /// The interface of a sync daemon was deleted and made again: it has to be started again.
     DaemonLost {
@@ -274,6 +294,7 @@ impl Event {
             | Self::KernelBack
             | Self::Shared { .. }
             | Self::FloorLeft { .. }
+            | Self::ArpMended { .. }
             | Self::Asked { .. }
             | Self::ServesOn { .. }
             | Self::Relieved { .. }
@@ -293,6 +314,7 @@ impl Event {
             | Self::DaemonLost { .. }
             | Self::Stalled { .. }
             | Self::Mute { .. }
+            | Self::AnswersArp { .. }
             | Self::Held
             | Self::HoldOver { .. }
             | Self::QuorumLost { sorry: Some(_), .. }
@@ -398,15 +420,31 @@ impl fmt::Display for Event {
                 "server {server} of {service} was given {connections} connections in the last seconds, and not a packet came \
                  back through this host: it is checked at once"
             ),
+            Self::AnswersArp { service, server, address } => {
+                write!(f, "server {server} of {service} works, but {}", Outcome::AnswersArp(*address))
+            }
+            Self::ArpMended { service, server, address } => {
+                write!(f, "server {server} of {service} does not answer ARP for {address} any more")
+            }
             Self::Held => f.write_str(
                 "servers fall silent and none answers, as if this host had no network: none is taken out before a second \
                  look",
             ),
-            Self::HoldOver { believed: true, checks } => {
+            Self::HoldOver { finding: Finding::Silent, checks } => {
                 write!(f, "silent at the second look too: what {checks} checks say counts now")
             }
-            Self::HoldOver { believed: false, checks } => {
+            Self::HoldOver { finding: Finding::Answered, checks: 0 } => {
+                f.write_str("servers answer at the second look: none is taken out")
+            }
+            Self::HoldOver { finding: Finding::Answered, checks } => {
                 write!(f, "servers answer at the second look: {checks} checks that still get no answer count")
+            }
+            Self::HoldOver { finding: Finding::None, checks } => {
+                write!(
+                    f,
+                    "no second look has come to its end within 10 s, as checks wait for longer than that: what {checks} of \
+                     them say counts now"
+                )
             }
             Self::DaemonLost { role, interface } => {
                 write!(

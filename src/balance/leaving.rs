@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use super::drain::{Drain, End, Load, Loads};
 use super::ledger::Ledger;
 use super::table::{Service, Table};
-use super::wishes::Place;
+use super::wishes::{Place, Wishes};
 use crate::model::{Config, ServerKey, ServerSettings, ServiceKey, Weight};
 
 /// No server of a service comes before it.
@@ -69,6 +69,25 @@ pub(super) struct Leaving {
     promised: BTreeMap<Leaver, Drain>,
 }
 
+/// A table that was read, and what is known besides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) table: &'a Table,
+    pub(super) loads: &'a Loads,
+    /// The table as it was known until now. One dump can miss what is there: what it lacks is gone only if it is not here either.
+    pub(super) before: &'a Table,
+    /// Who began to leave while the table was being read: what they have to do is not known from it.
+    pub(super) late: &'a BTreeSet<Leaver>,
+}
+
+impl Sight<'_> {
+    /// The entry is neither in the table nor was it.
+    pub(super) fn is_gone(&self, (service, server): Leaver) -> bool {
+        let is_in = |table: &Table| table.services.get(&service).is_some_and(|found| found.server(server).is_some());
+        !is_in(self.table) && !is_in(self.before)
+    }
+}
+
 /// What a look showed that is worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
@@ -84,18 +103,18 @@ impl Leaving {
         Self { leaves, ..Self::default() }
     }
 
-    /// Another configuration: what it claims leaves no more, but for sorry servers, of which it `is_spare` that tells. `drains`
-    /// are those that the operator wishes, of servers as they were configured before. Returns whether anything changed.
+    /// Another configuration: what it claims leaves no more, but for sorry servers, of which it `is_spare` that tells. `wishes`
+    /// are the operator's, of servers as they were configured before. Returns whether anything changed.
     pub(super) fn configure(
         &mut self,
         before: &Config,
         claims: &Ledger,
-        drains: impl Iterator<Item = (Place, Drain)>,
+        wishes: &Wishes,
         is_spare: impl Fn(Leaver) -> bool,
     ) -> bool {
-        let drains =
-            drains.flat_map(|(place, drain)| entries(before, place).into_iter().map(move |entry| (entry, drain)));
-        self.promised.extend(drains);
+        for (place, drain) in wishes.draining() {
+            self.promised.extend(entries(before, wishes, place).into_iter().map(|entry| (entry, drain)));
+        }
         self.promised.retain(|(service, server), _| !claims.has_server(*service, *server));
         let gone = before.services.iter().flat_map(|service| service.keys().map(move |key| (key, service)));
         let gone = gone.filter(|(key, _)| !claims.has_service(*key));
@@ -115,28 +134,28 @@ impl Leaving {
     /// that is configured, or was in another process.
     pub(super) fn look(
         &mut self,
-        table: &Table,
-        loads: &Loads,
+        sight: Sight<'_>,
         (ledger, claims): (&Ledger, &Ledger),
         within: impl Fn(ServiceKey) -> Duration,
         now: Instant,
     ) -> Vec<News> {
         let mut news = Vec::new();
-        let found = |(service, server): &Leaver| table.services.get(service)?.server(*server);
+        let found = |(service, server): &Leaver| sight.table.services.get(service)?.server(*server);
         // What was left by another process may be somebody else's by now.
-        let ours = |leaver: &Leaver| found(leaver).is_some() && ledger.has_server(leaver.0, leaver.1);
+        let ours = |leaver: &Leaver| !sight.is_gone(*leaver) && ledger.has_server(leaver.0, leaver.1);
         self.leaves.retain(|leaver, _| ours(leaver));
         self.promised.retain(|leaver, _| ours(leaver));
         self.serving.retain(|leaver| ours(leaver));
         for (leaver, leave) in &mut self.leaves {
             let Leave::Draining(drain) = leave else { continue };
-            let quiet = found(leaver).flatten().is_some_and(|settings| settings.weight == Weight::ZERO);
-            if let Some(end) = drain.seen(loads.get(leaver).copied().unwrap_or_default(), quiet) {
+            let Some(settings) = found(leaver).filter(|_| !sight.late.contains(leaver)) else { continue };
+            let quiet = settings.is_some_and(|settings| settings.weight == Weight::ZERO);
+            if let Some(end) = drain.seen(sight.loads.get(leaver).copied().unwrap_or_default(), quiet) {
                 *leave = Leave::Over;
                 news.push(News::Over(*leaver, end));
             }
         }
-        for (leaver @ (service, server), load) in loads.iter().filter(|(_, load)| !load.is_empty()) {
+        for (leaver @ (service, server), load) in sight.loads.iter().filter(|(_, load)| !load.is_empty()) {
             let ours = ledger.has_server(*service, *server) && !claims.has_server(*service, *server);
             // What has settings without a name here cannot be edited.
             let known = found(leaver).flatten().is_some();
@@ -177,11 +196,20 @@ impl Leaving {
         news
     }
 
-    /// A server has to serve no more, or is needed no more: it finishes what it has within this time.
-    pub(super) fn drain(&mut self, leaver: Leaver, within: Duration, now: Instant) {
-        let leave = if within.is_zero() { Leave::Over } else { Leave::Draining(Drain::new(Some(within), now)) };
+    /// A server has to serve no more, is needed no more, or is given another time: it finishes what it has within this, or in as
+    /// long as it takes. Returns what is known to be left.
+    pub(super) fn drain(&mut self, leaver: Leaver, within: Option<Duration>, now: Instant) -> Option<Load> {
+        let left = match self.leaves.get(&leaver) {
+            Some(Leave::Draining(drain)) => drain.left,
+            Some(Leave::Over) | None => None,
+        };
+        let leave = match within {
+            Some(Duration::ZERO) => Leave::Over,
+            within => Leave::Draining(Drain { left, ..Drain::new(within, now) }),
+        };
         self.serving.remove(&leaver);
         self.leaves.insert(leaver, leave);
+        left
     }
 
     /// A server does not leave any more. Returns whether it did.
@@ -291,12 +319,20 @@ impl Leaving {
     }
 }
 
-/// The kernel's entries of a server as it was configured; of one that was not, as far as we know, those that its own name says.
-fn entries(before: &Config, (service, server): Place) -> Vec<Leaver> {
+/// The kernel's entries of a server as it was configured; of one that was not, as far as we know, those that its own name says, under
+/// every name of its service.
+fn entries(before: &Config, wishes: &Wishes, (service, server): Place) -> Vec<Leaver> {
     let config = before.services.iter().find(|config| config.keys().any(|key| key == service));
     let found = config.and_then(|config| {
         let server = config.servers.iter().find(|other| other.key == server)?;
         Some(config.keys().filter_map(|key| Some((key, config.entry(key, server)?))).collect())
     });
-    found.unwrap_or_else(|| vec![(service, server)])
+    found.unwrap_or_else(|| {
+        let names = wishes.names(service);
+        // Where packets reach it as the client sent them, it has an entry with the port of each address.
+        let as_sent = server.port == 0 || names.iter().any(|name| name.port() == server.port);
+        let ports = |name: ServiceKey| [Some(server.port), as_sent.then_some(name.port())].into_iter().flatten();
+        let entry = |name, port| (name, ServerKey { port, ..server });
+        names.into_iter().flat_map(|name| ports(name).map(move |port| entry(name, port))).collect()
+    })
 }

@@ -99,6 +99,11 @@ impl Ledger {
         self.services.get(&service).is_some_and(|servers| servers.binary_search(&server).is_ok())
     }
 
+    /// The firewall marks that services of ours go by.
+    pub fn marks(&self) -> impl Iterator<Item = NonZeroU32> + '_ {
+        self.services.keys().filter_map(|key| key.mark())
+    }
+
     /// The sync daemon of that role is ours.
     #[must_use]
     pub fn has_daemon(&self, role: SyncRole) -> bool {
@@ -140,26 +145,52 @@ impl Ledger {
         grew || self.daemons.len() != before
     }
 
-    /// Forgets what is neither in `keep` nor in the table. Returns whether anything was forgotten.
-    pub fn prune(&mut self, keep: &Self, table: &Table) -> bool {
+    /// A server was deleted. Returns whether it was ours.
+    pub fn forget_server(&mut self, service: ServiceKey, server: ServerKey) -> bool {
+        let Some(servers) = self.services.get_mut(&service) else { return false };
+        servers.binary_search(&server).map(|at| servers.remove(at)).is_ok()
+    }
+
+    /// A service was deleted with its servers. Returns whether it was ours.
+    pub fn forget_service(&mut self, service: ServiceKey) -> bool {
+        self.services.remove(&service).is_some()
+    }
+
+    /// Forgets a service of which no server is ours.
+    pub fn leave_service(&mut self, service: ServiceKey) {
+        if self.services.get(&service).is_some_and(Vec::is_empty) {
+            self.services.remove(&service);
+        }
+    }
+
+    /// Forgets services and servers that are neither in `keep` nor in any of the tables. Returns whether anything was forgotten.
+    ///
+    /// One table alone says little: a dump that was taken while somebody else edits can miss what is there, and what is forgotten
+    /// then looks like somebody else's for ever.
+    pub fn prune(&mut self, keep: &Self, tables: &[&Table]) -> bool {
         let mut shrank = false;
         self.services.retain(|service, servers| {
-            let found = table.services.get(service);
+            let found = || tables.iter().filter_map(|table| table.services.get(service));
             let before = servers.len();
             servers.retain(|server| {
-                keep.has_server(*service, *server) || found.is_some_and(|found| found.server(*server).is_some())
+                keep.has_server(*service, *server) || found().any(|found| found.server(*server).is_some())
             });
             shrank |= servers.len() != before;
             // A service that only others still use is theirs from now on.
             let in_use = |found: &super::table::Service| !servers.is_empty() || found.servers().is_empty();
-            let stays = keep.has_service(*service) || found.is_some_and(in_use);
+            let stays = keep.has_service(*service) || found().any(in_use);
             shrank |= !stays;
             stays
         });
+        shrank
+    }
+
+    /// Forgets sync daemons that do not run. Returns whether there was one.
+    pub fn prune_daemons(&mut self, table: &Table) -> bool {
         let before = self.daemons.len();
         let found = table.daemons.as_ref();
-        self.daemons.retain(|role| keep.has_daemon(*role) || found.is_none_or(|found| found.of(*role).is_some()));
-        shrank || self.daemons.len() != before
+        self.daemons.retain(|role| found.is_none_or(|found| found.of(*role).is_some()));
+        self.daemons.len() != before
     }
 
     /// As text, with a stamp.

@@ -49,9 +49,10 @@ pub use deal::{Deal, InvalidDeal};
 pub use desired::{Health, Held, ServiceStanding, Standing};
 pub use drain::{Drain, End, Load, Loads};
 pub use engine::{
-    Asked, Balancer, Counts, Input, KernelState, Options, Output, Piece, ProbeId, ServiceHealth, WalkEnd,
+    Asked, Balancer, Counts, Input, KernelState, Options, Output, Piece, ProbeId, ServiceHealth, Unreadable, WalkEnd,
 };
 pub use event::{Event, Gravity};
+pub use hold::Finding;
 pub use leaving::{Departure, Leaver};
 pub use ledger::{InvalidLedger, Ledger, Stamp};
 pub use marks::{Marking, with_marks, with_marks_in_force};

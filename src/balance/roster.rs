@@ -21,7 +21,7 @@ use super::desired::{Health, Held};
 use super::paths::{self, Paths};
 use super::quorum::{Quorum, Trust};
 use super::slow_start::Ramps;
-use crate::check::{self, Machine, Outcome, Random, same_probe};
+use crate::check::{self, Machine, Outcome, Random, Verdict, same_probe};
 use crate::model::{
     Check, Config, FileContent, FileProbe, ServerConfig, ServerKey, ServiceConfig, ServiceKey, Suspend, Weight,
 };
@@ -31,6 +31,7 @@ use changes::{Change, Changes, is_plain};
 pub use standing::ServiceStatus;
 pub(super) use standing::thresholds;
 pub use status::{CheckStatus, ServerStatus};
+pub(super) use verdicts::News;
 
 /// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
@@ -69,6 +70,8 @@ struct ServerState {
     held: Option<Held>,
     /// The operator's weight for it.
     asked: Option<Weight>,
+    /// What people take it for: as they were told last, or as was to be expected and needed no word. `None`: nothing yet.
+    told: Option<Verdict>,
     /// Its part of [`ServiceState::sum`].
     counts: u32,
     since: Instant,
@@ -86,7 +89,7 @@ pub(super) struct Slot {
     first_user: u32,
     /// It is a script.
     pub(super) is_script: bool,
-    /// The last success, where that says something of the server's weight.
+    /// The last success, where that may say more than that the server works.
     success: Option<Outcome>,
 }
 
@@ -97,10 +100,11 @@ pub(super) type Files = BTreeMap<String, FileContent>;
 type Known = (Machine, u64, Option<Outcome>);
 
 impl Slot {
-    /// Notes what was concluded. Returns the success before, where what the check adds to the weight may be another now.
+    /// Notes what was concluded. Returns the success before, where this is another: what the check adds to the weight may have
+    /// changed, or what is to be mended of the server.
     pub(super) fn succeeded(&mut self, check: &Check, outcome: Outcome) -> Option<Option<Outcome>> {
         let success = Some(outcome).filter(|outcome| outcome.is_ok())?;
-        let is_new = check.kind.weighs() && self.success != Some(success);
+        let is_new = check.kind.says_more() && self.success != Some(success);
         is_new.then(|| self.success.replace(success))
     }
 
@@ -251,6 +255,7 @@ impl Roster {
                     kept: false,
                     held: None,
                     asked: None,
+                    told: None,
                     counts: 0,
                     since: now,
                 });
@@ -269,6 +274,7 @@ impl Roster {
             if let Some(state) = new.servers.get_mut(this as usize) {
                 state.health = health;
                 state.since = old.filter(|old| old.health == health).map_or(now, |old| old.since);
+                state.told = old.and_then(|old| old.told);
                 // Told of before, and not again, if it is still so; decided anew below.
                 state.kept = old.is_some_and(|old| old.kept);
                 if let Some(service) = new.services.get_mut(state.service as usize).filter(|_| state.kept) {
@@ -328,7 +334,7 @@ impl Roster {
     }
 
     /// Where the same service stands here: one that has one of its keys.
-    fn place_of(&self, service: &ServiceConfig) -> Option<u32> {
+    pub(super) fn place_of(&self, service: &ServiceConfig) -> Option<u32> {
         let known = |key| self.index.get(&key).or_else(|| self.marked.get(&key)).copied();
         service.keys().chain(service.listeners()).find_map(known)
     }

@@ -1,7 +1,8 @@
 //! What the operator wishes of single servers, beside the configuration: to be emptied, to be out, to have another weight.
 //!
 //! A wish is for a server as people have configured it: of a group's service it holds for every address. It outlives reloads
-//! and the process (`wishes/text.rs`). A server that the configuration names no more keeps its wish for an hour, so that a file
+//! and the process (`wishes/text.rs`), and follows its service by any of its addresses and marks, whichever of them a file takes away;
+//! where those come to belong to several services, it is for each of them. A server that the configuration names no more keeps its wish for an hour, so that a file
 //! that lacked a service by mistake brings no server back into use that somebody works on; after that it is forgotten. The
 //! hour is written down with the wish: a restart neither ends it nor begins it anew.
 //!
@@ -13,14 +14,17 @@
 //!      '-----------> Disabled ---- enable ----> (none)
 //! ```
 
+mod names;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::drain::{Drain, Load};
-use crate::model::{ServerKey, ServiceKey, Weight};
+use crate::model::{ServerKey, ServiceConfig, ServiceKey, Weight};
 
+pub(super) use names::Names;
 pub use text::{Clock, InvalidWishes, Kept};
 
 /// How long a wish is kept for a server that is not configured.
@@ -54,6 +58,20 @@ pub struct Wish {
 impl Wish {
     fn is_empty(&self) -> bool {
         self.weight.is_none() && self.hold.is_none()
+    }
+
+    /// Two services have become one, with a wish each for the same server: nothing comes to it that either keeps from it.
+    fn join(&mut self, other: Self) {
+        let rank = |wish: &Self| match wish.hold {
+            None => 0,
+            Some(Hold::Draining(_)) => 1,
+            Some(Hold::Drained) => 2,
+            Some(Hold::Disabled) => 3,
+        };
+        if rank(&other) > rank(self) {
+            self.hold = other.hold;
+        }
+        self.weight = self.weight.or(other.weight);
     }
 }
 
@@ -91,6 +109,8 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wishes {
     map: BTreeMap<Place, Wish>,
+    /// What else the services of wishes are known by, of those that have more than one name.
+    names: BTreeMap<ServiceKey, Arc<Names>>,
 }
 
 impl Wishes {
@@ -107,7 +127,9 @@ impl Wishes {
 
     pub(super) fn put(&mut self, place: Place, wish: Wish) {
         if wish.is_empty() {
-            self.map.remove(&place);
+            if self.map.remove(&place).is_some() {
+                self.prune();
+            }
         } else {
             self.map.insert(place, wish);
         }
@@ -145,31 +167,69 @@ impl Wishes {
         effect
     }
 
-    /// Another configuration: wishes follow their servers, of which `place` says where they are now. Returns whether any
-    /// was moved or forgotten, or has lost its server or found it again.
-    pub(super) fn configure(&mut self, now: Instant, place: impl Fn(Place) -> Option<Place>) -> bool {
-        let before = std::mem::take(&mut self.map);
-        let mut changed = false;
-        for (old, mut wish) in before {
-            let new = place(old);
-            let forget_at = match new {
-                Some(_) => None,
-                None => wish.forget_at.or(Some(now + KEPT)),
-            };
-            changed |= wish.forget_at != forget_at;
-            wish.forget_at = forget_at;
-            let new = new.unwrap_or(old);
-            changed |= new != old;
-            self.map.insert(new, wish);
+    /// The service of a wish, as it is configured.
+    pub(super) fn know(&mut self, service: &ServiceConfig) {
+        let names = Names::of(service);
+        if names != Names::default() && self.map.keys().any(|(key, _)| *key == service.key) {
+            self.names.insert(service.key, Arc::new(names));
         }
-        self.forget(now) || changed
+    }
+
+    /// What the service of a wish is known by, its first key first.
+    pub(super) fn names(&self, service: ServiceKey) -> Vec<ServiceKey> {
+        std::iter::once(service).chain(self.names.get(&service).iter().flat_map(|names| names.all())).collect()
+    }
+
+    /// Another configuration: wishes follow their servers. `heirs` says which services have the names of one now, by their first
+    /// keys, and with what other names; `has`, whether such a server is configured. Returns whether any was moved or forgotten, has
+    /// lost its server or found it again, or is of a service with other names.
+    pub(super) fn configure(
+        &mut self,
+        now: Instant,
+        heirs: impl Fn(&[ServiceKey]) -> Vec<(ServiceKey, Arc<Names>)>,
+        has: impl Fn(Place) -> bool,
+    ) -> bool {
+        let before = std::mem::take(self);
+        let mut known = BTreeMap::new();
+        for ((service, server), wish) in &before.map {
+            let mut wish = *wish;
+            let heirs = known.entry(*service).or_insert_with(|| match heirs(&before.names(*service)) {
+                none if none.is_empty() => vec![(*service, before.names.get(service).cloned().unwrap_or_default())],
+                heirs => heirs,
+            });
+            let mut parts: Vec<_> = heirs.iter().filter(|(key, _)| has((*key, *server))).collect();
+            if parts.is_empty() {
+                wish.forget_at = wish.forget_at.or(Some(now + KEPT));
+                parts.extend(heirs.first());
+            } else {
+                wish.forget_at = None;
+            }
+            for (key, names) in parts {
+                self.map.entry((*key, *server)).and_modify(|other| other.join(wish)).or_insert(wish);
+                if **names != Names::default() {
+                    self.names.insert(*key, Arc::clone(names));
+                }
+            }
+        }
+        self.forget(now);
+        *self != before
     }
 
     /// Wishes for servers that were not named for an hour are no more. Returns whether there was one.
     pub(super) fn forget(&mut self, now: Instant) -> bool {
         let count = self.map.len();
         self.map.retain(|_, wish| wish.forget_at.is_none_or(|at| at > now));
-        self.map.len() != count
+        let forgotten = self.map.len() != count;
+        if forgotten {
+            self.prune();
+        }
+        forgotten
+    }
+
+    /// Of a service that nothing is wished of no name is kept.
+    fn prune(&mut self) {
+        let services: BTreeSet<_> = self.map.keys().map(|(service, _)| *service).collect();
+        self.names.retain(|service, _| services.contains(service));
     }
 
     /// A server that is configured is being emptied.

@@ -66,7 +66,7 @@ macro_rules! failure {
 /// Outcomes that speak for it.
 macro_rules! success {
     () => {
-        Outcome::Ok | Outcome::Exited(0) | Outcome::Weighs(_) | Outcome::Adds(_)
+        Outcome::Ok | Outcome::Exited(0) | Outcome::Weighs(_) | Outcome::Adds(_) | Outcome::AnswersArp(_)
     };
 }
 /// What a check says of its server.
@@ -247,7 +247,7 @@ impl Machine {
         }
     }
 
-    /// After a rest: the next probe is due `first_in` from now. One that runs is let run.
+    /// The next probe is due `first_in` from now, whenever it was due before. One that runs is let run.
     pub fn resume(&mut self, first_in: Duration, now: Instant) {
         match &mut self.phase {
             Phase::Waiting { due_at } => *due_at = now + first_in,
@@ -255,12 +255,10 @@ impl Machine {
         }
     }
 
-    /// Its last verdict does not count yet: all is as it was `before`, and the next probe, which is decisive, begins
-    /// `look_in` from now.
-    pub fn reprieve(&mut self, check: &Check, before: Option<Verdict>, look_in: Duration, now: Instant) {
+    /// Its last verdict does not count yet: it says what it said `before`, and the next probe is decisive.
+    pub fn reprieve(&mut self, check: &Check, before: Option<Verdict>) {
         self.verdict = before;
         self.streak = check.retry;
-        self.phase = Phase::Waiting { due_at: now + look_in };
     }
 
     /// It says "down" from now on: other checks have shown that its silence was to be believed.
@@ -348,8 +346,8 @@ impl Machine {
             }
         };
         let late = match self.phase {
-            // The first of all has no place yet that it could keep.
-            Phase::Probing { late, .. } if !is_first => Some(late),
+            // The first of all has no place yet that it could keep, and who waits for this host has left his.
+            Phase::Probing { late, .. } if !is_first && outcome.was_tried() => Some(late),
             Phase::Probing { .. } | Phase::Waiting { .. } => Some(0),
             Phase::Told => None,
         };

@@ -1,6 +1,7 @@
 //! What a probe came to.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use super::Verdict;
 use crate::model::{CheckKind, ScriptFault, Way, Weight};
@@ -88,6 +89,9 @@ pub enum Outcome {
     PathSilent(Way, Directly),
     /// A packet that was forwarded this way was answered with a refusal.
     PathRefused(Way, Directly),
+    /// It was answered as it should be, and the server answers ARP for the virtual address as well. It works, and to take it out
+    /// would not silence it: a success that somebody has to hear of.
+    AnswersArp(Ipv4Addr),
 }
 
 /// How a server is to the checks that call it by its own address, where a path to it fails.
@@ -256,7 +260,13 @@ impl Outcome {
     /// It is a success.
     #[must_use]
     pub fn is_ok(self) -> bool {
-        matches!(self, Self::Ok | Self::Exited(0) | Self::Weighs(_) | Self::Adds(_))
+        matches!(self, Self::Ok | Self::Exited(0) | Self::Weighs(_) | Self::Adds(_) | Self::AnswersArp(_))
+    }
+
+    /// It is a success, and something about the server is to be mended all the same.
+    #[must_use]
+    pub fn is_flawed(self) -> bool {
+        matches!(self, Self::AnswersArp(_))
     }
 
     /// What a success adds to a server's configured weight; `None`: it was none, and says nothing of weights.
@@ -314,7 +324,8 @@ impl Outcome {
             | Self::OtherAnswer
             | Self::ReplyLength(_)
             | Self::ReplyDiffers(_)
-            | Self::PathRefused(..) => false,
+            | Self::PathRefused(..)
+            | Self::AnswersArp(_) => false,
         }
     }
 
@@ -338,7 +349,7 @@ impl Outcome {
     /// It in words, of a check of this kind: what is well differs, what is not speaks for itself.
     #[must_use]
     pub fn of(self, kind: &CheckKind) -> String {
-        if !self.is_ok() {
+        if !self.is_ok() || self.is_flawed() {
             return self.to_string();
         }
         let well = match kind {
@@ -432,6 +443,11 @@ impl fmt::Display for Outcome {
             }
             Self::PathSilent(way, directly) => write!(f, "{}{}", directly.but(), silence(*way)),
             Self::PathRefused(way, directly) => write!(f, "{}{}", directly.but(), refusal(*way)),
+            Self::AnswersArp(address) => write!(
+                f,
+                "answers ARP for {address}: clients and routers on that link may reach it past this balancer; the address belongs \
+                 on its loopback, with arp_ignore = 1 and arp_announce = 2"
+            ),
             Self::ReplyDiffers(at) => write!(f, "answers other bytes than the expected ones, from byte {at} on"),
         }
     }

@@ -12,7 +12,7 @@ use crate::shell::control::client::Client;
 /// Which server.
 #[derive(Debug, Args)]
 struct Which {
-    /// Its address and port as `ipvsctl show` has them: 10.0.0.7:80; the port may be left out where that is clear
+    /// Its address and port as `ipvsctl show` has them: 10.0.0.7:80; the port may be left out where that is clear; a sorry server cannot be named
     server: String,
 
     /// Only in this service: its address (192.0.2.1:80, `tcp 192.0.2.1:80`), `fwmark 5`, or the name of its group [default: every
@@ -26,7 +26,8 @@ struct Which {
 /// Its weight becomes 0, and its connections go on. Health checks go on too, and a server that fails goes at once. It stays
 /// out until `undrain` or `enable`, over reloads and restarts. Clients that persistence binds to it keep coming until they have
 /// stayed away for as long as that lasts, or net.ipv4.vs.expire_quiescent_template is 1. The schedulers `dh` and `sh` (without
-/// sh-fallback) refuse the clients of a server at weight 0: with them it goes at once, and its connections are cut off.
+/// sh-fallback) refuse the clients of a server at weight 0: with them it goes at once, and its connections are cut off. A server that
+/// leaves, since the configuration does not name it any more, is given this time in place of the one that it has.
 #[derive(Debug, Args)]
 pub(super) struct Drain {
     #[command(flatten)]
@@ -46,7 +47,8 @@ pub(super) struct Undrain {
 
 /// Take a server out at once: its connections are cut off (`drain` waits for them)
 ///
-/// It stays out until `enable`, over reloads and restarts; what a file does not name for an hour is forgotten.
+/// It stays out until `enable`, over reloads and restarts; what a file does not name for an hour is forgotten. A server that leaves,
+/// since the configuration does not name it any more, is gone at once, and only the configuration brings it back.
 #[derive(Debug, Args)]
 pub(super) struct Disable {
     #[command(flatten)]

@@ -140,6 +140,12 @@ impl CheckKind {
         self.script().map_or(self.file().is_some(), |script| script.dynamic)
     }
 
+    /// Not all of its successes are alike.
+    #[must_use]
+    pub fn says_more(&self) -> bool {
+        self.weighs() || matches!(self, Self::Path(_))
+    }
+
     /// Where it cannot be made from the beginning it counts for nothing, as with keepalived.
     #[must_use]
     pub fn is_forgiven_its_absence(&self) -> bool {

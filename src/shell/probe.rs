@@ -6,10 +6,10 @@
 //! are asked with one datagram ([`datagram`]). A path
 //! through the forwarding itself is tried by hand ([`path`]). What TLS needs of this host is looked at beforehand ([`needs`]).
 //!
-//! A connection that was accepted is closed with zero linger: a reset leaves no TIME_WAIT here and frees the server at once.
-//! Of all that a check costs, system calls are the most: a TCP check of a server on this host makes a socket, connects, looks
-//! who is there, sets the linger and closes. Whether a socket met itself is asked only where its port may be one that the
-//! kernel chooses, and whether somebody has accepted already only of a loopback address.
+//! A connection that was accepted ends with a reset, which leaves no TIME_WAIT here and frees the server at once. Of all that
+//! a check costs, system calls are the most: a TCP check of a server connects, looks who is there, and hangs up; its socket
+//! serves the next one ([`pool`]). Whether a socket met itself is asked only where its port may be one that the kernel
+//! chooses, and whether somebody has accepted already only of a loopback address.
 //!
 //! How long a probe may take is the business of the check's machine; a probe whose time is up is simply dropped.
 
@@ -19,6 +19,7 @@ mod fetch;
 mod mail;
 mod needs;
 mod path;
+mod pool;
 mod ports;
 mod settings;
 mod tls;
@@ -29,14 +30,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use nix::libc;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket};
 
 use crate::check::{Obstacle, Outcome, Random, Stage};
 use crate::model::{CheckKind, Connect, Family};
@@ -47,6 +47,7 @@ pub(crate) use fetch::{Fetched, fetch};
 use mail::Mail;
 pub(crate) use needs::warn_of_unusable_tls;
 use path::{Call, Calls};
+use pool::Pool;
 use ports::Ports;
 use settings::Settings;
 
@@ -69,6 +70,8 @@ struct Running<Id> {
     stage: Stage,
     /// It may be connected to itself.
     may_meet: bool,
+    /// Whose socket the next check may have when this one has gone well.
+    plain: Option<Family>,
     talk: Talk,
 }
 
@@ -113,6 +116,10 @@ pub(super) struct Prober<Id> {
     places: Vec<Option<Running<Id>>>,
     free: Vec<usize>,
     by_id: HashMap<Id, usize>,
+    /// Those that are over, with their places, and whether they went well. Closing a socket takes as long as hearing from it:
+    /// what was heard comes first.
+    over: Vec<(usize, Running<Id>, bool)>,
+    pool: Pool,
     settings: Settings,
     ports: Ports,
     calls: Calls,
@@ -141,6 +148,8 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             places: Vec::new(),
             free: Vec::new(),
             by_id: HashMap::new(),
+            over: Vec::new(),
+            pool: Pool::default(),
             settings: Settings::default(),
             calls: Calls::new(ipvs, &mut random),
             ports: Ports::read(),
@@ -165,23 +174,27 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
 
     /// Begins a probe. An outcome that is known at once is given back.
     pub(super) fn start(&mut self, id: Id, kind: &CheckKind) -> Option<Outcome> {
-        self.try_start(id, kind).err()
+        // No more descriptors are taken than probes may run.
+        self.close();
+        let outcome = self.try_start(id, kind).err();
+        if let Some(Outcome::NotTried(Obstacle::ProcessFiles | Obstacle::SystemFiles)) = outcome {
+            self.free.extend(self.pool.clear());
+        }
+        outcome
     }
 
     fn try_start(&mut self, id: Id, kind: &CheckKind) -> Result<(), Outcome> {
+        let mut plain = None;
         let (socket, may_meet, talk) = match kind {
             // No socket has an answer to these.
             CheckKind::Script(_) => return Err(Outcome::NotTried(Obstacle::Script)),
             CheckKind::File(_) => return Err(Outcome::NotTried(Obstacle::File)),
             CheckKind::Tcp(connect) => {
-                let (socket, may_meet) = call(connect, self.ports)?;
-                // A server on this host accepts within the call.
-                if connect.target.ip().is_loopback()
-                    && let Ok(peer) = socket.peer_addr()
-                {
-                    return Err(accepted(&socket, &peer, may_meet));
+                plain = pool::is_plain(connect).then(|| Family::of(connect.target.ip()));
+                match self.call_plainly(id, connect, plain)? {
+                    None => return Ok(()),
+                    Some((socket, may_meet)) => (socket, may_meet, Talk::None),
                 }
-                (socket, may_meet, Talk::None)
             }
             CheckKind::Http(probe) => {
                 let exchange = Exchange::new(probe, 0, &mut self.settings).map_err(Outcome::NotTried)?;
@@ -208,6 +221,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         });
         match self.watch(place, id, (socket, may_meet), talk) {
             Ok(running) => {
+                let running = Running { plain, ..running };
                 if let Some(entry) = self.places.get_mut(place) {
                     if let Talk::Path(call) = &running.talk {
                         self.calls.wait(call, place);
@@ -238,13 +252,55 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
                 .register(&mut SourceFd(&fd), Token(place), interest)
                 .map_err(|error| Outcome::NotTried(obstacle(&error, Obstacle::Ports)))?;
         }
-        Ok(Running { id, socket, stage: Stage::Connecting, may_meet, talk })
+        Ok(Running { id, socket, stage: Stage::Connecting, may_meet, plain: None, talk })
+    }
+
+    /// Begins a check that says nothing, by a socket that served another if nothing is asked of it. One that is not watched
+    /// yet is given back.
+    fn call_plainly(
+        &mut self,
+        id: Id,
+        connect: &Connect,
+        plain: Option<Family>,
+    ) -> Result<Option<(Socket, bool)>, Outcome> {
+        let is_here = connect.target.ip().is_loopback();
+        if let Some((place, socket)) = plain.filter(|_| !is_here).and_then(|family| self.pool.watched(family)) {
+            if let Err(outcome) = reach(&socket, connect) {
+                drop(socket);
+                self.free.push(place);
+                return Err(outcome);
+            }
+            if let Some(entry) = self.places.get_mut(place) {
+                let may_meet = self.ports.may_meet(connect);
+                *entry = Some(Running { id, socket, stage: Stage::Connecting, may_meet, plain, talk: Talk::None });
+                self.by_id.insert(id, place);
+            }
+            return Ok(None);
+        }
+        let kept = plain.filter(|_| is_here).and_then(|family| self.pool.unwatched(family));
+        let (socket, may_meet) = match kept {
+            None => call(connect, self.ports)?,
+            Some(socket) => {
+                reach(&socket, connect)?;
+                (socket, self.ports.may_meet(connect))
+            }
+        };
+        // A server on this host accepts within the call.
+        if is_here && let Ok(peer) = socket.peer_addr() {
+            let outcome = met(&socket, &peer, may_meet);
+            match plain {
+                Some(family) if outcome == Outcome::Ok => self.pool.keep(family, socket),
+                Some(_) | None => pool::reset_at_close(&socket),
+            }
+            return Err(outcome);
+        }
+        Ok(Some((socket, may_meet)))
     }
 
     /// Drops a probe if it runs.
     pub(super) fn cancel(&mut self, id: Id) {
         if let Some(place) = self.by_id.remove(&id) {
-            self.clear(place);
+            self.clear(place, false);
         }
     }
 
@@ -272,15 +328,19 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             Progress::Done(Outcome::Ok) => self.next_page(token.0),
             progress @ (Progress::Done(_) | Progress::Reached(_)) => progress,
         };
-        if let Progress::Done(_) = progress {
+        if let Progress::Done(outcome) = progress {
             self.by_id.remove(&id);
-            self.clear(token.0);
+            self.clear(token.0, outcome == Outcome::Ok);
         }
         Some((id, progress))
     }
 
     /// A page was as expected: asks for the next one, if there is one, in the same place.
     fn next_page(&mut self, place: usize) -> Progress {
+        match self.places.get(place) {
+            Some(Some(Running { talk: Talk::Http(_), .. })) => {}
+            Some(_) | None => return Progress::Done(Outcome::Ok),
+        }
         let Some(running) = self.places.get_mut(place).and_then(Option::take) else {
             return Progress::Done(Outcome::Ok);
         };
@@ -317,7 +377,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
 
     /// How many sockets there are that something may happen to.
     pub(super) fn sockets(&self) -> usize {
-        self.by_id.len()
+        self.by_id.len() + self.over.len() + self.pool.watching()
     }
 
     /// News that came with other news.
@@ -337,7 +397,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             // Who answers twice is heard once.
             let Some(id) = self.places.get(place).and_then(Option::as_ref).map(|running| running.id) else { continue };
             self.by_id.remove(&id);
-            self.clear(place);
+            self.clear(place, false);
             self.heard.push_back((id, Progress::Done(outcome)));
         }
         if is_full {
@@ -345,13 +405,23 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         }
     }
 
-    /// Closing takes it out of the epoll too.
-    fn clear(&mut self, place: usize) {
+    fn clear(&mut self, place: usize, well: bool) {
         if let Some(gone) = self.places.get_mut(place).and_then(Option::take) {
-            self.free.push(place);
             self.kept = self.kept.saturating_sub(gone.talk.kept());
             if let Talk::Path(call) = &gone.talk {
                 self.calls.end(call);
+            }
+            self.over.push((place, gone, well));
+        }
+    }
+
+    /// Closes the sockets of probes that are over, which takes them out of the epoll too, or keeps them for others: only then
+    /// is a place free. To be done at the end of every turn.
+    pub(super) fn close(&mut self) {
+        for (place, gone, well) in self.over.drain(..) {
+            match gone.plain {
+                Some(family) if well && self.pool.park(family, place, gone.socket).is_ok() => {}
+                Some(_) | None => self.free.push(place),
             }
         }
     }
@@ -373,9 +443,12 @@ impl<Id> Running<Id> {
                     Ok(None) => return None,
                 },
             };
-            let accepted = accepted(&self.socket, &peer, self.may_meet);
-            if accepted != Outcome::Ok {
-                return Some(Progress::Done(accepted));
+            if self.plain.is_none() {
+                pool::reset_at_close(&self.socket);
+            }
+            let met = met(&self.socket, &peer, self.may_meet);
+            if met != Outcome::Ok {
+                return Some(Progress::Done(met));
             }
         }
         let step = match &mut self.talk {
@@ -407,24 +480,27 @@ impl<Id> Running<Id> {
     }
 }
 
-fn accepted(socket: &Socket, peer: &SockAddr, may_meet: bool) -> Outcome {
+/// Whether somebody has accepted.
+fn met(socket: &Socket, peer: &SockAddr, may_meet: bool) -> Outcome {
     // Where nobody listens on a port of this host, a connect from that very port meets itself (RFC 9293, section 3.5, figure
     // 7: simultaneous open). The kernel may choose it, once in as many probes as there are ports.
     let itself = may_meet && socket.local_addr().is_ok_and(|local| local == *peer);
-    // If it cannot be had, the connection is closed the slow way.
-    let _ = socket.set_linger(Some(Duration::ZERO));
     if itself { Outcome::Refused } else { Outcome::Ok }
 }
 
 /// Begins a connection, and says whether it may come to be one with itself.
 fn call(connect: &Connect, ports: Ports) -> Result<(Socket, bool), Outcome> {
-    let domain = Domain::for_address(connect.target);
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
-        .map_err(|error| Outcome::NotTried(obstacle(&error, Obstacle::Ports)))?;
+    let socket = pool::make(connect).map_err(Outcome::NotTried)?;
     prepare(&socket, connect, connect.source_port).map_err(Outcome::NotTried)?;
+    reach(&socket, connect)?;
+    Ok((socket, ports.may_meet(connect)))
+}
+
+/// Has a socket connect.
+fn reach(socket: &Socket, connect: &Connect) -> Result<(), Outcome> {
     match socket.connect(&connect.target.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(refused_at_once(&error)),
-        Ok(()) | Err(_) => Ok((socket, ports.may_meet(connect))),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
-//! Gratuitous ARP: how a LAN learns that an address has moved (RFC 9568 section 8.1.2, RFC 826); and what any ARP packet
-//! says of its sender.
+//! Gratuitous ARP: how a LAN learns that an address has moved (RFC 9568 section 8.1.2, RFC 826); the probe that asks who has
+//! an address (RFC 5227); and what any ARP packet says of its sender.
 //!
-//! The frame is a *request* for the address by itself: sender protocol address and target protocol address are both the
+//! The frame of an announcement is a *request* for the address by itself: sender protocol address and target protocol address are both the
 //! virtual one. keepalived fills the target hardware address with ones where others use zeros; receivers ignore it, and
 //! we send what the rest of a mixed pair sends.
 
@@ -29,16 +29,7 @@ impl Gratuitous {
     /// The whole Ethernet frame.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        let mut frame = Vec::with_capacity(FRAME_LEN);
-        frame.extend(BROADCAST);
-        frame.extend(self.mac);
-        frame.extend([0x08, 0x06]); // EtherType ARP
-        frame.extend([0, 1, 0x08, 0, 6, 4, 0, 1]); // Ethernet, IPv4, lengths, request
-        frame.extend(self.mac);
-        frame.extend(self.address.octets());
-        frame.extend(BROADCAST);
-        frame.extend(self.address.octets());
-        frame
+        request(self.mac, self.address, BROADCAST, self.address)
     }
 
     /// Reads a frame such as [`emit`](Self::emit) makes.
@@ -62,6 +53,38 @@ impl Gratuitous {
         }
         Ok(Self { mac, address: address(body, 14) })
     }
+}
+
+/// "Who has this address?", asked by nobody (RFC 5227 section 2.1.1): the sender's protocol address is 0.0.0.0, so that no neighbour
+/// learns anything from the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// The hardware address that the answers are for.
+    pub mac: [u8; 6],
+    /// The address that is asked for.
+    pub address: Ipv4Addr,
+}
+
+impl Probe {
+    /// The whole Ethernet frame.
+    #[must_use]
+    pub fn emit(&self) -> Vec<u8> {
+        request(self.mac, Ipv4Addr::UNSPECIFIED, [0; 6], self.address)
+    }
+}
+
+/// A request to everybody.
+fn request(mac: [u8; 6], sender: Ipv4Addr, target_mac: [u8; 6], target: Ipv4Addr) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(FRAME_LEN);
+    frame.extend(BROADCAST);
+    frame.extend(mac);
+    frame.extend([0x08, 0x06]); // EtherType ARP
+    frame.extend([0, 1, 0x08, 0, 6, 4, 0, 1]); // Ethernet, IPv4, lengths, request
+    frame.extend(mac);
+    frame.extend(sender.octets());
+    frame.extend(target_mac);
+    frame.extend(target.octets());
+    frame
 }
 
 /// What an Ethernet frame with a request or an answer says of its sender (RFC 5227 section 2.4 looks at no more). A probe,
@@ -124,12 +147,23 @@ mod tests {
         let announcement = Gratuitous { mac: [2, 0, 0, 0, 0, 0x51], address: Ipv4Addr::new(192, 168, 10, 99) };
         let claimed = claim(&announcement.emit()).unwrap();
         assert_eq!(claimed.to_string(), "192.168.10.99 is at 02:00:00:00:00:51");
-        let mut probe = announcement.emit();
-        probe[28..32].fill(0);
-        assert_eq!(claim(&probe), Err(Malformed::Field("sender address")));
+        let Gratuitous { mac, address } = announcement;
+        assert_eq!(claim(&Probe { mac, address }.emit()), Err(Malformed::Field("sender address")));
         let mut other = announcement.emit();
         other[13] = 0;
         assert_eq!(claim(&other), Err(Malformed::Field("EtherType")));
+    }
+
+    #[test]
+    fn golden_probe() {
+        let probe = Probe { mac: [0x02, 0, 0, 0, 0, 0x51], address: Ipv4Addr::new(192, 168, 10, 99) };
+        assert_eq!(
+            probe.emit(),
+            [
+                0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x51, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0,
+                0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 192, 168, 10, 99
+            ]
+        );
     }
 
     proptest! {

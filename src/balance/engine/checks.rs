@@ -8,7 +8,7 @@ use crate::balance::Health;
 use crate::balance::desired;
 use crate::balance::event::Event;
 use crate::balance::notice;
-use crate::balance::roster::Roster;
+use crate::balance::roster::{News, Roster};
 use crate::balance::timers::Timers;
 use crate::check::{self, Input as CheckInput, Obstacle, Order, Outcome, Stage, Turn, Verdict};
 use crate::model::{Config, FileContent, ScriptOutcome, ServiceKey, TrackFile};
@@ -142,7 +142,8 @@ impl Balancer {
         let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
         let prevented = slot.machine.is_prevented() && !prevented;
         let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
-        let reweighed = last.and_then(|outcome| slot.succeeded(config, outcome));
+        let weighs = config.kind.weighs();
+        let otherwise = last.and_then(|outcome| slot.succeeded(config, outcome));
         self.well += usize::from(verdict == Some(Verdict::Up));
         self.well -= usize::from(verdict == Some(Verdict::Down) && before.verdict == Some(Verdict::Up)).min(self.well);
         match order {
@@ -181,13 +182,16 @@ impl Balancer {
         if let (Outcome::Unusable(_), Some(Verdict::Up)) = (outcome, verdict) {
             self.unusable(check, outcome);
         }
-        if let Some(before) = reweighed {
+        if let Some(before) = otherwise.filter(|_| weighs) {
             self.reweighed(check, before);
         }
         if before.verdict == Some(Verdict::Up) && verdict.is_none() {
             self.failed(check, counted.1);
         }
         self.weigh(check, before, outcome, verdict);
+        if let Some(before) = otherwise.filter(|_| !weighs) {
+            self.flaw_changed(check, before, outcome);
+        }
     }
 
     /// What a check says counts, for all servers that have it.
@@ -198,15 +202,16 @@ impl Balancer {
             // Another check has said so already, and nobody hears of this one.
             self.failed(check, 0);
         }
-        for (server, before, health) in news {
+        for news in news {
             self.verdict_at.get_or_insert(self.now);
-            self.stir();
-            match (before, health) {
-                (Health::Down, Health::Up) => self.roster.rise(server, self.now),
-                (_, Health::Down) => self.roster.fall(server),
-                (_, Health::Up | Health::Unknown | Health::Unchecked) => {}
-            }
-            self.health_changed(check, server, before, health);
+            self.health_changed(Some(check), news);
+        }
+    }
+
+    /// What a configuration brings with it is told as any verdict.
+    pub(super) fn tell_configured(&mut self) {
+        for (check, news) in self.roster.news_of_all() {
+            self.health_changed(check, news);
         }
     }
 
@@ -278,23 +283,51 @@ impl Balancer {
         }
     }
 
-    fn health_changed(&mut self, check: u32, server: u32, before: Health, health: Health) {
-        let last = self.roster.last(check).map(|outcome| self.roster.in_light(outcome, server));
-        let Some((_, _, decisive)) = self.roster.check(check) else { return };
-        let Some((service, config)) = self.roster.server(server) else { return };
+    /// What is to be mended of a server that works begins or ends.
+    fn flaw_changed(&mut self, check: u32, before: Option<Outcome>, outcome: Outcome) {
+        let Some((service, server, _)) = self.roster.check(check) else { return };
+        let (service, server) = (service.title(), server.key);
+        let event = if let Outcome::AnswersArp(address) = outcome {
+            Event::AnswersArp { service, server, address }
+        } else if let Some(Outcome::AnswersArp(address)) = before {
+            Event::ArpMended { service, server, address }
+        } else {
+            return;
+        };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// A server is something else than it was: `check` says so, unless it has none.
+    fn health_changed(&mut self, check: Option<u32>, News { server: index, told, health }: News) {
+        self.stir();
+        match (told, health) {
+            (Some(Verdict::Down), Health::Up | Health::Unchecked) => self.roster.rise(index, self.now),
+            (_, Health::Down) => self.roster.fall(index),
+            (Some(Verdict::Up) | None, Health::Up | Health::Unchecked) | (_, Health::Unknown) => {}
+        }
+        let decisive = check.and_then(|check| {
+            let (_, _, config) = self.roster.check(check)?;
+            Some((config.kind.subject(), self.roster.in_light(self.roster.last(check)?, index)))
+        });
+        let Some((service, config)) = self.roster.server(index) else { return };
         let (title, server) = (service.title(), config.key);
-        let (up, event) = match (health, last) {
-            (Health::Up, _) => (true, Event::ServerUp { service: title, server }),
-            (Health::Down, Some(outcome)) => {
-                let subject = decisive.kind.subject();
+        let (up, event) = match (health, decisive) {
+            (Health::Up | Health::Unchecked, _) => (true, Event::ServerUp { service: title, server }),
+            (Health::Down, Some((subject, outcome))) => {
                 (false, Event::ServerDown { service: title, server, subject, outcome })
             }
-            (Health::Down, None) | (Health::Unknown | Health::Unchecked, _) => return,
+            (Health::Down, None) | (Health::Unknown, _) => return,
         };
-        let tells = match (before, health) {
+        let tells = match (told, health) {
+            // Nobody asks it anything.
+            (None | Some(Verdict::Up), Health::Unchecked) => return,
             // It was taken to be up all along.
-            (Health::Unknown, Health::Up) => config.alpha || self.roster.config.global.tell_servers_at_start,
-            (Health::Up | Health::Down | Health::Unknown | Health::Unchecked, _) => true,
+            (None, Health::Up) => config.alpha || self.roster.config.global.tell_servers_at_start,
+            // A reload came in between, and what it has changed comes to the same.
+            (Some(Verdict::Up), Health::Up) | (Some(Verdict::Down), Health::Down) => false,
+            (Some(Verdict::Down), Health::Up | Health::Unchecked)
+            | (None | Some(Verdict::Up), Health::Down)
+            | (_, Health::Unknown) => true,
         };
         let told = tells.then(|| notice::of_server(&self.roster.config, service, config, up));
         self.outputs.push_back(Output::Event(event));

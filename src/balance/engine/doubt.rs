@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Balancer;
+use super::{Balancer, Life};
 use crate::balance::event::Event;
 use crate::balance::hold::{End, Ruling};
 use crate::balance::suspicion::{Suspect, Traffic};
@@ -37,15 +37,22 @@ impl Balancer {
             Some(Verdict::Down) if outcome.is_silence() => {
                 let well = self.well + usize::from(before.verdict == Some(Verdict::Up));
                 let held_before = self.hold.holds().is_some();
-                match self.hold.rule(check, well, self.now) {
+                let roster = &self.roster;
+                let all_silent = || before.verdict == Some(Verdict::Up) && roster.are_silent_beside(check);
+                match self.hold.rule(check, well, all_silent, self.now) {
                     Ruling::Counts => self.believe(check),
                     Ruling::LookAgain => {
                         if !held_before {
                             self.outputs.push_back(Output::Event(Event::Held));
                         }
-                        self.look_again(check, before.verdict);
+                        self.reprieve(check, before.verdict);
+                        let look_in = self.random.within(SECOND_LOOKS);
+                        if let Some((slot, _)) = self.roster.slot(check) {
+                            slot.machine.resume(look_in, self.now);
+                            self.timers.arm(check, slot.machine.poll_timeout());
+                        }
                     }
-                    Ruling::Waits => {}
+                    Ruling::Waits => self.reprieve(check, before.verdict),
                 }
             }
             Some(Verdict::Up | Verdict::Down) => self.believe(check),
@@ -61,18 +68,22 @@ impl Balancer {
         outcome.came_back(&config.kind) && !target.is_some_and(|ip| ip.is_loopback() || self.addresses.has(ip))
     }
 
-    fn look_again(&mut self, check: u32, before: Option<Verdict>) {
-        let look_in = self.random.within(SECOND_LOOKS);
+    /// What a check said last is in doubt: it says what it said before, until it is looked at again or the hold ends.
+    fn reprieve(&mut self, check: u32, before: Option<Verdict>) {
         let Some((slot, config)) = self.roster.slot(check) else { return };
-        slot.machine.reprieve(config, before, look_in, self.now);
+        slot.machine.reprieve(config, before);
         self.well += usize::from(before == Some(Verdict::Up));
-        self.timers.arm(check, slot.machine.poll_timeout());
+        if before.is_none() {
+            // It could be tried, and so its server is trusted no more for lack of that.
+            self.stir();
+            self.believe(check);
+        }
     }
 
     /// Ends the hold if it is time, and lets what was held count.
     pub(super) fn end_hold(&mut self) {
-        let Some(End { believed, checks }) = self.hold.end(self.now) else { return };
-        self.outputs.push_back(Output::Event(Event::HoldOver { believed, checks: checks.len() }));
+        let Some(End { finding, checks }) = self.hold.end(self.now) else { return };
+        self.outputs.push_back(Output::Event(Event::HoldOver { finding, checks: checks.len() }));
         for check in checks {
             if let Some((slot, _)) = self.roster.slot(check) {
                 self.well -= usize::from(slot.machine.verdict() == Some(Verdict::Up)).min(self.well);
@@ -84,7 +95,12 @@ impl Balancer {
 
     /// Servers that failed stay, or need not stay any more.
     pub(super) fn settle_floors(&mut self) {
-        for (place, kept) in self.roster.settle_floors() {
+        match self.life {
+            // Whom a floor keeps hangs on who is there.
+            Life::Running if !self.is_table_known() => return,
+            Life::Running | Life::Stopping | Life::Stopped => {}
+        }
+        for (place, kept) in self.roster.settle_floors(&self.observed) {
             let Some(service) = self.roster.config.services.get(place as usize) else { continue };
             let title = service.title();
             self.outputs.push_back(Output::Event(match (service.floor, kept) {
@@ -119,6 +135,6 @@ impl Balancer {
     /// Verdicts are held until a second look, of so many checks.
     #[must_use]
     pub fn held(&self) -> Option<usize> {
-        self.hold.holds()
+        self.hold.holds().filter(|checks| *checks > 0)
     }
 }

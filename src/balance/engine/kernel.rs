@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Balancer, Input, Life, Output};
+use super::{Balancer, Input, Life, Output, Unreadable};
 use crate::balance::daemons::SyncDaemons;
 use crate::balance::desired;
 use crate::balance::event::Event;
@@ -109,12 +109,14 @@ impl Balancer {
         self.roster.forget_sums();
         let loads = std::mem::take(&mut table.loads);
         if self.life == Life::Running {
-            self.count_loads(&table, &loads, look);
+            self.count_loads(&table, &loads, look, &BTreeSet::new());
         }
-        self.looked(self.now - asked_at);
+        self.watched.was_read = true;
+        let took = self.now - asked_at;
+        self.looked(took);
         self.watch_links(&mut table);
         match (self.life, look) {
-            (Life::Running, Look::Drift) => self.drift(table),
+            (Life::Running, Look::Drift) => self.drift(table, took),
             (Life::Running, Look::Fresh) => {
                 self.observed = table;
                 self.compare_all = true;
@@ -137,7 +139,7 @@ impl Balancer {
         self.roster.has_dirty() || self.compare_all || self.daemons.dirty
     }
 
-    fn drift(&mut self, table: Table) {
+    fn drift(&mut self, table: Table, took: Duration) {
         if self.has_work() {
             // Our own work comes first; it would look like somebody else's.
             self.suspect = None;
@@ -147,15 +149,34 @@ impl Balancer {
         if plan.is_empty() {
             self.suspect = None;
             self.fights.clear();
-            self.observed = table;
+            self.accept(table);
         } else if self.suspect.as_ref() == Some(&plan) {
             self.suspect = None;
-            self.observed = table;
+            self.accept(table);
             self.repair(plan);
         } else {
-            self.suspect = Some(plan);
-            self.look_at = self.now + SECOND_LOOK;
+            // Where no two looks agree a large table would be read all the time.
+            let again = self.suspect.replace(plan).is_some();
+            let wait = if again { took * LOOK_SHARE } else { Duration::ZERO };
+            self.look_at = self.now + SECOND_LOOK.max(wait);
         }
+    }
+
+    /// This is how the table is.
+    fn accept(&mut self, table: Table) {
+        let before = std::mem::replace(&mut self.observed, table);
+        self.confirm_absence(&before);
+    }
+
+    /// Another look at the table was believed. What is not wished for, and neither of the two has seen, is gone.
+    pub(super) fn confirm_absence(&mut self, before: &Table) {
+        if !std::mem::take(&mut self.absent) {
+            return;
+        }
+        if self.ledger.prune(&self.handovers.claims, &[before, &self.observed]) {
+            self.outputs.push_back(Output::WriteLedger);
+        }
+        self.loose_claims = true;
     }
 
     /// Puts right what others have changed, but not for ever: what has to be put right at every look is left alone for a while.
@@ -171,7 +192,7 @@ impl Balancer {
                 return true;
             }
             let problem = format!("does not last, though the kernel took it: {step}");
-            let (retry_in, _) = self.troubles.add_for(subject, problem, FIGHT_PAUSE, now);
+            let (retry_in, _) = self.troubles.add_for(step, problem, FIGHT_PAUSE, now);
             self.outputs.push_back(Output::Event(Event::Fight { step: step.to_string(), retry_in }));
             false
         });
@@ -184,7 +205,7 @@ impl Balancer {
         }
     }
 
-    pub(super) fn unread(&mut self, missing: bool, reason: String) {
+    pub(super) fn unread(&mut self, why: Unreadable, reason: String) {
         let Kernel::Reading { look, .. } = self.kernel else {
             // A piece: what there is to say of it is said when all of it cannot be read.
             match (self.walk.take(), &self.kernel, self.life) {
@@ -200,9 +221,17 @@ impl Balancer {
                 return self.stopped();
             }
         }
-        if missing && self.roster.config.services.is_empty() && self.roster.config.global.sync_daemon.is_none() {
-            // Without IPVS nothing of ours can be left either.
+        let missing = match why {
+            Unreadable::NoIpvs | Unreadable::Barred => true,
+            Unreadable::Failed => false,
+        };
+        let idle = self.roster.config.services.is_empty() && self.roster.config.global.sync_daemon.is_none();
+        // Without IPVS nothing of ours can be left; where we are kept from it there may be.
+        if missing && idle && (why == Unreadable::NoIpvs || self.ledger.is_empty()) {
             self.observed = Table::default();
+            if !std::mem::take(&mut self.ledger).is_empty() {
+                self.outputs.push_back(Output::WriteLedger);
+            }
             self.kernel = Kernel::Unneeded;
             return self.conclude();
         }
@@ -220,6 +249,10 @@ impl Balancer {
                 Look::Fresh => Kernel::Away { missing, reason, retry_at: self.look_at },
                 Look::Drift => Kernel::Known,
             };
+        }
+        if missing && idle {
+            // What is left can wait: nothing is wished for.
+            return self.conclude();
         }
         if std::mem::take(&mut self.configuring) {
             self.outputs.push_back(Output::Settled);
@@ -273,6 +306,7 @@ impl Balancer {
         self.handovers.heirs_stirred = true;
         let mut stale = outcomes.len() != plan.steps.len();
         let mut refused = BTreeSet::new();
+        let mut forgotten = false;
         for (step, outcome) in plan.steps.iter().zip(outcomes) {
             self.counts.steps += 1;
             match outcome {
@@ -281,11 +315,12 @@ impl Balancer {
                         self.originals.note(self.observed.timeouts, set);
                     }
                     step.apply_to(&mut self.observed);
+                    forgotten |= self.forget(step);
                     if let Some(role) = step.daemon() {
                         self.daemon_changed(role);
                     }
                     if purpose == Purpose::Wish {
-                        self.troubles.solved(Subject::of(step));
+                        self.troubles.done(step);
                     }
                 }
                 StepOutcome::Unknown => stale = true,
@@ -306,6 +341,10 @@ impl Balancer {
                 }
             }
         }
+        if forgotten {
+            self.loose_claims = true;
+            self.outputs.push_back(Output::WriteLedger);
+        }
         if std::mem::take(&mut self.look_again) {
             self.ask(Look::Fresh);
         } else if stale && self.rounds < ROUNDS {
@@ -322,9 +361,33 @@ impl Balancer {
         }
     }
 
+    /// The kernel has done a step: what it took away for good is ours no more. Returns whether there was such.
+    fn forget(&mut self, step: &Step) -> bool {
+        let claims = &self.handovers.claims;
+        match step {
+            Step::DeleteServer { service, server } => {
+                let gone = !claims.has_server(*service, *server) && self.ledger.forget_server(*service, *server);
+                let shared = |key| self.observed.services.get(key).is_some_and(|found| !found.servers().is_empty());
+                // One that only others still use is theirs from now on.
+                if gone && !claims.has_service(*service) && shared(service) {
+                    self.ledger.leave_service(*service);
+                }
+                gone
+            }
+            Step::DeleteService { service } => !claims.has_service(*service) && self.ledger.forget_service(*service),
+            Step::AddService { .. }
+            | Step::EditService { .. }
+            | Step::AddServer { .. }
+            | Step::EditServer { .. }
+            | Step::SetTimeouts(_)
+            | Step::StartDaemon { .. }
+            | Step::StopDaemon { .. } => false,
+        }
+    }
+
     fn refused(&mut self, step: &Step, problem: String) {
         self.counts.refused += 1;
-        let (retry_in, new) = self.troubles.add(Subject::of(step), problem.clone(), self.now);
+        let (retry_in, new) = self.troubles.add(step, problem.clone(), self.now);
         if new {
             self.outputs.push_back(Output::Event(Event::Refused { step: step.to_string(), problem, retry_in }));
         }
@@ -336,10 +399,14 @@ impl Balancer {
         if told && self.ready && !self.loose_claims {
             return;
         }
-        self.loose_claims = false;
-        let keep = Ledger::of(&self.roster.config);
-        if self.ledger.prune(&keep, &self.observed) {
-            self.outputs.push_back(Output::WriteLedger);
+        if std::mem::take(&mut self.loose_claims) {
+            if self.ledger.prune_daemons(&self.observed) {
+                self.outputs.push_back(Output::WriteLedger);
+            }
+            self.absent = self.ledger.clone().prune(&self.handovers.claims, &[&self.observed]);
+            if self.absent {
+                self.look_at = self.look_at.min(self.now + SECOND_LOOK);
+            }
         }
         if !self.is_kernel_needed() {
             self.kernel = Kernel::Unneeded;
@@ -374,7 +441,8 @@ impl Balancer {
     }
 
     fn clear_out_done(&mut self) {
-        if self.ledger.prune(&Ledger::default(), &self.observed) {
+        let gone = self.ledger.prune(&Ledger::default(), &[&self.observed]);
+        if self.ledger.prune_daemons(&self.observed) || gone {
             self.outputs.push_back(Output::WriteLedger);
         }
         self.stopped();
@@ -485,7 +553,8 @@ impl Balancer {
     }
 
     fn without_troubles(&self, mut plan: Plan, table: &Table) -> Plan {
-        plan.steps.retain(|step| !self.troubles.blocks(step, table, self.now));
+        let steps = std::mem::take(&mut plan.steps).into_iter();
+        plan.steps = steps.filter_map(|step| self.troubles.left_of(step, table, self.now)).collect();
         plan
     }
 

@@ -271,11 +271,9 @@ impl Balancer {
         for (place, service) in (0..).zip(&config.services) {
             let stays = next.same_service(service);
             let there: HashSet<_> = stays.iter().flat_map(|stays| &stays.servers).map(|server| server.key).collect();
-            let Some((_, standing)) = self.roster.verdicts(place) else { continue };
             for (nth, server) in service.servers.iter().enumerate().filter(|(_, server)| !there.contains(&server.key)) {
-                match standing(nth).health {
-                    Health::Up | Health::Unchecked => told.push(notice::of_server(config, service, server, false)),
-                    Health::Down | Health::Unknown => {}
+                if self.roster.is_up_to_people(place, nth) {
+                    told.push(notice::of_server(config, service, server, false));
                 }
             }
             if stays.is_none() && self.roster.quorum(place) == Some(Quorum::Up) {
@@ -300,11 +298,9 @@ impl Balancer {
         let mut told = Vec::new();
         let config = &self.roster.config;
         for (place, service) in (0..).zip(&config.services).filter(|(_, service)| service.rules.omega) {
-            let Some((_, standing)) = self.roster.verdicts(place) else { continue };
             for (nth, server) in service.servers.iter().enumerate() {
-                match standing(nth).health {
-                    Health::Up | Health::Unchecked => told.push(notice::of_server(config, service, server, false)),
-                    Health::Down | Health::Unknown => {}
+                if self.roster.is_up_to_people(place, nth) {
+                    told.push(notice::of_server(config, service, server, false));
                 }
             }
             if self.roster.quorum(place) != Some(Quorum::Lost) {

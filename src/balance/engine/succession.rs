@@ -83,9 +83,10 @@ impl Balancer {
         if relieved.is_empty() {
             return;
         }
+        let leavers = relieved.clone();
         for leaver @ (service, server) in relieved {
             let within = self.patience(service);
-            self.handovers.leaving.drain(leaver, within, self.now);
+            self.handovers.leaving.drain(leaver, Some(within), self.now);
             let title = service.to_string();
             self.outputs.push_back(Output::Event(Event::Relieved { service: title, server, within }));
             match self.roster.place(service) {
@@ -94,7 +95,7 @@ impl Balancer {
             }
             self.roster.mark_key(service);
         }
-        self.departed();
+        self.departed(&leavers);
         // Whose weight counted until now counts no more.
         self.settle_quorums();
     }
@@ -121,21 +122,21 @@ impl Balancer {
                     let goes =
                         !binds && found.flatten().is_some() && !within.is_zero() && !self.handovers.leaving.has(leaver);
                     if goes {
-                        self.handovers.leaving.drain(leaver, within, self.now);
+                        self.handovers.leaving.drain(leaver, Some(within), self.now);
                     }
                     goes
                 }
             };
             if changed {
-                self.departed();
+                self.departed(&[leaver]);
             }
         }
     }
 
     /// Somebody has begun to leave: it is written down, and soon looked at, since often nothing is left.
-    fn departed(&mut self) {
+    fn departed(&mut self, leavers: &[Leaver]) {
         self.stir();
-        self.begin_walk_anew();
+        self.leave_out(leavers.iter().copied());
         self.outputs.push_back(Output::WriteWishes);
         self.look_at = self.look_at.min(self.now + FIRST_COUNT);
     }

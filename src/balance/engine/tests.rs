@@ -24,10 +24,13 @@ mod local_checks;
 mod paths;
 mod prevented;
 mod preview;
+mod refusals;
+mod retold;
 mod rules;
 mod shared;
 mod succession;
 mod told;
+mod torn;
 mod walks;
 
 const MS: Duration = Duration::from_millis(1);
@@ -53,12 +56,22 @@ struct World {
     unplugged: BTreeSet<String>,
     /// Answers to the next batch are lost, though it was done.
     lose_answers: bool,
+    /// This kernel refuses servers with this forwarding method.
+    refuses: Option<Forwarding>,
+    /// Dumps fail.
+    garbled: bool,
+    /// We may not use IPVS.
+    barred: bool,
+    /// To read the whole table takes so long.
+    takes: Duration,
     /// The kernel keeps this forwarding method whatever it is told.
     keeps: Option<Forwarding>,
     steps: Vec<String>,
     events: Vec<String>,
     reads: u32,
     pieces: u32,
+    /// First pieces.
+    walks: u32,
     /// Where the next piece begins.
     unread: Option<ServiceKey>,
     ledgers: Vec<Ledger>,
@@ -94,11 +107,16 @@ impl World {
             unbuilt: BTreeSet::new(),
             unplugged: BTreeSet::new(),
             lose_answers: false,
+            refuses: None,
+            garbled: false,
+            barred: false,
+            takes: Duration::ZERO,
             keeps: None,
             steps: Vec::new(),
             events: Vec::new(),
             reads: 0,
             pieces: 0,
+            walks: 0,
             unread: None,
             ledgers: Vec::new(),
             kept: Kept::default(),
@@ -128,7 +146,10 @@ impl World {
                 Output::CancelProbe(probe) => assert!(self.probes.remove(&probe), "no such probe"),
                 Output::Read => {
                     self.reads += 1;
+                    self.now += self.takes;
                     let input = match &self.table {
+                        _ if self.garbled => Input::Unread { why: Unreadable::Failed, reason: "garbled".to_owned() },
+                        _ if self.barred => Input::Unread { why: Unreadable::Barred, reason: "EPERM".to_owned() },
                         Some(table) => {
                             let mut table = table.clone();
                             let there = |(service, server): &(ServiceKey, ServerKey)| {
@@ -137,12 +158,13 @@ impl World {
                             table.loads.retain(|entry, load| !load.is_empty() && there(entry));
                             Input::Read(table)
                         }
-                        None => Input::Unread { missing: true, reason: "no ip_vs".to_owned() },
+                        None => Input::Unread { why: Unreadable::NoIpvs, reason: "no ip_vs".to_owned() },
                     };
                     self.engine.handle(input, self.now);
                 }
                 Output::ReadPiece { begins } => {
                     self.pieces += 1;
+                    self.walks += u32::from(begins);
                     let input = self.piece(begins);
                     self.engine.handle(input, self.now);
                 }
@@ -169,7 +191,7 @@ impl World {
     /// Two services at a time.
     fn piece(&mut self, begins: bool) -> Input {
         let Some(table) = &self.table else {
-            return Input::Unread { missing: true, reason: "no ip_vs".to_owned() };
+            return Input::Unread { why: Unreadable::NoIpvs, reason: "no ip_vs".to_owned() };
         };
         let from = if begins { None } else { self.unread };
         let mut left = table.services.iter().filter(|(key, _)| from.is_none_or(|from| **key >= from));
@@ -189,6 +211,11 @@ impl World {
         let Some(table) = &mut self.table else { return StepOutcome::Unknown };
         let stale = || StepOutcome::Stale("ESRCH".to_owned());
         let service = step.service().and_then(|key| table.services.get(&key));
+        if let Step::AddServer { settings: to, .. } | Step::EditServer { to, .. } = step
+            && self.refuses == Some(to.forwarding)
+        {
+            return StepOutcome::Refused("invalid".to_owned());
+        }
         match (step, service) {
             (Step::AddService { settings, .. } | Step::EditService { to: settings, .. }, _)
                 if self.unbuilt.contains(&settings.scheduler) =>
@@ -281,7 +308,7 @@ impl World {
             self.tell(Input::Wake);
             self.answer();
         }
-        self.now = end;
+        self.now = self.now.max(end);
     }
 
     /// Lets time pass until something is so, but no longer than this.

@@ -8,13 +8,15 @@
 //! A walk finds nothing, nearly always, and then what it has seen is what is known. Where it does find a difference, or
 //! cannot read on, the table is read whole, and what follows is as for a small one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::kernel::{Kernel, Look};
+use super::wishes::FIRST_COUNT;
 use super::{Balancer, Life, Output};
 use crate::balance::daemons::SyncDaemons;
 use crate::balance::drain::Loads;
+use crate::balance::leaving::Leaver;
 use crate::balance::paths;
 use crate::balance::plan::Planner;
 use crate::balance::table::{Service, Table, TimeoutSeconds};
@@ -55,6 +57,8 @@ pub(super) struct Walk {
     spent: Duration,
     seen: BTreeSet<ServiceKey>,
     loads: Loads,
+    /// Who began to leave, or to be emptied, since it began: what they have to do was not counted in the pieces until then.
+    late: BTreeSet<Leaver>,
 }
 
 impl Balancer {
@@ -72,17 +76,20 @@ impl Balancer {
             spent: Duration::ZERO,
             seen: BTreeSet::new(),
             loads: Loads::default(),
+            late: BTreeSet::new(),
         });
         walk.asked_at = now;
         self.outputs.push_back(Output::ReadPiece { begins });
     }
 
-    /// Somebody begins to leave, or to be emptied: what he has to do was not counted in the pieces until now.
-    pub(super) fn begin_walk_anew(&mut self) {
-        self.walk = None;
+    /// Some begin to leave, or to be emptied: a walk that is under way says nothing of them.
+    pub(super) fn leave_out(&mut self, late: impl IntoIterator<Item = Leaver>) {
+        if let Some(walk) = &mut self.walk {
+            walk.late.extend(late);
+        }
     }
 
-    fn is_table_large(&self) -> bool {
+    pub(super) fn is_table_large(&self) -> bool {
         let services = &self.observed.services;
         services.values().map(|service| service.servers().len() + 1).sum::<usize>() >= LARGE
     }
@@ -93,7 +100,7 @@ impl Balancer {
         let Some(mut walk) = self.walk.take() else { return };
         let took = self.now - walk.asked_at;
         walk.spent += took;
-        if self.has_work() || !self.is_as_wished(&piece, &walk) {
+        if self.has_work() || !self.is_as_wished(&piece, &walk) || self.misses_somebody(&piece, &walk) {
             return self.ask(Look::Drift);
         }
         walk.seen.extend(piece.services.iter().map(|(key, _)| *key));
@@ -117,10 +124,29 @@ impl Balancer {
         self.suspect = None;
         self.fights.clear();
         self.looked(walk.spent);
+        if !walk.late.is_empty() {
+            self.look_at = self.look_at.min(self.now + FIRST_COUNT);
+        }
         // It is lent to itself for as long as it is only read.
         let table = std::mem::take(&mut self.observed);
-        self.count_loads(&table, &walk.loads, Look::Drift);
+        self.count_loads(&table, &walk.loads, Look::Drift, &walk.late);
         self.observed = table;
+        self.confirm_absence(&Table::default());
+    }
+
+    /// Somebody who is being emptied, or serves on, was there and is not: that is no difference, and would end it.
+    fn misses_somebody(&self, piece: &Piece, walk: &Walk) -> bool {
+        let departing = self.departing();
+        if departing.is_empty() {
+            return false;
+        }
+        let found: BTreeMap<_, _> = piece.services.iter().map(|(key, service)| (*key, service)).collect();
+        let is_missed = |(key, server): &Leaver| match (found.get(key), self.observed.services.get(key)) {
+            (_, None) => false,
+            (Some(found), Some(before)) => before.server(*server).is_some() && found.server(*server).is_none(),
+            (None, Some(before)) => piece.end.is_some() && !walk.seen.contains(key) && before.server(*server).is_some(),
+        };
+        departing.iter().any(is_missed)
     }
 
     /// Nothing is to be done in the services of a piece.

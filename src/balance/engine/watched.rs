@@ -35,6 +35,8 @@ pub(super) struct Watched {
     stirred: bool,
     /// The table was read for the configuration in force, or turned out not to be there.
     table_known: bool,
+    /// It was read once at least, for whatever configuration.
+    pub(super) was_read: bool,
 }
 
 impl Balancer {
@@ -57,7 +59,9 @@ impl Balancer {
         match self.kernel {
             Kernel::Reading { .. } => self.watched.table_known,
             Kernel::Applying { .. } => !self.look_again,
-            Kernel::Unneeded | Kernel::Away { .. } | Kernel::Known => true,
+            // Where there is no table that is known; one that cannot be read may hold anything.
+            Kernel::Away { missing, .. } => missing || self.watched.was_read,
+            Kernel::Unneeded | Kernel::Known => true,
         }
     }
 

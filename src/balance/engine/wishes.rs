@@ -1,5 +1,7 @@
 //! What the operator wishes, servers that leave and servers that return: who is told, who is looked at, and when.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Balancer, Life, Output};
@@ -7,13 +9,14 @@ use crate::balance::desired;
 use crate::balance::drain::{End, Load, Loads};
 use crate::balance::engine::kernel::Look;
 use crate::balance::event::Event;
-use crate::balance::leaving::{Departure, Leaver, Leaving, News};
+use crate::balance::leaving::{Departure, Leaver, Leaving, News, Sight};
 use crate::balance::ledger::Ledger;
 use crate::balance::naming;
 use crate::balance::paths;
+use crate::balance::roster::Roster;
 use crate::balance::table::Table;
-use crate::balance::wishes::{Effect, Hold, Kept, Place, Verb, Wishes};
-use crate::model::{Config, Family, Scheduler, ServerKey, ServiceKey, Weight};
+use crate::balance::wishes::{Effect, Hold, Kept, Names, Place, Verb, Wishes};
+use crate::model::{Family, Scheduler, ServerKey, ServiceConfig, ServiceKey, Weight};
 
 /// While a server is being emptied the table is looked at this often, as long as that is cheap and something happens.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,6 +54,8 @@ pub struct Asked {
     /// Its service's scheduler, if that refuses the clients of a server at weight 0 that others could serve. Then a drain has
     /// no time.
     pub refuses: Option<Scheduler>,
+    /// The configuration does not name it any more, and what was asked is how long it has yet.
+    pub leaves: bool,
 }
 
 impl Handovers {
@@ -93,17 +98,31 @@ impl Balancer {
             Life::Running => {}
             Life::Stopping | Life::Stopped => return Err("the daemon is stopping".to_owned()),
         }
-        let places = naming::find(&self.roster.config, server, service)?;
+        let Handovers { leaving, claims, .. } = &self.handovers;
+        // A sorry server that goes is configured all the same.
+        let unnamed = leaving.running().filter(|(service, server)| !claims.has_server(*service, *server));
+        let named = naming::find(&self.roster.config, unnamed, server, service)?;
+        if named.places.is_empty() && !is_for_leavers(verb) {
+            return Err(only_the_file(&named.leavers));
+        }
         let before = self.handovers.kept();
-        let mut asked = Vec::with_capacity(places.len());
-        for place in places {
+        let mut asked = Vec::with_capacity(named.places.len() + named.leavers.len());
+        let mut begun = Vec::new();
+        for place in named.places {
             let refuses = self.refuses(place);
             let verb = match verb {
                 Verb::Drain(_) if refuses.is_some() => Verb::Drain(Some(Duration::ZERO)),
                 Verb::Drain(_) | Verb::Undrain | Verb::Disable | Verb::Enable | Verb::Weight(_) => verb,
             };
             let effect = self.handovers.wishes.ask(place, verb, now);
+            match (verb, effect) {
+                (Verb::Drain(_), Effect::Done) => begun.push(place),
+                (Verb::Drain(_) | Verb::Undrain | Verb::Disable | Verb::Enable | Verb::Weight(_), _) => {}
+            }
             let Some((index, _)) = self.roster.find(place) else { continue };
+            if let Some((service, _)) = self.roster.server(index) {
+                self.handovers.wishes.know(service);
+            }
             let wish = self.handovers.wishes.get(place);
             let held = self.roster.wish(index, wish);
             if held && wish.is_none_or(|wish| wish.hold.is_none()) {
@@ -115,19 +134,49 @@ impl Balancer {
             });
             let Some((service, shown)) = self.shown(place) else { continue };
             let persistent = self.is_persistent(place);
-            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses });
+            let leaves = false;
+            asked.push(Asked { service: service.clone(), server: shown, effect, left, persistent, refuses, leaves });
             if effect == Effect::Done {
                 self.outputs.push_back(Output::Event(Event::Asked { service, server: shown, verb }));
             }
         }
+        if is_for_leavers(verb) {
+            asked.extend(named.leavers.into_iter().map(|leaver| self.ask_leaver(leaver, verb)));
+        }
         if self.handovers.kept() != before {
             self.outputs.push_back(Output::WriteWishes);
+        }
+        if !begun.is_empty() {
             self.handovers.stirred_at = Some(now);
             self.look_at = self.look_at.min(now + FIRST_COUNT);
-            self.begin_walk_anew();
+            self.leave_out(begun);
         }
         self.stir();
         Ok(asked)
+    }
+
+    /// A server that the file names no more is given another time to end what it has, or none.
+    fn ask_leaver(&mut self, leaver: Leaver, verb: Verb) -> Asked {
+        let (service, server) = leaver;
+        let refuses = self.refuses(leaver);
+        let within = match verb {
+            Verb::Drain(within) if refuses.is_none() => within,
+            Verb::Drain(_) | Verb::Disable | Verb::Undrain | Verb::Enable | Verb::Weight(_) => Some(Duration::ZERO),
+        };
+        let left = self.handovers.leaving.drain(leaver, within, self.now);
+        let title = service.to_string();
+        self.outputs.push_back(Output::Event(Event::Asked { service: title.clone(), server, verb }));
+        if within == Some(Duration::ZERO) {
+            let over = News::Over(leaver, End::Late(left.unwrap_or_default()));
+            self.tell_leaving(vec![over]);
+        }
+        self.compare_all = true;
+        // It may have counted for the quorum until now.
+        if let Some(place) = self.roster.place(service) {
+            self.roster.stir(place);
+        }
+        let persistent = self.is_persistent(leaver);
+        Asked { service: title, server, effect: Effect::Done, left, persistent, refuses, leaves: true }
     }
 
     /// What the next process of ours has to know of wishes and of servers that leave.
@@ -154,20 +203,21 @@ impl Balancer {
         self.handovers.leaving.get(service, server)
     }
 
-    /// Another configuration is in force; `before` was until now.
-    pub(super) fn configure_handovers(&mut self, before: &Config, claims: Ledger) {
-        let roster = &self.roster;
+    /// Another configuration is about to be in force, with this roster.
+    pub(super) fn configure_handovers(&mut self, roster: &mut Roster, claims: Ledger) {
+        let before = &self.roster;
         let is_spare = |(service, server): Leaver| {
             let config = roster.place(service).and_then(|place| roster.config.services.get(place as usize));
             config.and_then(|config| desired::spare(config, service)) == Some(server)
         };
         let Handovers { wishes, leaving, .. } = &mut self.handovers;
-        let returned = leaving.configure(before, &claims, wishes.draining(), is_spare);
-        let moved = self.handovers.wishes.configure(self.now, |place| self.roster.find(place).map(|(_, place)| place));
+        let returned = leaving.configure(&before.config, &claims, wishes, is_spare);
+        let heirs = |names: &[ServiceKey]| heirs(before, roster, names);
+        let moved = wishes.configure(self.now, heirs, |place| roster.find(place).is_some());
         self.handovers.claims = claims;
         for (place, wish) in self.handovers.wishes.iter() {
-            if let Some((index, _)) = self.roster.find(place) {
-                self.roster.wish(index, Some(wish));
+            if let Some((index, _)) = roster.find(place) {
+                roster.wish(index, Some(wish));
             }
         }
         if returned || moved {
@@ -176,7 +226,8 @@ impl Balancer {
     }
 
     /// The table with its loads, before anything is compared with it.
-    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look) {
+    /// Those who are `late` began to be emptied while it was being read.
+    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look, late: &BTreeSet<Leaver>) {
         let before = self.handovers.loads();
         self.handovers.heirs_stirred = true;
         let mut begun = match look {
@@ -184,15 +235,16 @@ impl Balancer {
             Look::Drift => Vec::new(),
         };
         let (roster, ledger) = (&self.roster, &self.ledger);
+        let sight = Sight { table, loads, before: &self.observed, late };
         let Handovers { wishes, leaving, claims, .. } = &mut self.handovers;
         let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
             None if paths::is_private(&roster.config, key) => Duration::ZERO,
             service => roster.config.drain_of(service),
         };
-        let news = leaving.look(table, loads, (ledger, claims), within, self.now);
+        let news = leaving.look(sight, (ledger, claims), within, self.now);
         let mut empty = Vec::new();
-        for (place @ (service, server), _) in wishes.draining().collect::<Vec<_>>() {
-            let Some((load, quiet)) = seen(roster, table, loads, service, server) else { continue };
+        for (place, _) in wishes.draining().collect::<Vec<_>>() {
+            let Some((load, quiet)) = seen(roster, sight, place).filter(|_| !late.contains(&place)) else { continue };
             if wishes.seen(place, load, quiet) {
                 empty.push((place, Load::default()));
             }
@@ -203,6 +255,13 @@ impl Balancer {
         if self.handovers.loads() != before {
             self.handovers.stirred_at = Some(self.now);
         }
+    }
+
+    /// The kernel's entries of all who are being emptied, or serve on.
+    pub(super) fn departing(&self) -> Vec<Leaver> {
+        let Handovers { wishes, leaving, .. } = &self.handovers;
+        let wished = wishes.draining().filter_map(|(place, _)| entries(&self.roster, place)).flatten();
+        leaving.running().chain(wished).collect()
     }
 
     /// Whose time is up, and who gets more weight.
@@ -283,22 +342,58 @@ impl Balancer {
     }
 }
 
-/// What all entries of a server have to do together, and whether each of them is at weight 0 or not there. `None`: it is not
-/// configured.
-fn seen(
-    roster: &crate::balance::roster::Roster,
-    table: &Table,
-    loads: &Loads,
-    service: ServiceKey,
-    server: ServerKey,
-) -> Option<(Load, bool)> {
+/// What can be asked for a server that the file names no more: how long it has yet.
+const fn is_for_leavers(verb: Verb) -> bool {
+    match verb {
+        Verb::Drain(_) | Verb::Disable => true,
+        Verb::Undrain | Verb::Enable | Verb::Weight(_) => false,
+    }
+}
+
+fn only_the_file(leavers: &[Leaver]) -> String {
+    let names: Vec<_> = leavers.iter().map(|(service, server)| format!("{server} of {service}")).collect();
+    let (leave, them) = if names.len() == 1 { ("leaves", "it") } else { ("leave", "them") };
+    let given = if names.len() == 1 { "gives it" } else { "gives them" };
+    format!(
+        "{} {leave}, since the configuration does not name {them} any more: only that can bring {them} back; `ipvsctl drain` {given} \
+         another time, and `ipvsctl disable` none",
+        names.join(", ")
+    )
+}
+
+/// The services that have one of these names of a service now. While the service itself goes on, whole or in parts, one that was
+/// another before is none of them: it has got an address, and nothing was wished of its servers.
+fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<(ServiceKey, Arc<Names>)> {
+    let mut seen = BTreeSet::new();
+    let places = names.iter().filter_map(|name| roster.place(*name)).filter(|place| seen.insert(*place));
+    let services = places.filter_map(|place| roster.config.services.get(place as usize));
+    let was = names.first().and_then(|name| before.place(*name));
+    let is_same = |service: &ServiceConfig| before.place_of(service).is_none_or(|place| Some(place) == was);
+    let (same, others): (Vec<_>, Vec<_>) = services.partition(|service| is_same(service));
+    let heirs = if same.is_empty() { others } else { same };
+    heirs.into_iter().map(|service| (service.key, Arc::new(Names::of(service)))).collect()
+}
+
+/// The kernel's entries of a server; `None`: it is not configured.
+fn entries(roster: &Roster, (service, server): Place) -> Option<impl Iterator<Item = Leaver> + '_> {
     let service = roster.config.services.get(roster.place(service)? as usize)?;
     let server = service.servers.iter().find(|other| other.key == server)?;
+    Some(service.keys().filter_map(move |key| Some((key, service.entry(key, server)?))))
+}
+
+/// What all entries of a server have to do together, and whether each of them is at weight 0 or not there. `None`: it is not
+/// configured, or this look has missed one of them.
+fn seen(roster: &Roster, sight: Sight<'_>, place: Place) -> Option<(Load, bool)> {
     let mut sum = (Load::default(), true);
-    for (key, entry) in service.keys().filter_map(|key| Some((key, service.entry(key, server)?))) {
-        let Some(found) = table.services.get(&key).and_then(|found| found.server(entry)) else { continue };
+    for leaver @ (key, entry) in entries(roster, place)? {
+        let Some(found) = sight.table.services.get(&key).and_then(|found| found.server(entry)) else {
+            if sight.is_gone(leaver) {
+                continue;
+            }
+            return None;
+        };
         let quiet = found.is_some_and(|settings| settings.weight == Weight::ZERO);
-        sum = (sum.0.and(loads.get(&(key, entry)).copied().unwrap_or_default()), sum.1 && quiet);
+        sum = (sum.0.and(sight.loads.get(&leaver).copied().unwrap_or_default()), sum.1 && quiet);
     }
     Some(sum)
 }

@@ -67,9 +67,9 @@ fn text_and_back() {
 fn a_daemon_is_forgotten_when_it_is_seen_to_be_gone() {
     let mut ledger = Ledger::default();
     assert!(ledger.claim_daemon(SyncRole::Master));
-    assert!(!ledger.is_empty() && !ledger.prune(&Ledger::default(), &Table::default()), "nobody looked");
+    assert!(!ledger.is_empty() && !ledger.prune_daemons(&Table::default()), "nobody looked");
     let looked = Table { daemons: Some(SyncDaemons::default()), ..Table::default() };
-    assert!(ledger.prune(&Ledger::default(), &looked) && ledger.is_empty());
+    assert!(ledger.prune_daemons(&looked) && ledger.is_empty());
     let text = "ipvsd ledger 1\nboot 1\ndaemon both\nend 1\n";
     assert_eq!(Ledger::from_text(text), Err(InvalidLedger { line: 3, problem: "not a sync daemon" }));
 }
@@ -113,18 +113,23 @@ fn claims_grow_before_and_shrink_after() {
         assert!(ledger.has_server(key, ServerKey { address, port: 80 }), "10.0.0.{n}");
     }
     // Two is still in the kernel and stays claimed; one and the UDP service are gone.
-    assert!(ledger.prune(&Ledger::of(&new), &table(&[("tcp 192.0.2.1:80", &["10.0.0.2:80"])])));
+    let seen = table(&[("tcp 192.0.2.1:80", &["10.0.0.2:80"])]);
+    let before = table(&[("tcp 192.0.2.1:80", &["10.0.0.1:80"])]);
+    let mut either = ledger.clone();
+    either.prune(&Ledger::of(&new), &[&before, &seen]);
+    assert!(either.has_server(key, ServerKey { address: [10, 0, 0, 1].into(), port: 80 }), "one of two looks saw it");
+    assert!(ledger.prune(&Ledger::of(&new), &[&seen]));
     assert_eq!(ledger, Ledger::of(&config(&[("tcp 192.0.2.1:80", &["10.0.0.2:80", "10.0.0.3:80"])])));
-    assert!(!ledger.prune(&Ledger::of(&new), &table(&[("tcp 192.0.2.1:80", &["10.0.0.2:80"])])));
+    assert!(!ledger.prune(&Ledger::of(&new), &[&seen]));
 }
 
 #[test]
 fn a_service_left_with_servers_of_others_is_theirs_and_an_empty_one_stays_ours() {
     let claims = Ledger::of(&config(&[("fwmark 7", &["10.0.0.1:0"])]));
     let mut ledger = claims.clone();
-    ledger.prune(&Ledger::default(), &table(&[("fwmark 7", &["10.0.0.9:0"])]));
+    ledger.prune(&Ledger::default(), &[&table(&[("fwmark 7", &["10.0.0.9:0"])])]);
     assert!(ledger.is_empty());
     let mut ledger = claims;
-    ledger.prune(&Ledger::default(), &table(&[("fwmark 7", &[])]));
+    ledger.prune(&Ledger::default(), &[&table(&[("fwmark 7", &[])])]);
     assert!(ledger.has_service(service_key("fwmark 7").unwrap()));
 }

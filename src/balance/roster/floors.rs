@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{Roster, ServerState};
-use crate::balance::desired::{Health, Standing};
+use crate::balance::desired::{self, Health, Standing};
 use crate::balance::floor::{self, Footing};
+use crate::balance::table::Table;
 use crate::model::{ServerConfig, Weight};
 
 impl Roster {
@@ -14,12 +15,12 @@ impl Roster {
         config.floor.is_some() || self.services.get(place as usize).is_some_and(|service| service.keeps)
     }
 
-    /// Decides anew which failed servers stay, where something changed. Returns services of which some stay now and none did
+    /// Decides anew which failed servers stay, where something changed, in the light of who is in the table. Returns services of which some stay now and none did
     /// before, and the other way round: how many stay.
-    pub(in crate::balance) fn settle_floors(&mut self) -> Vec<(u32, usize)> {
+    pub(in crate::balance) fn settle_floors(&mut self, table: &Table) -> Vec<(u32, usize)> {
         let mut news = Vec::new();
         for place in std::mem::take(&mut self.unsettled) {
-            let Some(kept) = self.kept_by_floor(place) else { continue };
+            let Some(kept) = self.kept_by_floor(place, table) else { continue };
             let states = self.states_mut(place);
             let before = states.iter().filter(|state| state.kept).count();
             states.iter_mut().for_each(|state| state.kept = false);
@@ -39,8 +40,13 @@ impl Roster {
     }
 
     /// Which servers of a service stay although they failed, by their places in it.
-    fn kept_by_floor(&self, place: u32) -> Option<Vec<usize>> {
+    fn kept_by_floor(&self, place: u32, table: &Table) -> Option<Vec<usize>> {
         let (config, known) = self.verdicts(place)?;
+        let resting = self.standing(place).resting;
+        let is_there = |server: &ServerConfig| {
+            let entry = |key| table.services.get(&key)?.server(config.entry(key, server)?);
+            config.keys().filter_map(entry).any(desired::carries)
+        };
         let footing = |(nth, (state, server)): (usize, (&ServerState, &ServerConfig))| {
             let standing: Standing = known(nth);
             // One that has to prove itself and cannot will not come in by itself.
@@ -48,6 +54,9 @@ impl Roster {
             let weight = standing.weight.unwrap_or(server.settings.weight);
             Footing {
                 health: if never { Health::Down } else { standing.health },
+                serves: standing.is_trusted(server) || resting && !server.alpha,
+                // One that was put in a moment ago may be on its way.
+                there: state.kept || is_there(server),
                 since: state.since,
                 carries: standing.held.is_none() && weight != Weight::ZERO,
             }

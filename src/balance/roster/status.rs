@@ -50,7 +50,8 @@ impl ServerStatus<'_> {
             Health::Down => Some(Verdict::Down),
             Health::Unknown => None,
         };
-        let decisive = self.checks.iter().find(|check| check.machine.verdict() == verdict);
+        let flawed = self.checks.iter().find(|check| is_flawed(check)).filter(|_| self.health == Health::Up);
+        let decisive = flawed.or_else(|| self.checks.iter().find(|check| check.machine.verdict() == verdict));
         let last = decisive.and_then(|check| Some((check.machine.last()?, &check.config.kind)));
         match (last, self.health) {
             (Some((outcome, _)), Health::Up) if !outcome.is_ok() && outcome.was_tried() => {
@@ -76,7 +77,17 @@ impl ServerStatus<'_> {
     }
 }
 
+fn is_flawed(check: &CheckStatus<'_>) -> bool {
+    check.machine.last().is_some_and(Outcome::is_flawed)
+}
+
 impl ServerStatus<'_> {
+    /// What is to be mended of it though it works.
+    #[must_use]
+    pub fn flaw(&self) -> Option<Outcome> {
+        self.checks.iter().find(|check| is_flawed(check)).and_then(|check| check.machine.last())
+    }
+
     fn in_light(&self, outcome: Outcome) -> Outcome {
         outcome.beside(self.checks.iter().map(|check| (&check.config.kind, check.machine.verdict())))
     }

@@ -1,11 +1,30 @@
 //! What the checks of a server say of it, all taken together: whether it is well, what it weighs, and how it counts.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{Roster, number};
+use super::{Roster, Slot, number};
 use crate::balance::desired::{Health, Standing};
 use crate::check::{Outcome, Verdict};
 use crate::model::{ServiceConfig, Weight};
+
+/// A server is something else than before.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::balance) struct News {
+    pub(in crate::balance) server: u32,
+    /// What people took it for until now; `None`: nothing was known.
+    pub(in crate::balance) told: Option<Verdict>,
+    pub(in crate::balance) health: Health,
+}
+
+/// What people take a server for that is so.
+fn verdict_of(health: Health) -> Option<Verdict> {
+    match health {
+        Health::Up | Health::Unchecked => Some(Verdict::Up),
+        Health::Down => Some(Verdict::Down),
+        Health::Unknown => None,
+    }
+}
 
 impl Roster {
     /// The weight that a server's checks give it while it is up: its own, and what they add, together no less than 0. `None`:
@@ -87,6 +106,28 @@ impl Roster {
         servers
     }
 
+    /// All checks that are well, and this one, were given no answer last, and not all of them call at the same host.
+    pub(in crate::balance) fn are_silent_beside(&self, check: u32) -> bool {
+        let mut hosts = Vec::new();
+        for (slot, this) in self.checks.iter().zip(0_u32..) {
+            if this != check && slot.machine.verdict() != Some(Verdict::Up) {
+                continue;
+            }
+            if !slot.machine.last().is_some_and(Outcome::is_silence) {
+                return false;
+            }
+            hosts.extend(self.host(slot));
+        }
+        hosts.iter().any(|host| Some(host) != hosts.first())
+    }
+
+    /// Whom a check calls at.
+    fn host(&self, slot: &Slot) -> Option<IpAddr> {
+        let server = self.server_config(slot.server)?;
+        let check = server.checks.get(slot.place as usize)?;
+        Some(check.kind.connect().map_or(server.key.address, |connect| connect.target.ip()))
+    }
+
     /// A server counts otherwise, and with it all of a service that has a floor.
     fn changed(&mut self, service: u32, server: u32) {
         if self.minds_floor(service) {
@@ -99,8 +140,8 @@ impl Roster {
         }
     }
 
-    /// A check has come to a new verdict. Returns the servers whose health is new too, before and now.
-    pub(in crate::balance) fn verdict(&mut self, check: u32, now: Instant) -> Vec<(u32, Health, Health)> {
+    /// A check has come to a new verdict. Returns the servers whose health is new too.
+    pub(in crate::balance) fn verdict(&mut self, check: u32, now: Instant) -> Vec<News> {
         let mut news = Vec::new();
         for server in self.users_of(check).to_vec() {
             let health = self.judge(server);
@@ -113,13 +154,54 @@ impl Roster {
                 }
                 continue;
             }
-            let before = std::mem::replace(&mut state.health, health);
+            state.health = health;
             state.since = now;
             let service = state.service;
             self.changed(service, server);
-            news.push((server, before, health));
+            news.extend(self.news(server));
         }
         news
+    }
+
+    /// Servers that a configuration has made something else than people take them for: checks that others have made already
+    /// are theirs now, or those that spoke against them are theirs no more. Each with the check that says so, if one does.
+    pub(in crate::balance) fn news_of_all(&mut self) -> Vec<(Option<u32>, News)> {
+        let mut all = Vec::new();
+        for server in 0..number(self.servers.len()) {
+            let Some(state) = self.servers.get(server as usize) else { continue };
+            let known = verdict_of(state.health);
+            if known.is_none() || known == state.told {
+                continue;
+            }
+            let first = state.first_check as usize;
+            let count = self.server_config(server).map_or(0, |config| config.checks.len());
+            let mut checks = self.made_by.get(first..first + count).unwrap_or_default().iter().copied();
+            let says_so = |check: &u32| {
+                let slot = self.checks.get(*check as usize);
+                slot.is_some_and(|slot| slot.machine.verdict() == known)
+            };
+            let decisive = checks.find(says_so);
+            all.extend(self.news(server).map(|news| (decisive, news)));
+        }
+        all
+    }
+
+    /// How a server is, and what people took it for until now.
+    fn news(&mut self, server: u32) -> Option<News> {
+        let state = self.servers.get_mut(server as usize)?;
+        let told = state.told;
+        state.told = verdict_of(state.health).or(told);
+        Some(News { server, told, health: state.health })
+    }
+
+    /// Whether people take a server for one that is up, however little is known of it now.
+    pub(in crate::balance) fn is_up_to_people(&self, service: u32, nth: usize) -> bool {
+        let server = (self.first_server(service) as usize).saturating_add(nth);
+        self.servers.get(server).is_some_and(|state| match state.health {
+            Health::Up | Health::Unchecked => true,
+            Health::Unknown => state.told == Some(Verdict::Up),
+            Health::Down => false,
+        })
     }
 
     /// A service as configured, and how the server in a given place counts: one that its floor keeps, as up; one that returns

@@ -1,5 +1,5 @@
 use super::*;
-use crate::balance::ledger::Stamp;
+use crate::balance::ledger::{Stamp, service_key};
 use crate::model::Protocol;
 
 const T0: u64 = 1_763_760_000;
@@ -93,20 +93,22 @@ fn wishes_follow_their_server_and_wait_an_hour_for_one_that_is_gone() {
     wishes.ask(place(80, 1), Verb::Disable, now);
     wishes.ask(place(80, 2), Verb::Disable, now);
     // The group's first address is another now; the second server is not in the file.
-    let moved = |(_, server)| (server == place(80, 1).1).then(|| place(81, 1));
-    assert!(wishes.configure(now, moved));
+    let one = |key: ServiceKey| vec![(key, Arc::default())];
+    let moved = |_: &[ServiceKey]| one(place(81, 1).0);
+    let first = |at: Place| at.1 == place(80, 1).1;
+    assert!(wishes.configure(now, moved, first));
     assert!(wishes.get(place(81, 1)).is_some() && wishes.get(place(80, 1)).is_none());
     assert_eq!(wishes.next(), Some(now + KEPT), "and a timer says when it is over");
-    assert!(!wishes.configure(now + KEPT - Duration::from_secs(1), moved), "nothing new");
+    assert!(!wishes.configure(now + KEPT - Duration::from_secs(1), moved, first), "nothing new");
     let mut back = wishes.clone();
-    assert!(back.configure(now + KEPT - Duration::from_secs(1), Some));
-    assert!(!back.configure(now + KEPT * 2, Some));
-    assert!(back.get(place(80, 2)).is_some_and(|wish| wish.forget_at.is_none()), "it was back in time");
+    assert!(back.configure(now + KEPT - Duration::from_secs(1), moved, |_| true));
+    assert!(!back.configure(now + KEPT * 2, moved, |_| true));
+    assert!(back.get(place(81, 2)).is_some_and(|wish| wish.forget_at.is_none()), "it was back in time");
     // Whatever comes first, the next configuration or the timer.
     let mut reloaded = wishes.clone();
-    assert!(reloaded.configure(now + KEPT, moved) && wishes.forget(now + KEPT));
+    assert!(reloaded.configure(now + KEPT, moved, first) && wishes.forget(now + KEPT));
     assert_eq!(wishes, reloaded);
-    assert!(wishes.get(place(80, 2)).is_none() && wishes.next().is_none());
+    assert!(wishes.get(place(81, 2)).is_none() && wishes.next().is_none());
 }
 
 #[test]
@@ -122,6 +124,8 @@ fn what_is_written_is_read_by_the_next_process() {
         kept.wishes.ask(place(80, server), verb, now);
     }
     kept.wishes.put(place(443, 4), Wish { hold: Some(Hold::Drained), forget_at: Some(now + KEPT), ..Wish::default() });
+    let names = Names { others: vec![place(82, 1).0], dealt: vec![service_key("fwmark 1000").unwrap()] };
+    kept.wishes.names.insert(place(443, 4).0, Arc::new(names));
     kept.leaving.push((place(81, 5), Drain::new(Some(Duration::from_secs(30)), now)));
     let text = kept.to_text(clock(now, 0), &here());
     insta::assert_snapshot!(text, @r"
@@ -135,9 +139,11 @@ fn what_is_written_is_read_by_the_next_process() {
     service tcp 192.0.2.1:81
     server 10.0.0.5:80 leaving until 1763760030 within 30
     service tcp 192.0.2.1:443
+    also tcp 192.0.2.1:82
+    dealt fwmark 1000
     server 10.0.0.4:80 drained
     server 10.0.0.4:80 gone until 1763763600 within 3600
-    end 10
+    end 12
     ");
     // Ten seconds later; and on a host whose clock was set back by an hour.
     for (secs, left) in [(10, (290, 20)), (31, (269, 0))] {
@@ -148,10 +154,20 @@ fn what_is_written_is_read_by_the_next_process() {
         let gone = read.wishes.get(place(443, 4)).unwrap();
         assert_eq!(gone.forget_at, Some(now + KEPT - Duration::from_secs(secs)), "its hour goes on");
     }
+    let known = |text: &str, here: &Stamp| {
+        let read = Kept::from_text(text, clock(now, 0), here).unwrap();
+        read.wishes.names(place(443, 4).0).iter().skip(1).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(known(&text, &here()), ["tcp 192.0.2.1:82", "fwmark 1000"]);
+    assert_eq!(known(&text, &Stamp("boot 2 netns 2".to_owned())), ["tcp 192.0.2.1:82"], "the mark may be anybody's");
+    // The file of a version that wrote no names.
+    let nameless = text.replace("also tcp 192.0.2.1:82\ndealt fwmark 1000\n", "").replace("end 12", "end 10");
+    assert_eq!(known(&nameless, &here()), Vec::<String>::new());
     // Two hours later, in another boot: what was wished is, and nobody leaves.
     let mut read = Kept::from_text(&text, clock(now, 7200), &Stamp("boot 2 netns 2".to_owned())).unwrap();
     assert!(read.leaving.is_empty());
-    assert!(read.wishes.configure(now, |place| (place.0 != self::place(443, 4).0).then_some(place)));
+    let same = |names: &[ServiceKey]| vec![(names[0], Arc::default())];
+    assert!(read.wishes.configure(now, same, |place| place.0 != self::place(443, 4).0));
     assert!(read.wishes.get(place(443, 4)).is_none(), "a start forgets what is over");
     assert!(read.wishes.get(place(80, 1)).is_some());
     // The file of a version that did not say where it is from.
@@ -177,6 +193,8 @@ fn what_is_damaged_is_not_taken_for_wishes() {
         ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nserver 10.0.0.1:80 gone\nend 2\n", 3, "not a wish"),
         ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nserver ten disabled\nend 2\n", 3, "not a server"),
         ("ipvsd wishes 1\nservice web\nend 1\n", 2, "not a service"),
+        ("ipvsd wishes 1\nalso tcp 192.0.2.1:80\nend 1\n", 2, "before any service"),
+        ("ipvsd wishes 1\nservice tcp 192.0.2.1:80\nalso web\nend 2\n", 3, "not a service"),
         ("ipvsd wishes 1\nfloor\n", 2, "one word"),
         ("ipvsd wishes 1\nfloor 5\n", 2, "unknown"),
     ] {

@@ -4,6 +4,8 @@
 //! ipvsd wishes 1
 //! here boot 6c0f2f1e-... netns 4026531840
 //! service tcp 192.0.2.1:80
+//! also tcp 192.0.2.2:80
+//! dealt fwmark 1000
 //! server 10.0.0.1:80 disabled
 //! server 10.0.0.2:80 weight 5
 //! server 10.0.0.3:80 draining
@@ -11,10 +13,12 @@
 //! server 10.0.0.4:80 drained
 //! server 10.0.0.4:80 gone until 1763763600 within 3600
 //! server 10.0.0.5:80 leaving until 1763760000 within 30
-//! end 8
+//! end 10
 //! ```
 //!
-//! `gone` is a wish for a server that the configuration does not name, and until when it is kept.
+//! `gone` is a wish for a server that the configuration does not name, and until when it is kept. `also` and `dealt` are the other
+//! names of a service with a wish: the next configuration may have it under one of those alone. What was `dealt` is one only where
+//! it was written, as those that leave are.
 //!
 //! Unlike the ledger, wishes belong to no boot: a server that somebody has disabled is to stay so, if the file outlives the
 //! boot. Those that leave do: `here` says of which boot and network namespace, and in another one an entry of the same name may
@@ -24,9 +28,10 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Drain, Hold, Place, Wish, Wishes};
+use super::{Drain, Hold, Names, Place, Wish, Wishes};
 use crate::balance::leaving::Leaver;
 use crate::balance::ledger::{Stamp, service_key};
 use crate::model::{ServerKey, ServiceKey, Weight};
@@ -73,6 +78,11 @@ impl Kept {
     #[must_use]
     pub fn to_text(&self, clock: Clock, here: &Stamp) -> String {
         let mut lines: BTreeMap<ServiceKey, Vec<String>> = BTreeMap::new();
+        for (service, names) in &self.wishes.names {
+            let others = names.others.iter().map(|key| format!("also {key}"));
+            let dealt = names.dealt.iter().map(|key| format!("dealt {key}"));
+            lines.entry(*service).or_default().extend(others.chain(dealt));
+        }
         for ((service, server), wish) in self.wishes.iter() {
             let lines = lines.entry(service).or_default();
             if let Some(weight) = wish.weight {
@@ -117,6 +127,7 @@ impl Kept {
         }
         let mut kept = Self::default();
         let mut service = None;
+        let mut names: BTreeMap<ServiceKey, Names> = BTreeMap::new();
         // A file of an older version does not say where it was written.
         let mut ours = true;
         let (mut entries, mut last) = (0_usize, 1);
@@ -129,6 +140,12 @@ impl Kept {
                     continue;
                 }
                 "service" => service = Some(service_key(rest).ok_or(invalid(line, "not a service"))?),
+                "also" | "dealt" => {
+                    let service = service.ok_or(invalid(line, "a name before any service"))?;
+                    let (key, names) = (service_key(rest).ok_or(invalid(line, "not a service"))?, names.entry(service));
+                    let names = names.or_default();
+                    if word == "also" { &mut names.others } else { &mut names.dealt }.push(key);
+                }
                 "server" => {
                     let service = service.ok_or(invalid(line, "a server before any service"))?;
                     let (server, words) = rest.split_once(' ').ok_or(invalid(line, "a server without a wish"))?;
@@ -139,6 +156,10 @@ impl Kept {
                 }
                 "end" if rest.parse() == Ok(entries) => {
                     kept.leaving.retain(|_| ours);
+                    names.values_mut().for_each(|names| names.dealt.retain(|_| ours));
+                    names.retain(|_, names| *names != Names::default());
+                    kept.wishes.names = names.into_iter().map(|(key, names)| (key, Arc::new(names))).collect();
+                    kept.wishes.prune();
                     return Ok(kept);
                 }
                 "end" => return Err(invalid(line, "the number of entries is another than the file says")),

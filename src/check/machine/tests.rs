@@ -73,6 +73,11 @@ fn a_probe_that_began_late_does_not_delay_those_after_it() {
         handle(&mut machine, &check, Input::Probed(Outcome::Ok), due + late + 10 * MS);
         assert_eq!(machine.poll_timeout().unwrap(), due + late + 10 * MS + 6 * S - sooner, "{late:?} late");
     }
+    // Who waits for a descriptor is not hurried by having waited.
+    let due = machine.poll_timeout().unwrap();
+    handle(&mut machine, &check, Input::Wake, due + S);
+    handle(&mut machine, &check, Input::Probed(Outcome::NotTried(Obstacle::ProcessFiles)), due + S);
+    assert_eq!(machine.poll_timeout().unwrap(), due + 2 * S);
 }
 
 #[test]
@@ -239,6 +244,7 @@ fn row(check: &Check, outcomes: &str) -> String {
         let outcome = match outcome {
             'o' => Outcome::Ok,
             'x' => Outcome::Refused,
+            'a' => Outcome::AnswersArp([192, 0, 2, 1].into()),
             _ => Outcome::NotTried(Obstacle::Memory),
         };
         let (_, end) = probe(&mut machine, check, outcome);
@@ -250,6 +256,21 @@ fn row(check: &Check, outcomes: &str) -> String {
         said.push(format!("{verdict} {}", (machine.poll_timeout().unwrap() - end).as_secs()));
     }
     said.join(", ")
+}
+
+/// It serves its clients: what is to be mended of it is another matter.
+#[test]
+fn a_success_with_a_flaw_is_a_success() {
+    let check = Check {
+        pace: Pace { rise: NonZeroU32::new(2).unwrap(), down_interval: 9 * S, jitter_percent: 0 }.beside(6 * S),
+        ..check(1)
+    };
+    for (flawed, plain) in [("a", "o"), ("xaa", "xoo"), ("oxaxxaxaa", "oxoxxoxoo")] {
+        assert_eq!(row(&check, flawed), row(&check, plain), "{flawed}");
+    }
+    let outcome = Outcome::AnswersArp([192, 0, 2, 1].into());
+    assert!(outcome.is_ok() && outcome.is_flawed() && outcome.was_tried() && !outcome.is_silence());
+    assert!(!Outcome::Ok.is_flawed() && !Outcome::Weighs(3).is_flawed());
 }
 
 #[test]

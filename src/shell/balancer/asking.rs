@@ -86,6 +86,17 @@ fn refusal(asked: &Asked, verb: Verb) -> Option<String> {
 
 fn text(asked: &Asked, verb: Verb) -> String {
     match (asked.effect, verb) {
+        (Effect::Done, Verb::Drain(None)) if asked.leaves && asked.refuses.is_none() => {
+            "configured no more: it goes once its connections have ended, however long that takes".to_owned()
+        }
+        (Effect::Done, Verb::Drain(Some(within))) if asked.leaves && asked.refuses.is_none() && !within.is_zero() => format!(
+            "configured no more: it goes once its connections have ended, after {} s at the latest",
+            within.as_secs_f64()
+        ),
+        (Effect::Done, Verb::Drain(_) | Verb::Disable) if asked.leaves => {
+            "configured no more: out of the table at once, and its connections are cut off; the configuration alone brings it back"
+                .to_owned()
+        }
         (Effect::Done, Verb::Drain(_)) if asked.refuses.is_some() => {
             "out of the table at once, and its connections are cut off; `ipvsctl enable` brings it back".to_owned()
         }
@@ -120,6 +131,7 @@ mod tests {
             left: Some(Load::default()),
             persistent: false,
             refuses,
+            leaves: false,
         };
         let said = |refuses, verb| {
             let reply = reply(&[asked(refuses)], verb, true);
@@ -137,5 +149,29 @@ mod tests {
         }
         let (text, remark) = said(None, Verb::Drain(None));
         assert_eq!((text.as_str(), remark.as_str()), ("draining, for as long as it takes", ""));
+    }
+
+    #[test]
+    fn of_a_server_that_leaves_it_is_said_how_long_it_has() {
+        let said = |refuses, verb| {
+            let asked = Asked {
+                service: "tcp 192.0.2.1:80".to_owned(),
+                server: ServerKey { address: [10, 0, 0, 1].into(), port: 80 },
+                effect: Effect::Done,
+                left: None,
+                persistent: false,
+                refuses,
+                leaves: true,
+            };
+            reply(&[asked], verb, true).changes[0].text.clone()
+        };
+        let drain = |secs| Verb::Drain(Some(Duration::from_secs(secs)));
+        let sh = Some(Scheduler::SourceHash);
+        assert!(said(None, Verb::Drain(None)).ends_with("have ended, however long that takes"));
+        assert!(said(None, drain(90)).ends_with("have ended, after 90 s at the latest"));
+        for (refuses, verb) in [(None, drain(0)), (None, Verb::Disable), (sh, drain(90)), (sh, Verb::Disable)] {
+            let text = said(refuses, verb);
+            assert!(text.contains("out of the table at once") && !text.contains("ipvsctl enable"), "{text}");
+        }
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct DealFile {
     stamp: Stamp,
     /// What it was given last, or has from before.
     deal: Deal,
+    /// There was a deal, and nobody knows which.
+    lost: bool,
 }
 
 impl DealFile {
@@ -27,7 +29,13 @@ impl DealFile {
         let (found, problem) = file.file().read(Deal::from_text, effect);
         let stamp = stamp(namespace);
         let ours = found.filter(|(theirs, _)| *theirs == stamp);
-        (Self { file, stamp, deal: ours.map(|(_, deal)| deal).unwrap_or_default() }, problem)
+        let deal = ours.map(|(_, deal)| deal).unwrap_or_default();
+        (Self { file, stamp, deal, lost: problem.is_some() }, problem)
+    }
+
+    /// There was a deal, and nobody knows which: marks that are in use may be anybody's.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// What is dealt.
@@ -40,6 +48,7 @@ impl DealFile {
     /// # Errors
     /// It is, but the file does not say so.
     pub(super) fn keep(&mut self, deal: Deal) -> Result<(), String> {
+        self.lost = false;
         if deal == self.deal && !self.file.is_behind() {
             return Ok(());
         }
@@ -110,8 +119,10 @@ mod tests {
         let path = folder.path().join("state/marks");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, &text[..text.len() / 2]).unwrap();
-        let (file, problem) = DealFile::open(folder.path().join("state"), None);
-        assert_eq!(*file.deal(), Deal::default());
+        let (mut file, problem) = DealFile::open(folder.path().join("state"), None);
+        assert_eq!((file.deal(), file.is_lost()), (&Deal::default(), true));
+        file.keep(deal(1001)).unwrap();
+        assert!(!file.is_lost() && !open(folder.path()).is_lost());
         let problem = problem.unwrap();
         assert!(problem.contains("is damaged (line ") && problem.contains("connections"), "{problem}");
         assert!(folder.path().join("state/marks.damaged").exists());

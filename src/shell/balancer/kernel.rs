@@ -1,6 +1,8 @@
 //! The kernel's table: read whole, changed in batches.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use ipvs_sys::{
@@ -8,7 +10,7 @@ use ipvs_sys::{
 };
 
 use super::{Door, translate};
-use crate::balance::{Load, Loads, Piece, Plan, Service, Step, StepOutcome, Table, Traffic, WalkEnd};
+use crate::balance::{Load, Loads, Piece, Plan, Service, Step, StepOutcome, Table, Traffic, Unreadable, WalkEnd};
 use crate::model::{ServerKey, ServiceKey};
 use crate::shell::namespace;
 
@@ -17,14 +19,17 @@ const TRIES: usize = 3;
 /// Steps that are translated at a time, which bounds the memory that a huge plan takes.
 const CHUNK: usize = 1024;
 
+/// Whether the kernel lets go of clients that are bound to a server at weight 0.
+const EXPIRE_QUIESCENT: &str = "/proc/sys/net/ipv4/vs/expire_quiescent_template";
+
 /// No piece of a table takes longer, but for a single service.
 const PIECE: Duration = Duration::from_millis(1);
 
 /// The kernel could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unread {
-    /// There is no IPVS, or it may not be used.
-    pub(super) missing: bool,
+    /// What keeps us from it.
+    pub(super) why: Unreadable,
     /// A sentence: why, and what to do.
     pub(super) reason: String,
 }
@@ -58,6 +63,8 @@ pub(super) struct Kernel {
     ipvs: Option<Ipvs>,
     /// The namespace whose table it is, if it is not our own.
     namespace: Option<String>,
+    /// What that has in [`EXPIRE_QUIESCENT`]: opened there, it is read there.
+    expires: Option<File>,
     /// Version and size of the connection table.
     pub(super) info: Option<ipvs_sys::Info>,
     /// What the last [`Kernel::table`] showed of servers that are reached by NAT, for whoever takes it.
@@ -69,28 +76,29 @@ pub(super) struct Kernel {
 impl Kernel {
     /// The table behind this door, of a namespace; `None`: our own.
     pub(super) fn behind(door: Door, namespace: Option<String>) -> Self {
-        Self { door, ipvs: None, namespace, info: None, traffic: Vec::new(), unread: VecDeque::new() }
+        Self { door, ipvs: None, namespace, expires: None, info: None, traffic: Vec::new(), unread: VecDeque::new() }
     }
 
     fn ipvs(&mut self) -> Result<&mut Ipvs, Unread> {
         if self.ipvs.is_none() {
             let opened = match &self.namespace {
                 None => self.door.open(),
-                Some(name) => {
-                    namespace::open_in(name, || self.door.open()).map_err(|reason| Unread { missing: true, reason })?
-                }
+                Some(name) => namespace::open_in(name, || self.door.open())
+                    .map_err(|reason| Unread { why: Unreadable::Barred, reason })?,
             };
             let mut ipvs = opened.map_err(|error| Unread {
-                missing: match error {
-                    OpenError::NoIpvs | OpenError::NotPermitted => true,
-                    OpenError::Socket(_) | OpenError::Request(_) => false,
+                why: match error {
+                    OpenError::NoIpvs => Unreadable::NoIpvs,
+                    OpenError::NotPermitted => Unreadable::Barred,
+                    OpenError::Socket(_) | OpenError::Request(_) => Unreadable::Failed,
                 },
                 reason: error.to_string(),
             })?;
             self.info = ipvs.info().ok();
             self.ipvs = Some(ipvs);
+            self.expires = None;
         }
-        self.ipvs.as_mut().ok_or_else(|| Unread { missing: false, reason: "IPVS is not open".to_owned() })
+        self.ipvs.as_mut().ok_or_else(|| Unread { why: Unreadable::Failed, reason: "IPVS is not open".to_owned() })
     }
 
     /// The table. Servers are read only of services that are `wanted`: each takes a dump of its own. So do sync daemons. What
@@ -101,7 +109,7 @@ impl Kernel {
         counted: impl Fn(ServiceKey, ServerKey) -> bool,
         daemons: bool,
     ) -> Result<Table, Unread> {
-        let clients_return = clients_return();
+        let clients_return = self.clients_return();
         let (table, traffic) = self.again(|ipvs| {
             let services = ipvs.services()?;
             let (mut table, mut traffic) = (Table::default(), Vec::new());
@@ -131,7 +139,7 @@ impl Kernel {
         counted: impl Fn(ServiceKey, ServerKey) -> bool,
         daemons: bool,
     ) -> Result<Piece, Unread> {
-        let clients_return = clients_return();
+        let clients_return = self.clients_return();
         if begins {
             self.unread = self.again(|ipvs| Ok(ipvs.services()?.into_rows()))?.into();
             self.traffic.clear();
@@ -161,6 +169,7 @@ impl Kernel {
 
     /// The table with all its counters.
     pub(super) fn rows(&mut self) -> Result<Rows, Unread> {
+        let clients_return = self.clients_return();
         self.again(|ipvs| {
             let mut services = Vec::new();
             for entry in ipvs.services()? {
@@ -168,21 +177,43 @@ impl Kernel {
                 services.push((entry, servers));
             }
             let daemons = ipvs.daemons()?.into_rows();
-            Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons, clients_return: clients_return() })
+            Ok(Rows { services, timeouts: ipvs.timeouts()?, daemons, clients_return })
         })
     }
 
     /// The table's services.
     pub(super) fn listing(&mut self) -> Result<Listing, Unread> {
+        let clients_return = self.clients_return();
         self.again(|ipvs| {
             let (services, daemons) = (ipvs.services()?.into_rows(), ipvs.daemons()?.into_rows());
-            Ok(Listing { services, daemons, clients_return: clients_return() })
+            Ok(Listing { services, daemons, clients_return })
         })
     }
 
     /// The servers of one of them with their counters; none if it is gone.
     pub(super) fn servers(&mut self, service: &ServiceEntry) -> Result<Vec<DestinationEntry>, Unread> {
         self.again(|ipvs| Ok(ipvs.destinations(&service.id)?.into_rows()))
+    }
+
+    /// Clients that persistence binds to a server come back to it though its weight is 0, unless the kernel was told otherwise
+    /// (`net.ipv4.vs.expire_quiescent_template`, of the table's network namespace).
+    pub(super) fn clients_return(&mut self) -> bool {
+        self.expires().is_none_or(|value| value.trim() == "0")
+    }
+
+    fn expires(&mut self) -> Option<String> {
+        let mut value = [0; 16];
+        if let Some(length) = self.expires.as_ref().and_then(|file| file.read_at(&mut value, 0).ok()) {
+            return Some(String::from_utf8_lossy(value.get(..length)?).into_owned());
+        }
+        // Not there yet, or with a module that was taken out since.
+        let open = || File::open(EXPIRE_QUIESCENT);
+        let opened = match &self.namespace {
+            None => open(),
+            Some(name) => namespace::open_in(name, open).ok()?,
+        };
+        let length = self.expires.insert(opened.ok()?).read_at(&mut value, 0).ok()?;
+        Some(String::from_utf8_lossy(value.get(..length)?).into_owned())
     }
 
     /// Reads until it ends cleanly, a few times, and opens again what was lost.
@@ -198,14 +229,14 @@ impl Kernel {
                 Some(Cause::FamilyGone | Cause::NoIpvs) => self.ipvs = None,
                 Some(Cause::NotPermitted) => {
                     self.ipvs = None;
-                    return Err(Unread { missing: true, reason: error.to_string() });
+                    return Err(Unread { why: Unreadable::Barred, reason: error.to_string() });
                 }
                 Some(_) => {}
                 // The socket itself may be at fault.
                 None => self.ipvs = None,
             }
             if tries >= TRIES {
-                return Err(Unread { missing: false, reason: error.to_string() });
+                return Err(Unread { why: Unreadable::Failed, reason: error.to_string() });
             }
         }
     }
@@ -273,13 +304,6 @@ fn load(service: ServiceKey, row: &DestinationEntry, clients_return: bool) -> Op
         clients: if clients_return { u64::from(row.persistent_connections) } else { 0 },
     };
     (!load.is_empty()).then(|| ((service, translate::server_key(row.id)), load))
-}
-
-/// Clients that persistence binds to a server come back to it though its weight is 0, unless the kernel was told otherwise
-/// (`net.ipv4.vs.expire_quiescent_template`, of this network namespace).
-pub(super) fn clients_return() -> bool {
-    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/vs/expire_quiescent_template");
-    !setting.is_ok_and(|value| value.trim() != "0")
 }
 
 /// What was counted of a server whose answers pass this host, if it was used at all.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::Registry;
 
 use super::deal_file::DealFile;
-use crate::balance::{Deal, Marking, with_marks, with_marks_in_force};
+use crate::balance::{Deal, Ledger, Marking, with_marks, with_marks_in_force};
 use crate::model::Config;
 use crate::shell::nftables::{Marker, Touched};
 use crate::shell::tokens::Source;
@@ -46,9 +46,17 @@ impl Marks {
     }
 
     /// A configuration whose groups have marks, with the kernel ready to give them; where it cannot, only those have one that had it
-    /// before. The texts say what went wrong. What was marked before still is: its services go last, and after them [`Marks::settle`].
-    pub(super) fn configure(&mut self, config: Arc<Config>, registry: &Registry) -> (Arc<Config>, Vec<String>) {
-        let marked = with_marks(Arc::clone(&config), self.file.deal());
+    /// before. What services in `ledger` go by is not dealt to others. The texts say what went wrong. What was marked before still is: its services go last, and after them [`Marks::settle`].
+    pub(super) fn configure(
+        &mut self,
+        config: Arc<Config>,
+        ledger: &Ledger,
+        registry: &Registry,
+    ) -> (Arc<Config>, Vec<String>) {
+        // Where nobody knows who has which mark, those in use are most likely theirs who come first in the file.
+        let nothing = Ledger::default();
+        let in_use = if self.file.is_lost() { &nothing } else { ledger };
+        let marked = with_marks(Arc::clone(&config), self.file.deal(), in_use);
         let mut problems: Vec<_> = self.file.keep(Deal::of(&marked)).err().into_iter().collect();
         self.unmarked = false;
         let wanted = Marking::of(&marked);
@@ -65,17 +73,17 @@ impl Marks {
             Err(problem) => {
                 problems.push(format!("{UNMARKED}: {problem}"));
                 self.unmarked = true;
-                (self.preview(&config), problems)
+                (self.preview(&config, ledger), problems)
             }
         }
     }
 
     /// What [`Marks::configure`] would make of a configuration.
-    pub(super) fn preview(&self, config: &Arc<Config>) -> Arc<Config> {
-        let nothing = Marking::default();
+    pub(super) fn preview(&self, config: &Arc<Config>, ledger: &Ledger) -> Arc<Config> {
+        let (config, deal, nothing) = (Arc::clone(config), self.file.deal(), Marking::default());
         match self.unmarked {
-            false => with_marks(Arc::clone(config), self.file.deal()),
-            true => with_marks_in_force(Arc::clone(config), self.file.deal(), self.marker.done().unwrap_or(&nothing)),
+            false => with_marks(config, deal, ledger),
+            true => with_marks_in_force(config, deal, ledger, self.marker.done().unwrap_or(&nothing)),
         }
     }
 

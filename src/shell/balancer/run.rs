@@ -140,7 +140,7 @@ impl Loop {
         }
         let mut notices = Notices::default();
         notices.configure(&options.config);
-        let (config, problems) = marks.configure(options.config, poll.registry());
+        let (config, problems) = marks.configure(options.config, balancer.ledger(), poll.registry());
         for problem in problems {
             journal.line(Gravity::Warning, problem, now);
         }
@@ -199,6 +199,7 @@ impl Loop {
             self.perform();
             self.inbox();
             self.show();
+            self.prober.close();
         }
         self.journal.flush();
         self.errands.stop();
@@ -441,7 +442,7 @@ impl Loop {
         };
         match read {
             Ok(table) => Input::Read(table),
-            Err(unread) => Input::Unread { missing: unread.missing, reason: unread.reason },
+            Err(Unread { why, reason }) => Input::Unread { why, reason },
         }
     }
 
@@ -459,7 +460,7 @@ impl Loop {
                 let traffic = if piece.end.is_some() { std::mem::take(&mut kernel.traffic) } else { Vec::new() };
                 (Input::Piece(piece), traffic)
             }
-            Err(Unread { missing, reason }) => (Input::Unread { missing, reason }, Vec::new()),
+            Err(Unread { why, reason }) => (Input::Unread { why, reason }, Vec::new()),
         }
     }
 
@@ -515,6 +516,8 @@ impl Loop {
             | Event::Stalled { .. }
             | Event::Held
             | Event::Mute { .. }
+            | Event::AnswersArp { .. }
+            | Event::ArpMended { .. }
             | Event::FloorReached { .. }
             | Event::FloorLeft { .. }
             | Event::HoldOver { .. }

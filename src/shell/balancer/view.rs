@@ -287,7 +287,7 @@ fn server(
         operator_weight: status.wish.and_then(|wish| wish.weight).map(Weight::value),
         slow_start_secs: status.rises_until.map(|until| until.saturating_duration_since(moment.now).as_secs_f64()),
         checks: status.checks.iter().map(check).collect(),
-        problem: problem.map(str::to_owned),
+        problem: problem.map(str::to_owned).or_else(|| status.flaw().map(|flaw| flaw.to_string())),
         ..shown
     }
 }

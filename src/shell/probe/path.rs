@@ -35,6 +35,9 @@
 //! where a connection goes for up to a minute after its SYN, so a port is not used again for the same address before that: the next
 //! call could be another server's.
 //!
+//! With direct routing and tunnels the server must have the virtual address and must not say so: who answers ARP for it takes clients
+//! past this host. So with each call it is asked who has the address ([`arp`]), and who answers the call is looked for among those.
+//!
 //! # What it costs, and what it cannot see
 //!
 //! While a check of a path exists, each packet that this host receives runs through a filter of five to twelve instructions.
@@ -43,15 +46,19 @@
 //! there); IPv6 calls are not, and wait. With NAT the server answers an address that may be in its own network, so a default
 //! route of the server's that does not lead through this host is not seen.
 
+mod arp;
+
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
+use nix::errno::Errno;
 use nix::libc;
+use nix::sys::socket::{LinkAddr, recvfrom};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::obstacle;
@@ -62,6 +69,7 @@ use crate::shell::router::program::{AND, Instruction, LOAD_BYTE, LOAD_HALF, RETU
 use crate::shell::tokens::Source;
 use crate::wire::tcp::{self, ACK, PROTOCOL_TCP, RST, SYN, Segment};
 use crate::wire::{ipv4, ipv6};
+use arp::Arp;
 
 /// Of include/uapi/linux/if_ether.h, in network order.
 const ETH_P_IP: u16 = 0x0800_u16.to_be();
@@ -84,6 +92,8 @@ pub(super) struct Call {
     source: SocketAddr,
     /// What an answer acknowledges.
     number: u32,
+    /// The link on which it was asked who has the virtual address, by its number, where that matters.
+    asked_on: Option<u32>,
 }
 
 /// The sockets that all calls share, each made when it is first needed, and what is known of calls that were made.
@@ -95,6 +105,7 @@ pub(super) struct Calls {
     cookie: u16,
     taps: [Option<Socket>; 2],
     senders: [Option<Socket>; 2],
+    arp: Arp,
     /// The place of each call that waits, by the lower half of its number.
     waiting: HashMap<u16, usize>,
     /// A new configuration may need none of it.
@@ -111,6 +122,7 @@ impl Calls {
             cookie: upper(random.bits()),
             taps: [None, None],
             senders: [None, None],
+            arp: Arp::default(),
             waiting: HashMap::new(),
             is_stale: false,
             resting: VecDeque::new(),
@@ -128,6 +140,7 @@ impl Calls {
         if self.is_stale && self.waiting.is_empty() {
             self.taps = [None, None];
             self.senders = [None, None];
+            self.arp = Arp::default();
             self.is_stale = false;
         }
     }
@@ -148,7 +161,8 @@ impl Calls {
             lower = lower.wrapping_add(1);
         }
         let number = u32::from(self.cookie) << 16 | u32::from(lower);
-        let call = Call { probe: probe.clone(), source, number };
+        let asked_on = self.arp.ask(probe, source.ip(), self.namespace.as_deref(), Instant::now());
+        let call = Call { probe: probe.clone(), source, number, asked_on };
         self.send(&call, SYN, number.wrapping_sub(1)).map_err(|error| not_sent(&error))?;
         Ok((socket, call))
     }
@@ -180,19 +194,20 @@ impl Calls {
         let Some(Some(socket)) = self.taps.get_mut(place(family)) else { return (heard, false) };
         let mut bytes = [0; 128];
         for _ in 0..MOST_AT_ONCE {
-            match socket.read(&mut bytes) {
-                Ok(length) => {
+            match recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut bytes) {
+                Ok((length, sender)) => {
                     let Some(answer) = bytes.get(..length).and_then(|packet| Answer::read(family, packet)) else {
                         continue;
                     };
                     let Some(place) = self.waiting.get(&lower(answer.number)).copied() else { continue };
-                    if let Some(outcome) = call(place).and_then(|call| answer.judge(call)) {
-                        heard.push((place, outcome));
-                    }
+                    let Some(call) = call(place) else { continue };
+                    let Some(outcome) = answer.judge(call) else { continue };
+                    let server = sender.and_then(arp::mac).filter(|_| outcome == Outcome::Ok);
+                    let flaw = server.and_then(|server| self.arp.answers(call, server));
+                    heard.push((place, flaw.unwrap_or(outcome)));
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // An interface that goes down is told as an error, once.
-                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {}
+                Err(Errno::EINTR | Errno::ENETDOWN) => {}
                 Err(_) => return (heard, false),
             }
         }

@@ -3,7 +3,7 @@
 use socket2::SockFilter;
 
 // include/uapi/linux/bpf_common.h. A is the accumulator, X the index register, M the scratch memory.
-pub(super) const LOAD_WORD: u16 = 0x20;
+pub(in crate::shell) const LOAD_WORD: u16 = 0x20;
 pub(in crate::shell) const LOAD_HALF: u16 = 0x28;
 pub(in crate::shell) const LOAD_BYTE: u16 = 0x30;
 /// A becomes the word that is so far behind X.

@@ -76,6 +76,7 @@ fn try_run(mail: &mut Mail, tell: &dyn Fn(Fact)) -> io::Result<()> {
         // Answers before deadlines: after a stall of ours, both may lie there.
         let now = checks.answers(&mut poll, &mut events)?;
         checks.wake(now);
+        checks.prober.close();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Services that are never emptied.
 
+use super::handovers::restart;
 use super::*;
 use crate::balance::Health;
 
@@ -181,4 +182,63 @@ fn one_that_must_prove_itself_and_cannot_holds_no_floor() {
     configure(&mut world, config);
     world.pass(20 * S);
     assert_eq!(in_table(&world).len(), 1);
+}
+
+/// Nobody knows whether the new one is better.
+#[test]
+fn a_server_that_a_reload_brings_takes_nobodys_place_before_it_is_well() {
+    let mut world = World::new(empty());
+    configure(&mut world, floored("1", 3));
+    world.pass(8 * S);
+    for n in 1..=3 {
+        world.dead.insert(target(n));
+        world.pass(8 * S);
+    }
+    assert_eq!(in_table(&world), ["10.0.0.3:80"]);
+    world.take_steps();
+    world.silent.insert(target(4));
+    configure(&mut world, floored("1", 4));
+    world.pass(30 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert_eq!(told(&world, "has enough servers again"), 0);
+    world.silent.clear();
+    world.pass(10 * S);
+    assert_eq!(in_table(&world), ["10.0.0.4:80"]);
+    // Another check of one that is out: nothing is known of it now.
+    world.dead.insert(target(4));
+    world.pass(10 * S);
+    world.take_steps();
+    let mut other = floored("1", 4);
+    let CheckKind::Tcp(connect) = &mut other.services[0].servers[0].checks[0].kind else { panic!("a TCP check") };
+    connect.target.set_port(81);
+    world.silent.insert(connect.target);
+    configure(&mut world, other);
+    world.pass(30 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+}
+
+#[test]
+fn a_restart_leaves_those_that_a_floor_keeps_where_they_are() {
+    for order in [[1, 2, 3], [3, 1, 2], [1, 3, 2]] {
+        let mut world = World::new(empty());
+        configure(&mut world, floored("1", 3));
+        world.pass(8 * S);
+        for n in 1..=3 {
+            world.dead.insert(target(n));
+            world.pass(8 * S);
+        }
+        assert_eq!(in_table(&world), ["10.0.0.3:80"]);
+        world.take_steps();
+        world.dead.clear();
+        world.silent.extend([1, 2, 3].map(target));
+        restart(&mut world, floored("1", 3));
+        for n in order {
+            world.pass(S);
+            world.dead.insert(target(n));
+            world.silent.remove(&target(n));
+            world.answer();
+        }
+        world.pass(30 * S);
+        assert_eq!(world.take_steps(), Vec::<String>::new(), "{order:?}");
+    }
 }

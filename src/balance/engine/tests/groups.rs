@@ -1,6 +1,8 @@
 //! Services of several addresses, on timelines.
 
+use super::handovers::restart;
 use super::*;
+use crate::balance::wishes::Hold;
 use crate::model::{Forwarding, Group};
 
 /// Services 1 to `keys` as one group, with two servers that are checked.
@@ -113,4 +115,94 @@ fn each_address_gives_its_port_to_a_server_that_is_reached_directly() {
     // At a clean stop nothing of it is left.
     world.tell(Input::Stop);
     assert!(world.table.as_ref().unwrap().services.is_empty(), "{:?}", world.table);
+}
+
+/// What is wished of the first server of each service in force.
+fn holds(world: &World) -> Vec<Option<Hold>> {
+    let services = 0..world.engine.config().services.len();
+    services.map(|service| world.engine.servers(service)[0].wish.and_then(|wish| wish.hold)).collect()
+}
+
+#[test]
+fn a_wish_follows_the_group_whichever_address_it_loses() {
+    for restarted in [false, true] {
+        for (gone, left) in [([2, 3], 2), ([1, 2], 1), ([3, 4], 3)] {
+            let mut world = running(group(1..=3));
+            world.ask(1, Verb::Disable);
+            if restarted {
+                restart(&mut world, group(gone));
+            } else {
+                configure(&mut world, group(gone));
+            }
+            world.pass(20 * S);
+            assert_eq!(table_of(&world, left), ["10.0.0.2:80"], "{restarted} {gone:?}");
+            assert_eq!(holds(&world), [Some(Hold::Disabled)], "{restarted} {gone:?}");
+            // And on, from there; and over a file that lacks the group by mistake.
+            configure(&mut world, Config::default());
+            restart(&mut world, Config::default());
+            configure(&mut world, group([9, gone[1]]));
+            world.pass(20 * S);
+            assert_eq!(table_of(&world, 9), ["10.0.0.2:80"], "{restarted} {gone:?}");
+            world.ask(1, Verb::Enable);
+            assert_eq!(table_of(&world, 9), ["10.0.0.1:80", "10.0.0.2:80"]);
+            assert_eq!(world.kept, Kept::default(), "nothing is left of it");
+        }
+    }
+}
+
+#[test]
+fn a_wish_goes_to_every_part_of_a_group_and_to_no_other_service() {
+    for restarted in [false, true] {
+        let mut both = group(2..=3);
+        both.services.push(config(1, &[server(1, true), server(2, true)]).services.remove(0));
+        let mut world = running(group(1..=3));
+        world.ask(1, Verb::Disable);
+        if restarted {
+            restart(&mut world, both);
+        } else {
+            configure(&mut world, both);
+        }
+        world.pass(20 * S);
+        for n in 1..=3 {
+            assert_eq!(table_of(&world, n), ["10.0.0.2:80"], "{restarted} {n}");
+        }
+        // Together again they are one.
+        configure(&mut world, group(1..=3));
+        assert_eq!(holds(&world), [Some(Hold::Disabled)]);
+        world.ask(1, Verb::Enable);
+        assert_eq!(world.kept, Kept::default());
+    }
+    // An address moves to a service that has its own history.
+    let lone = |keys: &[u8]| {
+        let mut config = group([5, 6]);
+        config.services[0].key = key(keys[0]);
+        config.services[0].group.as_mut().unwrap().others = keys[1..].iter().map(|n| key(*n)).collect();
+        config.services.remove(0)
+    };
+    let two = |first: &[u8], second: &[u8]| Config { services: vec![lone(first), lone(second)], ..Config::default() };
+    let mut world = running(two(&[1, 2], &[5, 6]));
+    let asked = world.engine.ask_for("10.0.0.1:80", Some("192.0.2.1:80"), Verb::Disable, world.now);
+    assert_eq!(asked.map(|asked| asked.len()), Ok(1));
+    world.drain();
+    configure(&mut world, two(&[1], &[5, 6, 2]));
+    assert_eq!(holds(&world), [Some(Hold::Disabled), None]);
+}
+
+/// A server was being emptied, and the file that came while no process ran does not name it.
+#[test]
+fn the_time_that_was_given_holds_at_every_address_after_a_restart() {
+    let mut world = running(group(1..=2));
+    for n in 1..=2 {
+        world.load((n, 1), 3);
+    }
+    world.ask(1, Verb::Drain(Some(300 * S)));
+    world.pass(10 * S);
+    world.take_steps();
+    let mut less = group(1..=2);
+    less.services[0].servers.remove(0);
+    restart(&mut world, less);
+    world.pass(280 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "{:#?}", world.events);
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), [1, 2].map(|n| format!("delete server 10.0.0.1:80 from tcp 192.0.2.{n}:80")));
 }

@@ -554,3 +554,87 @@ fn an_entry_that_is_not_ours_never_leaves() {
     world.pass(200 * S);
     assert!(world.take_steps().iter().all(|step| step.contains("192.0.2.2")), "{:?}", world.steps);
 }
+
+/// What is answered, or the sentence.
+fn asked(world: &mut World, verb: Verb) -> Result<usize, String> {
+    let asked = world.engine.ask_for("10.0.0.1:80", None, verb, world.now);
+    world.drain();
+    asked.map(|asked| asked.len())
+}
+
+/// A server that the file names no more, with all the time of the world.
+fn left_behind() -> World {
+    let mut world = busy(&[3, 0]);
+    world.ask(1, Verb::Drain(None));
+    configure(&mut world, config(1, &[server(2, true)]));
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.events.clear();
+    world
+}
+
+#[test]
+fn a_server_that_leaves_can_be_given_another_time() {
+    let mut world = left_behind();
+    assert_eq!(asked(&mut world, Verb::Drain(Some(5 * S))), Ok(1));
+    assert!(world.kept.leaving.iter().any(|(_, drain)| drain.until == Some(world.now + 5 * S)), "it is written down");
+    world.pass(5 * S - MS);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(MS);
+    assert_eq!(world.take_steps(), [GONE]);
+    assert!(world.kept.leaving.is_empty() && !world.engine.ledger().has_server(key(1), server_key(1)));
+    assert_eq!(
+        world.events,
+        [
+            "server 10.0.0.1:80 of tcp 192.0.2.1:80 is drained, for 5 s at most: the operator wishes it",
+            "server 10.0.0.1:80 of tcp 192.0.2.1:80 has no more time, and goes: cut off are 3 connections",
+        ]
+    );
+    // Longer than it had, and without a service in the file.
+    let mut world = busy(&[3, 0]);
+    configure(&mut world, Config::default());
+    world.take_steps();
+    assert_eq!(asked(&mut world, Verb::Drain(None)), Ok(1));
+    world.pass(600 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert_eq!(asked(&mut world, Verb::Drain(Some(Duration::ZERO))), Ok(1));
+    assert_eq!(world.take_steps(), ["delete service tcp 192.0.2.1:80"]);
+}
+
+#[test]
+fn a_server_that_leaves_goes_at_once_when_it_is_disabled() {
+    let mut world = left_behind();
+    assert_eq!(asked(&mut world, Verb::Disable), Ok(1));
+    assert_eq!(world.take_steps(), [GONE]);
+    assert!(world.kept.leaving.is_empty());
+    assert!(world.events.last().unwrap().ends_with("goes: cut off are 3 connections"), "{:?}", world.events);
+    assert!(asked(&mut world, Verb::Disable).unwrap_err().starts_with("no service has a server 10.0.0.1:80"));
+}
+
+#[test]
+fn a_server_that_leaves_is_brought_back_by_the_file_alone() {
+    let mut world = left_behind();
+    for verb in [Verb::Undrain, Verb::Enable, Verb::Weight(Some(Weight::ONE)), Verb::Weight(None)] {
+        let sentence = asked(&mut world, verb).unwrap_err();
+        assert_eq!(
+            sentence,
+            "10.0.0.1:80 of tcp 192.0.2.1:80 leaves, since the configuration does not name it any more: only that can \
+             bring it back; `ipvsctl drain` gives it another time, and `ipvsctl disable` none"
+        );
+    }
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+}
+
+/// Nobody can take its place yet, and still it is the operator's.
+#[test]
+fn a_server_that_serves_on_can_be_drained() {
+    let mut world = busy(&[3]);
+    world.silent.insert(SocketAddr::new(server_key(2).address, 80));
+    configure(&mut world, config(1, &[server(2, true)]));
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert_eq!(asked(&mut world, Verb::Drain(Some(S))), Ok(1));
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(S);
+    assert_eq!(world.take_steps(), [GONE]);
+}

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use super::prevented::prevented;
+use super::rules::{SORRY, guarded, sorry, weights};
 use super::*;
 use crate::balance::Health;
 use crate::check::Stage;
@@ -193,6 +195,186 @@ fn without_a_route_a_server_stays_for_a_few_tries_and_no_longer() {
     world.obstacle = None;
     world.pass(8 * S);
     assert_eq!(world.take_steps().len(), 2, "the route is back");
+}
+
+/// Lets time pass, with one server that answers nobody whose probes come to this.
+fn pass_but(world: &mut World, span: Duration, one: SocketAddr, outcome: Outcome) {
+    let end = world.now + span;
+    while let Some(at) = world.engine.poll_timeout().filter(|at| *at <= end) {
+        world.now = world.now.max(at);
+        world.tell(Input::Wake);
+        let own = |probe: &ProbeId| {
+            world.engine.probe(*probe).and_then(CheckKind::connect).is_some_and(|connect| connect.target == one)
+        };
+        let own: Vec<_> = world.probes.iter().copied().filter(own).collect();
+        for probe in own {
+            world.probes.remove(&probe);
+            world.tell(Input::Probed(probe, outcome));
+        }
+        world.answer();
+    }
+    world.now = end;
+}
+
+/// Servers that are asked often and may owe their answers for long, of which the first hears soon that nobody is there; all of
+/// them fall silent, and that first one has had its second look before anybody else.
+fn one_looked_at(rise: u32) -> (World, SocketAddr) {
+    let mut servers = many(10);
+    for check in servers.iter_mut().flat_map(|server| &mut server.checks) {
+        (check.interval, check.timeout) = (2 * S, 7 * S);
+        let pace = Pace { rise: NonZeroU32::new(rise).unwrap(), down_interval: 2 * S, jitter_percent: 0 };
+        check.pace = pace.beside(check.interval);
+    }
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &servers));
+    world.pass(8 * S);
+    world.take_steps();
+    world.events.clear();
+    let targets = targets(&world);
+    world.silent.extend(targets.iter().copied());
+    world.pass_until(30 * S, |world| world.engine.held() == Some(10));
+    pass_but(&mut world, S, targets[0], Outcome::HostUnreachable);
+    assert_eq!((world.engine.held(), world.take_steps().len()), (Some(10), 0), "one look says nothing");
+    (world, targets[0])
+}
+
+#[test]
+fn a_bad_answer_after_a_silent_second_look_takes_the_server_out() {
+    let (mut world, one) = one_looked_at(1);
+    pass_but(&mut world, 3 * S, one, Outcome::Refused);
+    assert_eq!(world.take_steps(), ["delete server 10.1.0.1:80 from tcp 192.0.2.1:80"], "{:#?}", world.events);
+    assert_eq!(told(&world, "server 10.1.0.1:80 of tcp 192.0.2.1:80 is down: 10.1.0.1:80 refuses"), 1);
+    assert!(world.engine.held().is_some(), "the others are in doubt");
+}
+
+/// It was never down, so it has not to rise.
+#[test]
+fn a_good_answer_after_a_silent_second_look_is_no_return() {
+    let (mut world, one) = one_looked_at(2);
+    pass_but(&mut world, 2 * S, one, Outcome::Ok);
+    let health = |world: &World| world.engine.servers(0)[0].health;
+    assert_eq!((health(&world), world.take_steps().len()), (Health::Up, 0));
+    pass_but(&mut world, 20 * S, one, Outcome::Refused);
+    assert_eq!(health(&world), Health::Down, "nothing is forgotten");
+    assert!(world.take_steps().contains(&"delete server 10.1.0.1:80 from tcp 192.0.2.1:80".to_owned()));
+}
+
+#[test]
+fn a_reload_in_the_middle_of_a_hold_takes_over_no_verdict_that_is_held() {
+    let (mut world, _) = one_looked_at(1);
+    let same = world.engine.config().as_ref().clone();
+    configure(&mut world, same);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert!(world.engine.servers(0).iter().all(|server| server.health == Health::Up));
+    assert_eq!(told(&world, "is down"), 0);
+    world.silent.clear();
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert_eq!(told(&world, "is up") + told(&world, "is down"), 0, "{:#?}", world.events);
+    assert_eq!(told(&world, "as if this host"), 1, "said once: {:#?}", world.events);
+}
+
+/// However often the file is read, those that are dead are out ten seconds after the first doubt.
+#[test]
+fn reloads_do_not_hold_for_ever() {
+    let mut world = running(30);
+    world.silent.extend(targets(&world));
+    world.pass_until(20 * S, |world| told(world, "as if this host") == 1);
+    let same = world.engine.config().as_ref().clone();
+    for _ in 0..6 {
+        world.pass(2 * S);
+        configure(&mut world, same.clone());
+    }
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 30, "{:#?}", world.events);
+}
+
+#[test]
+fn a_hold_that_nobody_could_be_looked_at_in_says_so() {
+    let mut servers = many(10);
+    servers.iter_mut().flat_map(|server| &mut server.checks).for_each(|check| check.timeout = 30 * S);
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &servers));
+    world.pass(8 * S);
+    world.take_steps();
+    world.silent.extend(targets(&world));
+    world.pass_until(80 * S, |world| told(world, "as if this host") == 1);
+    world.pass(10 * S);
+    assert!(!world.take_steps().is_empty());
+    assert_eq!(told(&world, "silent at the second look"), 0, "{:#?}", world.events);
+    assert_eq!(told(&world, "no second look has come to its end within 10 s"), 1, "{:#?}", world.events);
+}
+
+#[test]
+fn two_or_three_that_are_all_silent_at_once_get_a_second_look() {
+    for servers in [2, 3] {
+        let mut world = running(servers);
+        world.silent.extend(targets(&world));
+        world.pass_until(20 * S, |world| told(world, "as if this host") == 1);
+        assert_eq!(world.take_steps(), Vec::<String>::new());
+        world.silent.clear();
+        world.pass(60 * S);
+        assert_eq!(world.take_steps(), Vec::<String>::new());
+        // For good: they are out after their second looks.
+        world.silent.extend(targets(&world));
+        world.pass_until(20 * S, |world| told(world, "as if this host") == 2);
+        world.pass(10 * S);
+        assert_eq!(world.take_steps().len(), usize::from(servers), "{:#?}", world.events);
+    }
+}
+
+#[test]
+fn of_two_servers_one_that_falls_silent_waits_for_nobody() {
+    let mut world = running(2);
+    let all = targets(&world);
+    world.silent.insert(all[0]);
+    world.pass(13 * S + MS);
+    assert_eq!(world.take_steps(), ["delete server 10.1.0.1:80 from tcp 192.0.2.1:80"]);
+    // Nor does the last one.
+    world.silent.insert(all[1]);
+    world.pass(13 * S + MS);
+    assert_eq!(world.take_steps(), ["delete server 10.1.0.2:80 from tcp 192.0.2.1:80"]);
+    assert_eq!(told(&world, "as if this host"), 0, "{:#?}", world.events);
+}
+
+/// Two checks that fall silent together show nothing where they call at one and the same host: it has died.
+#[test]
+fn two_ports_of_one_host_are_no_row() {
+    let mut servers = many(2);
+    let key = ServerKey { port: 81, ..servers[0].key };
+    servers[1].key = key;
+    if let CheckKind::Tcp(connect) = &mut servers[1].checks[0].kind {
+        connect.target = SocketAddr::new(key.address, 81);
+    }
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &servers));
+    world.pass(8 * S);
+    world.take_steps();
+    world.silent.extend(targets(&world));
+    world.pass(13 * S + MS);
+    assert_eq!(world.take_steps().len(), 2);
+    assert_eq!(told(&world, "as if this host"), 0, "{:#?}", world.events);
+}
+
+/// One that is trusted since it could not be checked is silent at last: from then on it counts no more, held or not, and
+/// another that comes up wins no quorum with it.
+#[test]
+fn who_is_held_is_trusted_no_more() {
+    let mut world = prevented(guarded(sorry(false)));
+    let all = targets(&world);
+    let not_tried = Outcome::NotTried(Obstacle::SourceAddress);
+    world.pass(S / 2);
+    world.obstacle = None;
+    world.silent.extend(all.iter().copied());
+    // The others are silent, believed for a minute, and after that the first is silent too.
+    pass_but(&mut world, 90 * S, all[0], not_tried);
+    assert_eq!(weights(&world), [(1, 0), (SORRY, 1)], "{:#?}", world.events);
+    assert!(world.engine.servers(0)[0].prevented);
+    pass_but(&mut world, 2 * S, all[0], Outcome::HostUnreachable);
+    world.silent.remove(&all[1]);
+    world.take_steps();
+    pass_but(&mut world, 8 * S, all[0], Outcome::HostUnreachable);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "one is less than the quorum of two");
 }
 
 #[test]

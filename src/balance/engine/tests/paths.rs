@@ -129,6 +129,56 @@ fn a_path_that_fails_is_told_in_the_light_of_the_other_checks() {
     assert!(world.events.iter().any(|told| told.contains(&wanted)), "{:?}", world.events);
 }
 
+/// It is well to its clients, and stays; but somebody has to hear of it, once.
+#[test]
+fn a_server_that_answers_arp_is_up_and_named() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[with_path(1)]));
+    let tried = |world: &mut World, outcome: Outcome| {
+        let (id, _) = until_path(world);
+        world.probes.remove(&id);
+        world.events.clear();
+        world.tell(Input::Probed(id, outcome));
+        let told = world.events.iter().filter(|told| told.contains("answer ARP") || told.contains("answers ARP"));
+        told.cloned().collect::<Vec<_>>()
+    };
+    let answers = Outcome::AnswersArp("192.0.2.1".parse().unwrap());
+    let begins = [format!("server 10.0.0.1:80 of tcp 192.0.2.1:80 works, but {answers}")];
+    let ends = ["server 10.0.0.1:80 of tcp 192.0.2.1:80 does not answer ARP for 192.0.2.1 any more".to_owned()];
+    let silent = Outcome::PathSilent(Way::Direct, Directly::Untold);
+    assert_eq!(tried(&mut world, Outcome::Ok), Vec::<String>::new());
+    let before = world.table.clone();
+    for (outcome, told) in [
+        (answers, &begins[..]),
+        (answers, &[]),
+        // Whether it still does, nobody knows while it is silent.
+        (silent, &[]),
+        (answers, &[]),
+        (Outcome::NotTried(Obstacle::NoRoute), &[]),
+        (answers, &[]),
+        (Outcome::Ok, &ends),
+        (Outcome::Ok, &[]),
+        (answers, &begins),
+    ] {
+        assert_eq!(tried(&mut world, outcome), told, "{outcome}");
+    }
+    assert_eq!(world.table, before, "it has its connections");
+    let status = world.engine.servers(0);
+    assert_eq!(
+        (status[0].health, status[0].reason(), status[0].flaw()),
+        (Health::Up, answers.to_string(), Some(answers))
+    );
+    assert!(answers.to_string().starts_with("answers ARP for 192.0.2.1: "), "{answers}");
+    // It is told of once more only if it ends: a reload is no end.
+    let mut other = config(1, &[with_path(1)]);
+    other.services[0].settings.scheduler = Scheduler::RoundRobin;
+    configure(&mut world, other);
+    assert_eq!(tried(&mut world, answers), Vec::<String>::new());
+    assert_eq!(tried(&mut world, Outcome::Ok), ends);
+    let status = world.engine.servers(0);
+    assert_eq!((status[0].reason(), status[0].flaw()), ("accepts the connection".to_owned(), None));
+}
+
 /// Without it the packet would reach another server, and its answer would be taken for this one's.
 #[test]
 fn a_path_is_not_paved_by_anything_else_than_its_one_server() {

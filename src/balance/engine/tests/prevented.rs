@@ -8,7 +8,7 @@ fn said(world: &World, what: &str) -> usize {
     world.events.iter().filter(|event| event.contains(what)).count()
 }
 
-fn prevented(config: Config) -> World {
+pub(super) fn prevented(config: Config) -> World {
     let mut world = World::new(empty());
     world.obstacle = Some(Obstacle::SourceAddress);
     configure(&mut world, config);

@@ -4,7 +4,7 @@ use super::held::many;
 use super::*;
 
 /// Twelve services of a hundred servers, in a table that was programmed a while ago.
-fn large() -> World {
+pub(super) fn large() -> World {
     let servers = many(1200);
     let service =
         |(n, servers): (u8, &[ServerConfig])| ServiceConfig { key: key(n), ..config(1, servers).services.remove(0) };
@@ -20,7 +20,7 @@ fn large() -> World {
 }
 
 /// Up to the next piece.
-fn one_piece(world: &mut World) {
+pub(super) fn one_piece(world: &mut World) {
     let pieces = world.pieces;
     while world.pieces == pieces {
         world.pass(MS);
@@ -154,4 +154,27 @@ fn what_a_walk_finds_is_looked_at_again_at_once() {
     }
     assert_eq!(world.pieces, walked, "no walk in between");
     assert_eq!(world.take_steps().len(), 101);
+}
+
+/// Whoever sets weights or drains one server after the other does not keep a large table from being looked at.
+#[test]
+fn what_is_wished_in_the_middle_of_a_walk_does_not_begin_it_anew() {
+    let weight = Verb::Weight(Some(Weight::new(3).unwrap()));
+    for (verb, walks) in [(weight, 1), (Verb::Disable, 1), (Verb::Drain(None), 2)] {
+        let mut world = large();
+        let server = *world.table.as_ref().unwrap().services[&key(1)].servers().keys().next().unwrap();
+        one_piece(&mut world);
+        let (pieces, begun) = (world.pieces, world.walks);
+        let now = world.now;
+        world.engine.ask_for(&server.to_string(), None, verb, now).unwrap();
+        world.drain();
+        while world.pieces < pieces + 5 {
+            one_piece(&mut world);
+            assert_eq!(world.walks, begun, "{verb:?}");
+        }
+        world.pass(S / 2);
+        assert_eq!(world.walks - begun + 1, walks, "{verb:?}: what was drained is counted soon");
+        let steps = world.take_steps();
+        assert_eq!(steps.len(), walks as usize, "{steps:#?}");
+    }
 }

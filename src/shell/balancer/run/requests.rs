@@ -7,7 +7,7 @@ use super::{Loop, planned, raise_file_limit};
 use crate::api::{PlannedStep, ServerReply, ServerRequest};
 use crate::balance::{Gravity, Input, KernelState};
 use crate::model::Config;
-use crate::shell::balancer::kernel::{self, Rows};
+use crate::shell::balancer::kernel::Rows;
 use crate::shell::balancer::showing::Showing;
 use crate::shell::balancer::{Request, asking, view};
 
@@ -31,7 +31,7 @@ impl Loop {
                     Ok(told) => told.into_iter().for_each(|input| self.balancer.handle(input, now)),
                     Err(problem) => self.journal.line(Gravity::Warning, problem, now),
                 }
-                let (config, problems) = self.marks.configure(config, self.poll.registry());
+                let (config, problems) = self.marks.configure(config, self.balancer.ledger(), self.poll.registry());
                 for problem in problems {
                     self.journal.line(Gravity::Warning, problem, now);
                 }
@@ -67,7 +67,7 @@ impl Loop {
     fn ask(&mut self, request: &ServerRequest, now: Instant) -> Result<ServerReply, String> {
         let verb = asking::verb(&request.verb)?;
         let asked = self.balancer.ask_for(&request.server, request.service.as_deref(), verb, now)?;
-        Ok(asking::reply(&asked, verb, kernel::clients_return()))
+        Ok(asking::reply(&asked, verb, self.kernel.clients_return()))
     }
 
     fn keep_namespace(&mut self, config: &Config, now: Instant) {
@@ -93,7 +93,8 @@ impl Loop {
         } else {
             self.kernel.rows().map_err(|unread| unread.reason)?
         };
-        let plan = self.balancer.preview(&self.marks.preview(config), &rows.table());
+        let config = self.marks.preview(config, self.balancer.ledger());
+        let plan = self.balancer.preview(&config, &rows.table());
         Ok(planned(&plan, &rows.connections()))
     }
 }

@@ -15,7 +15,7 @@ fn call(forwarding: Forwarding, v6: bool) -> Call {
     let mark = NonZeroU32::new(7).unwrap();
     let through = through.parse().unwrap();
     let probe = PathProbe { through, server, forwarding, mark, source_address: None };
-    Call { probe, source: source.parse().unwrap(), number: NUMBER }
+    Call { probe, source: source.parse().unwrap(), number: NUMBER, asked_on: None }
 }
 
 /// A packet from one end to the other, that acknowledges this number.
