@@ -40,6 +40,8 @@ pub struct Standing {
     pub health: Health,
     /// Nothing will be known of it: this host does not let its checks be made.
     pub prevented: bool,
+    /// ... and that is a mistake in what this host was told.
+    pub mistaken: bool,
     /// Its weight while it is up, with all that its checks add; `None`: one that has a say has said nothing yet.
     pub weight: Option<Weight>,
     /// The operator keeps new connections from it.
@@ -47,9 +49,10 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// It is taken to be well, since it need not prove itself and cannot.
+    /// It is taken to be well, since it need not prove itself and cannot; not where a mistake of ours is all that keeps it from
+    /// that.
     pub(super) fn is_trusted(&self, server: &ServerConfig) -> bool {
-        self.health == Health::Unknown && self.prevented && !server.alpha
+        self.health == Health::Unknown && self.prevented && !self.mistaken && !server.alpha
     }
 }
 
@@ -70,7 +73,8 @@ pub enum Held {
 /// has said nothing. Where its checks rest nothing will be known, and no connection comes: it is put in on trust, so that it
 /// is there when the address comes; with `alpha` it is not trusted. So it is where this host does not let its checks be made at
 /// all: keepalived has it in the table from the first moment, and takes it out for a failure alone; one without a check that
-/// speaks stays. With `alpha` it stays out, and counts for nobody's quorum.
+/// speaks stays. With `alpha` it stays out, and counts for nobody's quorum; and so it does where the checks need something of this
+/// host that was configured wrongly, such as a key that cannot be read: keepalived does not begin then.
 fn wish(
     server: &ServerConfig,
     standing: Standing,
@@ -228,7 +232,7 @@ mod tests {
     }
 
     fn knows(health: Health) -> Standing {
-        Standing { health, prevented: false, weight: Some(Weight::new(3).unwrap()), held: None }
+        Standing { health, prevented: false, mistaken: false, weight: Some(Weight::new(3).unwrap()), held: None }
     }
 
     fn settings(weight: u32) -> ServerSettings {
@@ -310,6 +314,13 @@ mod tests {
         assert_eq!(prevented(true, None), None);
         assert_eq!(prevented(true, Some(0)), Some(0));
         assert_eq!(prevented(true, Some(7)), Some(3), "as it was found");
+        let mistaken = Standing { mistaken: true, ..known };
+        assert_eq!(wish(&server(3, false), mistaken, false, None), None, "a mistake is no reason to trust it");
+        assert_eq!(
+            wish(&server(3, false), mistaken, false, Some(Some(&settings(3)))),
+            Some(settings(3)),
+            "as it was found"
+        );
         let down = Standing { health: Health::Down, ..known };
         assert_eq!(wish(&server(3, false), down, false, None), None, "one check that speaks against it is enough");
         // A check that has a say in the weight has said nothing, and whoever was here before had heard it.

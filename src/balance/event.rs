@@ -376,6 +376,10 @@ impl fmt::Display for Event {
                 "nothing can be found out about server {server} of {service}, and so it is trusted and gets connections, as \
                  with keepalived: {obstacle}"
             ),
+            Self::Prevented { service, server, obstacle, trusted: false } if obstacle.is_mistake() => write!(
+                f,
+                "nothing can be found out about server {server} of {service}, and so it stays out until that is mended: {obstacle}"
+            ),
             Self::Prevented { service, server, obstacle, trusted: false } => write!(
                 f,
                 "nothing can be found out about server {server} of {service}, and so it stays out, for it has to prove \

@@ -157,6 +157,12 @@ impl Answer {
         Some((sum(reading.digest.as_ref()?), reading.raw.as_ref().map(sum)))
     }
 
+    /// Bytes that are kept of the body.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.body.as_ref().map_or(0, |reading| reading.kept.len())
+    }
+
     /// Bytes of the body so far, framing included.
     #[must_use]
     pub fn taken(&self) -> u64 {

@@ -201,7 +201,7 @@ pub enum Obstacle {
     SystemFiles,
     /// `ENOBUFS`.
     Buffers,
-    /// `ENOMEM`.
+    /// `ENOMEM`; or what may be kept of pages is kept already.
     Memory,
     /// `EADDRNOTAVAIL` at connect: no free source port.
     Ports,
@@ -246,6 +246,14 @@ pub enum Obstacle {
     PathRoute,
     /// The network namespace of the table cannot be entered (`net_namespace_ipvs`).
     PathNamespace,
+}
+
+impl Obstacle {
+    /// What this host was told cannot be, or is not there: a mistake of whoever configures it, and no reason to trust a server.
+    #[must_use]
+    pub fn is_mistake(self) -> bool {
+        matches!(self, Self::Authorities | Self::ServerName | Self::Identity | Self::Expression)
+    }
 }
 
 impl Outcome {

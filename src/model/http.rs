@@ -79,7 +79,7 @@ impl Page {
         self.statuses.iter().any(|(least, most)| (*least..=*most).contains(&status))
     }
 
-    /// Whether more of the answer counts than its head.
+    /// Whether something is expected of the page itself, and not only that it comes.
     #[must_use]
     pub fn wants_body(&self) -> bool {
         self.digest.is_some() || self.expression.is_some() || self.orderly_close

@@ -51,6 +51,9 @@ use pool::Pool;
 use ports::Ports;
 use settings::Settings;
 
+/// Bytes of pages that are kept for expressions at one time, of all probes together.
+const MOST_KEPT: usize = 64 * 1024 * 1024;
+
 /// News of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -96,6 +99,14 @@ impl Talk {
             Self::Path(_) => None,
         }
     }
+
+    /// Bytes of a page that are kept.
+    fn kept(&self) -> usize {
+        match self {
+            Self::Http(exchange) => exchange.answer().kept(),
+            Self::None | Self::Mail(_) | Self::Datagram(_) | Self::Path(_) => 0,
+        }
+    }
 }
 
 /// The probes that run. A probe's token is its place.
@@ -118,6 +129,9 @@ pub(super) struct Prober<Id> {
     buffer: datagram::Buffer,
     /// For what an answer is known by, and nobody else should guess.
     random: Random,
+    /// Bytes of pages that are kept, and the most that may be.
+    kept: usize,
+    most_kept: usize,
 }
 
 impl<Id: Copy + Eq + Hash> Prober<Id> {
@@ -142,6 +156,8 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             heard: VecDeque::new(),
             buffer: datagram::Buffer::default(),
             random,
+            kept: 0,
+            most_kept: MOST_KEPT,
         }
     }
 
@@ -297,7 +313,18 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         }
         let running = self.places.get_mut(token.0)?.as_mut()?;
         let id = running.id;
-        let progress = match running.go_on(&self.registry, token, &mut self.buffer)? {
+        let before = running.talk.kept();
+        let progress = running.go_on(&self.registry, token, &mut self.buffer);
+        let more = running.talk.kept().saturating_sub(before);
+        self.kept += more;
+        // Many servers may stall behind large pages at one moment, as those that wait for one disk do.
+        let progress = match progress {
+            None | Some(Progress::Reached(_)) if more > 0 && self.kept > self.most_kept => {
+                Progress::Done(Outcome::NotTried(Obstacle::Memory))
+            }
+            progress => progress?,
+        };
+        let progress = match progress {
             Progress::Done(Outcome::Ok) => self.next_page(token.0),
             progress @ (Progress::Done(_) | Progress::Reached(_)) => progress,
         };
@@ -318,6 +345,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             return Progress::Done(Outcome::Ok);
         };
         let Running { id, socket, talk, .. } = running;
+        self.kept = self.kept.saturating_sub(talk.kept());
         // Its port must be free for the next.
         drop(socket);
         let next = match &talk {
@@ -379,6 +407,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
 
     fn clear(&mut self, place: usize, well: bool) {
         if let Some(gone) = self.places.get_mut(place).and_then(Option::take) {
+            self.kept = self.kept.saturating_sub(gone.talk.kept());
             if let Talk::Path(call) = &gone.talk {
                 self.calls.end(call);
             }

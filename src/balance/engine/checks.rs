@@ -251,7 +251,8 @@ impl Balancer {
                 // It stays as it is, and that was told.
                 continue;
             }
-            let (service, server, trusted) = (service.title(), config.key, !config.alpha);
+            let (service, server) = (service.title(), config.key);
+            let trusted = !config.alpha && !obstacle.is_mistake();
             self.outputs.push_back(Output::Event(Event::Prevented { service, server, obstacle, trusted }));
         }
     }

@@ -245,7 +245,7 @@ impl Balancer {
                 match service.keys().find_map(found) {
                     Some(found) => desired::carries(found),
                     None => match trust {
-                        Trust::UntilChecked => !server.alpha,
+                        Trust::UntilChecked => !server.alpha && !known.mistaken,
                         Trust::OnProof => false,
                     },
                 }

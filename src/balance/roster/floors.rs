@@ -50,7 +50,7 @@ impl Roster {
         let footing = |(nth, (state, server)): (usize, (&ServerState, &ServerConfig))| {
             let standing: Standing = known(nth);
             // One that has to prove itself and cannot will not come in by itself.
-            let never = standing.prevented && server.alpha;
+            let never = standing.prevented && (server.alpha || standing.mistaken);
             let weight = standing.weight.unwrap_or(server.settings.weight);
             Footing {
                 health: if never { Health::Down } else { standing.health },

@@ -60,6 +60,11 @@ impl ServerStatus<'_> {
             (Some((outcome, _)), _) if self.kept => {
                 format!("{}; it stays, for the floor of its service asks for it", self.in_light(outcome))
             }
+            (Some((outcome @ Outcome::NotTried(obstacle), _)), Health::Unknown)
+                if self.prevented && obstacle.is_mistake() =>
+            {
+                format!("{outcome}; it stays out until that is mended")
+            }
             (Some((outcome, _)), Health::Unknown) if self.prevented && !self.config.alpha => {
                 format!("{outcome}; it is trusted, as long as nothing can be found out")
             }

@@ -89,6 +89,12 @@ impl Roster {
             && self.judge(server) == Health::Unknown
     }
 
+    /// A mistake in what this host was told is what keeps one of its checks from being made.
+    pub(in crate::balance) fn is_mistaken(&self, server: u32) -> bool {
+        let mistaken = |last| matches!(last, Outcome::NotTried(obstacle) if obstacle.is_mistake());
+        self.checks_of(server).any(|slot| slot.machine.verdict().is_none() && slot.machine.last().is_some_and(mistaken))
+    }
+
     /// A check turns out to be prevented. Returns its servers of which nothing can be found out now.
     pub(in crate::balance) fn prevented(&mut self, check: u32) -> Vec<u32> {
         let mut servers = self.users_of(check).to_vec();
@@ -224,7 +230,8 @@ impl Roster {
             let health = self.servers.get(server as usize).map_or(Health::Unknown, |state| state.health);
             let held = self.servers.get(server as usize).and_then(|state| state.held);
             let prevented = health == Health::Unknown && self.is_prevented(server);
-            Standing { health, prevented, weight: self.weigh(server), held }
+            let mistaken = prevented && self.is_mistaken(server);
+            Standing { health, prevented, mistaken, weight: self.weigh(server), held }
         };
         Some((self.config.services.get(place as usize)?, standing))
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Type};
 
 use super::*;
-use crate::model::{DnsProbe, SmtpProbe, UdpProbe, UdpReply};
+use crate::model::{DnsProbe, Expression, HttpProbe, Page, SmtpProbe, UdpProbe, UdpReply};
 
 fn connect(target: SocketAddr) -> Connect {
     Connect { target, source_address: None, source_port: None, interface: None, mark: None }
@@ -41,6 +41,25 @@ impl Bench {
             }
             assert!(Instant::now() < end, "no outcome");
         }
+    }
+}
+
+impl Bench {
+    /// So many outcomes, of which several may come at once.
+    fn wait_all(&mut self, count: usize) -> Vec<(u64, Outcome)> {
+        let end = Instant::now() + Duration::from_secs(30);
+        let mut events = mio::Events::with_capacity(8);
+        let mut done = Vec::new();
+        while done.len() < count {
+            self.poll.poll(&mut events, Some(Duration::from_secs(1))).unwrap();
+            for event in &events {
+                if let Some((id, Progress::Done(outcome))) = self.prober.ready(event.token()) {
+                    done.push((id, outcome));
+                }
+            }
+            assert!(Instant::now() < end, "{done:?}");
+        }
+        done
     }
 }
 
@@ -389,4 +408,44 @@ impl Bench {
             assert!(Instant::now() < end, "no news");
         }
     }
+}
+
+/// Servers that stall behind large pages all at once take no more room than there is, and who is given up is not at fault.
+#[test]
+fn pages_of_all_probes_together_have_their_room() {
+    let mut bench = Bench::new();
+    bench.prober.most_kept = 500_000;
+    let page = Page {
+        expression: Some(Box::new(Expression { pattern: "end".to_owned(), ..Expression::default() })),
+        ..Page::default()
+    };
+    let probe =
+        |target| CheckKind::Http(Arc::new(HttpProbe { pages: vec![page.clone()], ..HttpProbe::new(connect(target)) }));
+    let stalling = serving(|mut stream| {
+        use std::io::{Read as _, Write as _};
+        std::thread::spawn(move || {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 200_000]].concat());
+            let _ = stream.read(&mut [0; 1024]);
+        });
+    });
+    for id in 0..5 {
+        assert_eq!(bench.prober.start(id, &probe(stalling)), None);
+    }
+    let given_up = bench.wait_all(3);
+    assert!(given_up.iter().all(|(_, outcome)| *outcome == Outcome::NotTried(Obstacle::Memory)), "{given_up:?}");
+    assert!(bench.prober.kept <= 500_000 && bench.prober.by_id.len() == 2, "{}", bench.prober.kept);
+    for id in 0..5 {
+        bench.prober.cancel(id);
+    }
+    assert_eq!(bench.prober.kept, 0);
+    // There is room again.
+    let well = serving(|mut stream| {
+        use std::io::{Read as _, Write as _};
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 200_000], b"end"].concat());
+    });
+    assert_eq!(bench.prober.start(9, &probe(well)), None);
+    assert_eq!(bench.wait(), (9, Outcome::Ok));
+    assert_eq!(bench.prober.kept, 0);
 }

@@ -123,3 +123,32 @@ fn those_who_watch_the_service_see_who_gets_connections() {
     let (_, health) = world.healths.last().unwrap();
     assert_eq!(health.map(|health| (health.servers, health.up)), Some((3, 3)));
 }
+
+/// Keys that cannot be read, names that are none: a mistake in what this host was told, and no reason to trust anybody.
+#[test]
+fn a_mistake_in_the_configuration_makes_nobody_trusted_and_takes_nobody_out() {
+    use Obstacle::{Authorities, Expression, Identity, ServerName};
+    for obstacle in [Authorities, Expression, Identity, ServerName] {
+        let mut world = World::new(empty());
+        world.obstacle = Some(obstacle);
+        configure(&mut world, guarded(sorry(false)));
+        world.pass(60 * S);
+        assert_eq!(weights(&world), [(SORRY, 1)], "{obstacle}");
+        assert_eq!(said(&world, "stays out until that is mended"), 3, "{:#?}", world.events);
+        let status = &world.engine.servers(0)[0];
+        assert!(status.reason().ends_with("it stays out until that is mended"), "{}", status.reason());
+        world.obstacle = None;
+        dies(&mut world, &[]);
+        assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+        // What was found out before holds.
+        world.obstacle = Some(obstacle);
+        world.pass(60 * S);
+        assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+        // And so does what another process, or keepalived, had found out.
+        let mut world = World::with(found(1, &[(1, 1), (2, 1), (3, 1)]), Ledger::of(&guarded(sorry(false))));
+        world.obstacle = Some(obstacle);
+        configure(&mut world, guarded(sorry(false)));
+        world.pass(60 * S);
+        assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+    }
+}
