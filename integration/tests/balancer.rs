@@ -220,11 +220,11 @@ lab_test! {
             assert_eq!(view.services[0].servers.iter().map(|server| server.active_connections).sum::<u32>(), 10);
         }
         // A preview tells what it would cut: nothing, unless that is asked for.
-        let plan = running.handle.plan(Arc::default()).recv_timeout(LONG).unwrap().unwrap();
+        let plan = running.handle.plan(Arc::default()).recv_timeout(LONG).unwrap().unwrap().steps;
         assert!(plan.len() == 2 && plan.iter().all(|step| !step.cuts && step.step.ends_with("-> 0")), "{plan:?}");
         let mut at_once = Config::default();
         at_once.global.drain = Some(Duration::ZERO);
-        let plan = running.handle.plan(Arc::new(at_once)).recv_timeout(LONG).unwrap().unwrap();
+        let plan = running.handle.plan(Arc::new(at_once)).recv_timeout(LONG).unwrap().unwrap().steps;
         assert_eq!(plan.len(), 1);
         assert_eq!((plan[0].step.as_str(), plan[0].cuts), ("delete service tcp 192.0.2.100:7", true));
         assert!(plan[0].connections >= 10);

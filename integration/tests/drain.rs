@@ -148,9 +148,12 @@ lab_test! {
         let less = toml(&[11, 13], "drain = \"3s\"");
         net.director.write("/etc/less.toml", less.clone());
         let plan = ctl(&ipvsd, "plan /etc/less.toml");
-        assert!(plan.contains("edit server 10.0.0.12:7") && plan.contains("no live connection is cut off"), "{plan}");
+        assert!(plan.contains("edit server 10.0.0.12:7") && plan.contains("no live connection is cut off at once"), "{plan}");
+        let later = plan.split_once("Later:\n").map_or("", |(_, later)| later);
+        assert!(later.contains("10.0.0.12:7 of tcp 198.51.100.1:7: finishes what it has"), "{plan}");
+        assert!(later.contains("what is left after 3 s is cut off"), "{plan}");
         let reply = ipvsd.reload(&less);
-        assert!(reply.success() && reply.stdout.contains("weight 2 -> 0"), "{reply:?}");
+        assert!(reply.success() && reply.stdout.contains("weight 2 -> 0") && reply.stdout.contains("Later:"), "{reply:?}");
         talks[0].goes_on();
         assert_eq!(hold(&ipvsd.show(), 12)["state"], "leaving");
         ipvsd.wait_table("12 gone at its deadline", |table| weights(table).iter().all(|(n, _)| *n != 12));

@@ -22,7 +22,8 @@ pub use balancer::{
     ServiceView, SyncDaemonView,
 };
 pub use reply::{
-    ErrorReply, PlanReply, PlanRequest, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest, ServerVerb,
+    Awaits, ErrorReply, Pending, PlanReply, PlanRequest, PlannedStep, ReloadReply, ServerChange, ServerReply,
+    ServerRequest, ServerVerb,
 };
 pub use snapshot::{
     AddressView, ConfigView, DaemonView, DeadlineView, GroupView, InstanceView, LatenessView, LoopView, PeerView,

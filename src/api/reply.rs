@@ -21,22 +21,62 @@ pub struct PlannedStep {
     pub cuts: bool,
 }
 
+/// A server whose place in the table changes later, when what it waits for has come about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its service, as people call it.
+    pub service: String,
+    /// Its address and port.
+    pub server: String,
+    /// For what.
+    pub awaits: Awaits,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Awaits {
+    /// Its checks succeed: then it gets new connections.
+    Success,
+    /// Those that take its place are up. Until then it serves on; then it finishes what it has.
+    Heirs {
+        /// The time that it has for that.
+        drain_secs: f64,
+    },
+    /// It has finished what it has, or has no more time; what is left then is cut off.
+    End {
+        /// Its connections, and clients that are bound to it, as far as they were counted.
+        left: u64,
+        /// The time that it has; `None`: as long as it takes.
+        within_secs: Option<f64>,
+    },
+}
+
 /// What a configuration would change, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct PlanReply {
-    /// Steps in order; empty: nothing would change.
+    /// Steps in order; empty: nothing would change at once.
     pub steps: Vec<PlannedStep>,
+    /// What would change later.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
+    /// The configuration says something else than the one in force, be it that the kernel has nothing of it.
+    #[serde(default)]
+    pub differs: bool,
     /// Diagnostics of the file, rendered as plain text; empty: none.
     pub diagnostics: String,
 }
 
 /// How a reload went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct ReloadReply {
     /// Whether the new configuration is in force.
     pub applied: bool,
     /// Steps that the kernel's table was given.
     pub steps: Vec<PlannedStep>,
+    /// What changes later.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
     /// What could not be carried out although the configuration is in force, as sentences.
     #[serde(default)]
     pub problems: Vec<String>,

@@ -19,6 +19,7 @@ mod daemons;
 mod doubt;
 mod kernel;
 mod known;
+mod outlook;
 mod rules;
 mod succession;
 mod walk;
@@ -47,6 +48,7 @@ use kernel::{Kernel, Look};
 use walk::Walk;
 use watched::Watched;
 
+pub use outlook::{Awaits, Foresight, Outlook, Pending};
 pub use walk::{Piece, WalkEnd};
 pub use watched::ServiceHealth;
 pub use wishes::Asked;

@@ -49,7 +49,8 @@ pub use deal::{Deal, InvalidDeal};
 pub use desired::{Health, Held, ServiceStanding, Standing};
 pub use drain::{Drain, End, Load, Loads};
 pub use engine::{
-    Asked, Balancer, Counts, Input, KernelState, Options, Output, Piece, ProbeId, ServiceHealth, Unreadable, WalkEnd,
+    Asked, Awaits, Balancer, Counts, Foresight, Input, KernelState, Options, Outlook, Output, Pending, Piece, ProbeId,
+    ServiceHealth, Unreadable, WalkEnd,
 };
 pub use event::{Event, Gravity};
 pub use hold::Finding;

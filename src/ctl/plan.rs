@@ -10,7 +10,9 @@ use crate::shell::control::client::Client;
 
 /// Say what a configuration would change in the kernel's table, in order, and how many live connections each step touches
 ///
-/// Nothing is changed. The daemon reads the file, and compares it with the table as it is now.
+/// Nothing is changed. The daemon reads the file, and compares it with the table as it is now. What would come later is told too:
+/// who gets connections after the first success of its checks, who serves on until then, and who has how long to finish what it
+/// has.
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     /// Configuration to plan for [default: the daemon's own, as it stands on disk]
@@ -24,10 +26,14 @@ impl Plan {
         if !reply.diagnostics.is_empty() {
             complain(&reply.diagnostics);
         }
-        print(&if reply.steps.is_empty() {
-            "Nothing would change.\n".to_owned()
-        } else {
-            format!("{}:\n{}", steps::sum(&reply.steps), steps::lines(&reply.steps))
+        let (now, later) = (steps::lines(&reply.steps), steps::later(&reply.pending));
+        print(&match (reply.steps.is_empty(), later.is_empty()) {
+            (true, true) if reply.differs => {
+                "Nothing would change in the kernel: what is decided from then on may.\n".to_owned()
+            }
+            (true, true) => "Nothing would change.\n".to_owned(),
+            (true, false) => format!("Nothing would change at once.\n{later}"),
+            (false, _) => format!("{}:\n{now}{later}", steps::sum(&reply.steps, &reply.pending)),
         })?;
         Ok(Status::Ok)
     }

@@ -29,10 +29,11 @@ impl Reload {
             complain("ipvsctl: the configuration was refused; the daemon runs on with the one that it had");
             return Ok(Status::BadNews);
         }
-        print(&if reply.steps.is_empty() {
-            "Reloaded: the kernel's table stays as it is.\n".to_owned()
-        } else {
-            format!("Reloaded: {}:\n{}", steps::sum(&reply.steps), steps::lines(&reply.steps))
+        let (now, later) = (steps::lines(&reply.steps), steps::later(&reply.pending));
+        print(&match (reply.steps.is_empty(), later.is_empty()) {
+            (true, true) => "Reloaded: the kernel's table stays as it is.\n".to_owned(),
+            (true, false) => format!("Reloaded: the kernel's table stays as it is for now.\n{later}"),
+            (false, _) => format!("Reloaded: {}:\n{now}{later}", steps::sum(&reply.steps, &reply.pending)),
         })?;
         for problem in &reply.problems {
             complain(&format!("ipvsctl: {problem}"));

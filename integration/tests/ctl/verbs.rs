@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use ipvsd::api::{
-    ErrorReply, PlanReply, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest, ServerVerb,
+    Awaits, ErrorReply, Pending, PlanReply, PlannedStep, ReloadReply, ServerChange, ServerReply, ServerRequest,
+    ServerVerb,
 };
 use ipvsd::shell::control::server::ControlRequest;
 
@@ -36,12 +37,7 @@ fn daemon(plan: Result<PlanReply, ErrorReply>, reload: ReloadReply) -> (Canned, 
 }
 
 fn refused() -> ReloadReply {
-    ReloadReply {
-        applied: false,
-        steps: Vec::new(),
-        problems: Vec::new(),
-        diagnostics: "error: no such scheduler\n --> ipvsd.toml:3:7\n".to_owned(),
-    }
+    ReloadReply { diagnostics: "error: no such scheduler\n --> ipvsd.toml:3:7\n".to_owned(), ..ReloadReply::default() }
 }
 
 fn plan(daemon: &Canned, arguments: &[&str]) -> Run {
@@ -51,7 +47,11 @@ fn plan(daemon: &Canned, arguments: &[&str]) -> Run {
 
 #[test]
 fn a_plan_names_each_step_and_whom_it_touches() {
-    let reply = PlanReply { steps: steps(), diagnostics: "warning: unused thing\n --> a.toml:1:1\n".to_owned() };
+    let reply = PlanReply {
+        steps: steps(),
+        diagnostics: "warning: unused thing\n --> a.toml:1:1\n".to_owned(),
+        ..PlanReply::default()
+    };
     let (daemon, files) = daemon(Ok(reply), refused());
     let run = plan(&daemon, &["new.toml"]);
     assert_eq!(run.status, Some(0), "{run:?}");
@@ -74,6 +74,38 @@ fn a_plan_without_a_file_is_about_the_daemons_own() {
     assert_eq!(files.recv().unwrap(), None);
 }
 
+/// "Nothing would change" is said only where it is so.
+#[test]
+fn a_plan_tells_what_comes_later() {
+    let waiting = |server: &str, awaits| Pending {
+        service: "tcp 192.168.10.100:443".to_owned(),
+        server: server.to_owned(),
+        awaits,
+    };
+    let pending = vec![
+        waiting("192.168.10.83:8443", Awaits::Success),
+        waiting("192.168.10.80:8443", Awaits::End { left: 12, within_secs: Some(300.0) }),
+    ];
+    let out = |steps, pending, differs| {
+        let reply = PlanReply { steps, pending, differs, ..PlanReply::default() };
+        let (daemon, _files) = daemon(Ok(reply), refused());
+        plan(&daemon, &[]).out
+    };
+    insta::assert_snapshot!(out(Vec::new(), pending.clone(), true), @r"
+    Nothing would change at once.
+    Later:
+      server 192.168.10.83:8443 of tcp 192.168.10.100:443: gets new connections once its checks have succeeded
+      server 192.168.10.80:8443 of tcp 192.168.10.100:443: finishes what it has (12 live); what is left after 300 s is cut off
+    ");
+    let told = out(steps()[1..2].to_vec(), pending, true);
+    assert!(
+        told.starts_with("1 step; no live connection is cut off at once:\n") && told.contains("\nLater:\n"),
+        "{told}"
+    );
+    let other = out(Vec::new(), Vec::new(), true);
+    assert_eq!(other, "Nothing would change in the kernel: what is decided from then on may.\n");
+}
+
 #[test]
 fn a_plan_for_a_broken_file_is_bad_news() {
     let error = ErrorReply { error: "new.toml has 1 error\nerror: no such scheduler".to_owned() };
@@ -85,7 +117,7 @@ fn a_plan_for_a_broken_file_is_bad_news() {
 
 #[test]
 fn a_reload_says_what_came_of_it() {
-    let reply = ReloadReply { applied: true, steps: steps(), problems: Vec::new(), diagnostics: String::new() };
+    let reply = ReloadReply { applied: true, steps: steps(), ..ReloadReply::default() };
     let (daemon, _files) = daemon(Ok(PlanReply::default()), reply);
     let run = Run::of(ipvsctl(&["reload"]).env("IPVSD_SOCKET", daemon.socket()));
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""));
@@ -100,7 +132,7 @@ fn a_reload_says_what_came_of_it() {
 #[test]
 fn a_reload_that_the_kernel_did_not_take_whole_is_bad_news() {
     let problems = vec!["the kernel refused to add service tcp 192.0.2.1:80: no such scheduler".to_owned()];
-    let reply = ReloadReply { applied: true, steps: steps(), problems, diagnostics: String::new() };
+    let reply = ReloadReply { applied: true, steps: steps(), problems, ..ReloadReply::default() };
     let (daemon, _files) = daemon(Ok(PlanReply::default()), reply);
     let run = Run::of(ipvsctl(&["reload"]).env("IPVSD_SOCKET", daemon.socket()));
     assert_eq!(run.status, Some(1));
@@ -110,7 +142,7 @@ fn a_reload_that_the_kernel_did_not_take_whole_is_bad_news() {
 
 #[test]
 fn a_reload_that_changes_nothing_says_so() {
-    let reply = ReloadReply { applied: true, steps: Vec::new(), problems: Vec::new(), diagnostics: String::new() };
+    let reply = ReloadReply { applied: true, ..ReloadReply::default() };
     let (daemon, _files) = daemon(Ok(PlanReply::default()), reply);
     let run = Run::of(ipvsctl(&["reload"]).env("IPVSD_SOCKET", daemon.socket()));
     assert_eq!((run.status, run.out.as_str()), (Some(0), "Reloaded: the kernel's table stays as it is.\n"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Balancer, Input, Life, Output, Unreadable};
+use super::{Balancer, Foresight, Input, Life, Output, Unreadable};
 use crate::balance::daemons::SyncDaemons;
 use crate::balance::desired;
 use crate::balance::event::Event;
@@ -558,10 +558,10 @@ impl Balancer {
         plan
     }
 
-    /// What a configuration would change in this table at once, and nothing else happens: it comes into force in an engine that
-    /// is this one's double, so that whatever has a say in a reload has it here too.
+    /// What a configuration would change in this table, and nothing else happens: it comes into force in an engine that is
+    /// this one's double, so that whatever has a say in a reload has it here too.
     #[must_use]
-    pub fn preview(&self, config: &Arc<Config>, table: &Table) -> Plan {
+    pub fn foresee(&self, config: &Arc<Config>, table: &Table) -> Foresight {
         let mut double = self.clone();
         double.outputs.clear();
         double.starts.clear();
@@ -574,10 +574,14 @@ impl Balancer {
         };
         double.foresee_routers(config);
         double.handle(Input::Configure(Arc::clone(config)), self.now);
+        let mut plan = Plan::default();
         while let Some(output) = double.poll_output() {
             match output {
                 Output::Read => double.handle(Input::Read(table.clone()), self.now),
-                Output::Apply(plan) => return Plan::clone(&plan),
+                Output::Apply(first) => {
+                    plan = Plan::clone(&first);
+                    break;
+                }
                 Output::StartProbe { .. }
                 | Output::CancelProbe(_)
                 | Output::ReadPiece { .. }
@@ -592,7 +596,7 @@ impl Balancer {
                 | Output::Fifo(_) => {}
             }
         }
-        Plan::default()
+        Foresight { plan, pending: double.outlook().beyond(&self.outlook()) }
     }
 }
 

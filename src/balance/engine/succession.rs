@@ -142,7 +142,7 @@ impl Balancer {
     }
 
     /// How long servers that leave a service have.
-    fn patience(&self, service: ServiceKey) -> std::time::Duration {
+    pub(super) fn patience(&self, service: ServiceKey) -> std::time::Duration {
         let config = || self.roster.place(service).and_then(|place| self.roster.config.services.get(place as usize));
         self.handovers.leaving.patience(service).unwrap_or_else(|| self.roster.config.drain_of(config()))
     }

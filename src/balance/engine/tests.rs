@@ -87,6 +87,13 @@ struct World {
     lines: Vec<String>,
 }
 
+impl Balancer {
+    /// What a configuration would change at once.
+    fn preview(&self, config: &Arc<Config>, table: &Table) -> Plan {
+        self.foresee(config, table).plan
+    }
+}
+
 impl World {
     fn new(table: Option<Table>) -> Self {
         Self::with(table, Ledger::default())

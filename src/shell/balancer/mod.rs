@@ -37,7 +37,7 @@ use std::thread::JoinHandle;
 
 use ipvs_sys::{Ipvs, OpenError};
 
-use crate::api::{BalancerView, PlannedStep, ServerReply, ServerRequest};
+use crate::api::{BalancerView, Pending, PlanReply, PlannedStep, ServerReply, ServerRequest};
 use crate::model::{Config, Family};
 use crate::shell::outbox::Outbox;
 use crate::shell::role_board::RoleBoard;
@@ -124,10 +124,12 @@ pub enum BalancerEvent {
 }
 
 /// How a configuration came into force.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConfigureReply {
     /// Steps that the kernel was given.
     pub steps: Vec<PlannedStep>,
+    /// What comes later.
+    pub pending: Vec<Pending>,
     /// Steps that it refused, with the reason.
     pub refused: Vec<(String, String)>,
     /// Why the kernel was not reached, if it was not.
@@ -141,7 +143,7 @@ pub struct Busy;
 #[derive(Debug)]
 pub(super) enum Request {
     Configure(Arc<Config>, Sender<ConfigureReply>),
-    Plan(Arc<Config>, Sender<Result<Vec<PlannedStep>, String>>),
+    Plan(Arc<Config>, Sender<Result<PlanReply, String>>),
     Ask(ServerRequest, Sender<Result<ServerReply, String>>),
     Snapshot(Sender<BalancerView>),
     Brief(Sender<BalancerView>),
@@ -193,7 +195,7 @@ impl BalancerHandle {
 
     /// What a configuration would change, against the kernel's table as it is now; an error says why that cannot be told.
     #[must_use]
-    pub fn plan(&self, config: Arc<Config>) -> Receiver<Result<Vec<PlannedStep>, String>> {
+    pub fn plan(&self, config: Arc<Config>) -> Receiver<Result<PlanReply, String>> {
         self.request(|reply| Request::Plan(config, reply))
     }
 

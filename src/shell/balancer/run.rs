@@ -23,8 +23,11 @@ use super::showing::Showing;
 use super::view::LoopState;
 use super::wishes_file::WishesFile;
 use super::{BalancerEvent, ConfigureReply, Options, Request};
-use crate::api::PlannedStep;
-use crate::balance::{self, Balancer, Event, Gravity, Input, KernelState, Output, Plan, ProbeId, StepOutcome, Traffic};
+use crate::api::{self, PlannedStep};
+use crate::balance::{
+    self, Awaits, Balancer, Event, Gravity, Input, KernelState, Outlook, Output, Pending, Plan, ProbeId, StepOutcome,
+    Traffic,
+};
 use crate::check::{Obstacle, Outcome};
 use crate::model::{CheckKind, Family, OnStop};
 use crate::shell::outbox::Outbox;
@@ -89,6 +92,8 @@ struct Loop {
     /// Those who wait for the end of a `Configure`, and what there is to tell them.
     configuring: Vec<Sender<ConfigureReply>>,
     reply: ConfigureReply,
+    /// Who waited for what before them.
+    outlook: Outlook,
     /// Live connections as of the read that the waiting `Configure` caused.
     connections: Connections,
     /// Views that are being made, one after the other.
@@ -163,6 +168,7 @@ impl Loop {
             journal,
             configuring: Vec::new(),
             reply: ConfigureReply::default(),
+            outlook: Outlook::default(),
             connections: Connections::new(),
             showings: VecDeque::new(),
             stopping: Vec::new(),
@@ -480,6 +486,10 @@ impl Loop {
     fn settled(&mut self) {
         self.connections.clear();
         let mut reply = std::mem::take(&mut self.reply);
+        let before = std::mem::take(&mut self.outlook);
+        if !self.configuring.is_empty() {
+            reply.pending = pending(self.balancer.outlook().beyond(&before));
+        }
         if let KernelState::Away(reason) = self.balancer.kernel_state() {
             reply.kernel_problem = Some(reason.to_owned());
         }
@@ -543,6 +553,22 @@ fn planned(plan: &Plan, connections: &Connections) -> Vec<PlannedStep> {
         PlannedStep { step: step.to_string(), connections: live.copied().unwrap_or(0), cuts: step.cuts() }
     };
     plan.steps.iter().map(step).collect()
+}
+
+/// Those whose place in the table changes later.
+fn pending(pending: Vec<Pending>) -> Vec<api::Pending> {
+    let told = |Pending { service, server, awaits }| {
+        let awaits = match awaits {
+            Awaits::Success => api::Awaits::Success,
+            Awaits::Heirs(drain) => api::Awaits::Heirs { drain_secs: drain.as_secs_f64() },
+            Awaits::End { left, within } => {
+                let left = left.map_or(0, |left| left.connections().saturating_add(left.clients));
+                api::Awaits::End { left, within_secs: within.map(|within| within.as_secs_f64()) }
+            }
+        };
+        api::Pending { service, server: server.to_string(), awaits }
+    };
+    pending.into_iter().map(told).collect()
 }
 
 /// How long to sleep until then.

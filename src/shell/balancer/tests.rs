@@ -38,7 +38,7 @@ fn without_services_it_is_ready_at_once_answers_and_stops() {
     assert_eq!(next(&told), BalancerEvent::Ready);
     let view = handle.snapshot().recv_timeout(PATIENCE).unwrap();
     assert!(view.services.is_empty() && !view.kernel.available && view.kernel.problem.is_none());
-    assert_eq!(handle.plan(Arc::default()).recv_timeout(PATIENCE), Ok(Ok(Vec::new())));
+    assert_eq!(handle.plan(Arc::default()).recv_timeout(PATIENCE), Ok(Ok(PlanReply::default())));
     assert_eq!(handle.configure(Arc::default()).unwrap().recv_timeout(PATIENCE), Ok(ConfigureReply::default()));
     handle.stop().recv_timeout(PATIENCE).unwrap();
     assert_eq!(next(&told), BalancerEvent::Stopped);

@@ -56,7 +56,7 @@ fn raw(path: &Path, bytes: &[u8]) -> String {
 
 fn reload() -> ReloadReply {
     let step = PlannedStep { step: "add service tcp 192.0.2.1:80".to_owned(), connections: 0, cuts: false };
-    ReloadReply { applied: true, steps: vec![step], problems: Vec::new(), diagnostics: String::new() }
+    ReloadReply { applied: true, steps: vec![step], ..ReloadReply::default() }
 }
 
 fn drained(server: &str, secs: f64) -> ServerReply {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::api::{BalancerView, InstanceView, KernelView, LoopView, PlannedStep, ServerReply, ServerRequest};
+use crate::api::{
+    BalancerView, InstanceView, KernelView, LoopView, Pending, PlanReply, PlannedStep, ServerReply, ServerRequest,
+};
 use crate::model::Config;
 use crate::shell::balancer::{self, BalancerEvent, BalancerHandle, Busy, Door};
 use crate::shell::outbox::Outbox;
@@ -66,6 +68,8 @@ pub(super) struct Loops {
 pub(super) struct Configured {
     /// Steps that the table was given.
     pub(super) steps: Vec<PlannedStep>,
+    /// What comes later.
+    pub(super) pending: Vec<Pending>,
     /// What went wrong, as sentences.
     pub(super) problems: Vec<String>,
     /// It needs IPVS, and the kernel has none.
@@ -290,6 +294,7 @@ impl Loops {
                     let refused = |(step, problem)| format!("the kernel refused to {step}: {problem}");
                     configured.problems.extend(reply.refused.into_iter().map(refused));
                     configured.steps = reply.steps;
+                    configured.pending = reply.pending;
                 }
                 None => complain(
                     "the balancer loop did not answer in time; it takes the configuration when it can".to_owned(),
@@ -338,7 +343,7 @@ impl Loops {
     }
 
     /// What a configuration would change in the kernel's table.
-    pub(super) fn plan(&self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
+    pub(super) fn plan(&self, config: &Arc<Config>) -> Result<PlanReply, String> {
         let handle = self.balancer.handle.as_ref().ok_or("the balancer loop is not running")?;
         wait(&handle.plan(Arc::clone(config)), Instant::now() + PATIENCE)
             .ok_or("the balancer loop did not answer in time")?

@@ -382,7 +382,7 @@ impl Supervisor {
             "{}; the daemon runs on with the configuration that it has, and takes the new one once it can be read",
             hangs(&self.arguments.config)
         );
-        ReloadReply { applied: false, steps: Vec::new(), problems: vec![problem], diagnostics: String::new() }
+        ReloadReply { problems: vec![problem], ..ReloadReply::default() }
     }
 
     /// Takes a configuration that was read, or refuses it. An exit status: the daemon cannot go on with it.
@@ -408,7 +408,7 @@ impl Supervisor {
         self.reloads.ended(false, Instant::now());
         self.refused = Some(why);
         self.service.reloaded(&self.status());
-        (ReloadReply { applied: false, steps: Vec::new(), problems: Vec::new(), diagnostics }, None)
+        (ReloadReply { diagnostics, ..ReloadReply::default() }, None)
     }
 
     /// The configuration was read from these files.
@@ -434,7 +434,8 @@ impl Supervisor {
         if exit.is_some() {
             problems.push("the configuration says to stop where the kernel has no IPVS: the daemon stops".to_owned());
         }
-        (ReloadReply { applied: true, steps, problems, diagnostics: report.render(false) }, exit)
+        let diagnostics = report.render(false);
+        (ReloadReply { applied: true, steps, pending: configured.pending, problems, diagnostics }, exit)
     }
 
     fn ask_to_plan(&mut self, request: &PlanRequest, who: PlanWaiter) {
@@ -457,8 +458,9 @@ impl Supervisor {
         };
         let config = Arc::new(config);
         let mut steps = preview::beside_the_table(&self.config, &config);
-        steps.extend(self.loops.plan(&config).map_err(|error| ErrorReply { error })?);
-        Ok(PlanReply { steps, diagnostics })
+        let reply = self.loops.plan(&config).map_err(|error| ErrorReply { error })?;
+        steps.extend(reply.steps);
+        Ok(PlanReply { steps, pending: reply.pending, differs: config != self.config, diagnostics })
     }
 
     fn snapshot(&self) -> Snapshot {

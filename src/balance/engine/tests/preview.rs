@@ -144,3 +144,46 @@ fn a_plan_can_be_had_before_anything_is_known() {
     assert_eq!(plan.steps.len(), 2, "{plan}");
     assert!(matches!(balancer.poll_output(), Some(Output::WriteLedger)), "what was to be done is still to be done");
 }
+
+/// Who waits for what after a configuration, beside who waited before it: as it is foreseen, and as it has come.
+fn waiting(world: &mut World, next: Config) -> Vec<String> {
+    let foresight = world.engine.foresee(&Arc::new(next.clone()), world.table.as_ref().unwrap());
+    let before = world.engine.outlook();
+    configure(world, next);
+    assert_eq!(foresight.pending, world.engine.outlook().beyond(&before), "what is foreseen comes");
+    foresight
+        .pending
+        .iter()
+        .map(|Pending { service, server, awaits }| format!("{server} of {service}: {awaits:?}"))
+        .collect()
+}
+
+#[test]
+fn what_comes_later_is_foreseen() {
+    let of = |servers: &[u8]| config(1, &servers.iter().map(|n| server(*n, true)).collect::<Vec<_>>());
+    // The same file; one more with a check, and the same again.
+    let mut world = running(of(&[1, 2]));
+    assert_eq!(waiting(&mut world, of(&[1, 2])), [""; 0]);
+    assert_eq!(waiting(&mut world, of(&[1, 2, 3])), ["10.0.0.3:80 of tcp 192.0.2.1:80: Success"]);
+    assert_eq!(waiting(&mut world, of(&[1, 2, 3])), [""; 0], "that is not this file's doing");
+    world.pass(2 * S);
+    assert_eq!(world.engine.outlook().beyond(&Outlook::default()), [], "all are up");
+
+    // One less that has connections.
+    world.load((1, 3), 2);
+    let left = "left: Some(Load { established: 2, others: 0, clients: 0 }), within: Some(30s)";
+    assert_eq!(waiting(&mut world, of(&[1, 2])), [format!("10.0.0.3:80 of tcp 192.0.2.1:80: End {{ {left} }}")]);
+    assert_eq!(waiting(&mut world, of(&[1, 2])), [""; 0]);
+
+    // All others.
+    let mut world = running(of(&[1]));
+    world.load((1, 1), 2);
+    let all = ["10.0.0.1:80 of tcp 192.0.2.1:80: Heirs(30s)", "10.0.0.4:80 of tcp 192.0.2.1:80: Success"];
+    assert_eq!(waiting(&mut world, of(&[4])), all);
+
+    // One without a check is in the steps, one at weight 0 gets nothing, and one that the operator holds waits for the operator.
+    let mut world = asked(running(of(&[1, 2])), 2, Verb::Disable);
+    let mut servers = [server(1, true), server(2, true), server(3, false), server(4, true)];
+    servers[3].settings = weight(0);
+    assert_eq!(waiting(&mut world, config(1, &servers)), [""; 0]);
+}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Loop, planned, raise_file_limit};
-use crate::api::{PlannedStep, ServerReply, ServerRequest};
+use super::{Loop, pending, planned, raise_file_limit};
+use crate::api::{PlanReply, ServerReply, ServerRequest};
 use crate::balance::{Gravity, Input, KernelState};
 use crate::model::Config;
 use crate::shell::balancer::kernel::Rows;
@@ -17,6 +17,9 @@ impl Loop {
         // A receiver that is gone did not want to wait any longer.
         match request {
             Request::Configure(config, reply) => {
+                if self.configuring.is_empty() {
+                    self.outlook = self.balancer.outlook();
+                }
                 self.configuring.push(reply);
                 self.prober.reload();
                 // Somebody may have given us more (prlimit), or taken some away.
@@ -86,7 +89,7 @@ impl Loop {
         }
     }
 
-    fn plan(&mut self, config: &Arc<Config>) -> Result<Vec<PlannedStep>, String> {
+    fn plan(&mut self, config: &Arc<Config>) -> Result<PlanReply, String> {
         let needed = !config.services.is_empty() || config.global.sync_daemon.is_some();
         let rows = if !needed && self.balancer.kernel_state() == KernelState::Unneeded {
             Rows::default()
@@ -94,7 +97,8 @@ impl Loop {
             self.kernel.rows().map_err(|unread| unread.reason)?
         };
         let config = self.marks.preview(config, self.balancer.ledger());
-        let plan = self.balancer.preview(&config, &rows.table());
-        Ok(planned(&plan, &rows.connections()))
+        let foresight = self.balancer.foresee(&config, &rows.table());
+        let steps = planned(&foresight.plan, &rows.connections());
+        Ok(PlanReply { steps, pending: pending(foresight.pending), ..PlanReply::default() })
     }
 }
