@@ -304,8 +304,8 @@ impl Machine {
         let outcome = if routeless { Outcome::NetworkUnreachable } else { outcome };
         self.doubtful = if doubtful { self.doubtful.saturating_add(1) } else { 0 };
         self.prevented = match outcome {
-            // Either of them ends in a verdict.
-            Outcome::NotTried(Obstacle::NoRoute | Obstacle::Late) => self.prevented,
+            // Two of them end in a verdict, and the third was tried as far as there was room.
+            Outcome::NotTried(Obstacle::NoRoute | Obstacle::Late | Obstacle::Room) => self.prevented,
             Outcome::NotTried(_) => self.prevented.saturating_add(1),
             success!() | failure!() => 0,
         };

@@ -203,6 +203,8 @@ pub enum Obstacle {
     Buffers,
     /// `ENOMEM`; or what may be kept of pages is kept already.
     Memory,
+    /// The pages that are being read take all the room that there is for them together.
+    Room,
     /// `EADDRNOTAVAIL` at connect: no free source port.
     Ports,
     /// `EADDRNOTAVAIL` at bind: the source address (`bindto`) is not on this host now.
@@ -460,6 +462,7 @@ impl fmt::Display for Obstacle {
             Self::SystemFiles => "this host has no file descriptor left (raise fs.file-max)",
             Self::Buffers => "this host has no network buffer left",
             Self::Memory => "this host has no memory left",
+            Self::Room => "the pages that are being read take all the room there is for them",
             Self::Ports => "no source port is free (widen net.ipv4.ip_local_port_range)",
             Self::SourceAddress => "the source address is not on this host (bindto)",
             Self::SourcePort => "the source port is taken (bind_port)",

@@ -385,7 +385,7 @@ impl Code {
                     "`verify /etc/ssl/own-ca.pem` where there is no such file; a key under a password without `password`",
                 ),
                 "Correct the path, or let the daemon read the file. Certificates and keys are PEM; a key with a password has the \
-                 form that `openssl pkcs8 -topk8` writes. What is mended is seen within half a minute.",
+                 form that `openssl pkcs8 -topk8` writes. A file that is mended is seen within half a minute, a name at a reload.",
             ),
             Self::SharedAddress => (
                 "One virtual address is listed in two routers of one interface that need not move together.",

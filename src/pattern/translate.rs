@@ -137,6 +137,11 @@ impl<'p> Translated<'p> {
                     }
                 }
                 // Operators on sets, which PCRE2 does not have.
+                '#' if options.extended && !within => {
+                    let end = rest.find('\n').map_or(pattern.len(), |end| next + end + 1);
+                    self.put(at, pattern.get(at..end).unwrap_or(""));
+                    at = end;
+                }
                 '&' | '~' if within => {
                     self.put(at, if c == '&' { "\\&" } else { "\\~" });
                     at = next;
@@ -185,7 +190,12 @@ impl<'p> Translated<'p> {
             let quoted = rest.get(1..).unwrap_or("");
             let (quoted, length) = quoted.find("\\E").map_or((quoted, quoted.len()), |end| (&quoted[..end], end + 2));
             for (offset, c) in quoted.char_indices() {
-                self.put(next + offset, &regex_syntax::escape(c.encode_utf8(&mut [0; 4])));
+                // What is quoted counts, blanks with `extended` too.
+                let piece = match c.is_ascii_whitespace() || c == '\u{b}' {
+                    true => format!("\\x{:02x}", u32::from(c)),
+                    false => regex_syntax::escape(c.encode_utf8(&mut [0; 4])),
+                };
+                self.put(next + offset, &piece);
             }
             return next + length;
         }

@@ -178,7 +178,11 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         self.close();
         let outcome = self.try_start(id, kind).err();
         if let Some(Outcome::NotTried(Obstacle::ProcessFiles | Obstacle::SystemFiles)) = outcome {
-            self.free.extend(self.pool.clear());
+            let places = self.pool.clear();
+            if !places.is_empty() {
+                self.free.extend(places);
+                return self.try_start(id, kind).err();
+            }
         }
         outcome
     }
@@ -320,7 +324,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         // Many servers may stall behind large pages at one moment, as those that wait for one disk do.
         let progress = match progress {
             None | Some(Progress::Reached(_)) if more > 0 && self.kept > self.most_kept => {
-                Progress::Done(Outcome::NotTried(Obstacle::Memory))
+                Progress::Done(Outcome::NotTried(Obstacle::Room))
             }
             progress => progress?,
         };
@@ -443,10 +447,10 @@ impl<Id> Running<Id> {
                     Ok(None) => return None,
                 },
             };
-            if self.plain.is_none() {
+            let met = met(&self.socket, &peer, self.may_meet);
+            if self.plain.is_none() || met != Outcome::Ok {
                 pool::reset_at_close(&self.socket);
             }
-            let met = met(&self.socket, &peer, self.may_meet);
             if met != Outcome::Ok {
                 return Some(Progress::Done(met));
             }

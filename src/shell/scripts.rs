@@ -43,6 +43,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const ENDED: Duration = Duration::from_millis(100);
 /// How long a stop waits for notice scripts.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// Who is alive so long after SIGKILL waits for something that no signal ends.
+const DEATH: Duration = Duration::from_secs(5);
 /// From SIGTERM to SIGKILL for tracked scripts at a stop: afterwards nobody is left to send it.
 const STOP_GRACE: Duration = Duration::from_millis(500);
 
@@ -165,6 +167,8 @@ struct Running {
     term_at: Option<Instant>,
     /// When SIGKILL is due; `None` before SIGTERM, and after SIGKILL.
     kill_at: Option<Instant>,
+    /// When it first got SIGKILL.
+    killed_at: Option<Instant>,
     /// A notice script that has to make room for others.
     ending: bool,
 }
@@ -245,12 +249,14 @@ impl Scripts {
         children.chain(self.stop_at).chain(self.retry_at).min()
     }
 
-    fn look(&self, looks: Vec<ScriptLook>) {
+    fn look(&mut self, looks: Vec<ScriptLook>) {
         let seen = |look: ScriptLook| {
-            let usable = child::look(&look.command, look.user.as_ref(), self.secure, (getuid(), getgid()));
+            let daemon = (getuid(), getgid());
+            let usable = child::look(&look.command, look.user.as_ref(), self.secure, daemon, &mut self.users);
             (look, usable)
         };
-        (self.tell)(Told::Seen(looks.into_iter().map(seen).collect()));
+        let seen = looks.into_iter().map(seen).collect();
+        (self.tell)(Told::Seen(seen));
     }
 
     fn track(&mut self, run: ScriptRun) {
@@ -261,10 +267,11 @@ impl Scripts {
         if let Some(before) = before {
             // One that timed out may still be dying; the next run waits for it by being left out. One that outlives SIGKILL waits for
             // something that does not come, such as a dead disk, and so would this run.
-            let killed = before.term_at.is_none() && before.kill_at.is_none();
-            let outcome = match killed {
-                true => ScriptOutcome::TimedOut,
-                false => ScriptOutcome::NotTried("its last run has not ended yet".to_owned()),
+            let outlives = before.killed_at.is_some_and(|at| at.elapsed() >= DEATH) && !child::has_ended(&before.child);
+            let outcome = if outlives {
+                ScriptOutcome::TimedOut
+            } else {
+                ScriptOutcome::NotTried("its last run has not ended yet".to_owned())
             };
             return (self.tell)(Told::Done(run.run, outcome));
         }
@@ -401,7 +408,8 @@ impl Scripts {
         })
         .map(|child| {
             let term_at = Some(Instant::now() + patience);
-            self.children.insert(ticket, Running { child, purpose, term_at, kill_at: None, ending: false });
+            self.children
+                .insert(ticket, Running { child, purpose, term_at, kill_at: None, killed_at: None, ending: false });
         })
     }
 
@@ -455,6 +463,7 @@ impl Scripts {
             }
             if running.kill_at.is_some_and(|at| at <= now) {
                 running.kill_at = None;
+                running.killed_at.get_or_insert(now);
                 signal(&running.child, Signal::SIGKILL);
             }
         }

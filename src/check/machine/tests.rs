@@ -92,6 +92,7 @@ fn what_this_host_never_lets_be_tried_is_known_as_such_until_anything_is_found_o
         // Both come to an end by themselves, and say nothing of what was before.
         (vec![not(NoRoute); 5], false),
         (vec![not(Late), not(Late)], false),
+        (vec![not(Obstacle::Room); 9], false),
         ([&elsewhere()[..], &[not(NoRoute)]].concat(), true),
         ([&elsewhere()[..], &[Outcome::Ok]].concat(), false),
         ([&elsewhere()[..], &[Outcome::Refused]].concat(), false),

@@ -11,7 +11,7 @@ use crate::model::{CheckKind, Config, HttpProbe, Tls};
 
 /// What comes of it.
 const CONSEQUENCE: &str = "no check that needs it can be made: a server stays as it is known, and one of which nothing is known stays \
-                           out; what is mended is seen within half a minute";
+                           out; a file that is mended is seen within half a minute, a name at a reload";
 
 /// Warns of what the configuration's checks need and cannot use here, each once.
 pub(crate) fn warn_of_unusable_tls(loaded: &mut Loaded) {

@@ -8,13 +8,15 @@
 //! Two kinds are kept. One of each family is watched by nobody: it calls servers on this host, which accept within the call.
 //! The others are watched already, each at its place, and call everybody else.
 
+use std::net::SocketAddr;
+
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Obstacle, obstacle};
 use crate::model::{Connect, Family};
 
 /// Sockets that are kept of one family at most. They take from the descriptors that are left to the rest of the process.
-const MOST: usize = 64;
+const MOST: usize = 32;
 
 /// The sockets that wait for a check.
 #[derive(Debug, Default)]
@@ -86,10 +88,15 @@ impl Pool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Closed;
 
-/// Nothing is asked of its socket.
+/// Nothing is asked of its socket, and nothing stays with it: one of IPv6 that has called an IPv4 address calls no other than
+/// those ever after, and never gets through to one of IPv6.
 pub(super) fn is_plain(connect: &Connect) -> bool {
-    let Connect { target: _, source_address, source_port, interface, mark } = connect;
-    source_address.is_none() && source_port.is_none() && interface.is_none() && mark.is_none()
+    let Connect { target, source_address, source_port, interface, mark } = connect;
+    let stays = match target {
+        SocketAddr::V4(_) => false,
+        SocketAddr::V6(target) => target.ip().to_ipv4_mapped().is_some() || target.scope_id() != 0,
+    };
+    !stays && source_address.is_none() && source_port.is_none() && interface.is_none() && mark.is_none()
 }
 
 /// A new one.
@@ -140,6 +147,30 @@ mod tests {
         }
         ports.dedup();
         assert!(ports.len() > 1, "{ports:?}");
+    }
+
+    #[test]
+    fn a_socket_that_something_was_asked_of_or_that_called_ipv4_by_ipv6_serves_nobody_else() {
+        let plain = |target: &str| Connect {
+            target: target.parse().unwrap(),
+            source_address: None,
+            source_port: None,
+            interface: None,
+            mark: None,
+        };
+        let usual = plain("192.0.2.1:80");
+        for (connect, is) in [
+            (usual.clone(), true),
+            (plain("[2001:db8::1]:80"), true),
+            (plain("[::ffff:192.0.2.1]:80"), false),
+            (plain("[fe80::1%2]:80"), false),
+            (Connect { mark: Some(7), ..usual.clone() }, false),
+            (Connect { interface: Some("lo".parse().unwrap()), ..usual.clone() }, false),
+            (Connect { source_port: Some(7), ..usual.clone() }, false),
+            (Connect { source_address: Some([192, 0, 2, 2].into()), ..usual }, false),
+        ] {
+            assert_eq!(is_plain(&connect), is, "{connect:?}");
+        }
     }
 
     #[test]

@@ -433,7 +433,7 @@ fn pages_of_all_probes_together_have_their_room() {
         assert_eq!(bench.prober.start(id, &probe(stalling)), None);
     }
     let given_up = bench.wait_all(3);
-    assert!(given_up.iter().all(|(_, outcome)| *outcome == Outcome::NotTried(Obstacle::Memory)), "{given_up:?}");
+    assert!(given_up.iter().all(|(_, outcome)| *outcome == Outcome::NotTried(Obstacle::Room)), "{given_up:?}");
     assert!(bench.prober.kept <= 500_000 && bench.prober.by_id.len() == 2, "{}", bench.prober.kept);
     for id in 0..5 {
         bench.prober.cancel(id);

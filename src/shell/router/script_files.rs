@@ -7,7 +7,7 @@ use nix::unistd::{Gid, Uid};
 use crate::model::{
     CheckKind, Command, Config, Notify, OnMissing, RunAs, ScriptOutcome, ScriptProbe, Tracked, Watched,
 };
-use crate::shell::scripts::child;
+use crate::shell::scripts::child::{self, Users};
 
 /// A script that cannot be run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +156,7 @@ fn script_of(tracked: &Tracked) -> Option<&str> {
 
 fn look(config: &Config, words: &[String], user: Option<&RunAs>) -> Result<(), String> {
     let user = user.or(config.global.script_user.as_ref());
-    child::look(words, user, config.global.script_security, (Uid::from_raw(0), Gid::from_raw(0)))
+    child::look(words, user, config.global.script_security, (Uid::from_raw(0), Gid::from_raw(0)), &mut Users::default())
 }
 
 fn called(notify: &Notify) -> impl Iterator<Item = &Command> {

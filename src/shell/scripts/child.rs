@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
+use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Gid, Group, Pid, Uid, User, getgid, getuid};
 
@@ -120,9 +121,10 @@ pub(in crate::shell) fn look(
     user: Option<&RunAs>,
     secure: bool,
     daemon: (Uid, Gid),
+    users: &mut Users,
 ) -> Result<(), String> {
     let Some(program) = words.first() else { return Err("it has no command".to_owned()) };
-    match inspect(program, user, secure, daemon, &mut Users::default()) {
+    match inspect(program, user, secure, daemon, users) {
         Err(ScriptOutcome::NotRunnable(_, why)) => Err(why),
         Ok(_)
         | Err(
@@ -142,7 +144,7 @@ fn inspect(
     let program = find(program)?;
     let identity = users.get(user, || match user {
         Some(user) => identify(user).map(Some),
-        None => Ok(usual_user(daemon.0)),
+        None => usual_user(daemon.0),
     })?;
     let (uid, gid) = identity.unwrap_or(daemon);
     check_file(&program, uid, gid)?;
@@ -189,7 +191,7 @@ pub(in crate::shell) fn when_ended(
     let pid = i32::try_from(child.id()).map(Pid::from_raw);
     let waiter = pid.map_err(io::Error::other).and_then(|pid| {
         thread::Builder::new().name("script".to_owned()).stack_size(WAITER_STACK).spawn(move || {
-            while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
+            while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
             ended();
         })
     });
@@ -239,16 +241,26 @@ fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
 }
 
 /// Who runs what names no user: only root can become somebody else.
-fn usual_user(daemon: Uid) -> Option<(Uid, Gid)> {
-    let user = daemon.is_root().then(|| User::from_name(USUAL_USER).ok().flatten())??;
-    Some((user.uid, user.gid))
+///
+/// # Errors
+/// Nobody could be asked whether there is such a user: then root runs nothing in its place.
+fn usual_user(daemon: Uid) -> Result<Option<(Uid, Gid)>, ScriptOutcome> {
+    if !daemon.is_root() {
+        return Ok(None);
+    }
+    match User::from_name(USUAL_USER) {
+        Ok(user) => Ok(user.map(|user| (user.uid, user.gid))),
+        // Some directories say in these ways that there is none (getpwnam(3)).
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        Err(errno) => Err(ScriptOutcome::NotTried(format!("cannot look {USUAL_USER} up: {errno}"))),
+    }
 }
 
 /// Numbers of a user and a group, given as names or as numbers.
 pub(in crate::shell) fn identify(run_as: &RunAs) -> Result<(Uid, Gid), ScriptOutcome> {
     let unknown =
         |what: &str, name: &str| ScriptOutcome::NotRunnable(ScriptFault::NoUser, format!("there is no {what} {name}"));
-    let failed = |errno: nix::errno::Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
+    let failed = |errno: Errno| ScriptOutcome::NotTried(format!("cannot look its user up: {errno}"));
     let user = match run_as.user.parse().map(Uid::from_raw) {
         Ok(uid) => {
             User::from_uid(uid).map_err(failed)?.map_or((uid, Gid::from_raw(uid.as_raw())), |user| (uid, user.gid))

@@ -104,17 +104,20 @@ fn one_that_cannot_die_has_overrun_each_time_that_it_is_due() {
     let mut scripts = Scripts::new(jobs, Box::new(move |told| drop(tell.send(told))), Limits::USUAL);
     let folder = tempfile::tempdir().unwrap();
     scripts.track(ScriptRun { name: "same".to_owned(), ..run(1, shell(&hanging(folder.path())), LONG) });
-    let again = |scripts: &mut Scripts, term_at, kill_at| {
+    let again = |scripts: &mut Scripts, term_at, kill_at, killed_at| {
         let running = scripts.children.values_mut().next().unwrap();
-        (running.term_at, running.kill_at) = (term_at, kill_at);
+        (running.term_at, running.kill_at, running.killed_at) = (term_at, kill_at, killed_at);
         scripts.track(ScriptRun { name: "same".to_owned(), ..run(2, words("true"), LONG) });
         let Told::Done(2, outcome) = told.try_recv().unwrap() else { panic!("another run") };
         outcome
     };
     let later = Some(Instant::now() + LONG);
-    assert!(matches!(again(&mut scripts, later, None), ScriptOutcome::NotTried(_)), "it runs");
-    assert!(matches!(again(&mut scripts, None, later), ScriptOutcome::NotTried(_)), "it may yet end by itself");
-    assert_eq!(again(&mut scripts, None, None), ScriptOutcome::TimedOut, "it was killed, and lives");
+    let now = Some(Instant::now());
+    let long_ago = Instant::now().checked_sub(DEATH);
+    assert!(matches!(again(&mut scripts, later, None, None), ScriptOutcome::NotTried(_)), "it runs");
+    assert!(matches!(again(&mut scripts, None, later, None), ScriptOutcome::NotTried(_)), "it may yet end by itself");
+    assert!(matches!(again(&mut scripts, None, None, now), ScriptOutcome::NotTried(_)), "it is dying");
+    assert_eq!(again(&mut scripts, None, None, long_ago), ScriptOutcome::TimedOut, "it was killed, and lives");
 }
 
 /// Waits until processes whose numbers stand in a file, or will, are dead.

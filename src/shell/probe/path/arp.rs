@@ -11,9 +11,10 @@
 //! at the next, so each question's answers are kept until the question after next, and an answer that is lost once changes nothing.
 //!
 //! An address is asked for once a second at most on each link, however many servers are called through it, and only where it
-//! matters: the server and the address that it is called from are in one network of the link (else the frame is a router's), and the
-//! virtual address is in a network of that link, or on that link's interface. An address that is routed to this host is nobody's
-//! to answer for. Other hosts that answer, as the master of a pair, are none of our business here.
+//! matters: this host has the address (else whoever has it answers, and may be a server beside that), the server and the address that
+//! it is called from are in one network of the link (else the frame is a router's), and the virtual address is in a network of that
+//! link, or on that link's interface. An address that is routed to this host is nobody's to answer for. Other hosts that answer are
+//! none of our business here.
 //!
 //! Over IPv6 nothing is asked: Linux answers solicitations for the addresses of the interface that they come in by alone, so that
 //! what is on the loopback stays unheard.
@@ -143,7 +144,8 @@ fn link(networks: &[Network], server: Ipv4Addr, source: Ipv4Addr, address: Ipv4A
     // Its own interface is in the network of its own address at least.
     let matters = networks.iter().any(|network| network.link == link && network.contains(address));
     let is_here = networks.iter().any(|network| network.address == server);
-    (matters && !is_here).then_some(link)
+    let is_ours = networks.iter().any(|network| network.address == address);
+    (matters && is_ours && !is_here).then_some(link)
 }
 
 /// The links of this host over which ARP is spoken, and its networks there.
@@ -310,9 +312,13 @@ mod tests {
             network(3, "10.1.0.1/16"),
             network(4, "10.1.7.1/24"),
             network(4, "192.0.2.7/32"),
+            network(2, "10.0.0.100/24"),
+            network(3, "10.1.0.100/16"),
+            network(4, "10.1.7.100/24"),
         ];
         for (server, source, address, expected, why) in [
             ("10.0.0.11", "10.0.0.1", "10.0.0.100", Some(2), "in the network of the link"),
+            ("10.0.0.11", "10.0.0.1", "10.0.0.101", None, "not this host's: another router has it now"),
             ("10.0.0.11", "10.0.0.1", "10.9.9.1", Some(2), "on the link's interface"),
             ("10.0.0.11", "10.0.0.1", "10.1.0.100", None, "on another link"),
             ("10.0.0.11", "10.0.0.1", "192.0.2.7", None, "on another link's interface"),

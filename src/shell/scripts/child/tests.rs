@@ -85,7 +85,9 @@ fn a_script_is_looked_at_without_running_it() {
     let daemon = (Uid::from_raw(0), Gid::from_raw(0));
     let look_as = |command: &str, user: Option<&str>, secure| {
         let user = user.map(|user| RunAs { user: user.to_owned(), group: None });
-        look(&[command.to_owned(), "an argument".to_owned()], user.as_ref(), secure, daemon).err().unwrap_or_default()
+        look(&[command.to_owned(), "an argument".to_owned()], user.as_ref(), secure, daemon, &mut Users::default())
+            .err()
+            .unwrap_or_default()
     };
     let at = program.to_str().unwrap();
     for (bits, user, secure, expected) in [
@@ -109,7 +111,7 @@ fn a_script_is_looked_at_without_running_it() {
     assert_eq!(look_as(root.to_str().unwrap(), None, false), format!("{} is not a file", root.display()));
     assert!(look_as("no-such-program-at-all", None, false).starts_with("no-such-program-at-all is not in PATH"));
     assert_eq!(look_as("true", Some("0"), true), "");
-    assert_eq!(look(&[], None, false, daemon), Err("it has no command".to_owned()));
+    assert_eq!(look(&[], None, false, daemon, &mut Users::default()), Err("it has no command".to_owned()));
     assert!(!ran.exists(), "nothing was run");
 
     // What a run says of an interpreter that is not there.
