@@ -3,15 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use integration::nat::{NatLab, SERVICE};
 use integration::programs::bin;
 use integration::subject::servers;
-use integration::traffic::{Conversations, EchoServer};
+use integration::traffic::{Conversations, DatagramEcho, EchoServer};
 use integration::web::WebServer;
-use integration::{Ipvsd, lab_test, wait_until};
+use integration::{Ipvsd, lab_test, wait_for, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A check that decides quickly, so that tests do not wait for its default of a minute.
@@ -111,6 +111,47 @@ lab_test! {
         ipvsadm("--set 0 0 77");
         ipvsd.stop();
         assert_eq!(timeouts(), "800 110 77");
+    }
+
+    /// `persistence_engine sip`: what belongs to one call goes to one server, from whichever port it comes, and from whichever
+    /// address of the network that the kernel tells clients apart by; the calls of one client are spread.
+    fn a_call_has_one_server() {
+        let net = NatLab::new("calls", 2);
+        let _echo: Vec<_> = (11..)
+            .zip(&net.nodes)
+            .map(|(number, node)| DatagramEcho::start(node, format!("10.0.0.{number}:5060")))
+            .collect();
+        let ipvsd = Ipvsd::start(
+            &net.director,
+            "virtual_server 198.51.100.1 5060 {\n lb_algo rr\n lb_kind NAT\n protocol UDP\n persistence_engine sip\n \
+             persistence_timeout 300\n persistence_granularity 255.255.255.0\n real_server 10.0.0.11 5060 { }\n real_server 10.0.0.12 5060 { }\n}\n",
+        );
+        ipvsd.wait_table("two servers", |table| has(table, "10.0.0.11:5060", 1) && has(table, "10.0.0.12:5060", 1));
+        // Who answers a message of this call, by a socket of its own.
+        let server_of = |from: &str, call: &str| {
+            let socket = net.client.enter(|| UdpSocket::bind((from, 0))).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            let message = format!("BYE sip:b@b.example SIP/2.0\r\nCall-ID: {call}@a.example\r\n\r\n");
+            let mut buffer = [0; 128];
+            let length = wait_for(PATIENCE, "an answer", || {
+                socket.send_to(message.as_bytes(), "198.51.100.1:5060").map_err(|error| error.to_string())?;
+                socket.recv(&mut buffer).map_err(|error| error.to_string())
+            });
+            String::from_utf8_lossy(&buffer[..length]).split_whitespace().next().unwrap().to_owned()
+        };
+        let clients = ["198.51.100.10", "198.51.100.11", "198.51.100.12"];
+        let mut by_call = Vec::new();
+        for call in ["one", "two", "three", "four"] {
+            let servers = clients.map(|from| server_of(from, call));
+            println!("{call}: {servers:?}");
+            assert_eq!(servers[1..], [servers[0].clone(), servers[0].clone()], "{call}");
+            by_call.push(servers[0].clone());
+        }
+        // Round robin over calls, not over packets and not over clients.
+        assert!(by_call[0] == by_call[2] && by_call[1] == by_call[3] && by_call[0] != by_call[1], "{by_call:?}");
+        for (call, server) in ["one", "two", "three", "four"].iter().zip(&by_call) {
+            assert_eq!(server_of(clients[0], call), *server, "{call} again");
+        }
     }
 
     /// `persistence_granularity`: clients of one network have one server, whoever of them came first; those of another network have
