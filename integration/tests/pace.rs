@@ -139,6 +139,27 @@ native_test! {
         assert!(short > 0.6 - 0.1 && long < 1.4 + 0.1, "from {short} to {long}: {scattered:.3?}");
     }
 
+    /// Long as the interval may be, at a start each server is called at once, all of them within about a second; with `warmup` they
+    /// are spread over as long as that says.
+    fn first_calls_do_not_wait_for_the_interval() {
+        let mut lab = Topology::new("first");
+        let node = lab.node("director");
+        let called = Called::start(&node);
+        let (hasty, patient) = ((1..=100).collect::<Vec<_>>(), (101..=200).collect::<Vec<_>>());
+        let check = |more: &str| format!("TCP_CHECK {{ connect_timeout 5\n delay_loop 600\n {more} }}");
+        let with = |who: &[u8], more: &str| who.iter().map(|n| (*n, check(more))).collect::<Vec<_>>();
+        let _ipvsd = checking(&node, &[with(&hasty, ""), with(&patient, "warmup 6")].concat());
+        called.wait(&[&hasty[..], &patient[..]].concat(), true, 1);
+        let spread = |who: &[u8]| {
+            let calls = called.calls.lock().unwrap();
+            let first = who.iter().map(|who| calls[who][0].0);
+            (first.clone().max().unwrap() - first.min().unwrap()).as_secs_f64()
+        };
+        let (hasty, patient) = (spread(&hasty), spread(&patient));
+        println!("from the first to the last: {hasty:.3} s, with warmup {patient:.3} s");
+        assert!(hasty < 2.0 && (4.0..8.0).contains(&patient), "{hasty} s, with warmup {patient} s");
+    }
+
     /// `interval_down` as the servers see it: after an answer that is not well the next call comes when that says, be it later or
     /// sooner than a server that is up would be called.
     fn servers_that_are_down_are_called_at_their_own_pace() {
