@@ -202,6 +202,7 @@ pub struct Answer {
 pub struct WebClient {
     node: Node,
     from: Option<IpAddr>,
+    mark: Option<u32>,
     connect_timeout: Duration,
     read_timeout: Duration,
 }
@@ -213,6 +214,7 @@ impl WebClient {
         WebClient {
             node: node.clone(),
             from: None,
+            mark: None,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(5),
         }
@@ -222,6 +224,13 @@ impl WebClient {
     #[must_use]
     pub fn from(mut self, address: IpAddr) -> Self {
         self.from = Some(address);
+        self
+    }
+
+    /// Packets of requests have this firewall mark when they leave the node.
+    #[must_use]
+    pub fn marked(mut self, mark: u32) -> Self {
+        self.mark = Some(mark);
         self
     }
 
@@ -249,7 +258,7 @@ impl WebClient {
     ///
     /// As [`WebClient::ask`].
     pub fn ask_for(&self, to: SocketAddr, path: &str) -> io::Result<Answer> {
-        let mut stream = self.node.enter(|| connect(self.from, to, self.connect_timeout))?;
+        let mut stream = self.node.enter(|| connect_marked(self.from, self.mark, to, self.connect_timeout))?;
         stream.set_read_timeout(Some(self.read_timeout))?;
         stream.set_write_timeout(Some(self.read_timeout))?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n")?;
@@ -276,7 +285,14 @@ impl WebClient {
 
 /// Connects from the calling thread's network.
 pub(crate) fn connect(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    connect_marked(from, None, to, timeout)
+}
+
+fn connect_marked(from: Option<IpAddr>, mark: Option<u32>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(mark) = mark {
+        socket.set_mark(mark)?;
+    }
     if let Some(from) = from {
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }

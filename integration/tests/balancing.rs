@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use integration::nat::{NatLab, SERVICE};
 use integration::programs::bin;
 use integration::subject::servers;
-use integration::traffic::{Conversations, EchoServer};
-use integration::{Ipvsd, lab_test, wait_until};
+use integration::traffic::{Conversations, DatagramEcho, EchoServer};
+use integration::web::WebServer;
+use integration::{Ipvsd, lab_test, wait_for, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A check that decides quickly, so that tests do not wait for its default of a minute.
@@ -109,6 +111,109 @@ lab_test! {
         ipvsadm("--set 0 0 77");
         ipvsd.stop();
         assert_eq!(timeouts(), "800 110 77");
+    }
+
+    /// `persistence_engine sip`: what belongs to one call goes to one server, from whichever port it comes, and from whichever
+    /// address of the network that the kernel tells clients apart by; the calls of one client are spread.
+    fn a_call_has_one_server() {
+        let net = NatLab::new("calls", 2);
+        let _echo: Vec<_> = (11..)
+            .zip(&net.nodes)
+            .map(|(number, node)| DatagramEcho::start(node, format!("10.0.0.{number}:5060")))
+            .collect();
+        let ipvsd = Ipvsd::start(
+            &net.director,
+            "virtual_server 198.51.100.1 5060 {\n lb_algo rr\n lb_kind NAT\n protocol UDP\n persistence_engine sip\n \
+             persistence_timeout 300\n persistence_granularity 255.255.255.0\n real_server 10.0.0.11 5060 { }\n real_server 10.0.0.12 5060 { }\n}\n",
+        );
+        ipvsd.wait_table("two servers", |table| has(table, "10.0.0.11:5060", 1) && has(table, "10.0.0.12:5060", 1));
+        // Who answers a message of this call, by a socket of its own.
+        let server_of = |from: &str, call: &str| {
+            let socket = net.client.enter(|| UdpSocket::bind((from, 0))).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            let message = format!("BYE sip:b@b.example SIP/2.0\r\nCall-ID: {call}@a.example\r\n\r\n");
+            let mut buffer = [0; 128];
+            let length = wait_for(PATIENCE, "an answer", || {
+                socket.send_to(message.as_bytes(), "198.51.100.1:5060").map_err(|error| error.to_string())?;
+                socket.recv(&mut buffer).map_err(|error| error.to_string())
+            });
+            String::from_utf8_lossy(&buffer[..length]).split_whitespace().next().unwrap().to_owned()
+        };
+        let clients = ["198.51.100.10", "198.51.100.11", "198.51.100.12"];
+        let mut by_call = Vec::new();
+        for call in ["one", "two", "three", "four"] {
+            let servers = clients.map(|from| server_of(from, call));
+            println!("{call}: {servers:?}");
+            assert_eq!(servers[1..], [servers[0].clone(), servers[0].clone()], "{call}");
+            by_call.push(servers[0].clone());
+        }
+        // Round robin over calls, not over packets and not over clients.
+        assert!(by_call[0] == by_call[2] && by_call[1] == by_call[3] && by_call[0] != by_call[1], "{by_call:?}");
+        for (call, server) in ["one", "two", "three", "four"].iter().zip(&by_call) {
+            assert_eq!(server_of(clients[0], call), *server, "{call} again");
+        }
+    }
+
+    /// `persistence_granularity`: clients of one network have one server, whoever of them came first; those of another network have
+    /// another. Without it each client counts for itself.
+    fn clients_of_one_network_have_one_server() {
+        let net = NatLab::new("granularity", 2);
+        net.director.sh(
+            "ip address add 203.0.113.1/24 dev eth0 && ip -6 address add 2001:db8::1/64 dev eth0 nodad && \
+             ip -6 address add 2001:db8:0:1::1/64 dev eth0 nodad && ip -6 address add fd00:10::1/64 dev eth1 nodad",
+        );
+        let _also: Vec<_> = (11..)
+            .zip(&net.nodes)
+            .map(|(number, node)| {
+                node.sh(&format!(
+                    "ip -6 address add fd00:10::{number}/64 dev eth0 nodad && ip -6 route add default via fd00:10::1"
+                ));
+                WebServer::start(node, format!("[fd00:10::{number}]:80"))
+            })
+            .collect();
+        let networks = [
+            [["198.51.100.10", "198.51.100.11", "198.51.100.12"], ["203.0.113.10", "203.0.113.11", "203.0.113.200"]],
+            [["2001:db8::10", "2001:db8::11", "2001:db8::ff:12"], ["2001:db8:0:1::10", "2001:db8:0:1::11", "2001:db8:0:1::ff:12"]],
+        ];
+        for address in networks.as_flattened().as_flattened() {
+            // Three are there already.
+            match address.parse().unwrap() {
+                IpAddr::V4(_) if address.starts_with("203.") => net.client.add_address("eth0", &format!("{address}/24")),
+                IpAddr::V4(_) => {}
+                IpAddr::V6(_) => _ = net.client.sh(&format!("ip -6 address add {address}/64 dev eth0 nodad")),
+            }
+        }
+        let service = |address: &str, words: &str, servers: &str| {
+            let servers: String = [11, 12].iter().map(|n| format!(" real_server {servers}{n} 80 {{ }}\n")).collect();
+            format!(
+                "virtual_server {address} {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n persistence_timeout 300\n {words}\n{servers}}}\n"
+            )
+        };
+        let (v4, v6) = ("10.0.0.", "fd00:10::");
+        let conf = [
+            service("198.51.100.1 80", "persistence_granularity 255.255.255.0", v4),
+            service("2001:db8::1 80", "persistence_granularity 64", v6),
+            service("198.51.100.1 81", "", v4),
+            service("2001:db8::1 81", "", v6),
+        ];
+        let ipvsd = Ipvsd::start(&net.director, &conf.concat());
+        ipvsd.wait_table("four services", |table| table.matches("-> ").count() == 9);
+        for (at, networks) in ["198.51.100.1", "[2001:db8::1]"].iter().zip(networks) {
+            let server_of = |port: u16, from: &str| {
+                let to = format!("{at}:{port}").parse().unwrap();
+                let tally = net.asker().from(from.parse().unwrap()).tally(to, 2);
+                assert_eq!(tally.len(), 1, "{from} has one server: {tally:?}");
+                tally.into_keys().next().unwrap()
+            };
+            let servers = networks.map(|clients| clients.map(|client| server_of(80, client)));
+            println!("{at}: {servers:?}");
+            for (clients, servers) in networks.iter().zip(&servers) {
+                assert_eq!(servers[1..], [servers[0].clone(), servers[0].clone()], "{clients:?}");
+            }
+            // Round robin: who is new gets the next one.
+            assert_ne!(servers[0][0], servers[1][0], "{at}");
+            assert_ne!(server_of(81, networks[0][0]), server_of(81, networks[0][1]), "{at}: each client for itself");
+        }
     }
 
     /// TCP_CHECK: a server that refuses leaves the table, one that listens again returns; requests go on all the while.

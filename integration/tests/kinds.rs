@@ -1,5 +1,5 @@
 //! Every way to a server carries traffic on a real kernel: NAT, direct routing, tunnels of each type, both families and from one
-//! to the other, TCP, UDP packet by packet, SCTP; and the table of another network namespace.
+//! to the other, TCP, UDP packet by packet, SCTP, packets with a firewall mark; and the table of another network namespace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use integration::nat::NatLab;
 use integration::node::Node;
-use integration::web::WebServer;
+use integration::web::{WebClient, WebServer};
 use integration::{Ipvsd, lab_test, wait_for};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -207,6 +207,48 @@ lab_test! {
             });
         }
         answering.into_iter().chain(associations).for_each(|thread| thread.join().unwrap());
+    }
+
+    /// Whoever a packet is for: with its mark it goes to the servers of the service of that mark, with another or with none where
+    /// it was sent. The marks are those of a program's own packets, of the director itself: a kernel that marks what comes through
+    /// has to have nftables. Both families have marks of their own.
+    fn packets_with_a_mark_reach_the_servers_of_its_service() {
+        let mut net = NatLab::new("marked", 2);
+        net.director.sh("ip -6 address add 2001:db8::1/64 dev eth0 nodad && ip -6 address add fd00:10::1/64 dev eth1 nodad");
+        net.client.sh("ip -6 address add 2001:db8::10/64 dev eth0 nodad");
+        for (number, node) in (11..).zip(&net.nodes) {
+            node.sh(&format!("ip -6 address add fd00:10::{number}/64 dev eth0 nodad && ip -6 route add default via fd00:10::1"));
+        }
+        let elsewhere = ["198.51.100.10:80", "[2001:db8::10]:80"];
+        let _asked = elsewhere.map(|address| WebServer::start(&net.client, address));
+        let _also: Vec<_> =
+            (11..).zip(&net.nodes).map(|(n, node)| WebServer::start(node, format!("[fd00:10::{n}]:80"))).collect();
+        let service = |mark: u32, servers: [&str; 2]| {
+            let servers = servers.map(|server| {
+                format!("real_server {server} 80 {{\n TCP_CHECK {{ connect_timeout 5\n retry 0\n delay_loop 0.2 }}\n }}\n")
+            });
+            format!("virtual_server fwmark {mark} {{\n lb_algo rr\n lb_kind NAT\n {}}}\n", servers.concat())
+        };
+        let conf = service(7, ["10.0.0.11", "10.0.0.12"]) + &service(8, ["fd00:10::11", "fd00:10::12"]);
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        ipvsd.wait_table("both services", |table| table.matches("-> ").count() == 5);
+        let ask = |mark: Option<u32>, at: usize| {
+            let client = WebClient::new(&net.director);
+            let client = mark.map_or(client.clone(), |mark| client.marked(mark));
+            let tally = client.tally(elsewhere[at].parse().unwrap(), 4);
+            tally.into_iter().map(|(who, times)| format!("{who} {times}")).collect::<Vec<_>>().join(", ")
+        };
+        for (at, mark) in [(0, 7), (1, 8)] {
+            assert_eq!(ask(Some(mark), at), "s1 2, s2 2", "{}", net.director.ipvs_table());
+            for other in [None, Some(9), Some(15 - mark)] {
+                assert_eq!(ask(other, at), "client 4", "{other:?} and not {mark}");
+            }
+        }
+        net.servers[0].close();
+        ipvsd.wait_table("one less", |table| table.matches("-> ").count() == 4);
+        assert_eq!((ask(Some(7), 0), ask(Some(8), 1)), ("s2 4".to_owned(), "s1 2, s2 2".to_owned()));
+        ipvsd.stop();
+        assert_eq!(ask(Some(7), 0), "client 4", "the service is gone");
     }
 
     /// The table of another namespace is programmed, ours stays empty; the checks are made from here. A namespace that is not

@@ -1,15 +1,21 @@
-//! When checks are made and when they are believed, on a real kernel with IPVS: what its counters give away, a cable that is
-//! pulled, a service that is never emptied.
+//! When checks are made and when they are believed: what a server sees of their pace, and on a real kernel with IPVS what its
+//! counters give away, a cable that is pulled, a service that is never emptied.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
-use std::net::TcpStream;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use integration::nat::NatLab;
 use integration::subject::servers;
-use integration::{Ipvsd, lab_test, wait_until};
+use integration::{Ipvsd, Node, Topology, lab_test, native_test, peers, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const QUICK_CHECK: &str = "TCP_CHECK { connect_timeout 1\n retry 0\n delay_loop 0.2 }";
@@ -39,7 +45,190 @@ fn behind_one_switch(name: &str, count: u8, service: &str, check: &str) -> (NatL
     (net, ipvsd, all)
 }
 
+/// When a call came, and whether it was answered well.
+type Call = (Instant, bool);
+
+/// A listener at every address of a node, that notes when who was called, and whether it answered well.
+struct Called {
+    well: Arc<AtomicBool>,
+    calls: Arc<Mutex<BTreeMap<u8, Vec<Call>>>>,
+}
+
+impl Called {
+    /// Answers calls of port 80.
+    fn start(node: &Node) -> Self {
+        let listener = node.enter(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80))).unwrap();
+        let called = Self { well: Arc::new(AtomicBool::new(true)), calls: Arc::default() };
+        let (well, calls) = (Arc::clone(&called.well), Arc::clone(&called.calls));
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let now = Instant::now();
+                let Ok(SocketAddr::V4(at)) = stream.local_addr() else { continue };
+                let well = well.load(Ordering::Relaxed);
+                calls.lock().unwrap().entry(at.ip().octets()[3]).or_default().push((now, well));
+                thread::spawn(move || {
+                    // Who only connects says nothing, and hangs up.
+                    if stream.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {
+                        let status = if well { "200 Well" } else { "503 Not well" };
+                        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    }
+                });
+            }
+        });
+        called
+    }
+
+    /// Waits until each of these was called so often since all are answered like this.
+    fn wait(&self, who: &[u8], well: bool, times: usize) {
+        let lasting = |calls: &[Call]| calls.iter().rev().take_while(|call| call.1 == well).count();
+        self.well.store(well, Ordering::Relaxed);
+        wait_until(PATIENCE, &format!("{times} calls of each, answered {well}"), || {
+            let calls = self.calls.lock().unwrap();
+            who.iter().all(|who| calls.get(who).is_some_and(|calls| lasting(calls) >= times))
+        });
+    }
+
+    /// From each call of these that was answered like this to the next, in seconds, the shortest first.
+    fn gaps(&self, who: &[u8], well: bool) -> Vec<f64> {
+        let calls = self.calls.lock().unwrap();
+        let pairs = who.iter().flat_map(|who| calls[who].windows(2));
+        let mut gaps: Vec<_> =
+            pairs.filter(|pair| pair[0].1 == well).map(|pair| (pair[1].0 - pair[0].0).as_secs_f64()).collect();
+        gaps.sort_by(f64::total_cmp);
+        gaps
+    }
+}
+
+/// What so many percent of them are at most.
+fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+/// A daemon with a service of these servers of `127.0.0.0/8`, each with a check of its own; it need not have IPVS to check them.
+fn checking(node: &Node, checks: &[(u8, String)]) -> Ipvsd {
+    let mut text = "virtual_server 192.0.2.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n".to_owned();
+    for (n, check) in checks {
+        writeln!(text, " real_server 127.0.0.{n} 80 {{\n {check}\n }}").unwrap();
+    }
+    text.push_str("}\n");
+    Ipvsd::spawn(node, peers::KEEPALIVED_CONF, &text)
+}
+
+native_test! {
+    /// `jitter` as the servers see it: the waits of a check differ, and by no more than was asked for. Without it they do not. Some
+    /// are longer or shorter where the machine is busy, so that it is the bulk of them that counts.
+    fn jitter_scatters_the_calls_that_servers_get() {
+        let mut lab = Topology::new("jitter");
+        let node = lab.node("director");
+        let called = Called::start(&node);
+        let (scattered, steady) = ([11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22], [31, 32, 33, 34, 35, 36]);
+        let check = |more: &str| format!("TCP_CHECK {{ connect_timeout 5\n delay_loop 1\n {more} }}");
+        let with = |who: &[u8], more: &str| who.iter().map(|n| (*n, check(more))).collect::<Vec<_>>();
+        let _ipvsd = checking(&node, &[with(&scattered, "jitter 40"), with(&steady, "")].concat());
+        called.wait(&[&scattered[..], &steady[..]].concat(), true, 8);
+
+        let (scattered, steady) = (called.gaps(&scattered, true), called.gaps(&steady, true));
+        println!("with jitter: {scattered:.3?}\nwithout: {steady:.3?}");
+        let off = |gaps: &[f64]| {
+            let mut off: Vec<_> = gaps.iter().map(|gap| (gap - 1.0).abs()).collect();
+            off.sort_by(f64::total_cmp);
+            percentile(&off, 50)
+        };
+        assert!(off(&steady) < 0.1 && off(&scattered) > 0.1, "{} without, {} with", off(&steady), off(&scattered));
+        let (short, long) = (percentile(&scattered, 10), percentile(&scattered, 90));
+        assert!(short > 0.6 - 0.1 && long < 1.4 + 0.1, "from {short} to {long}: {scattered:.3?}");
+    }
+
+    /// Long as the interval may be, at a start each server is called at once, all of them within about a second; with `warmup` they
+    /// are spread over as long as that says.
+    fn first_calls_do_not_wait_for_the_interval() {
+        let mut lab = Topology::new("first");
+        let node = lab.node("director");
+        let called = Called::start(&node);
+        let (hasty, patient) = ((1..=100).collect::<Vec<_>>(), (101..=200).collect::<Vec<_>>());
+        let check = |more: &str| format!("TCP_CHECK {{ connect_timeout 5\n delay_loop 600\n {more} }}");
+        let with = |who: &[u8], more: &str| who.iter().map(|n| (*n, check(more))).collect::<Vec<_>>();
+        let _ipvsd = checking(&node, &[with(&hasty, ""), with(&patient, "warmup 6")].concat());
+        called.wait(&[&hasty[..], &patient[..]].concat(), true, 1);
+        let spread = |who: &[u8]| {
+            let calls = called.calls.lock().unwrap();
+            let first = who.iter().map(|who| calls[who][0].0);
+            (first.clone().max().unwrap() - first.min().unwrap()).as_secs_f64()
+        };
+        let (hasty, patient) = (spread(&hasty), spread(&patient));
+        println!("from the first to the last: {hasty:.3} s, with warmup {patient:.3} s");
+        assert!(hasty < 2.0 && (4.0..8.0).contains(&patient), "{hasty} s, with warmup {patient} s");
+    }
+
+    /// `interval_down` as the servers see it: after an answer that is not well the next call comes when that says, be it later or
+    /// sooner than a server that is up would be called.
+    fn servers_that_are_down_are_called_at_their_own_pace() {
+        let mut lab = Topology::new("downpace");
+        let node = lab.node("director");
+        let called = Called::start(&node);
+        let check = |up: &str, down: &str| {
+            format!("HTTP_GET {{ url {{ path /\n status_code 200 }}\n connect_timeout 5\n retry 0\n delay_loop {up}\n interval_down {down} }}")
+        };
+        let (spared, courted) = (11, 12);
+        let _ipvsd = checking(&node, &[(spared, check("0.2", "1.2")), (courted, check("1.2", "0.2"))]);
+        for well in [true, false, true] {
+            called.wait(&[spared, courted], well, 4);
+        }
+        for (who, well, wait) in
+            [(spared, true, 0.2), (spared, false, 1.2), (courted, true, 1.2), (courted, false, 0.2)]
+        {
+            let gaps = called.gaps(&[who], well);
+            let usual = percentile(&gaps, 50);
+            println!("{who}, answered {well}: {gaps:.3?}");
+            // What a busy machine adds and takes is far less than what lies between the two.
+            assert!((wait - 0.5..wait + 0.5).contains(&usual), "{who}, answered {well}: {usual} and not {wait}: {gaps:.3?}");
+        }
+    }
+}
+
 lab_test! {
+    /// However many services name a server, it is called as often as one that a single service names; with another pace it is a
+    /// check of its own. Its fall is seen by all of them.
+    fn a_server_of_many_services_is_called_once_for_all() {
+        let mut net = NatLab::new("shared", 2);
+        let service = |port: u16, server: u8, check: &str| {
+            format!(
+                "virtual_server 198.51.100.1 {port} {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.{server} 80 \
+                 {{\n TCP_CHECK {{ connect_timeout 5\n retry 0\n {check} }}\n }}\n}}\n"
+            )
+        };
+        let conf = |ports: std::ops::RangeInclusive<u16>| {
+            ports.map(|port| service(port, 11, "delay_loop 0.5")).collect::<String>() + &service(80, 12, "delay_loop 0.5")
+        };
+        let of_both = |table: &str| [11, 12].map(|n| table.matches(&format!("-> 10.0.0.{n}:80 ")).count());
+        let ipvsd = Ipvsd::start(&net.director, &conf(81..=85));
+        ipvsd.wait_table("six services", |table| of_both(table) == [5, 1]);
+        // How often the first is called while the other is called ten times.
+        let calls = || {
+            let before = [0, 1].map(|at: usize| net.servers[at].connections());
+            wait_until(PATIENCE, "ten calls", || net.servers[1].connections() >= before[1] + 10);
+            let after = [0, 1].map(|at: usize| net.servers[at].connections());
+            let calls = [0, 1].map(|at| after[at] - before[at]);
+            println!("{calls:?}");
+            calls[0] * 10 / calls[1]
+        };
+        let once = calls();
+        assert!((7..=13).contains(&once), "{once} calls for five services, 10 for one");
+        assert!(ipvsd.reload(&conf(81..=88)).success());
+        ipvsd.wait_table("nine services", |table| of_both(table) == [8, 1]);
+        let once = calls();
+        assert!((7..=13).contains(&once), "{once} calls for eight services, 10 for one");
+        assert!(ipvsd.reload(&(conf(81..=88) + &service(89, 11, "delay_loop 0.51"))).success());
+        ipvsd.wait_table("ten services", |table| of_both(table) == [9, 1]);
+        let twice = calls();
+        assert!((17..=23).contains(&twice), "{twice} calls at two paces, 10 at one");
+
+        net.servers[0].close();
+        ipvsd.wait_table("none of it", |table| of_both(table) == [0, 1]);
+        net.servers[0].open();
+        ipvsd.wait_table("all of it", |table| of_both(table) == [9, 1]);
+    }
+
     /// A server whose answers get lost is checked long before its turn: the kernel has counted that nothing comes back.
     fn a_server_that_answers_nobody_is_checked_before_its_turn() {
         let net = NatLab::new("mute", 1);

@@ -43,9 +43,9 @@ const SERVICES: &[(&str, &str, &str, &str)] = &[
 
 const ALL: [u8; 3] = [11, 12, 13];
 
-fn conf(script: &str, pipe: &str, servers: &[u8]) -> String {
+fn conf(global: &str, script: &str, pipe: &str, servers: &[u8]) -> String {
     let mut text = format!(
-        "global_defs {{\n script_user root\n lvs_notify_fifo {pipe}\n}}\nvirtual_server_group g {{\n 198.51.100.1 91\n \
+        "global_defs {{\n script_user root\n lvs_notify_fifo {pipe}\n {global}\n}}\nvirtual_server_group g {{\n 198.51.100.1 91\n \
          198.51.100.1 92\n fwmark 9\n}}\nvirtual_server_group m {{\n fwmark 10\n}}\n"
     );
     for (name, header, service, server) in SERVICES {
@@ -80,6 +80,8 @@ struct Side {
     folder: tempfile::TempDir,
     pipe: RefCell<(fs::File, Vec<u8>)>,
     daemon: Option<Daemon>,
+    /// Words of its own for `global_defs`.
+    global: &'static str,
 }
 
 /// What is compared. Lines by the service that they end with; the order of scripts is not keepalived's to say, which starts
@@ -92,8 +94,9 @@ struct Sight {
 }
 
 impl Side {
-    fn new(program: Program) -> Self {
-        let net = NatLab::new(if program == Program::Keepalived { "rulesk" } else { "rulesi" }, 3);
+    fn new(program: Program, name: &str, global: &'static str) -> Self {
+        let side = if program == Program::Keepalived { 'k' } else { 'i' };
+        let net = NatLab::new(&format!("{name}{side}"), 3);
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("note.sh");
         fs::write(&script, format!("#!/bin/sh\necho \"$*\" >> {}\n", folder.path().join("calls").display())).unwrap();
@@ -102,12 +105,12 @@ impl Side {
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         // Open for both, so that nothing is lost and nobody waits.
         let pipe = OpenOptions::new().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(pipe).unwrap();
-        Self { program, net, folder, pipe: RefCell::new((pipe, Vec::new())), daemon: None }
+        Self { program, net, folder, pipe: RefCell::new((pipe, Vec::new())), daemon: None, global }
     }
 
     fn conf(&self, servers: &[u8]) -> String {
         let path = |name| self.folder.path().join(name).display().to_string();
-        conf(&path("note.sh"), &path("pipe"), servers)
+        conf(self.global, &path("note.sh"), &path("pipe"), servers)
     }
 
     fn start(&mut self, servers: &[u8]) {
@@ -116,6 +119,11 @@ impl Side {
             Program::Keepalived => peers::keepalived(&self.net.director, &conf),
             Program::Ipvsd => Ipvsd::spawn(&self.net.director, peers::KEEPALIVED_CONF, &conf).daemon().clone(),
         });
+    }
+
+    fn reload(&self, servers: &[u8]) {
+        self.net.director.write(peers::KEEPALIVED_CONF, self.conf(servers));
+        self.daemon().signal(Signal::SIGHUP);
     }
 
     fn daemon(&self) -> &Daemon {
@@ -143,6 +151,11 @@ impl Side {
         for lines in lines.values_mut() {
             for alike in lines.chunk_by_mut(|one, other| one.starts_with("RS ") && other.starts_with("RS ")) {
                 alike.sort();
+            }
+            // keepalived tells of a start before it has asked anybody, servers first. We tell of a server when it has answered, and
+            // by then the service has taken its quorum for granted.
+            if !self.global.is_empty() {
+                lines.sort();
             }
         }
         let mut calls: Vec<_> = fs::read_to_string(self.folder.path().join("calls"))
@@ -205,8 +218,58 @@ fn of_servers(sight: &Sight) -> usize {
     sight.lines.values().flatten().filter(|line| line.starts_with("RS ")).count()
 }
 
+/// Waits until both have told so many lines about servers, and the same of everything.
+#[track_caller]
+fn wait_same(sides: &[Side; 2], what: &str, told: usize) {
+    wait_for(PATIENCE, what, || {
+        let [theirs, ours] = [sides[0].sight(), sides[1].sight()];
+        if of_servers(&theirs) == told
+            && theirs == ours
+            && theirs.calls.len() == theirs.lines.values().flatten().count()
+        {
+            return Ok(());
+        }
+        Err(format!("{told} lines of servers are wished\n{}", difference(&theirs, &ours)))
+    });
+}
+
+/// Services whose servers may leave the file.
+fn shrinking() -> usize {
+    SERVICES.iter().filter(|(_, _, service, _)| !service.contains("quorum 3")).count()
+}
+
+/// With `rs_init_notifies` servers that are up at the start are told of, and those that come with a reload; once each, and nobody
+/// whom a reload leaves as he is.
+pub(crate) fn start_is_told() {
+    let mut sides = [Program::Keepalived, Program::Ipvsd].map(|program| Side::new(program, "init", "rs_init_notifies"));
+    for side in &mut sides {
+        side.start(&ALL);
+    }
+    let mut told = 3 * SERVICES.len();
+    wait_same(&sides, "the start", told);
+    for (servers, what) in [(&ALL[..2], "server 13 has left"), (&ALL[..], "server 13 has come")] {
+        for side in &sides {
+            side.reload(servers);
+        }
+        told += shrinking();
+        wait_same(&sides, what, told);
+    }
+    for up in [false, true] {
+        for side in &mut sides {
+            let server = &mut side.net.servers[0];
+            if up { server.open() } else { server.close() }
+        }
+        told += SERVICES.len();
+        wait_same(&sides, if up { "server 11 is up" } else { "server 11 is down" }, told);
+    }
+    let ours = sides[1].sight();
+    let ups = |n: u8| ours.calls.iter().filter(|call| call.contains(&format!(" {n} up"))).count();
+    let all = SERVICES.len();
+    assert_eq!([11, 12, 13].map(ups), [2 * all, all, all + shrinking()], "{:#?}", ours.calls);
+}
+
 pub(crate) fn scene() {
-    let mut sides = [Side::new(Program::Keepalived), Side::new(Program::Ipvsd)];
+    let mut sides = [Program::Keepalived, Program::Ipvsd].map(|program| Side::new(program, "rules", ""));
     for side in &mut sides {
         side.start(&ALL);
     }
@@ -214,16 +277,7 @@ pub(crate) fn scene() {
     // So many lines about servers are new with each service that has so many; the rest is up to the programs.
     let mut same = |sides: &[Side; 2], what: &str, new: usize| {
         told += new;
-        wait_for(PATIENCE, what, || {
-            let [theirs, ours] = [sides[0].sight(), sides[1].sight()];
-            if of_servers(&theirs) == told
-                && theirs == ours
-                && theirs.calls.len() == theirs.lines.values().flatten().count()
-            {
-                return Ok(());
-            }
-            Err(format!("{told} lines of servers are wished\n{}", difference(&theirs, &ours)))
-        });
+        wait_same(sides, what, told);
     };
     let services = SERVICES.len();
     // Those of `alpha` have to prove themselves, and are told of.
@@ -241,10 +295,9 @@ pub(crate) fn scene() {
     assert!(sight.lines["[198.51.100.1]:tcp:82"].contains(&"VS [198.51.100.1]:tcp:82 DOWN".to_owned()), "{sight:#?}");
     // One that works leaves the file, and nobody's quorum but that of three.
     for side in &sides {
-        side.net.director.write(peers::KEEPALIVED_CONF, side.conf(&[11, 12]));
-        side.daemon().signal(Signal::SIGHUP);
+        side.reload(&[11, 12]);
     }
-    let without = SERVICES.iter().filter(|(_, _, service, _)| !service.contains("quorum 3")).count();
+    let without = shrinking();
     same(&sides, "server 13 has left", without);
     for side in &sides {
         side.daemon().signal(Signal::SIGTERM);

@@ -240,4 +240,9 @@ lab_test! {
     fn both_programs_do_and_tell_the_same() {
         beside::scene();
     }
+
+    /// The same of a start.
+    fn both_programs_tell_the_same_of_a_start() {
+        beside::start_is_told();
+    }
 }
