@@ -70,7 +70,7 @@ fn script(words: &[&str], timeout: &str) -> Option<String> {
 
 /// Rows of those who are called over TCP, in this network. `secure`: one that is well, and speaks TLS.
 fn over_tcp(full: SocketAddr, secure: SocketAddr) -> Vec<Row> {
-    let web = mail(&[Say(""), Say("HTTP/1.0 200 OK\r\n\r\n")]);
+    let web = mail(&[Say(""), Say("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")]);
     let mute = mail(&[Stay]);
     let not_ours = mail(&[Say("SSH-2.0-OpenSSH_9.2\r\n")]);
     let drips = mail(&[Say(""), Drip("HTTP/1.1 200 OK\r\nX")]);
