@@ -463,7 +463,7 @@ fn web_servers_of_all_kinds() {
         (
             "before it was asked",
             serve(|mut stream| {
-                say(&mut stream, "HTTP/1.0 200 OK\r\n\r\n");
+                say(&mut stream, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
                 stay(stream);
             }),
             true,
