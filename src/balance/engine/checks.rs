@@ -144,8 +144,6 @@ impl Balancer {
         let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
         let weighs = config.kind.weighs();
         let otherwise = last.and_then(|outcome| slot.succeeded(config, outcome));
-        self.well += usize::from(verdict == Some(Verdict::Up));
-        self.well -= usize::from(verdict == Some(Verdict::Down) && before.verdict == Some(Verdict::Up)).min(self.well);
         match order {
             Some(Order::Start) => {
                 self.last_probe += 1;
@@ -184,6 +182,9 @@ impl Balancer {
         }
         if let Some(before) = otherwise.filter(|_| weighs) {
             self.reweighed(check, before);
+        }
+        if let Some(verdict) = verdict {
+            self.recount(check, before.verdict, verdict);
         }
         if before.verdict == Some(Verdict::Up) && verdict.is_none() {
             self.failed(check, counted.1);
@@ -342,7 +343,7 @@ impl Balancer {
         self.running_scripts.clear();
         self.timers = Timers::new(self.roster.checks.len());
         self.hold.renumber();
-        self.well = self.roster.checks.iter().filter(|slot| slot.machine.verdict() == Some(Verdict::Up)).count();
+        self.well = None;
         let mut gone = std::mem::take(&mut self.running);
         for (check, slot) in (0..).zip(&mut self.roster.checks) {
             self.timers.arm(check, slot.machine.poll_timeout());
