@@ -111,7 +111,7 @@ impl Balancer {
         if self.life == Life::Running {
             self.count_loads(&table, &loads, look, &BTreeSet::new());
         }
-        self.watched.was_read = true;
+        (self.watched.was_read, self.watched.is_observed) = (true, true);
         let took = self.now - asked_at;
         self.looked(took);
         self.watch_links(&mut table);
@@ -229,6 +229,7 @@ impl Balancer {
         // Without IPVS nothing of ours can be left; where we are kept from it there may be.
         if missing && idle && (why == Unreadable::NoIpvs || self.ledger.is_empty()) {
             self.observed = Table::default();
+            self.watched.is_observed = false;
             if !std::mem::take(&mut self.ledger).is_empty() {
                 self.outputs.push_back(Output::WriteLedger);
             }
@@ -241,6 +242,7 @@ impl Balancer {
             }
             self.suspect = None;
             self.observed = Table::default();
+            self.watched.is_observed = false;
             self.kernel = Kernel::Away { missing, reason, retry_at: self.now + MISSING_INTERVAL };
         } else {
             self.outputs.push_back(Output::Event(Event::Unread(reason.clone())));

@@ -169,6 +169,10 @@ impl Balancer {
         if within == Some(Duration::ZERO) {
             let over = News::Over(leaver, End::Late(left.unwrap_or_default()));
             self.tell_leaving(vec![over]);
+        } else {
+            self.handovers.stirred_at = Some(self.now);
+            self.look_at = self.look_at.min(self.now + FIRST_COUNT);
+            self.leave_out([leaver]);
         }
         self.compare_all = true;
         // It may have counted for the quorum until now.
@@ -235,7 +239,7 @@ impl Balancer {
             Look::Drift => Vec::new(),
         };
         let (roster, ledger) = (&self.roster, &self.ledger);
-        let sight = Sight { table, loads, before: &self.observed, late };
+        let sight = Sight { table, loads, before: self.watched.is_observed.then_some(&self.observed), late };
         let Handovers { wishes, leaving, claims, .. } = &mut self.handovers;
         let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
             None if paths::is_private(&roster.config, key) => Duration::ZERO,
