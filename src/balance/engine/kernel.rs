@@ -155,8 +155,10 @@ impl Balancer {
             self.accept(table);
             self.repair(plan);
         } else {
-            // Where no two looks agree a large table would be read all the time.
-            let again = self.suspect.replace(plan).is_some();
+            // Where no two looks agree a large table would be read all the time. After the pause two looks follow each other again:
+            // what was seen before it is compared with nothing.
+            let again = self.suspect.is_some();
+            self.suspect = (!again).then_some(plan);
             let wait = if again { took * LOOK_SHARE } else { Duration::ZERO };
             self.look_at = self.now + SECOND_LOOK.max(wait);
         }
