@@ -137,10 +137,13 @@ impl Balancer {
         let before = Before { verdict: slot.machine.verdict(), last: slot.machine.last() };
         let due_at = slot.machine.poll_timeout();
         let counted = slot.machine.counts();
-        let prevented = slot.machine.is_prevented();
+        // A mistake that comes to light later changes what it means.
+        let hindered = |machine: &check::Machine| machine.is_prevented().then(|| machine.is_mistaken());
+        let prevented = hindered(&slot.machine);
         let is_script = slot.is_script;
         let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
-        let prevented = slot.machine.is_prevented() && !prevented;
+        let now_prevented = hindered(&slot.machine);
+        let prevented = now_prevented.is_some() && now_prevented != prevented;
         let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
         let weighs = config.kind.weighs();
         let otherwise = last.and_then(|outcome| slot.succeeded(config, outcome));
@@ -252,9 +255,10 @@ impl Balancer {
                 // It stays as it is, and that was told.
                 continue;
             }
-            let (service, server) = (service.title(), config.key);
-            let trusted = !config.alpha && !obstacle.is_mistake();
-            self.outputs.push_back(Output::Event(Event::Prevented { service, server, obstacle, trusted }));
+            let (title, key) = (service.title(), config.key);
+            let trusted = !config.alpha && !self.roster.is_mistaken(server);
+            let event = Event::Prevented { service: title, server: key, obstacle, trusted };
+            self.outputs.push_back(Output::Event(event));
         }
     }
 

@@ -91,8 +91,7 @@ impl Roster {
 
     /// A mistake in what this host was told is what keeps one of its checks from being made.
     pub(in crate::balance) fn is_mistaken(&self, server: u32) -> bool {
-        let mistaken = |last| matches!(last, Outcome::NotTried(obstacle) if obstacle.is_mistake());
-        self.checks_of(server).any(|slot| slot.machine.verdict().is_none() && slot.machine.last().is_some_and(mistaken))
+        self.checks_of(server).any(|slot| slot.machine.is_mistaken())
     }
 
     /// A check turns out to be prevented. Returns its servers of which nothing can be found out now.

@@ -152,3 +152,27 @@ fn a_mistake_in_the_configuration_makes_nobody_trusted_and_takes_nobody_out() {
         assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
     }
 }
+
+/// Whatever else keeps a check from being made after a mistake has: it is a mistake until something is found out.
+#[test]
+fn a_mistake_stays_one_until_something_is_found_out() {
+    let mut world = World::new(empty());
+    world.obstacle = Some(Obstacle::Expression);
+    configure(&mut world, guarded(sorry(false)));
+    world.pass(10 * S);
+    assert_eq!(weights(&world), [(SORRY, 1)]);
+    for obstacle in [Obstacle::ProcessFiles, Obstacle::Late] {
+        world.obstacle = Some(obstacle);
+        world.pass(S + S / 2);
+        assert_eq!(weights(&world), [(SORRY, 1)]);
+    }
+    // And one that shows itself only after others were trusted.
+    let mut world = prevented(guarded(sorry(false)));
+    world.pass(10 * S);
+    assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+    world.obstacle = Some(Obstacle::Expression);
+    world.pass(10 * S);
+    world.obstacle = None;
+    world.pass(10 * S);
+    assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+}
