@@ -372,7 +372,11 @@ fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<(Service
     let places = names.iter().filter_map(|name| roster.place(*name)).filter(|place| seen.insert(*place));
     let services = places.filter_map(|place| roster.config.services.get(place as usize));
     let was = names.first().and_then(|name| before.place(*name));
-    let is_same = |service: &ServiceConfig| before.place_of(service).is_none_or(|place| Some(place) == was);
+    // Whichever of its addresses the file names first.
+    let is_same = |service: &ServiceConfig| {
+        let mut known = service.keys().chain(service.listeners()).filter_map(|key| before.place(key));
+        known.all(|place| Some(place) == was)
+    };
     let (same, others): (Vec<_>, Vec<_>) = services.partition(|service| is_same(service));
     let heirs = if same.is_empty() { others } else { same };
     heirs.into_iter().map(|service| (service.key, Arc::new(Names::of(service)))).collect()
