@@ -250,8 +250,8 @@ pub struct Balancer {
     queue: VecDeque<u32>,
     hold: Hold,
     suspicion: Suspicion,
-    /// Checks that say "up".
-    well: usize,
+    /// Checks that say "up" and of which silence would be news; `None`: to be counted anew.
+    well: Option<usize>,
     /// Probes whose time passed while nobody looked, since people were told.
     cut_short: u32,
     /// When the time of the first of them passed, and when that was noticed.
@@ -324,7 +324,7 @@ impl Balancer {
             queue: VecDeque::new(),
             hold: Hold::new(),
             suspicion: Suspicion::default(),
-            well: 0,
+            well: None,
             cut_short: 0,
             stalled_since: None,
             kernel: Kernel::Unneeded,

@@ -136,6 +136,18 @@ impl Hold {
         }
     }
 
+    /// A check is in doubt no longer, which says nothing of the others: what it found out did not come over the network, or it
+    /// is not made any more.
+    pub(super) fn relieve(&mut self, check: u32) {
+        let State::Holding { held, silent, answered, .. } = &mut self.state else { return };
+        let Some(look) = held.remove(&check) else { return };
+        *silent -= usize::from(look == Look::Silent);
+        // It was the last one, and nothing was found out. Who falls silent now may be held as any other time.
+        if held.is_empty() && *silent + *answered == 0 {
+            self.state = State::Trusting;
+        }
+    }
+
     /// A check that was well got no answer, for the first time.
     pub(super) fn fell_silent(&mut self) {
         self.news = self.news << 1 | 1;

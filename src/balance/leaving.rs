@@ -75,7 +75,8 @@ pub(super) struct Sight<'a> {
     pub(super) table: &'a Table,
     pub(super) loads: &'a Loads,
     /// The table as it was known until now. One dump can miss what is there: what it lacks is gone only if it is not here either.
-    pub(super) before: &'a Table,
+    /// `None`: it was not known.
+    pub(super) before: Option<&'a Table>,
     /// Who began to leave while the table was being read: what they have to do is not known from it.
     pub(super) late: &'a BTreeSet<Leaver>,
 }
@@ -84,7 +85,7 @@ impl Sight<'_> {
     /// The entry is neither in the table nor was it.
     pub(super) fn is_gone(&self, (service, server): Leaver) -> bool {
         let is_in = |table: &Table| table.services.get(&service).is_some_and(|found| found.server(server).is_some());
-        !is_in(self.table) && !is_in(self.before)
+        !is_in(self.table) && self.before.is_some_and(|before| !is_in(before))
     }
 }
 

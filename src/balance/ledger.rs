@@ -145,10 +145,12 @@ impl Ledger {
         grew || self.daemons.len() != before
     }
 
-    /// A server was deleted. Returns whether it was ours.
-    pub fn forget_server(&mut self, service: ServiceKey, server: ServerKey) -> bool {
+    /// Servers of a service were deleted. Returns whether one was ours.
+    pub fn forget_servers(&mut self, service: ServiceKey, gone: &BTreeSet<ServerKey>) -> bool {
         let Some(servers) = self.services.get_mut(&service) else { return false };
-        servers.binary_search(&server).map(|at| servers.remove(at)).is_ok()
+        let before = servers.len();
+        servers.retain(|server| !gone.contains(server));
+        servers.len() != before
     }
 
     /// A service was deleted with its servers. Returns whether it was ours.

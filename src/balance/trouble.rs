@@ -216,8 +216,11 @@ impl Troubles {
             return Some(step);
         }
         let waiting = |subject| self.map.get(&subject).filter(|trouble| trouble.retry_at > now);
-        let homeless =
-            |service| !observed.services.contains_key(&service) && waiting(Subject::Service(service)).is_some();
+        // Where it may come, and only an edit of it waits, its servers come with it.
+        let may_not_come = |trouble: &Trouble| matches!(trouble.refusal, Refusal::Addition);
+        let homeless = |service| {
+            !observed.services.contains_key(&service) && waiting(Subject::Service(service)).is_some_and(may_not_come)
+        };
         if step.server().and(step.service()).is_some_and(homeless) {
             return None;
         }

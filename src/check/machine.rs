@@ -136,6 +136,8 @@ pub struct Machine {
     doubtful: u8,
     /// Tries that this host made impossible, since anything was found out.
     prevented: u8,
+    /// One of those tries was a mistake in what this host was told.
+    mistaken: bool,
     last_micros: u32,
     /// It was not run since it was configured, by whichever file: what cannot be run may be forgiven its absence.
     fresh: bool,
@@ -155,6 +157,7 @@ impl Machine {
             streak: 0,
             doubtful: 0,
             prevented: 0,
+            mistaken: false,
             last_micros: 0,
             fresh: true,
             runs: 0,
@@ -309,6 +312,11 @@ impl Machine {
             Outcome::NotTried(_) => self.prevented.saturating_add(1),
             success!() | failure!() => 0,
         };
+        // What else kept it from being tried since says nothing of a mistake.
+        self.mistaken = match outcome {
+            Outcome::NotTried(obstacle) => self.mistaken || obstacle.is_mistake(),
+            success!() | failure!() => false,
+        };
         let is_first = self.last.is_none();
         self.last = Some(outcome);
         self.last_micros = u32::try_from((now - started_at).as_micros()).unwrap_or(u32::MAX);
@@ -387,6 +395,12 @@ impl Machine {
     #[must_use]
     pub fn is_prevented(&self) -> bool {
         self.verdict.is_none() && self.prevented >= PREVENTED_PROBES
+    }
+
+    /// It has said nothing yet, and was kept from it by a mistake in what this host was told.
+    #[must_use]
+    pub fn is_mistaken(&self) -> bool {
+        self.verdict.is_none() && self.mistaken
     }
 
     /// The last outcome.

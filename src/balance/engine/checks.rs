@@ -137,15 +137,16 @@ impl Balancer {
         let before = Before { verdict: slot.machine.verdict(), last: slot.machine.last() };
         let due_at = slot.machine.poll_timeout();
         let counted = slot.machine.counts();
-        let prevented = slot.machine.is_prevented();
+        // A mistake that comes to light later changes what it means.
+        let hindered = |machine: &check::Machine| machine.is_prevented().then(|| machine.is_mistaken());
+        let prevented = hindered(&slot.machine);
         let is_script = slot.is_script;
         let Turn { order, verdict } = slot.machine.handle(config, input, &mut self.random, self.now);
-        let prevented = slot.machine.is_prevented() && !prevented;
+        let now_prevented = hindered(&slot.machine);
+        let prevented = now_prevented.is_some() && now_prevented != prevented;
         let last = slot.machine.last().filter(|_| slot.machine.counts() != counted);
         let weighs = config.kind.weighs();
         let otherwise = last.and_then(|outcome| slot.succeeded(config, outcome));
-        self.well += usize::from(verdict == Some(Verdict::Up));
-        self.well -= usize::from(verdict == Some(Verdict::Down) && before.verdict == Some(Verdict::Up)).min(self.well);
         match order {
             Some(Order::Start) => {
                 self.last_probe += 1;
@@ -184,6 +185,9 @@ impl Balancer {
         }
         if let Some(before) = otherwise.filter(|_| weighs) {
             self.reweighed(check, before);
+        }
+        if let Some(verdict) = verdict {
+            self.recount(check, before.verdict, verdict);
         }
         if before.verdict == Some(Verdict::Up) && verdict.is_none() {
             self.failed(check, counted.1);
@@ -251,9 +255,10 @@ impl Balancer {
                 // It stays as it is, and that was told.
                 continue;
             }
-            let (service, server) = (service.title(), config.key);
-            let trusted = !config.alpha && !obstacle.is_mistake();
-            self.outputs.push_back(Output::Event(Event::Prevented { service, server, obstacle, trusted }));
+            let (title, key) = (service.title(), config.key);
+            let trusted = !config.alpha && !self.roster.is_mistaken(server);
+            let event = Event::Prevented { service: title, server: key, obstacle, trusted };
+            self.outputs.push_back(Output::Event(event));
         }
     }
 
@@ -342,7 +347,7 @@ impl Balancer {
         self.running_scripts.clear();
         self.timers = Timers::new(self.roster.checks.len());
         self.hold.renumber();
-        self.well = self.roster.checks.iter().filter(|slot| slot.machine.verdict() == Some(Verdict::Up)).count();
+        self.well = None;
         let mut gone = std::mem::take(&mut self.running);
         for (check, slot) in (0..).zip(&mut self.roster.checks) {
             self.timers.arm(check, slot.machine.poll_timeout());

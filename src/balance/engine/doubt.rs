@@ -25,20 +25,27 @@ impl Balancer {
     pub(super) fn weigh(&mut self, check: u32, before: Before, outcome: Outcome, verdict: Option<Verdict>) {
         if outcome.was_tried() {
             if !outcome.is_silence() {
-                // While verdicts are held, whoever is not silent any more is held no longer.
-                if self.hold.holds().is_some() || self.shows_the_way(check, outcome) {
+                if self.shows_the_way(check, outcome) {
                     self.hold.answered(check);
+                } else {
+                    // Whoever is not silent any more is held no longer, and of the others that says nothing.
+                    self.hold.relieve(check);
                 }
-            } else if before.verdict != Some(Verdict::Down) && !before.last.is_some_and(Outcome::is_silence) {
+            } else if before.verdict != Some(Verdict::Down)
+                && !before.last.is_some_and(Outcome::is_silence)
+                && self.would_be_missed(check)
+            {
                 self.hold.fell_silent();
             }
         }
         match verdict {
             Some(Verdict::Down) if outcome.is_silence() => {
-                let well = self.well + usize::from(before.verdict == Some(Verdict::Up));
+                let well =
+                    self.count_well() + usize::from(before.verdict == Some(Verdict::Up) && self.would_be_missed(check));
                 let held_before = self.hold.holds().is_some();
-                let roster = &self.roster;
-                let all_silent = || before.verdict == Some(Verdict::Up) && roster.are_silent_beside(check);
+                let (roster, addresses) = (&self.roster, &self.addresses);
+                let is_own = |ip| addresses.has(ip);
+                let all_silent = || before.verdict == Some(Verdict::Up) && roster.are_silent_beside(check, is_own);
                 match self.hold.rule(check, well, all_silent, self.now) {
                     Ruling::Counts => self.believe(check),
                     Ruling::LookAgain => {
@@ -61,18 +68,39 @@ impl Balancer {
         self.end_hold();
     }
 
-    /// An outcome that came from another host. To itself a host needs no cable.
+    /// An outcome that came from another host.
     fn shows_the_way(&self, check: u32, outcome: Outcome) -> bool {
-        let Some((_, _, config)) = self.roster.check(check) else { return false };
-        let target = config.kind.connect().map(|connect| connect.target.ip());
-        outcome.came_back(&config.kind) && !target.is_some_and(|ip| ip.is_loopback() || self.addresses.has(ip))
+        let came_back = self.roster.check(check).is_some_and(|(_, _, config)| outcome.came_back(&config.kind));
+        came_back && self.roster.calls_afar(check, |ip| self.addresses.has(ip))
+    }
+
+    /// Silence of it would be news.
+    fn would_be_missed(&self, check: u32) -> bool {
+        self.roster.would_be_missed(check, |ip| self.addresses.has(ip))
+    }
+
+    /// Checks that are well and would be missed. Whom those are hangs on addresses and rests as well, and where they have changed
+    /// all are counted.
+    fn count_well(&mut self) -> usize {
+        let (roster, addresses) = (&self.roster, &self.addresses);
+        *self.well.get_or_insert_with(|| roster.count_well(|ip| addresses.has(ip)))
+    }
+
+    /// A check says something else than before.
+    pub(super) fn recount(&mut self, check: u32, before: Option<Verdict>, after: Verdict) {
+        let (was, is) = (before == Some(Verdict::Up), after == Verdict::Up);
+        if was != is && self.well.is_some() && self.would_be_missed(check) {
+            self.well = self.well.map(|well| if is { well + 1 } else { well.saturating_sub(1) });
+        }
     }
 
     /// What a check said last is in doubt: it says what it said before, until it is looked at again or the hold ends.
     fn reprieve(&mut self, check: u32, before: Option<Verdict>) {
         let Some((slot, config)) = self.roster.slot(check) else { return };
         slot.machine.reprieve(config, before);
-        self.well += usize::from(before == Some(Verdict::Up));
+        if let Some(before) = before {
+            self.recount(check, Some(Verdict::Down), before);
+        }
         if before.is_none() {
             // It could be tried, and so its server is trusted no more for lack of that.
             self.stir();
@@ -82,12 +110,15 @@ impl Balancer {
 
     /// Ends the hold if it is time, and lets what was held count.
     pub(super) fn end_hold(&mut self) {
-        let Some(End { finding, checks }) = self.hold.end(self.now) else { return };
+        let Some(End { finding, mut checks }) = self.hold.end(self.now) else { return };
+        // Nobody can look at those that rest: they say what they said before.
+        checks.retain(|check| !self.roster.is_resting(*check));
         self.outputs.push_back(Output::Event(Event::HoldOver { finding, checks: checks.len() }));
         for check in checks {
             if let Some((slot, _)) = self.roster.slot(check) {
-                self.well -= usize::from(slot.machine.verdict() == Some(Verdict::Up)).min(self.well);
+                let before = slot.machine.verdict();
                 slot.machine.condemn();
+                self.recount(check, before, Verdict::Down);
             }
             self.believe(check);
         }

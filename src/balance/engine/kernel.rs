@@ -1,10 +1,10 @@
 //! The engine's conversation with the kernel: read, compare, apply, look again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Balancer, Foresight, Input, Life, Output, Unreadable};
+use super::{Balancer, Life, Output, Unreadable};
 use crate::balance::daemons::SyncDaemons;
 use crate::balance::desired;
 use crate::balance::event::Event;
@@ -14,7 +14,7 @@ use crate::balance::plan::{Plan, Planner, Step, StepOutcome};
 use crate::balance::roster::Extent;
 use crate::balance::table::{Service, Table};
 use crate::balance::trouble::Subject;
-use crate::model::{Config, OnStop, ServerKey, ServerSettings, ServiceConfig, ServiceKey, Timeouts};
+use crate::model::{OnStop, ServerKey, ServerSettings, ServiceConfig, ServiceKey, Timeouts};
 
 /// IPVS that is missing is asked for again this often: somebody may load the module.
 const MISSING_INTERVAL: Duration = Duration::from_secs(3);
@@ -111,7 +111,7 @@ impl Balancer {
         if self.life == Life::Running {
             self.count_loads(&table, &loads, look, &BTreeSet::new());
         }
-        self.watched.was_read = true;
+        (self.watched.was_read, self.watched.is_observed) = (true, true);
         let took = self.now - asked_at;
         self.looked(took);
         self.watch_links(&mut table);
@@ -155,8 +155,10 @@ impl Balancer {
             self.accept(table);
             self.repair(plan);
         } else {
-            // Where no two looks agree a large table would be read all the time.
-            let again = self.suspect.replace(plan).is_some();
+            // Where no two looks agree a large table would be read all the time. After the pause two looks follow each other again:
+            // what was seen before it is compared with nothing.
+            let again = self.suspect.is_some();
+            self.suspect = (!again).then_some(plan);
             let wait = if again { took * LOOK_SHARE } else { Duration::ZERO };
             self.look_at = self.now + SECOND_LOOK.max(wait);
         }
@@ -229,6 +231,7 @@ impl Balancer {
         // Without IPVS nothing of ours can be left; where we are kept from it there may be.
         if missing && idle && (why == Unreadable::NoIpvs || self.ledger.is_empty()) {
             self.observed = Table::default();
+            self.watched.is_observed = false;
             if !std::mem::take(&mut self.ledger).is_empty() {
                 self.outputs.push_back(Output::WriteLedger);
             }
@@ -241,6 +244,7 @@ impl Balancer {
             }
             self.suspect = None;
             self.observed = Table::default();
+            self.watched.is_observed = false;
             self.kernel = Kernel::Away { missing, reason, retry_at: self.now + MISSING_INTERVAL };
         } else {
             self.outputs.push_back(Output::Event(Event::Unread(reason.clone())));
@@ -307,6 +311,7 @@ impl Balancer {
         let mut stale = outcomes.len() != plan.steps.len();
         let mut refused = BTreeSet::new();
         let mut forgotten = false;
+        let mut deleted: BTreeMap<ServiceKey, BTreeSet<ServerKey>> = BTreeMap::new();
         for (step, outcome) in plan.steps.iter().zip(outcomes) {
             self.counts.steps += 1;
             match outcome {
@@ -315,7 +320,21 @@ impl Balancer {
                         self.originals.note(self.observed.timeouts, set);
                     }
                     step.apply_to(&mut self.observed);
-                    forgotten |= self.forget(step);
+                    match step {
+                        Step::DeleteServer { service, server } => {
+                            if !self.handovers.claims.has_server(*service, *server) {
+                                deleted.entry(*service).or_default().insert(*server);
+                            }
+                        }
+                        Step::DeleteService { service } => forgotten |= self.forget_service(*service),
+                        Step::AddService { .. }
+                        | Step::EditService { .. }
+                        | Step::AddServer { .. }
+                        | Step::EditServer { .. }
+                        | Step::SetTimeouts(_)
+                        | Step::StartDaemon { .. }
+                        | Step::StopDaemon { .. } => {}
+                    }
                     if let Some(role) = step.daemon() {
                         self.daemon_changed(role);
                     }
@@ -341,6 +360,9 @@ impl Balancer {
                 }
             }
         }
+        for (service, servers) in deleted {
+            forgotten |= self.forget_servers(service, &servers);
+        }
         if forgotten {
             self.loose_claims = true;
             self.outputs.push_back(Output::WriteLedger);
@@ -361,28 +383,22 @@ impl Balancer {
         }
     }
 
-    /// The kernel has done a step: what it took away for good is ours no more. Returns whether there was such.
-    fn forget(&mut self, step: &Step) -> bool {
-        let claims = &self.handovers.claims;
-        match step {
-            Step::DeleteServer { service, server } => {
-                let gone = !claims.has_server(*service, *server) && self.ledger.forget_server(*service, *server);
-                let shared = |key| self.observed.services.get(key).is_some_and(|found| !found.servers().is_empty());
-                // One that only others still use is theirs from now on.
-                if gone && !claims.has_service(*service) && shared(service) {
-                    self.ledger.leave_service(*service);
-                }
-                gone
-            }
-            Step::DeleteService { service } => !claims.has_service(*service) && self.ledger.forget_service(*service),
-            Step::AddService { .. }
-            | Step::EditService { .. }
-            | Step::AddServer { .. }
-            | Step::EditServer { .. }
-            | Step::SetTimeouts(_)
-            | Step::StartDaemon { .. }
-            | Step::StopDaemon { .. } => false,
+    /// The kernel has deleted servers of a service for good: they are ours no more. Returns whether one was.
+    fn forget_servers(&mut self, service: ServiceKey, servers: &BTreeSet<ServerKey>) -> bool {
+        if !self.ledger.forget_servers(service, servers) {
+            return false;
         }
+        // One that only others still use is theirs from now on.
+        let shared = self.observed.services.get(&service).is_some_and(|found| !found.servers().is_empty());
+        if !self.handovers.claims.has_service(service) && shared {
+            self.ledger.leave_service(service);
+        }
+        true
+    }
+
+    /// The same of a service.
+    fn forget_service(&mut self, service: ServiceKey) -> bool {
+        !self.handovers.claims.has_service(service) && self.ledger.forget_service(service)
     }
 
     fn refused(&mut self, step: &Step, problem: String) {
@@ -556,47 +572,6 @@ impl Balancer {
         let steps = std::mem::take(&mut plan.steps).into_iter();
         plan.steps = steps.filter_map(|step| self.troubles.left_of(step, table, self.now)).collect();
         plan
-    }
-
-    /// What a configuration would change in this table, and nothing else happens: it comes into force in an engine that is
-    /// this one's double, so that whatever has a say in a reload has it here too.
-    #[must_use]
-    pub fn foresee(&self, config: &Arc<Config>, table: &Table) -> Foresight {
-        let mut double = self.clone();
-        double.outputs.clear();
-        double.starts.clear();
-        double.starting = false;
-        double.walk = None;
-        double.kernel = match double.kernel {
-            Kernel::Unneeded => Kernel::Unneeded,
-            // Whatever is on its way is in this table.
-            Kernel::Reading { .. } | Kernel::Away { .. } | Kernel::Known | Kernel::Applying { .. } => Kernel::Known,
-        };
-        double.foresee_routers(config);
-        double.handle(Input::Configure(Arc::clone(config)), self.now);
-        let mut plan = Plan::default();
-        while let Some(output) = double.poll_output() {
-            match output {
-                Output::Read => double.handle(Input::Read(table.clone()), self.now),
-                Output::Apply(first) => {
-                    plan = Plan::clone(&first);
-                    break;
-                }
-                Output::StartProbe { .. }
-                | Output::CancelProbe(_)
-                | Output::ReadPiece { .. }
-                | Output::WriteLedger
-                | Output::WriteWishes
-                | Output::Event(_)
-                | Output::Settled
-                | Output::Ready
-                | Output::Stopped
-                | Output::ServiceHealth(..)
-                | Output::Notify(_)
-                | Output::Fifo(_) => {}
-            }
-        }
-        Foresight { plan, pending: double.outlook().beyond(&self.outlook()) }
     }
 }
 

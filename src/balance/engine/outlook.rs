@@ -7,15 +7,18 @@
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Balancer;
+use super::kernel::Kernel;
+use super::{Balancer, Input, Output};
 use crate::balance::desired::{Health, Standing};
 use crate::balance::drain::Load;
 use crate::balance::leaving::{Departure, Leaver};
 use crate::balance::naming;
 use crate::balance::plan::Plan;
-use crate::model::{ServerConfig, ServerKey, ServiceConfig, Weight};
+use crate::balance::table::Table;
+use crate::model::{Config, ServerConfig, ServerKey, ServiceConfig, Weight};
 
 /// What has to come about before a server's place in the table changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +103,47 @@ impl Balancer {
             all.insert(leaver, Pending { service: service.to_string(), server, awaits });
         }
         Outlook(all)
+    }
+
+    /// What a configuration would change in this table, and nothing else happens: it comes into force in an engine that is
+    /// this one's double, so that whatever has a say in a reload has it here too.
+    #[must_use]
+    pub fn foresee(&self, config: &Arc<Config>, table: &Table) -> Foresight {
+        let mut double = self.clone();
+        double.outputs.clear();
+        double.starts.clear();
+        double.starting = false;
+        double.walk = None;
+        double.kernel = match double.kernel {
+            Kernel::Unneeded => Kernel::Unneeded,
+            // Whatever is on its way is in this table.
+            Kernel::Reading { .. } | Kernel::Away { .. } | Kernel::Known | Kernel::Applying { .. } => Kernel::Known,
+        };
+        double.foresee_routers(config);
+        double.handle(Input::Configure(Arc::clone(config)), self.now);
+        let mut plan = Plan::default();
+        while let Some(output) = double.poll_output() {
+            match output {
+                Output::Read => double.handle(Input::Read(table.clone()), self.now),
+                Output::Apply(first) => {
+                    plan = Plan::clone(&first);
+                    break;
+                }
+                Output::StartProbe { .. }
+                | Output::CancelProbe(_)
+                | Output::ReadPiece { .. }
+                | Output::WriteLedger
+                | Output::WriteWishes
+                | Output::Event(_)
+                | Output::Settled
+                | Output::Ready
+                | Output::Stopped
+                | Output::ServiceHealth(..)
+                | Output::Notify(_)
+                | Output::Fifo(_) => {}
+            }
+        }
+        Foresight { plan, pending: double.outlook().beyond(&self.outlook()) }
     }
 
     /// It gets nothing yet, and will as soon as its checks say that it is up.

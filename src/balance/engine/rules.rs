@@ -94,6 +94,8 @@ impl Balancer {
             (rests != resting).then_some((place, told, rests))
         };
         let changed: Vec<_> = self.roster.suspended().filter_map(changed).collect();
+        // Of whom silence would be news may have changed.
+        self.well = None;
         for (place, service, rests) in changed {
             let checks = self.roster.checks_of_service(place);
             let rested: Vec<_> = checks.into_iter().filter(|check| self.roster.is_resting(*check)).collect();
@@ -102,10 +104,18 @@ impl Balancer {
                 let event = if rests { Event::Resting { service } } else { Event::Resumed { service } };
                 self.outputs.push_back(Output::Event(event));
             }
-            if !rests {
+            if rests {
+                // Nobody looks at those again that verdicts are held of: they say what they said before.
+                for check in self.roster.checks_of_service(place) {
+                    if self.roster.is_resting(check) {
+                        self.hold.relieve(check);
+                    }
+                }
+            } else {
                 self.resume(&rested);
             }
         }
+        self.end_hold();
     }
 
     /// Checks that rested are due, spread as at a start. Others of the service went on for other services.

@@ -37,6 +37,8 @@ pub(super) struct Watched {
     table_known: bool,
     /// It was read once at least, for whatever configuration.
     pub(super) was_read: bool,
+    /// It is known as it was read last, and not merely taken to be empty.
+    pub(super) is_observed: bool,
 }
 
 impl Balancer {

@@ -169,6 +169,10 @@ impl Balancer {
         if within == Some(Duration::ZERO) {
             let over = News::Over(leaver, End::Late(left.unwrap_or_default()));
             self.tell_leaving(vec![over]);
+        } else {
+            self.handovers.stirred_at = Some(self.now);
+            self.look_at = self.look_at.min(self.now + FIRST_COUNT);
+            self.leave_out([leaver]);
         }
         self.compare_all = true;
         // It may have counted for the quorum until now.
@@ -235,7 +239,7 @@ impl Balancer {
             Look::Drift => Vec::new(),
         };
         let (roster, ledger) = (&self.roster, &self.ledger);
-        let sight = Sight { table, loads, before: &self.observed, late };
+        let sight = Sight { table, loads, before: self.watched.is_observed.then_some(&self.observed), late };
         let Handovers { wishes, leaving, claims, .. } = &mut self.handovers;
         let within = |key| match roster.place(key).and_then(|place| roster.config.services.get(place as usize)) {
             None if paths::is_private(&roster.config, key) => Duration::ZERO,
@@ -368,7 +372,11 @@ fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<(Service
     let places = names.iter().filter_map(|name| roster.place(*name)).filter(|place| seen.insert(*place));
     let services = places.filter_map(|place| roster.config.services.get(place as usize));
     let was = names.first().and_then(|name| before.place(*name));
-    let is_same = |service: &ServiceConfig| before.place_of(service).is_none_or(|place| Some(place) == was);
+    // Whichever of its addresses the file names first.
+    let is_same = |service: &ServiceConfig| {
+        let mut known = service.keys().chain(service.listeners()).filter_map(|key| before.place(key));
+        known.all(|place| Some(place) == was)
+    };
     let (same, others): (Vec<_>, Vec<_>) = services.partition(|service| is_same(service));
     let heirs = if same.is_empty() { others } else { same };
     heirs.into_iter().map(|service| (service.key, Arc::new(Names::of(service)))).collect()

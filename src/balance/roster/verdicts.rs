@@ -91,8 +91,7 @@ impl Roster {
 
     /// A mistake in what this host was told is what keeps one of its checks from being made.
     pub(in crate::balance) fn is_mistaken(&self, server: u32) -> bool {
-        let mistaken = |last| matches!(last, Outcome::NotTried(obstacle) if obstacle.is_mistake());
-        self.checks_of(server).any(|slot| slot.machine.verdict().is_none() && slot.machine.last().is_some_and(mistaken))
+        self.checks_of(server).any(|slot| slot.machine.is_mistaken())
     }
 
     /// A check turns out to be prevented. Returns its servers of which nothing can be found out now.
@@ -106,11 +105,33 @@ impl Roster {
         servers
     }
 
-    /// All checks that are well, and this one, were given no answer last, and not all of them call at the same host.
-    pub(in crate::balance) fn are_silent_beside(&self, check: u32) -> bool {
+    /// A check calls at another host. To itself a host needs no cable.
+    pub(in crate::balance) fn calls_afar(&self, check: u32, is_own: impl Fn(IpAddr) -> bool) -> bool {
+        let Some((_, _, config)) = self.check(check) else { return false };
+        let target = config.kind.connect().map(|connect| connect.target.ip());
+        !target.is_some_and(|ip| ip.is_loopback() || is_own(ip))
+    }
+
+    /// Silence of a check would be news: another host is asked for an answer, and now.
+    pub(in crate::balance) fn would_be_missed(&self, check: u32, is_own: impl Fn(IpAddr) -> bool) -> bool {
+        let answers = self.check(check).is_some_and(|(_, _, config)| Outcome::Ok.came_back(&config.kind));
+        answers && self.calls_afar(check, is_own) && !self.is_resting(check)
+    }
+
+    /// Checks that are well and would be missed.
+    pub(in crate::balance) fn count_well(&self, is_own: impl Fn(IpAddr) -> bool) -> usize {
+        let checks = (0_u32..).zip(&self.checks);
+        let well = checks.filter(|(_, slot)| slot.machine.verdict() == Some(Verdict::Up));
+        well.filter(|(check, _)| self.would_be_missed(*check, &is_own)).count()
+    }
+
+    /// All checks that are well and would be missed, and this one, were given no answer last, and not all of them call at the same
+    /// host.
+    pub(in crate::balance) fn are_silent_beside(&self, check: u32, is_own: impl Fn(IpAddr) -> bool) -> bool {
         let mut hosts = Vec::new();
         for (slot, this) in self.checks.iter().zip(0_u32..) {
-            if this != check && slot.machine.verdict() != Some(Verdict::Up) {
+            let well = || slot.machine.verdict() == Some(Verdict::Up) && self.would_be_missed(this, &is_own);
+            if this != check && !well() {
                 continue;
             }
             if !slot.machine.last().is_some_and(Outcome::is_silence) {

@@ -94,3 +94,22 @@ fn first_checks_come_within_a_second_and_later_ones_are_spread_over_the_interval
         assert!((700..1300).contains(&count), "{count} in second {second}");
     }
 }
+
+/// However long a look takes, two in a row follow each other closely: else a table that others edit now and then would never be put
+/// right.
+#[test]
+fn after_the_pause_that_follows_looks_that_do_not_agree_two_do() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[server(1, false)]));
+    world.pass(S);
+    world.take_steps();
+    world.takes = S / 2;
+    for other in [5, 6, 7] {
+        world.edit(|table| table.services.get_mut(&key(1)).unwrap().put(server_key(1), weight(other)));
+        let reads = world.reads;
+        world.pass_until(300 * S, |world| world.reads > reads);
+    }
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(2 * S);
+    assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 7 -> 1"]);
+}

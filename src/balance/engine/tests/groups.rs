@@ -180,12 +180,14 @@ fn a_wish_goes_to_every_part_of_a_group_and_to_no_other_service() {
         config.services.remove(0)
     };
     let two = |first: &[u8], second: &[u8]| Config { services: vec![lone(first), lone(second)], ..Config::default() };
-    let mut world = running(two(&[1, 2], &[5, 6]));
-    let asked = world.engine.ask_for("10.0.0.1:80", Some("192.0.2.1:80"), Verb::Disable, world.now);
-    assert_eq!(asked.map(|asked| asked.len()), Ok(1));
-    world.drain();
-    configure(&mut world, two(&[1], &[5, 6, 2]));
-    assert_eq!(holds(&world), [Some(Hold::Disabled), None]);
+    for (stays, moved_to) in [([1], [5, 6, 2]), ([1], [2, 5, 6]), ([2], [5, 1, 6]), ([2], [1, 5, 6])] {
+        let mut world = running(two(&[1, 2], &[5, 6]));
+        let asked = world.engine.ask_for("10.0.0.1:80", Some("192.0.2.1:80"), Verb::Disable, world.now);
+        assert_eq!(asked.map(|asked| asked.len()), Ok(1));
+        world.drain();
+        configure(&mut world, two(&stays, &moved_to));
+        assert_eq!(holds(&world), [Some(Hold::Disabled), None], "{stays:?} {moved_to:?}");
+    }
 }
 
 /// A server was being emptied, and the file that came while no process ran does not name it.

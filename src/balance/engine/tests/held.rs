@@ -7,7 +7,7 @@ use super::rules::{SORRY, guarded, sorry, weights};
 use super::*;
 use crate::balance::Health;
 use crate::check::Stage;
-use crate::model::{Connect, OnMissing, Pace, ScriptProbe};
+use crate::model::{Connect, OnMissing, Pace, ScriptProbe, Suspend};
 
 pub(super) fn many(n: u16) -> Vec<ServerConfig> {
     let one = |n: u16| {
@@ -144,6 +144,113 @@ fn checks_that_leave_this_host_by_no_way_do_not_speak_for_the_way() {
     world.silent.extend(gone);
     world.pass_until(20 * S, |world| told(world, "as if this host") == 1 || !world.steps.is_empty());
     assert_eq!(world.take_steps(), Vec::<String>::new(), "{:#?}", world.events);
+}
+
+/// A script that says at once that all is well.
+fn well_script(word: &str) -> CheckKind {
+    let command = vec!["/ok".to_owned(), word.to_owned()];
+    CheckKind::Script(Box::new(ScriptProbe { command, user: None, dynamic: false, on_missing: OnMissing::Fail }))
+}
+
+/// Checks that cannot fall silent make no row longer.
+#[test]
+fn a_row_is_as_long_as_there_are_checks_that_can_fall_silent() {
+    let loopback = |n: u8| CheckKind::Tcp(Connect::to(SocketAddr::from(([127, 0, 0, n], 80))));
+    for (count, local) in [(10, 10), (5, 1), (2, 1), (3, 3)] {
+        for beside in [&|n: u8| well_script(&n.to_string()), &loopback as &dyn Fn(u8) -> CheckKind] {
+            let mut servers = many(count);
+            for (server, n) in servers.iter_mut().zip(0..local) {
+                let check = Check { kind: beside(n), ..server.checks[0].clone() };
+                server.checks.push(check);
+            }
+            let mut world = World::new(empty());
+            world.scripts.insert("/ok".to_owned(), ScriptOutcome::Exited(0));
+            configure(&mut world, config(1, &servers));
+            world.pass(8 * S);
+            assert_eq!(world.take_steps().len(), usize::from(count) + 1);
+            let gone = targets_of_first_checks(&world);
+            world.silent.extend(gone);
+            world.pass_until(20 * S, |world| told(world, "as if this host") == 1 || !world.steps.is_empty());
+            assert_eq!(world.take_steps(), Vec::<String>::new(), "{count} and {local}: {:#?}", world.events);
+        }
+    }
+}
+
+/// Nor do those that rest, whether they began to before or after the others were well.
+#[test]
+fn checks_that_rest_make_no_row_longer() {
+    let mut both = config(2, &many(3));
+    both.services[1].servers = many(6).split_off(3);
+    both.services[1].rules.suspend = Suspend::WithoutOwn;
+    let mut world = World::new(empty());
+    world.tell(Input::AddressesKnown);
+    world.tell(Input::Address { address: [192, 0, 2, 2].into(), here: true });
+    configure(&mut world, both);
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 8);
+    world.tell(Input::Address { address: [192, 0, 2, 2].into(), here: false });
+    world.take_steps();
+    let gone = targets(&world);
+    world.silent.extend(gone);
+    world.pass_until(20 * S, |world| told(world, "as if this host") == 1 || !world.steps.is_empty());
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "{:#?}", world.events);
+}
+
+/// What a script says is no answer to a second look.
+#[test]
+fn after_a_reload_in_a_hold_local_checks_do_not_end_it() {
+    let mut servers = many(10);
+    for (server, n) in servers.iter_mut().zip(0..) {
+        let script = Check { kind: well_script("word"), interval: S / 5, ..server.checks[0].clone() };
+        for check in &mut server.checks {
+            (check.interval, check.timeout) = (2 * S, 7 * S);
+        }
+        if n == 0 {
+            server.checks.push(script);
+        }
+    }
+    let mut world = World::new(empty());
+    world.scripts.insert("/ok".to_owned(), ScriptOutcome::Exited(0));
+    configure(&mut world, config(1, &servers));
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 11);
+    let gone = targets_of_first_checks(&world);
+    world.silent.extend(gone);
+    world.pass_until(30 * S, |world| world.engine.held() == Some(10));
+    // All are in doubt, and no second look has ended.
+    let same = world.engine.config().as_ref().clone();
+    configure(&mut world, same);
+    world.pass(20 * S);
+    assert_eq!(told(&world, "answer at the second look"), 0, "{:#?}", world.events);
+    assert_eq!(world.take_steps().len(), 10);
+}
+
+/// The cable is pulled, and so the address goes to another host: here nobody looks a second time.
+#[test]
+fn verdicts_that_are_held_fall_on_no_check_that_rests() {
+    let mut guarded = config(1, &many(10));
+    guarded.services[0].rules.suspend = Suspend::WithoutOwn;
+    let address = |here| Input::Address { address: [192, 0, 2, 1].into(), here };
+    let mut world = World::new(empty());
+    world.tell(Input::AddressesKnown);
+    world.tell(address(true));
+    configure(&mut world, guarded);
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 11);
+    let all = targets(&world);
+    world.silent.extend(all);
+    world.pass_until(20 * S, |world| told(world, "as if this host") == 1);
+    world.tell(address(false));
+    world.pass(30 * S);
+    assert_eq!((world.engine.held(), world.take_steps()), (None, vec![]), "{:#?}", world.events);
+    // The address is back before the way to the servers is.
+    world.tell(address(true));
+    world.pass_until(20 * S, |world| told(world, "as if this host") == 2);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.silent.clear();
+    world.pass(60 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert_eq!(told(&world, "is down"), 0, "{:#?}", world.events);
 }
 
 fn targets_of_first_checks(world: &World) -> Vec<SocketAddr> {

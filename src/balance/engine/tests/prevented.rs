@@ -152,3 +152,26 @@ fn a_mistake_in_the_configuration_makes_nobody_trusted_and_takes_nobody_out() {
         assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
     }
 }
+
+/// Whatever else keeps a check from being made after a mistake has: it is a mistake until something is found out.
+#[test]
+fn a_mistake_stays_one_until_something_is_found_out() {
+    let mut world = World::new(empty());
+    world.obstacle = Some(Obstacle::Expression);
+    configure(&mut world, config(1, &[server(1, true), server(2, true)]));
+    world.pass(10 * S);
+    assert_eq!(weights(&world), []);
+    world.obstacle = Some(Obstacle::ProcessFiles);
+    world.pass(20 * S);
+    assert_eq!(weights(&world), []);
+    // And one that shows itself only after others were trusted.
+    let mut world = prevented(guarded(sorry(false)));
+    world.pass(10 * S);
+    assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+    world.obstacle = Some(Obstacle::Expression);
+    world.pass(20 * S);
+    assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)], "it stays as it is found");
+    world.obstacle = None;
+    world.pass(10 * S);
+    assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+}

@@ -84,3 +84,23 @@ fn a_weight_that_is_fought_over_keeps_no_other_weight_away() {
     world.ask(1, Verb::Weight(Some(Weight::new(7).unwrap())));
     assert_eq!(world.take_steps(), ["edit server 10.0.0.1:80 of tcp 192.0.2.1:80: weight 5 -> 7"]);
 }
+
+/// Only another scheduler for it waits: where the service itself is gone it comes again with all that it has.
+#[test]
+fn a_service_whose_edit_is_left_alone_comes_back_with_its_servers() {
+    let mut world = World::new(empty());
+    configure(&mut world, config(1, &[server(1, false)]));
+    let reads = world.reads;
+    while world.engine.problem(Subject::Service(key(1))).is_none() {
+        assert!(world.reads < reads + 30, "{:#?}", world.events);
+        world.edit(|table| {
+            let settings = table.services.get_mut(&key(1)).unwrap().settings.as_mut().unwrap();
+            settings.scheduler = Scheduler::RoundRobin;
+        });
+        world.pass(S);
+    }
+    world.take_steps();
+    world.edit(|table| _ = table.services.remove(&key(1)));
+    world.pass_until(20 * S, |world| !world.steps.is_empty());
+    assert_eq!(world.take_steps().len(), 2, "it and its server");
+}

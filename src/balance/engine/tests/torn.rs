@@ -215,3 +215,33 @@ fn what_cannot_be_looked_at_is_ours_still() {
     assert!(world.engine.ledger().is_empty());
     assert_eq!((world.settled, world.ready), (4, 3));
 }
+
+/// At its first look a process has nothing to compare with.
+#[test]
+fn a_first_look_that_misses_a_server_does_not_end_its_drain() {
+    let mut world = busy();
+    world.ask(1, Verb::Drain(None));
+    world.pass(S);
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    let same = || config(1, &[server(1, true), server(2, true)]);
+    without_the_first(&mut world, |world| restart(world, same()));
+    world.take_steps();
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    assert!(matches!(hold(&world), Some(Hold::Draining(_))), "{:?}", hold(&world));
+}
+
+/// The same of one that leaves: its time goes on.
+#[test]
+fn a_first_look_that_misses_a_server_that_leaves_gives_it_no_more_time() {
+    let mut world = busy();
+    let next = || config(1, &[server(2, true)]);
+    configure(&mut world, next());
+    assert_eq!(world.take_steps(), [TO_ZERO]);
+    world.pass(20 * S);
+    without_the_first(&mut world, |world| restart(world, next()));
+    world.pass(8 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(4 * S);
+    assert_eq!(world.take_steps(), [GONE]);
+}

@@ -136,6 +136,32 @@ fn a_drain_that_begins_in_the_middle_of_a_walk_waits_for_connections_that_were_n
     assert!(matches!(steps.as_slice(), [step] if step.starts_with("delete server")), "{steps:#?}");
 }
 
+/// The same of one that the file names no more, and that serves on.
+#[test]
+fn a_drain_of_one_that_serves_on_waits_for_connections_that_were_not_counted() {
+    let mut world = large();
+    let mut next = world.engine.config().as_ref().clone();
+    next.services[0].servers = many(1201).split_off(1200);
+    let heir = SocketAddr::new(next.services[0].servers[0].key.address, 80);
+    world.silent.insert(heir);
+    let server = *world.table.as_ref().unwrap().services[&key(1)].servers().keys().next().unwrap();
+    configure(&mut world, next);
+    assert_eq!(world.take_steps(), Vec::<String>::new(), "they serve on");
+    one_piece(&mut world);
+    let talks = Load { established: 3, ..Load::default() };
+    world.edit(|table| _ = table.loads.insert((key(1), server), talks));
+    let now = world.now;
+    world.engine.ask_for(&server.to_string(), None, Verb::Drain(None), now).unwrap();
+    world.drain();
+    world.pass(S);
+    let steps = world.take_steps();
+    assert!(matches!(steps.as_slice(), [step] if step.ends_with("weight 1 -> 0")), "{steps:#?}");
+    world.edit(|table| _ = table.loads.remove(&(key(1), server)));
+    world.pass(S);
+    let steps = world.take_steps();
+    assert!(matches!(steps.as_slice(), [step] if step.starts_with("delete server")), "{steps:#?}");
+}
+
 /// Ours in between, which make a look at the whole useless, do not keep drift from being repaired for ever.
 #[test]
 fn what_a_walk_finds_is_looked_at_again_at_once() {
