@@ -8,14 +8,15 @@
 //!
 //! A connection that was accepted ends with a reset, which leaves no TIME_WAIT here and frees the server at once. Of all that
 //! a check costs, system calls are the most: a TCP check of a server connects, looks who is there, and hangs up; its socket
-//! serves the next one ([`pool`]). Whether a socket met itself is asked only where its port may be one that the kernel
-//! chooses, and whether somebody has accepted already only of a loopback address.
+//! serves the next one ([`pool`]; those of this host have an even shorter way, [`here`]). Whether a socket met itself is asked
+//! only where its port may be one that the kernel chooses.
 //!
 //! How long a probe may take is the business of the check's machine; a probe whose time is up is simply dropped.
 
 mod datagram;
 mod exchange;
 mod fetch;
+mod here;
 mod mail;
 mod needs;
 mod path;
@@ -44,6 +45,7 @@ use crate::shell::tokens::Source;
 use datagram::Datagram;
 use exchange::{Exchange, Step};
 pub(crate) use fetch::{Fetched, fetch};
+use here::{Called, Here};
 use mail::Mail;
 pub(crate) use needs::warn_of_unusable_tls;
 use path::{Call, Calls};
@@ -120,6 +122,7 @@ pub(super) struct Prober<Id> {
     /// what was heard comes first.
     over: Vec<(usize, Running<Id>, bool)>,
     pool: Pool,
+    here: Here,
     settings: Settings,
     ports: Ports,
     calls: Calls,
@@ -150,6 +153,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             by_id: HashMap::new(),
             over: Vec::new(),
             pool: Pool::default(),
+            here: Here::default(),
             settings: Settings::default(),
             calls: Calls::new(ipvs, &mut random),
             ports: Ports::read(),
@@ -178,8 +182,9 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         self.close();
         let outcome = self.try_start(id, kind).err();
         if let Some(Outcome::NotTried(Obstacle::ProcessFiles | Obstacle::SystemFiles)) = outcome {
+            let any = self.here.clear();
             let places = self.pool.clear();
-            if !places.is_empty() {
+            if any || !places.is_empty() {
                 self.free.extend(places);
                 return self.try_start(id, kind).err();
             }
@@ -195,7 +200,7 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
             CheckKind::File(_) => return Err(Outcome::NotTried(Obstacle::File)),
             CheckKind::Tcp(connect) => {
                 plain = pool::is_plain(connect).then(|| Family::of(connect.target.ip()));
-                match self.call_plainly(id, connect, plain)? {
+                match self.call_plainly(id, connect, &mut plain)? {
                     None => return Ok(()),
                     Some((socket, may_meet)) => (socket, may_meet, Talk::None),
                 }
@@ -259,46 +264,35 @@ impl<Id: Copy + Eq + Hash> Prober<Id> {
         Ok(Running { id, socket, stage: Stage::Connecting, may_meet, plain: None, talk })
     }
 
-    /// Begins a check that says nothing, by a socket that served another if nothing is asked of it. One that is not watched
-    /// yet is given back.
+    /// Begins a check that says nothing, by a socket that served another if it is `plain`, which it is then no more unless this
+    /// one may serve others too. One that is not watched yet is given back.
     fn call_plainly(
         &mut self,
         id: Id,
         connect: &Connect,
-        plain: Option<Family>,
+        plain: &mut Option<Family>,
     ) -> Result<Option<(Socket, bool)>, Outcome> {
-        let is_here = connect.target.ip().is_loopback();
-        if let Some((place, socket)) = plain.filter(|_| !is_here).and_then(|family| self.pool.watched(family)) {
-            if let Err(outcome) = reach(&socket, connect) {
-                drop(socket);
-                self.free.push(place);
-                return Err(outcome);
-            }
-            if let Some(entry) = self.places.get_mut(place) {
-                let may_meet = self.ports.may_meet(connect);
-                *entry = Some(Running { id, socket, stage: Stage::Connecting, may_meet, plain, talk: Talk::None });
-                self.by_id.insert(id, place);
-            }
-            return Ok(None);
+        let may_meet = self.ports.may_meet(connect);
+        let Some(family) = *plain else { return call(connect, self.ports).map(Some) };
+        if connect.target.ip().is_loopback() {
+            *plain = None;
+            return match self.here.call(family, connect, may_meet) {
+                Ok(Called::Over(outcome)) => Err(outcome),
+                Ok(Called::Waits(socket)) => Ok(Some((socket, may_meet))),
+                Err(obstacle) => Err(Outcome::NotTried(obstacle)),
+            };
         }
-        let kept = plain.filter(|_| is_here).and_then(|family| self.pool.unwatched(family));
-        let (socket, may_meet) = match kept {
-            None => call(connect, self.ports)?,
-            Some(socket) => {
-                reach(&socket, connect)?;
-                (socket, self.ports.may_meet(connect))
-            }
-        };
-        // A server on this host accepts within the call.
-        if is_here && let Ok(peer) = socket.peer_addr() {
-            let outcome = met(&socket, &peer, may_meet);
-            match plain {
-                Some(family) if outcome == Outcome::Ok => self.pool.keep(family, socket),
-                Some(_) | None => pool::reset_at_close(&socket),
-            }
+        let Some((place, socket)) = self.pool.take(family) else { return call(connect, self.ports).map(Some) };
+        if let Err(outcome) = reach(&socket, connect) {
+            drop(socket);
+            self.free.push(place);
             return Err(outcome);
         }
-        Ok(Some((socket, may_meet)))
+        if let Some(entry) = self.places.get_mut(place) {
+            *entry = Some(Running { id, socket, stage: Stage::Connecting, may_meet, plain: *plain, talk: Talk::None });
+            self.by_id.insert(id, place);
+        }
+        Ok(None)
     }
 
     /// Drops a probe if it runs.

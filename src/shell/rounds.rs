@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::{Events, Poll};
 
-/// Takes these events and those that wait behind them, until there are none or each of so many sockets has had its turn. Gives the
-/// moment up to which everything was taken.
+/// Takes these events, which were there at the `first` moment, and those that wait behind them, until there are none or each of so
+/// many sockets has had its turn. Gives the moment up to which everything was taken.
 pub(super) fn take(
     poll: &mut Poll,
     events: &mut Events,
+    first: Instant,
     sockets: usize,
     mut take: impl FnMut(&Event, Instant),
 ) -> io::Result<Instant> {
     let room = events.capacity().max(1);
-    let first = Instant::now();
     let mut now = first;
     // One more than it takes for all of them: what is no check's socket has a turn, too.
     for _ in 0..=sockets.div_ceil(room) {
@@ -78,7 +78,7 @@ mod tests {
         let before = Instant::now();
         let mut turns = [0; COUNT];
         let mut moments = Vec::new();
-        let upto = take(&mut poll, &mut events, COUNT, |event, now| {
+        let upto = take(&mut poll, &mut events, Instant::now(), COUNT, |event, now| {
             let Token(place) = event.token();
             turns[place] += 1;
             moments.push(now);
@@ -99,7 +99,7 @@ mod tests {
         poll.poll(&mut events, None).unwrap();
         let mut turns = [0; 7];
         let mut last = None;
-        let upto = take(&mut poll, &mut events, 7, |event, now| {
+        let upto = take(&mut poll, &mut events, Instant::now(), 7, |event, now| {
             turns[event.token().0] += 1;
             last = Some(now);
         });

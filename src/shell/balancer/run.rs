@@ -46,6 +46,8 @@ const MOST_PROBES: u64 = 16_384;
 const MOST_SCRIPTS: usize = 256;
 /// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// Probes that begin and end in one, for which the clock is read once.
+const GLANCE: u32 = 8;
 /// So many probes that fail in one turn are a storm.
 const STORM: usize = 16;
 /// It is over when nothing happens for so long.
@@ -253,10 +255,10 @@ impl Loop {
     fn answers(&mut self, events: &mut Events) -> io::Result<Instant> {
         let Self { poll, prober, balancer, .. } = self;
         let began_at = Instant::now();
-        let mut failed = 0;
+        let (mut first, mut failed) = (began_at, 0);
         let now = loop {
             let some = !events.is_empty();
-            let now = rounds::take(poll, events, prober.sockets(), |event, now| {
+            let now = rounds::take(poll, events, first, prober.sockets(), |event, now| {
                 let mut news = prober.ready(event.token());
                 while let Some((probe, progress)) = news {
                     let input = match progress {
@@ -279,6 +281,7 @@ impl Loop {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => break now,
                 Err(error) => return Err(error),
             }
+            first = Instant::now();
         };
         self.errands(now);
         Ok(now)
@@ -309,14 +312,18 @@ impl Loop {
 
     /// Does what the engine wants until it wants nothing more.
     fn perform(&mut self) {
-        // After a probe that began and ended in one, as the clock was read then: reading it is a system call on some machines.
-        let mut read = None;
+        // Reading the clock is a system call on some machines: after probes that began and ended in one it may be some probes old.
+        let (mut read, mut over) = (None, 0_u32);
         while let Some(output) = self.balancer.poll_output() {
-            let now = read.take().unwrap_or_else(Instant::now);
+            let old = read.take().filter(|_| matches!(output, Output::StartProbe { .. }));
+            let now = old.unwrap_or_else(Instant::now);
             match output {
                 Output::StartProbe { probe, due_at } => {
                     self.state.lateness.record(now.saturating_duration_since(due_at));
-                    read = self.start_probe(probe);
+                    if self.start_probe(probe, now) {
+                        over += 1;
+                        read = (over % GLANCE != 0).then_some(now);
+                    }
                 }
                 Output::CancelProbe(id) => {
                     self.prober.cancel(id);
@@ -398,8 +405,8 @@ impl Loop {
         }
     }
 
-    /// Begins a probe. Gives the moment at which it was over, where it was at once.
-    fn start_probe(&mut self, id: ProbeId) -> Option<Instant> {
+    /// Begins a probe. Says whether it was over at once.
+    fn start_probe(&mut self, id: ProbeId, now: Instant) -> bool {
         let known = match self.balancer.probe(id) {
             None => None,
             Some(CheckKind::Script(_)) => {
@@ -412,10 +419,9 @@ impl Loop {
             }
             Some(kind) => self.prober.start(id, kind).map(|outcome| Input::Probed(id, outcome)),
         };
-        let input = known?;
-        let now = Instant::now();
+        let Some(input) = known else { return false };
         self.balancer.handle(input, now);
-        Some(now)
+        true
     }
 
     /// What is caught up with whenever the table is looked at.

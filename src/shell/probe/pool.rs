@@ -5,8 +5,7 @@
 //! zero linger does when it is closed, gives its port back, and is as if it were new: so one socket serves check after check.
 //! Only those that nothing was asked of can be taken for one another: a mark, an interface or a source stays with the socket.
 //!
-//! Two kinds are kept. One of each family is watched by nobody: it calls servers on this host, which accept within the call.
-//! The others are watched already, each at its place, and call everybody else.
+//! Those that are kept are watched already, each at its place. What calls servers on this host need not be ([`super::here`]).
 
 use std::net::SocketAddr;
 
@@ -18,54 +17,32 @@ use crate::model::{Connect, Family};
 /// Sockets that are kept of one family at most. They take from the descriptors that are left to the rest of the process.
 const MOST: usize = 32;
 
-/// The sockets that wait for a check.
+/// The sockets that wait for a check, each with its place.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    v4: Kept,
-    v6: Kept,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    unwatched: Option<Socket>,
-    /// Each with its place.
-    watched: Vec<(usize, Socket)>,
+    v4: Vec<(usize, Socket)>,
+    v6: Vec<(usize, Socket)>,
 }
 
 impl Pool {
-    fn kept(&mut self, family: Family) -> &mut Kept {
+    fn kept(&mut self, family: Family) -> &mut Vec<(usize, Socket)> {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
         }
     }
 
-    /// One that is watched by nobody.
-    pub(super) fn unwatched(&mut self, family: Family) -> Option<Socket> {
-        self.kept(family).unwatched.take()
-    }
-
-    /// One that is watched, with its place.
-    pub(super) fn watched(&mut self, family: Family) -> Option<(usize, Socket)> {
-        self.kept(family).watched.pop()
-    }
-
-    /// Keeps one that nobody watches and that has a connection; else closes it, with a reset too.
-    pub(super) fn keep(&mut self, family: Family, socket: Socket) {
-        let kept = self.kept(family);
-        if kept.unwatched.is_none() && hang_up(&socket) {
-            kept.unwatched = Some(socket);
-        } else {
-            reset_at_close(&socket);
-        }
+    /// One of them.
+    pub(super) fn take(&mut self, family: Family) -> Option<(usize, Socket)> {
+        self.kept(family).pop()
     }
 
     /// Keeps one that is watched at this place and has a connection. If it cannot be kept it is closed, with a reset too, and
     /// this says so.
     pub(super) fn park(&mut self, family: Family, place: usize, socket: Socket) -> Result<(), Closed> {
         let kept = self.kept(family);
-        if kept.watched.len() < MOST && hang_up(&socket) {
-            kept.watched.push((place, socket));
+        if kept.len() < MOST && hang_up(&socket) {
+            kept.push((place, socket));
             return Ok(());
         }
         reset_at_close(&socket);
@@ -74,13 +51,13 @@ impl Pool {
 
     /// How many are watched: each is heard of once more when it has hung up.
     pub(super) fn watching(&self) -> usize {
-        self.v4.watched.len() + self.v6.watched.len()
+        self.v4.len() + self.v6.len()
     }
 
     /// Closes all. Returns the places that were theirs.
     pub(super) fn clear(&mut self) -> Vec<usize> {
         let kept = std::mem::take(self);
-        kept.v4.watched.into_iter().chain(kept.v6.watched).map(|(place, _)| place).collect()
+        kept.v4.into_iter().chain(kept.v6).map(|(place, _)| place).collect()
     }
 }
 
@@ -113,7 +90,7 @@ pub(super) fn reset_at_close(socket: &Socket) {
 }
 
 /// Gives the connection up, and with it all that the socket knows of it.
-fn hang_up(socket: &Socket) -> bool {
+pub(super) fn hang_up(socket: &Socket) -> bool {
     rustix::net::connect_unspec(socket).is_ok()
 }
 
@@ -140,9 +117,9 @@ mod tests {
             assert!(socket.take_error().unwrap().is_none(), "what it met before is forgotten");
             ports.push(socket.local_addr().unwrap().as_socket().unwrap().port());
             let (mut accepted, _) = listener.accept().unwrap();
-            pool.keep(Family::V4, socket);
+            assert_eq!(pool.park(Family::V4, 7, socket), Ok(()));
             assert_eq!(accepted.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-            socket = pool.unwatched(Family::V4).expect("it was kept");
+            (_, socket) = pool.take(Family::V4).expect("it was kept");
             assert!(socket.peer_addr().is_err(), "it is connected to nobody");
         }
         ports.dedup();
@@ -184,9 +161,9 @@ mod tests {
             assert_eq!(pool.park(Family::V4, place, socket), if place < MOST { Ok(()) } else { Err(Closed) });
             assert_eq!(accepted.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
         }
-        assert!(pool.watched(Family::V6).is_none());
-        assert_eq!(pool.watched(Family::V4).map(|(place, _)| place), Some(MOST - 1));
+        assert!(pool.take(Family::V6).is_none());
+        assert_eq!(pool.take(Family::V4).map(|(place, _)| place), Some(MOST - 1));
         assert_eq!(pool.clear().len(), MOST - 1);
-        assert!(pool.watched(Family::V4).is_none());
+        assert!(pool.take(Family::V4).is_none());
     }
 }

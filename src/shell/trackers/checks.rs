@@ -110,7 +110,7 @@ impl Checks<'_> {
 
     /// Takes every answer that is there. Gives the moment up to which all were taken.
     fn answers(&mut self, poll: &mut Poll, events: &mut Events) -> io::Result<Instant> {
-        rounds::take(poll, events, self.prober.sockets(), |event, now| {
+        rounds::take(poll, events, Instant::now(), self.prober.sockets(), |event, now| {
             // Nobody watches a path here: of one event there is one piece of news.
             if let Some((probe, progress)) = self.prober.ready(event.token())
                 && let Some(at) = self.slots.iter().position(|slot| slot.probe == probe)
