@@ -197,6 +197,29 @@ pub enum Output {
     Fifo(String),
 }
 
+impl Output {
+    /// To do it takes next to no time.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        match self {
+            Self::StartProbe { .. }
+            | Self::CancelProbe(_)
+            | Self::Event(_)
+            | Self::ServiceHealth(..)
+            | Self::Notify(_)
+            | Self::Fifo(_) => true,
+            Self::Read
+            | Self::ReadPiece { .. }
+            | Self::Apply(_)
+            | Self::WriteLedger
+            | Self::WriteWishes
+            | Self::Settled
+            | Self::Ready
+            | Self::Stopped => false,
+        }
+    }
+}
+
 /// Counters since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {

@@ -46,7 +46,7 @@ const MOST_PROBES: u64 = 16_384;
 const MOST_SCRIPTS: usize = 256;
 /// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
-/// Probes that begin and end in one, for which the clock is read once.
+/// So much of what takes next to no time, such as to begin a probe, is done before the clock is read again.
 const GLANCE: u32 = 8;
 /// So many probes that fail in one turn are a storm.
 const STORM: usize = 16;
@@ -312,18 +312,17 @@ impl Loop {
 
     /// Does what the engine wants until it wants nothing more.
     fn perform(&mut self) {
-        // Reading the clock is a system call on some machines: after probes that began and ended in one it may be some probes old.
-        let (mut read, mut over) = (None, 0_u32);
+        // Reading the clock is a system call on some machines.
+        let (mut read, mut done) = (None, 0_u32);
         while let Some(output) = self.balancer.poll_output() {
-            let old = read.take().filter(|_| matches!(output, Output::StartProbe { .. }));
+            let old = read.filter(|_| output.is_quick());
             let now = old.unwrap_or_else(Instant::now);
+            done = done.wrapping_add(1);
+            read = (output.is_quick() && done % GLANCE != 0).then_some(now);
             match output {
                 Output::StartProbe { probe, due_at } => {
                     self.state.lateness.record(now.saturating_duration_since(due_at));
-                    if self.start_probe(probe, now) {
-                        over += 1;
-                        read = (over % GLANCE != 0).then_some(now);
-                    }
+                    self.start_probe(probe, now);
                 }
                 Output::CancelProbe(id) => {
                     self.prober.cancel(id);
@@ -405,8 +404,8 @@ impl Loop {
         }
     }
 
-    /// Begins a probe. Says whether it was over at once.
-    fn start_probe(&mut self, id: ProbeId, now: Instant) -> bool {
+    /// Begins a probe, which may be over at once.
+    fn start_probe(&mut self, id: ProbeId, now: Instant) {
         let known = match self.balancer.probe(id) {
             None => None,
             Some(CheckKind::Script(_)) => {
@@ -419,9 +418,9 @@ impl Loop {
             }
             Some(kind) => self.prober.start(id, kind).map(|outcome| Input::Probed(id, outcome)),
         };
-        let Some(input) = known else { return false };
-        self.balancer.handle(input, now);
-        true
+        if let Some(input) = known {
+            self.balancer.handle(input, now);
+        }
     }
 
     /// What is caught up with whenever the table is looked at.
