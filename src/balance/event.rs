@@ -446,6 +446,9 @@ impl fmt::Display for Event {
                      them say counts now"
                 )
             }
+            Self::HoldOver { finding: Finding::Moot, .. } => {
+                f.write_str("no check is left in doubt: none is taken out for its silence")
+            }
             Self::DaemonLost { role, interface } => {
                 write!(
                     f,

@@ -67,6 +67,8 @@ pub enum Finding {
     Answered,
     /// None has come to its end in time, and no longer is waited.
     None,
+    /// There was none: nobody is left of those to be looked at.
+    Moot,
 }
 
 /// How a hold ended.
@@ -137,15 +139,17 @@ impl Hold {
     }
 
     /// A check is in doubt no longer, which says nothing of the others: what it found out did not come over the network, or it
-    /// is not made any more.
-    pub(super) fn relieve(&mut self, check: u32) {
-        let State::Holding { held, silent, answered, .. } = &mut self.state else { return };
-        let Some(look) = held.remove(&check) else { return };
+    /// is not made any more. Returns whether that is the end of the hold.
+    pub(super) fn relieve(&mut self, check: u32) -> bool {
+        let State::Holding { held, silent, answered, .. } = &mut self.state else { return false };
+        let Some(look) = held.remove(&check) else { return false };
         *silent -= usize::from(look == Look::Silent);
         // It was the last one, and nothing was found out. Who falls silent now may be held as any other time.
-        if held.is_empty() && *silent + *answered == 0 {
+        let over = held.is_empty() && *silent + *answered == 0;
+        if over {
             self.state = State::Trusting;
         }
+        over
     }
 
     /// A check that was well got no answer, for the first time.
@@ -347,6 +351,21 @@ mod tests {
         hold.answered(0);
         assert_eq!(hold.end(now + S), None);
         hold.answered(1);
+        assert_eq!(hold.end(now + S), Some(End { finding: Finding::Answered, checks: vec![] }));
+    }
+
+    #[test]
+    fn a_hold_of_nobody_is_over() {
+        let (mut hold, now) = (Hold::new(), Instant::now());
+        all_silent(&mut hold, 5, now);
+        assert_eq!(hold.rule(2, 1, nobody, now + S), Ruling::Waits);
+        assert_eq!([0, 1, 2, 3, 3, 7].map(|check| hold.relieve(check)), [false; 6]);
+        assert!(hold.relieve(4) && !hold.relieve(4));
+        assert_eq!((hold.holds(), hold.end(now + LONGEST_HOLD)), (None, None));
+        assert_eq!(all_silent(&mut hold, 5, now + S)[0], Ruling::LookAgain, "nothing is believed for it");
+        // Where somebody was answered, that is what it has shown.
+        hold.answered(0);
+        assert_eq!([1, 2, 3, 4].map(|check| hold.relieve(check)), [false; 4]);
         assert_eq!(hold.end(now + S), Some(End { finding: Finding::Answered, checks: vec![] }));
     }
 

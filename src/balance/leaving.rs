@@ -296,11 +296,12 @@ impl Leaving {
         }
     }
 
-    /// How a service that is configured no more is to be while servers leave it; `None`: it may go.
+    /// How a service that is configured no more is to be while servers leave it; `None`: it may go. One that this look at the
+    /// table has missed leaves it still.
     pub(super) fn rest_of(&self, key: ServiceKey, found: &Service) -> Option<Service> {
-        let staying: Vec<_> =
-            self.staying(key, Some(found)).map(|(server, settings)| (server, Some(settings))).collect();
-        (!staying.is_empty()).then(|| Service::new(None, staying))
+        self.running_of(key).next()?;
+        let staying = self.staying(key, Some(found)).map(|(server, settings)| (server, Some(settings)));
+        Some(Service::new(None, staying.collect()))
     }
 
     fn staying<'a>(
@@ -308,15 +309,20 @@ impl Leaving {
         key: ServiceKey,
         found: Option<&'a Service>,
     ) -> impl Iterator<Item = (ServerKey, ServerSettings)> + 'a {
+        self.running_of(key).filter_map(move |(server, weight)| {
+            let settings = found?.server(server)??;
+            Some((server, ServerSettings { weight: weight.unwrap_or(settings.weight), ..settings.clone() }))
+        })
+    }
+
+    /// Those of one service that are there for somebody, with the weight that they are to have; `None`: as they were found.
+    fn running_of(&self, key: ServiceKey) -> impl Iterator<Item = (ServerKey, Option<Weight>)> {
         let leaves = self.leaves.range((key, FIRST)..).take_while(move |((service, _), _)| *service == key);
         let drains = leaves.filter_map(|((_, server), leave)| match leave {
             Leave::Draining(_) => Some((*server, Some(Weight::ZERO))),
             Leave::Over => None,
         });
-        drains.chain(self.serving_of(key).map(|server| (server, None))).filter_map(move |(server, weight)| {
-            let settings = found?.server(server)??;
-            Some((server, ServerSettings { weight: weight.unwrap_or(settings.weight), ..settings.clone() }))
-        })
+        drains.chain(self.serving_of(key).map(|server| (server, None)))
     }
 }
 

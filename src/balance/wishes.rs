@@ -105,6 +105,17 @@ pub enum Effect {
     Disabled,
 }
 
+/// A service that has a name now which was that of a service of wishes.
+#[derive(Debug, Clone)]
+pub(super) struct Heir {
+    /// Its first key.
+    pub(super) key: ServiceKey,
+    /// What else it is known by.
+    pub(super) names: Arc<Names>,
+    /// Servers that it had as another service before, of which nothing was wished there.
+    pub(super) own: BTreeSet<ServerKey>,
+}
+
 /// Everything that is wished.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wishes {
@@ -180,13 +191,13 @@ impl Wishes {
         std::iter::once(service).chain(self.names.get(&service).iter().flat_map(|names| names.all())).collect()
     }
 
-    /// Another configuration: wishes follow their servers. `heirs` says which services have the names of one now, by their first
-    /// keys, and with what other names; `has`, whether such a server is configured. Returns whether any was moved or forgotten, has
+    /// Another configuration: wishes follow their servers. `heirs` says which services have the names of one now,
+    /// the likeliest first; `has`, whether such a server is configured. Returns whether any was moved or forgotten, has
     /// lost its server or found it again, or is of a service with other names.
     pub(super) fn configure(
         &mut self,
         now: Instant,
-        heirs: impl Fn(&[ServiceKey]) -> Vec<(ServiceKey, Arc<Names>)>,
+        heirs: impl Fn(&[ServiceKey]) -> Vec<Heir>,
         has: impl Fn(Place) -> bool,
     ) -> bool {
         let before = std::mem::take(self);
@@ -194,17 +205,21 @@ impl Wishes {
         for ((service, server), wish) in &before.map {
             let mut wish = *wish;
             let heirs = known.entry(*service).or_insert_with(|| match heirs(&before.names(*service)) {
-                none if none.is_empty() => vec![(*service, before.names.get(service).cloned().unwrap_or_default())],
+                none if none.is_empty() => {
+                    let names = before.names.get(service).cloned().unwrap_or_default();
+                    vec![Heir { key: *service, names, own: BTreeSet::new() }]
+                }
                 heirs => heirs,
             });
-            let mut parts: Vec<_> = heirs.iter().filter(|(key, _)| has((*key, *server))).collect();
+            let inherits = |heir: &&Heir| has((heir.key, *server)) && !heir.own.contains(server);
+            let mut parts: Vec<_> = heirs.iter().filter(inherits).collect();
             if parts.is_empty() {
                 wish.forget_at = wish.forget_at.or(Some(now + KEPT));
                 parts.extend(heirs.first());
             } else {
                 wish.forget_at = None;
             }
-            for (key, names) in parts {
+            for Heir { key, names, .. } in parts {
                 self.map.entry((*key, *server)).and_modify(|other| other.join(wish)).or_insert(wish);
                 if **names != Names::default() {
                     self.names.insert(*key, Arc::clone(names));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Balancer, Life};
 use crate::balance::event::Event;
-use crate::balance::hold::{End, Ruling};
+use crate::balance::hold::{End, Finding, Ruling};
 use crate::balance::suspicion::{Suspect, Traffic};
 use crate::check::{Outcome, Verdict};
 
@@ -29,7 +29,7 @@ impl Balancer {
                     self.hold.answered(check);
                 } else {
                     // Whoever is not silent any more is held no longer, and of the others that says nothing.
-                    self.hold.relieve(check);
+                    self.relieve(check);
                 }
             } else if before.verdict != Some(Verdict::Down)
                 && !before.last.is_some_and(Outcome::is_silence)
@@ -39,6 +39,10 @@ impl Balancer {
             }
         }
         match verdict {
+            // It was being asked when its service came to rest, and nobody will look again: it says what it said before.
+            Some(Verdict::Down) if outcome.is_silence() && self.roster.is_resting(check) => {
+                self.reprieve(check, before.verdict);
+            }
             Some(Verdict::Down) if outcome.is_silence() => {
                 let well =
                     self.count_well() + usize::from(before.verdict == Some(Verdict::Up) && self.would_be_missed(check));
@@ -108,11 +112,16 @@ impl Balancer {
         }
     }
 
+    /// A check is in doubt no longer, which may be the end of the hold.
+    pub(super) fn relieve(&mut self, check: u32) {
+        if self.hold.relieve(check) {
+            self.outputs.push_back(Output::Event(Event::HoldOver { finding: Finding::Moot, checks: 0 }));
+        }
+    }
+
     /// Ends the hold if it is time, and lets what was held count.
     pub(super) fn end_hold(&mut self) {
-        let Some(End { finding, mut checks }) = self.hold.end(self.now) else { return };
-        // Nobody can look at those that rest: they say what they said before.
-        checks.retain(|check| !self.roster.is_resting(*check));
+        let Some(End { finding, checks }) = self.hold.end(self.now) else { return };
         self.outputs.push_back(Output::Event(Event::HoldOver { finding, checks: checks.len() }));
         for check in checks {
             if let Some((slot, _)) = self.roster.slot(check) {

@@ -108,7 +108,7 @@ impl Balancer {
                 // Nobody looks at those again that verdicts are held of: they say what they said before.
                 for check in self.roster.checks_of_service(place) {
                     if self.roster.is_resting(check) {
-                        self.hold.relieve(check);
+                        self.relieve(check);
                     }
                 }
             } else {

@@ -15,7 +15,7 @@ use crate::balance::naming;
 use crate::balance::paths;
 use crate::balance::roster::Roster;
 use crate::balance::table::Table;
-use crate::balance::wishes::{Effect, Hold, Kept, Names, Place, Verb, Wishes};
+use crate::balance::wishes::{Effect, Heir, Hold, Kept, Names, Place, Verb, Wishes};
 use crate::model::{Family, Scheduler, ServerKey, ServiceConfig, ServiceKey, Weight};
 
 /// While a server is being emptied the table is looked at this often, as long as that is cheap and something happens.
@@ -366,20 +366,28 @@ fn only_the_file(leavers: &[Leaver]) -> String {
 }
 
 /// The services that have one of these names of a service now. While the service itself goes on, whole or in parts, one that was
-/// another before is none of them: it has got an address, and nothing was wished of its servers.
-fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<(ServiceKey, Arc<Names>)> {
+/// another before has got an address of it, and nothing was wished of the servers that it had: only what it had not comes to it with
+/// what was wished of it.
+fn heirs(before: &Roster, roster: &Roster, names: &[ServiceKey]) -> Vec<Heir> {
     let mut seen = BTreeSet::new();
     let places = names.iter().filter_map(|name| roster.place(*name)).filter(|place| seen.insert(*place));
     let services = places.filter_map(|place| roster.config.services.get(place as usize));
     let was = names.first().and_then(|name| before.place(*name));
     // Whichever of its addresses the file names first.
-    let is_same = |service: &ServiceConfig| {
-        let mut known = service.keys().chain(service.listeners()).filter_map(|key| before.place(key));
-        known.all(|place| Some(place) == was)
+    let was_others = |service: &ServiceConfig| {
+        let known = service.keys().chain(service.listeners()).filter_map(|key| before.place(key));
+        known.filter(|place| Some(*place) != was).collect::<BTreeSet<_>>()
     };
-    let (same, others): (Vec<_>, Vec<_>) = services.partition(|service| is_same(service));
-    let heirs = if same.is_empty() { others } else { same };
-    heirs.into_iter().map(|service| (service.key, Arc::new(Names::of(service)))).collect()
+    let heirs = services.map(|service| (service, was_others(service)));
+    let (same, others): (Vec<_>, Vec<_>) = heirs.partition(|(_, was_others)| was_others.is_empty());
+    let goes_on = !same.is_empty();
+    let heir = |(service, was_others): (&ServiceConfig, BTreeSet<u32>)| {
+        let theirs =
+            was_others.iter().filter(|_| goes_on).filter_map(|place| before.config.services.get(*place as usize));
+        let own = theirs.flat_map(|service| &service.servers).map(|server| server.key).collect();
+        Heir { key: service.key, names: Arc::new(Names::of(service)), own }
+    };
+    same.into_iter().chain(others).map(heir).collect()
 }
 
 /// The kernel's entries of a server; `None`: it is not configured.

@@ -86,6 +86,11 @@ fn a_drain_is_over_when_it_is_empty_or_late() {
     assert_eq!(wishes.draining().map(|(place, _)| place).collect::<Vec<_>>(), [place(80, 2)]);
 }
 
+/// The only heir, which was no other service.
+fn alone(key: ServiceKey) -> Vec<Heir> {
+    vec![Heir { key, names: Arc::default(), own: BTreeSet::new() }]
+}
+
 #[test]
 fn wishes_follow_their_server_and_wait_an_hour_for_one_that_is_gone() {
     let now = Instant::now();
@@ -93,8 +98,7 @@ fn wishes_follow_their_server_and_wait_an_hour_for_one_that_is_gone() {
     wishes.ask(place(80, 1), Verb::Disable, now);
     wishes.ask(place(80, 2), Verb::Disable, now);
     // The group's first address is another now; the second server is not in the file.
-    let one = |key: ServiceKey| vec![(key, Arc::default())];
-    let moved = |_: &[ServiceKey]| one(place(81, 1).0);
+    let moved = |_: &[ServiceKey]| alone(place(81, 1).0);
     let first = |at: Place| at.1 == place(80, 1).1;
     assert!(wishes.configure(now, moved, first));
     assert!(wishes.get(place(81, 1)).is_some() && wishes.get(place(80, 1)).is_none());
@@ -166,7 +170,7 @@ fn what_is_written_is_read_by_the_next_process() {
     // Two hours later, in another boot: what was wished is, and nobody leaves.
     let mut read = Kept::from_text(&text, clock(now, 7200), &Stamp("boot 2 netns 2".to_owned())).unwrap();
     assert!(read.leaving.is_empty());
-    let same = |names: &[ServiceKey]| vec![(names[0], Arc::default())];
+    let same = |names: &[ServiceKey]| alone(names[0]);
     assert!(read.wishes.configure(now, same, |place| place.0 != self::place(443, 4).0));
     assert!(read.wishes.get(place(443, 4)).is_none(), "a start forgets what is over");
     assert!(read.wishes.get(place(80, 1)).is_some());

@@ -26,6 +26,10 @@ pub(crate) fn warn_of_unusable_tls(loaded: &mut Loaded) {
                 continue;
             }
             let Err(obstacle) = settings.connection(tls, host, probe.connect.target.ip()) else { continue };
+            // What this host is short of for the moment is no fault of the files.
+            if !obstacle.is_mistake() {
+                continue;
+            }
             let told = told(obstacle, tls, host);
             if !found.contains(&told) {
                 found.push(told);

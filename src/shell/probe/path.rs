@@ -192,6 +192,7 @@ impl Calls {
     ) -> (Vec<(usize, Outcome)>, bool) {
         let mut heard = Vec::new();
         let Some(Some(socket)) = self.taps.get_mut(place(family)) else { return (heard, false) };
+        let namespace = self.namespace.as_deref();
         let mut bytes = [0; 128];
         for _ in 0..MOST_AT_ONCE {
             match recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut bytes) {
@@ -203,7 +204,7 @@ impl Calls {
                     let Some(call) = call(place) else { continue };
                     let Some(outcome) = answer.judge(call) else { continue };
                     let server = sender.and_then(arp::mac).filter(|_| outcome == Outcome::Ok);
-                    let flaw = server.and_then(|server| self.arp.answers(call, server));
+                    let flaw = server.and_then(|server| self.arp.answers(call, server, namespace, Instant::now()));
                     heard.push((place, flaw.unwrap_or(outcome)));
                 }
                 // An interface that goes down is told as an error, once.

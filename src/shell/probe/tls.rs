@@ -6,6 +6,7 @@
 mod identity;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
+use super::obstacle;
 use crate::check::{Obstacle, TlsProblem};
 use crate::model::{Identity, Tls};
 
@@ -84,12 +86,30 @@ impl Settings {
                 self.made.insert(key, Made::Ready(Arc::clone(&config)));
                 Ok(config)
             }
+            // That says nothing of the files, and is soon over.
+            Err(obstacle) if is_shortage(obstacle) => Err(obstacle),
             Err(obstacle) => {
                 self.made.insert(key, Made::Hindered(obstacle, now));
                 Err(obstacle)
             }
         }
     }
+}
+
+/// This host has not what it takes to read any file.
+const fn is_shortage(obstacle: Obstacle) -> bool {
+    matches!(obstacle, Obstacle::ProcessFiles | Obstacle::SystemFiles | Obstacle::Memory)
+}
+
+/// Why a file could not be read: it is the file that is `at_fault`, unless this host is short of something.
+fn unread(error: &io::Error, at_fault: Obstacle) -> Obstacle {
+    let told = obstacle(error, at_fault);
+    if is_shortage(told) { told } else { at_fault }
+}
+
+/// The same of what was to be read from it.
+fn unusable(error: &pem::Error, at_fault: Obstacle) -> Obstacle {
+    if let pem::Error::Io(error) = error { unread(error, at_fault) } else { at_fault }
 }
 
 /// A host as a request names it, without the port that may stand behind it.
@@ -116,7 +136,7 @@ fn config(tls: &Tls, named: bool) -> Result<ClientConfig, Obstacle> {
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let (certificates, key) = identity::read(identity).ok_or(Obstacle::Identity)?;
+            let (certificates, key) = identity::read(identity)?;
             builder.with_client_auth_cert(certificates, key).map_err(|_| Obstacle::Identity)?
         }
     };
@@ -131,11 +151,23 @@ fn authorities(file: Option<&str>) -> Result<RootCertStore, Obstacle> {
     let found = match file {
         Some(file) => CertificateDer::pem_file_iter(file)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|_| Obstacle::Authorities)?,
-        None => rustls_native_certs::load_native_certs().certs,
+            .map_err(|error| unusable(&error, Obstacle::Authorities))?,
+        None => of_host()?,
     };
     let (added, _) = store.add_parsable_certificates(found);
     if added == 0 { Err(Obstacle::Authorities) } else { Ok(store) }
+}
+
+/// Certificates that the host trusts. With some of them left out for a shortage, servers would fail whose authority is one of those.
+fn of_host() -> Result<Vec<CertificateDer<'static>>, Obstacle> {
+    let found = rustls_native_certs::load_native_certs();
+    let why = found.errors.iter().filter_map(|error| {
+        if let rustls_native_certs::ErrorKind::Io { inner, .. } = &error.kind { Some(inner) } else { None }
+    });
+    match why.map(|error| unread(error, Obstacle::Authorities)).find(|obstacle| is_shortage(*obstacle)) {
+        Some(shortage) => Err(shortage),
+        None => Ok(found.certs),
+    }
 }
 
 /// What an error means for the server.
@@ -220,7 +252,72 @@ impl ServerCertVerifier for Anybody {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::process::Command;
+
+    use nix::libc;
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
     use super::*;
+
+    /// Says which file is read, in a process that has no descriptors at times.
+    const FILE: &str = "IPVSD_TEST_FILE";
+
+    /// The limit is the whole process's.
+    #[test]
+    fn a_moment_without_descriptors_is_no_mistake_in_the_files() {
+        let Ok(file) = std::env::var(FILE) else {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("bad.pem");
+            std::fs::write(&file, "neither a certificate nor a key\n").unwrap();
+            let (_, tests) = module_path!().split_once("::").unwrap();
+            let alone = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &format!("{tests}::a_moment_without_descriptors_is_no_mistake_in_the_files")])
+                .envs([(FILE, &file), ("SSL_CERT_FILE", &file)])
+                .env_remove("SSL_CERT_DIR")
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&alone.stdout);
+            assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        };
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let allow = |files| setrlimit(Resource::RLIMIT_NOFILE, files, hard).unwrap();
+        let identity = Identity { certificate: file.clone(), key: None, password: None };
+        let mut settings = Settings::default();
+        for (tls, at_fault) in [
+            (Tls { verify: true, authorities: Some(file), ..Tls::default() }, Obstacle::Authorities),
+            (Tls { verify: true, ..Tls::default() }, Obstacle::Authorities),
+            (Tls { verify: false, identity: Some(Box::new(identity)), ..Tls::default() }, Obstacle::Identity),
+        ] {
+            let mut connect = || settings.connection(&tls, None, Ipv4Addr::LOCALHOST.into()).err();
+            allow(0);
+            let without = connect();
+            allow(soft);
+            assert_eq!((without, connect()), (Some(Obstacle::ProcessFiles), Some(at_fault)), "{tls:?}");
+            allow(0);
+            let remembered = connect();
+            allow(soft);
+            assert_eq!(remembered, Some(at_fault), "{tls:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_at_fault_itself() {
+        for (errno, expected) in [
+            (libc::EMFILE, Obstacle::ProcessFiles),
+            (libc::ENFILE, Obstacle::SystemFiles),
+            (libc::ENOMEM, Obstacle::Memory),
+            (libc::ENOENT, Obstacle::Identity),
+            (libc::EACCES, Obstacle::Identity),
+            (libc::EISDIR, Obstacle::Identity),
+        ] {
+            let error = io::Error::from_raw_os_error(errno);
+            assert_eq!(unread(&error, Obstacle::Identity), expected, "{error}");
+            assert_eq!(unusable(&pem::Error::Io(error), Obstacle::Identity), expected);
+        }
+        assert_eq!(unusable(&pem::Error::NoItemsFound, Obstacle::Authorities), Obstacle::Authorities);
+    }
 
     #[test]
     fn what_cannot_be_made_is_not_tried_with_each_probe_and_what_was_mended_is_seen() {

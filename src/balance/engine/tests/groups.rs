@@ -190,6 +190,37 @@ fn a_wish_goes_to_every_part_of_a_group_and_to_no_other_service() {
     }
 }
 
+/// Part of a group takes in all of another service, which never had the server that something is wished of.
+#[test]
+fn a_wish_goes_with_its_server_into_a_service_that_had_it_not() {
+    let lone = |keys: &[u8], servers: &[u8]| {
+        let mut config = group(keys.iter().copied());
+        config.services[0].servers = servers.iter().map(|n| server(*n, true)).collect();
+        config.services.remove(0)
+    };
+    let two = |one, other| Config { services: vec![one, other], ..Config::default() };
+    for (joined, left) in [([1, 3], 2), ([3, 1], 2), ([2, 3], 1), ([3, 2], 1)] {
+        for restarted in [false, true] {
+            let mut world = running(two(lone(&[1, 2], &[1, 2]), lone(&[3], &[2, 4])));
+            let asked = world.engine.ask_for("10.0.0.1:80", None, Verb::Disable, world.now);
+            assert_eq!(asked.map(|asked| asked.len()), Ok(1));
+            world.drain();
+            let next = two(lone(&joined, &[1, 2, 4]), lone(&[left], &[1, 2]));
+            if restarted {
+                restart(&mut world, next);
+            } else {
+                configure(&mut world, next);
+            }
+            world.pass(20 * S);
+            assert_eq!(holds(&world), [Some(Hold::Disabled); 2], "{joined:?} {left} {restarted}");
+            for n in joined {
+                assert_eq!(table_of(&world, n), ["10.0.0.2:80", "10.0.0.4:80"], "{joined:?} {left} {restarted}");
+            }
+            assert_eq!(table_of(&world, left), ["10.0.0.2:80"], "{joined:?} {left} {restarted}");
+        }
+    }
+}
+
 /// A server was being emptied, and the file that came while no process ran does not name it.
 #[test]
 fn the_time_that_was_given_holds_at_every_address_after_a_restart() {

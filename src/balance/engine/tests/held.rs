@@ -241,16 +241,48 @@ fn verdicts_that_are_held_fall_on_no_check_that_rests() {
     world.silent.extend(all);
     world.pass_until(20 * S, |world| told(world, "as if this host") == 1);
     world.tell(address(false));
-    world.pass(30 * S);
-    assert_eq!((world.engine.held(), world.take_steps()), (None, vec![]), "{:#?}", world.events);
+    assert_eq!((world.engine.held(), told(&world, "no check is left in doubt")), (None, 1), "{:#?}", world.events);
+    // Those that were being asked are silent, too.
+    assert!(!world.probes.is_empty());
+    world.pass(20 * S);
+    assert_eq!((world.probes.len(), world.engine.held(), world.take_steps()), (0, None, vec![]), "{:#?}", world.events);
+    assert_eq!(told(&world, "as if this host"), 1, "{:#?}", world.events);
     // The address is back before the way to the servers is.
+    world.events.clear();
     world.tell(address(true));
-    world.pass_until(20 * S, |world| told(world, "as if this host") == 2);
+    world.pass_until(20 * S, |world| told(world, "as if this host") == 1);
     assert_eq!(world.take_steps(), Vec::<String>::new());
     world.silent.clear();
     world.pass(60 * S);
     assert_eq!(world.take_steps(), Vec::<String>::new());
     assert_eq!(told(&world, "is down"), 0, "{:#?}", world.events);
+}
+
+/// The address goes while servers are being asked that stay silent, beside others that answer.
+#[test]
+fn what_a_check_that_rests_is_not_answered_takes_nobody_out() {
+    let mut both = config(2, &many(3));
+    both.services[1].servers = many(6).split_off(3);
+    both.services[1].rules.suspend = Suspend::WithoutOwn;
+    both.services[1].servers.iter_mut().flat_map(|server| &mut server.checks).for_each(|check| check.retry = 0);
+    let address = |here| Input::Address { address: [192, 0, 2, 2].into(), here };
+    let mut world = World::new(empty());
+    world.tell(Input::AddressesKnown);
+    world.tell(address(true));
+    configure(&mut world, both);
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 8);
+    let theirs = targets(&world).split_off(3);
+    world.silent.extend(theirs);
+    world.pass_until(10 * S, |world| !world.probes.is_empty());
+    world.tell(address(false));
+    world.pass(10 * S);
+    assert_eq!((world.probes.len(), world.take_steps()), (0, vec![]), "{:#?}", world.events);
+    assert_eq!(told(&world, "is down") + told(&world, "as if this host"), 0, "{:#?}", world.events);
+    world.silent.clear();
+    world.tell(address(true));
+    world.pass(20 * S);
+    assert_eq!((world.take_steps(), told(&world, "is down")), (vec![], 0), "{:#?}", world.events);
 }
 
 fn targets_of_first_checks(world: &World) -> Vec<SocketAddr> {

@@ -77,6 +77,34 @@ fn a_dump_that_misses_a_server_that_leaves_gives_it_no_more_time() {
     assert_eq!(world.take_steps(), [GONE]);
 }
 
+/// Its service is named no more, and would go with it.
+#[test]
+fn a_dump_that_misses_a_server_that_leaves_does_not_take_its_service_away() {
+    const SERVICE: &str = "delete service tcp 192.0.2.1:80";
+    let leaving = || {
+        let mut world = busy();
+        configure(&mut world, Config::default());
+        assert_eq!(world.take_steps(), [TO_ZERO, "delete server 10.0.0.2:80 from tcp 192.0.2.1:80"]);
+        world
+    };
+    let mut world = leaving();
+    without_the_first(&mut world, |world| configure(world, Config::default()));
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(5 * S);
+    without_the_first(&mut world, one_look);
+    world.pass(20 * S);
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(10 * S);
+    assert_eq!(world.take_steps(), [SERVICE], "its time is over");
+    // It goes with one that is gone indeed.
+    let mut world = leaving();
+    world.edit(|table| table.services.get_mut(&key(1)).unwrap().remove(server_key(1)));
+    configure(&mut world, Config::default());
+    assert_eq!(world.take_steps(), Vec::<String>::new());
+    world.pass(5 * S);
+    assert_eq!(world.take_steps(), [SERVICE]);
+}
+
 #[test]
 fn a_piece_that_misses_a_server_does_not_end_its_drain() {
     let mut world = large();

@@ -16,11 +16,15 @@
 //! link, or on that link's interface. An address that is routed to this host is nobody's to answer for. Other hosts that answer are
 //! none of our business here.
 //!
+//! What this host has is read now and then, and an address may go to another director any time, one that is a server, too. So before
+//! a server is said to answer, it is read once more where that was before the question. Who answered for what is another's is
+//! forgotten.
+//!
 //! Over IPv6 nothing is asked: Linux answers solicitations for the addresses of the interface that they come in by alone, so that
 //! what is on the loopback stays unheard.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
@@ -46,6 +50,8 @@ const ETHERNET: u16 = 1;
 const PACE: Duration = Duration::from_secs(1);
 /// What this host's interfaces are is read this often at most.
 const FRESH: Duration = Duration::from_secs(10);
+/// ... but where somebody answers, who may have the address himself by now.
+const VERY_FRESH: Duration = Duration::from_millis(100);
 /// An address that nobody has asked for so long is forgotten.
 const KEPT: Duration = Duration::from_secs(3600);
 /// Hosts that are remembered as having answered one question.
@@ -83,10 +89,7 @@ impl Arp {
             return None;
         };
         if self.host.as_ref().is_none_or(|(read_at, _)| now.saturating_duration_since(*read_at) >= FRESH) {
-            // What cannot be read is tried again later; until then nobody is asked.
-            let read = within(namespace, Host::read).ok().and_then(Result::ok).unwrap_or_default();
-            self.links.retain(|index, link| read.links.get(index) == Some(&link.at));
-            self.host = Some((now, read));
+            self.look(now, || Host::within(namespace));
         }
         let (_, host) = self.host.as_ref()?;
         let index = link(&host.networks, server, source, address)?;
@@ -106,14 +109,44 @@ impl Arp {
     }
 
     /// A call was answered by a frame from this hardware address: what is wrong with that server, if something is.
-    pub(super) fn answers(&mut self, call: &Call, mac: Mac) -> Option<Outcome> {
+    pub(super) fn answers(&mut self, call: &Call, mac: Mac, namespace: Option<&str>, now: Instant) -> Option<Outcome> {
         let IpAddr::V4(address) = call.probe.through.ip() else { return None };
-        let link = self.links.get_mut(&call.asked_on?)?;
-        link.read();
-        link.questions
-            .get(&address)
-            .filter(|question| question.was_answered_by(mac))
-            .map(|_| Outcome::AnswersArp(address))
+        let index = call.asked_on?;
+        self.links.get_mut(&index)?.read();
+        self.is_answered_by(index, address, mac, now, || Host::within(namespace))
+            .then_some(Outcome::AnswersArp(address))
+    }
+
+    /// Who has this hardware address has answered on a link for an address that is this host's still.
+    fn is_answered_by(
+        &mut self,
+        index: u32,
+        address: Ipv4Addr,
+        mac: Mac,
+        now: Instant,
+        read: impl FnOnce() -> Host,
+    ) -> bool {
+        let question = self.links.get(&index).and_then(|link| link.questions.get(&address));
+        let Some(question) = question.filter(|question| question.was_answered_by(mac)) else { return false };
+        let knows = |read_at: Instant| {
+            question.asked_at.is_some_and(|asked_at| read_at > asked_at)
+                || now.saturating_duration_since(read_at) < VERY_FRESH
+        };
+        if !self.host.as_ref().is_some_and(|(read_at, _)| knows(*read_at)) {
+            self.look(now, read);
+        }
+        self.host.as_ref().is_some_and(|(_, host)| host.networks.iter().any(|network| network.address == address))
+    }
+
+    /// What this host is now.
+    fn look(&mut self, now: Instant, read: impl FnOnce() -> Host) {
+        let host = read();
+        self.links.retain(|index, link| host.links.get(index) == Some(&link.at));
+        let ours: HashSet<_> = host.networks.iter().map(|network| network.address).collect();
+        for link in self.links.values_mut() {
+            link.questions.retain(|address, _| ours.contains(address));
+        }
+        self.host = Some((now, host));
     }
 }
 
@@ -157,6 +190,11 @@ struct Host {
 }
 
 impl Host {
+    /// That of a network namespace. What cannot be read is tried again later; until then nobody is asked.
+    fn within(namespace: Option<&str>) -> Self {
+        within(namespace, Self::read).ok().and_then(Result::ok).unwrap_or_default()
+    }
+
     fn read() -> io::Result<Self> {
         let silent = InterfaceFlags::IFF_LOOPBACK | InterfaceFlags::IFF_NOARP | InterfaceFlags::IFF_POINTOPOINT;
         let all: Vec<_> = getifaddrs()?
@@ -349,6 +387,47 @@ mod tests {
         question.begin(now + 2 * PACE);
         assert!(!question.was_answered_by(THEIRS));
         assert!(question.is_older(now + 3 * PACE, PACE));
+    }
+
+    /// It goes to another director, who is a server as well, and comes back.
+    #[test]
+    fn nobody_is_said_to_answer_for_an_address_that_is_not_here_any_more() {
+        let address = Ipv4Addr::new(10, 0, 0, 100);
+        let at = getifaddrs().unwrap().find_map(|entry| entry.address?.as_link_addr().copied()).unwrap();
+        let host = |has: bool| {
+            let own = ["10.0.0.1/24", "10.0.0.100/32"].into_iter().take(1 + usize::from(has));
+            Host { networks: own.map(|text| network(2, text)).collect(), links: HashMap::from([(2, at)]) }
+        };
+        // What was read, and whether the address was there; how long after that it was asked; whether it is there now.
+        for (had, asked_after, has, expected, why) in [
+            (true, 5 * PACE, false, false, "it went away before the question"),
+            (true, 5 * PACE, true, true, "it is here still"),
+            (true, PACE / 20, false, true, "that is known from a moment before"),
+        ] {
+            let read_at = Instant::now();
+            let asked_at = read_at + asked_after;
+            let now = asked_at + PACE / 100;
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), None).unwrap();
+            let mut link = Link { at, mac: OURS, socket, questions: HashMap::new() };
+            let question = link.questions.entry(address).or_default();
+            question.begin(asked_at);
+            question.answered_by(THEIRS);
+            let mut arp = Arp { host: Some((read_at, host(had))), links: HashMap::from([(2, link)]) };
+            let mut reads = 0;
+            let mut answers = |mac, now| {
+                arp.is_answered_by(2, address, mac, now, || {
+                    reads += 1;
+                    host(has)
+                })
+            };
+            assert!(!answers(OURS, now), "{why}: somebody else");
+            assert_eq!(answers(THEIRS, now), expected, "{why}");
+            assert_eq!(answers(THEIRS, now + PACE / 2), expected && has, "{why}: later");
+            assert_eq!(answers(THEIRS, now + PACE), expected && has, "{why}: and on");
+            assert_eq!(reads, 1, "{why}: once for each question");
+            let remembers = arp.links[&2].questions.contains_key(&address);
+            assert_eq!(remembers, has, "{why}: nothing is left of what another has answered rightly");
+        }
     }
 
     #[test]
