@@ -44,9 +44,23 @@ fn toml(checks: &[String]) -> String {
     format!("[[service]]\naddress = \"192.0.2.1:80\"\nserver = [\n{servers}]\n")
 }
 
+/// A service with a server for each of these commands, with more words of its check, in keepalived's language.
+fn conf(global: &str, checks: &[(String, &str)]) -> String {
+    let server = |(n, (command, more)): (usize, &(String, &str))| {
+        format!("real_server 10.0.0.{n} 80 {{\nMISC_CHECK {{\nmisc_path \"{command}\"\nwarmup 0\n{more}\n}}\n}}\n")
+    };
+    let servers: String = (1..).zip(checks).map(server).collect();
+    format!("global_defs {{\n{global}\n}}\nvirtual_server 192.0.2.1 80 {{\nprotocol TCP\ndelay_loop 1\n{servers}}}\n")
+}
+
 /// A daemon that answers. Without IPVS it is not ready, and checks servers all the same.
 fn start(node: &Node, text: &str) -> Ipvsd {
-    let ipvsd = Ipvsd::spawn(node, "/etc/ipvsd.toml", text);
+    start_file(node, "/etc/ipvsd.toml", text)
+}
+
+/// The same with a file at a path whose ending tells the language.
+fn start_file(node: &Node, path: &str, text: &str) -> Ipvsd {
+    let ipvsd = Ipvsd::spawn(node, path, text);
     wait_until(PATIENCE, "an answer", || ipvsd.try_show().is_ok());
     ipvsd
 }
@@ -123,6 +137,55 @@ native_test! {
         });
         let log = ipvsd.daemon().log();
         assert!(log.contains("absent is not there: this check of server 10.0.0.20:80"), "{log}");
+    }
+
+    /// In keepalived.conf a script that is not there is forgiven. One that is there and cannot start is a failure, when the file is
+    /// read and after each reload.
+    fn a_script_that_cannot_start_is_no_success_however_often_the_file_is_read() {
+        let mut lab = Topology::new("script-start");
+        let node = lab.node("director");
+        let folder = folder();
+        let at = folder.path();
+        // Who runs what is in there may not look into it.
+        let closed = at.join("closed");
+        fs::create_dir(&closed).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+        let interpreter = at.join("interpreter");
+        std::os::unix::fs::symlink("/bin/sh", &interpreter).unwrap();
+        let lasting = format!("#!{}\nexit 0\n", interpreter.display());
+        let (checks, mut expected): (Vec<_>, Vec<_>) = [
+            (script(at, "outdated", "#!/no/such/interpreter\n", 0o755), "", ("down", "interpreter")),
+            (script(at, "text", "no program\n", 0o755), "", ("down", "is no program")),
+            (script(&closed, "refused", "#!/bin/sh\nexit 0\n", 0o755), "user nobody", ("down", "cannot be run")),
+            (script(at, "plain", "#!/bin/sh\nexit 0\n", 0o644), "", ("up", "may not be executed")),
+            (at.join("nowhere").to_str().unwrap().to_owned(), "", ("up", "is not there")),
+            (script(at, "upgraded", &lasting, 0o755), "", ("up", "exits with status 0")),
+        ]
+        .into_iter()
+        .map(|(command, more, expected)| ((command, more), expected))
+        .unzip();
+        let runs = |snapshot: &serde_json::Value| -> Vec<_> {
+            servers(snapshot).iter().map(|server| server["checks"][0]["runs"].as_u64().unwrap()).collect()
+        };
+        let is_so = |snapshot: &serde_json::Value, expected: &[(&str, &str)]| {
+            let found = servers(snapshot);
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(server, (health, reason))| {
+                    server["health"] == *health && server["reason"].as_str().unwrap().contains(reason)
+                })
+        };
+        let ipvsd = start_file(&node, "/etc/keepalived/keepalived.conf", &conf("script_user root", &checks));
+        ipvsd.wait_show("who is there and cannot start to be down", |snapshot| is_so(snapshot, &expected));
+        fs::remove_file(&interpreter).unwrap();
+        *expected.last_mut().unwrap() = ("down", "interpreter");
+        ipvsd.wait_show("one whose interpreter went to be down", |snapshot| is_so(snapshot, &expected));
+        let before = runs(&ipvsd.show());
+        drop(ipvsd.reload(&conf("script_user root\nrouter_id another", &checks)));
+        ipvsd.wait_show("two more runs of each, all of them failures", |snapshot| {
+            assert!(is_so(snapshot, &expected), "{snapshot}");
+            let counted = runs(snapshot).into_iter().zip(&before).zip(&expected);
+            counted.filter(|(_, (health, _))| *health == "down").all(|((runs, before), _)| runs >= before + 2)
+        });
     }
 
     /// What a script has started goes with it: when its time is up, when its server goes, and when the daemon does.

@@ -320,3 +320,29 @@ fn a_script_that_went_missing_is_forgiven_by_a_reload_until_it_has_run_again() {
         assert_eq!(world.weighs(), None, "and from then on");
     }
 }
+
+/// Its file is there, so that keepalived would run it; what it runs into then is no reason to take its server for well.
+#[test]
+fn a_script_that_cannot_start_keeps_its_server_out_over_reloads() {
+    for fault in [ScriptFault::NoInterpreter, ScriptFault::NotAProgram, ScriptFault::Refused] {
+        let mut world = World::new(empty());
+        let config = || checked(vec![script("/s", false, OnMissing::Disable)]);
+        let broken = || ScriptOutcome::NotRunnable(fault, "it does not start".to_owned());
+        world.scripts.insert("/s".to_owned(), broken());
+        configure(&mut world, config());
+        world.pass(20 * S);
+        assert_eq!(world.weighs(), None, "{fault:?}");
+        world.ends("/s", 0);
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), Some(10), "{fault:?}: mended");
+        world.scripts.insert("/s".to_owned(), broken());
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), None, "{fault:?}");
+        for _ in 0..3 {
+            configure(&mut world, config());
+            world.pass(20 * S);
+            assert_eq!(world.weighs(), None, "{fault:?}: after a reload");
+        }
+        assert_eq!(world.said("counts for nothing"), 0, "{:#?}", world.events);
+    }
+}
