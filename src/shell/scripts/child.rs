@@ -148,11 +148,12 @@ fn spawn(mut command: Command) -> Result<Child, ScriptOutcome> {
     })
 }
 
-/// Too many processes or files, no memory: that says nothing about what the script looks at.
+/// Too many processes or files, no memory; a file that somebody is just writing, or whose disk or server does not give it: that says
+/// nothing about what the script looks at.
 fn says_nothing(errno: i32) -> bool {
     matches!(
         errno,
-        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE
+        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY | libc::EIO | libc::ESTALE
     )
 }
 
@@ -209,6 +210,9 @@ fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
         }
         // Who is not root may see less than whoever runs it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !getuid().is_root() => return Ok(()),
+        Err(error) if error.raw_os_error().is_some_and(says_nothing) => {
+            return Err(ScriptOutcome::NotTried(format!("{path}: {error}")));
+        }
         Err(error) => return refuse(ScriptFault::NoFile, format!("{path}: {error}")),
     };
     if !found.is_file() {
