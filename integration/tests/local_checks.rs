@@ -198,6 +198,66 @@ native_test! {
         });
     }
 
+    /// Each script is run by its check's user, else by `script_user`, with no group but that one's; and with `enable_script_security`
+    /// root runs nothing that others could have written.
+    fn scripts_run_as_the_users_that_they_are_given() {
+        let mut lab = Topology::new("script-users");
+        let node = lab.node("director");
+        let folder = folder();
+        let notes = folder.path().join("notes");
+        fs::create_dir(&notes).unwrap();
+        fs::set_permissions(&notes, fs::Permissions::from_mode(0o777)).unwrap();
+        let tells = "#!/bin/sh\necho $(id -u) $(id -G) > \"$1.$$\" && mv \"$1.$$\" \"$1\"\n";
+        let (safe, loose) = (script(folder.path(), "safe", tells, 0o755), script(folder.path(), "loose", tells, 0o777));
+        let who = |commands: &str| node.sh(commands).split_whitespace().collect::<Vec<_>>().join(" ");
+        let (root, nobody) = (&*who("id -u; id -G"), &*who("id -u nobody; id -g nobody"));
+        let notes = |name: usize| notes.join(name.to_string());
+        // Words for the whole daemon; and for each check its script, its words, and who it finds itself to be.
+        let acts: [(&str, Vec<(&str, &str, Option<&str>)>); 3] = [
+            (
+                "script_user nobody\nenable_script_security",
+                vec![
+                    (&safe, "", Some(nobody)),
+                    (&safe, "user root", Some(root)),
+                    (&loose, "", Some(nobody)),
+                    (&loose, "user root", None),
+                ],
+            ),
+            ("script_user root", vec![(&safe, "", Some(root)), (&safe, "user nobody", Some(nobody)), (&loose, "", Some(root))]),
+            (
+                "script_user root\nenable_script_security",
+                vec![(&safe, "", Some(root)), (&loose, "user nobody", Some(nobody)), (&loose, "", None)],
+            ),
+        ];
+        let mut ipvsd = None;
+        for (act, (global, checks)) in acts.iter().enumerate() {
+            // Nobody else's notes are taken for theirs.
+            let note = |n: usize| notes(act * 10 + n);
+            let commands: Vec<_> = (0..)
+                .zip(checks)
+                .map(|(n, (script, more, _))| (format!("{script} {}", note(n).display()), *more))
+                .collect();
+            let text = conf(global, &commands);
+            match &ipvsd {
+                None => ipvsd = Some(start_file(&node, "/etc/keepalived/keepalived.conf", &text)),
+                Some(ipvsd) => drop(ipvsd.reload(&text)),
+            }
+            let ipvsd = ipvsd.as_ref().unwrap();
+            ipvsd.wait_show(&format!("{global}: every check to have run or been refused"), |snapshot| {
+                let found = servers(snapshot);
+                found.len() == checks.len()
+                    && found.iter().zip(checks).all(|(server, (_, _, who))| {
+                        let reason = if who.is_some() { "exits with status 0" } else { "others than root can write it" };
+                        server["reason"].as_str().unwrap().contains(reason)
+                    })
+            });
+            for (n, (script, more, who)) in checks.iter().enumerate() {
+                let found = fs::read_to_string(note(n)).ok();
+                assert_eq!(found.as_deref().map(str::trim), *who, "{global}: {script} {more}");
+            }
+        }
+    }
+
     /// What a script has started goes with it: when its time is up, when its server goes, and when the daemon does.
     fn a_script_is_ended_with_its_group() {
         let mut lab = Topology::new("script-group");
