@@ -43,7 +43,9 @@ use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
 use super::wishes::Kept;
 use crate::check::{Outcome, Random, Stage};
-use crate::model::{CheckKind, Config, FileContent, Notice, OnStop, ScriptOutcome, ScriptRun, ServiceKey, Timeouts};
+use crate::model::{
+    Check, CheckKind, Config, FileContent, Notice, OnStop, ScriptOutcome, ScriptRun, ServiceKey, Timeouts,
+};
 use kernel::{Kernel, Look};
 use walk::Walk;
 use watched::Watched;
@@ -570,15 +572,21 @@ impl Balancer {
     /// What is to be run for a probe, while it runs, if that is a script.
     #[must_use]
     pub fn script(&self, probe: ProbeId) -> Option<ScriptRun> {
-        let place = *self.running.get(&probe.0)?;
-        let (service, server, check) = self.roster.check(place)?;
-        let CheckKind::Script(script) = &check.kind else { return None };
+        let (service, server, check) = self.roster.check(*self.running.get(&probe.0)?)?;
+        let script = check.kind.script()?;
+        let user = script.user.clone().or_else(|| self.roster.config.global.script_user.clone());
+        // Of the runs of one check only one is alive at a time; another check may run the same command. A reload moves checks while
+        // their runs go on: what the name is made of moves with them.
+        let is_alike = |other: &&Check| {
+            let other = other.kind.script();
+            other.is_some_and(|other| other.command == script.command && other.user == script.user)
+        };
+        let alike = server.checks.iter().take_while(|other| *other != check).filter(is_alike).count();
         Some(ScriptRun {
             run: probe.0,
-            // Of the runs of one check only one is alive at a time; another check may run the same command.
-            name: format!("{} {} check {place}", service.title(), server.key),
+            name: format!("{} {} {:?} {user:?} {alike}", service.key, server.key, script.command),
             command: script.command.clone(),
-            user: script.user.clone().or_else(|| self.roster.config.global.script_user.clone()),
+            user,
             timeout: check.timeout,
         })
     }

@@ -245,7 +245,9 @@ impl Machine {
     /// once, and is forgiven if it still is not.
     pub fn configured(&mut self, check: &Check, now: Instant) {
         self.fresh = true;
-        if matches!(self.last, Some(Outcome::Unusable(_))) && check.kind.is_forgiven_its_absence() {
+        if matches!(self.last, Some(Outcome::Unusable(fault)) if fault.is_absence())
+            && check.kind.is_forgiven_its_absence()
+        {
             self.hurry(now);
         }
     }
@@ -326,8 +328,11 @@ impl Machine {
                 self.not_tried += 1;
                 (verdict, OBSTACLE_INTERVAL.min(check.retry_interval.max(Duration::from_millis(100))))
             }
-            // keepalived drops a check whose script is not there when it reads its file, and configurations count on that.
-            (Outcome::Unusable(_), _) if self.fresh && check.kind.is_forgiven_its_absence() => {
+            // keepalived drops a check whose script is not there when it reads its file, and configurations count on that. One that
+            // is there and does not start has been run.
+            (Outcome::Unusable(fault), _)
+                if self.fresh && fault.is_absence() && check.kind.is_forgiven_its_absence() =>
+            {
                 self.not_tried += 1;
                 (Some(Verdict::Up), check.interval)
             }

@@ -95,6 +95,24 @@ pub enum ScriptFault {
     Refused,
 }
 
+impl ScriptFault {
+    /// It is seen by looking at the file and at who is to run it, as keepalived does when it reads its configuration; the others
+    /// show when the script is started.
+    #[must_use]
+    pub const fn is_absence(self) -> bool {
+        match self {
+            Self::NoCommand
+            | Self::NoFile
+            | Self::NotInPath
+            | Self::NotAFile
+            | Self::NotExecutable
+            | Self::Insecure
+            | Self::NoUser => true,
+            Self::NoInterpreter | Self::NotAProgram | Self::Refused => false,
+        }
+    }
+}
+
 impl fmt::Display for ScriptFault {
     /// A sentence without its subject.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,11 +9,14 @@
 //! Each child has a small thread that waits for it without reaping it (`WNOWAIT`). Only this thread reaps, so the number
 //! that it sends signals to cannot have become another process's.
 //!
+//! Of the scripts of checks only so many are alive at one time ([`room`]).
+//!
 //! Notices with the same subject run one after the other, in order. Nobody ends a notice script; but after
 //! [`NOTICE_PATIENCE`] the next one waits for it no longer. Only so many run at one time; the others wait, and where that is
 //! for one that nobody waits for any more, that one is ended after all.
 
 pub(in crate::shell) mod child;
+mod room;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -35,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(2);
 const NOTICE_PATIENCE: Duration = Duration::from_secs(60);
 /// Notice scripts that may wait for one subject, unless the configuration has more to tell of; then the oldest is dropped, and said to be.
 const MOST_WAITING: usize = 1024;
-/// Notice scripts at one time. Of a tracked script there is only one.
+/// Notice scripts at one time.
 const MOST_NOTICES: usize = 256;
 /// After a notice script could not be started for want of memory or processes, the time until it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -122,10 +125,18 @@ pub(super) fn spawn(tell: impl Fn(Told) + Send + 'static) -> io::Result<Runner> 
     spawn_with(tell, Limits::USUAL)
 }
 
-/// What notice scripts may take.
+/// The same. Of tracked scripts so many are alive at one time, those that are being ended among them; the others wait, and the time
+/// of each begins when it does.
+pub(super) fn spawn_few(tracked: usize, tell: impl Fn(Told) + Send + 'static) -> io::Result<Runner> {
+    spawn_with(tell, Limits { tracked, ..Limits::USUAL })
+}
+
+/// What scripts may take.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// So many at one time.
+    /// So many tracked ones at one time.
+    tracked: usize,
+    /// So many of notices at one time.
     notices: usize,
     /// So many may wait for one subject at least.
     waiting: usize,
@@ -134,7 +145,9 @@ struct Limits {
 }
 
 impl Limits {
-    const USUAL: Self = Self { notices: MOST_NOTICES, waiting: MOST_WAITING, patience: NOTICE_PATIENCE };
+    /// Of each tracked script there is only one, and the configuration has so many.
+    const USUAL: Self =
+        Self { tracked: usize::MAX, notices: MOST_NOTICES, waiting: MOST_WAITING, patience: NOTICE_PATIENCE };
 }
 
 fn spawn_with(tell: impl Fn(Told) + Send + 'static, limits: Limits) -> io::Result<Runner> {
@@ -152,6 +165,8 @@ enum Purpose {
     Track {
         run: u64,
         name: String,
+        /// The first word of its command.
+        program: Option<String>,
     },
     Notice {
         subject: String,
@@ -185,6 +200,10 @@ struct Scripts {
     hindered: bool,
     tell: Box<dyn Fn(Told) + Send>,
     children: BTreeMap<u64, Running>,
+    /// Runs that wait for room.
+    queue: VecDeque<ScriptRun>,
+    /// All that were in their way have outlived SIGKILL, and none has ended since.
+    jammed: bool,
     waiting: BTreeMap<String, Waiting>,
     tickets: u64,
     secure: bool,
@@ -206,6 +225,8 @@ impl Scripts {
             hindered: false,
             tell,
             children: BTreeMap::new(),
+            queue: VecDeque::new(),
+            jammed: false,
             waiting: BTreeMap::new(),
             tickets: 0,
             secure: false,
@@ -246,7 +267,7 @@ impl Scripts {
 
     fn next_deadline(&self) -> Option<Instant> {
         let children = self.children.values().flat_map(|running| [running.term_at, running.kill_at]).flatten();
-        children.chain(self.stop_at).chain(self.retry_at).min()
+        children.chain(self.stop_at).chain(self.retry_at).chain(self.jammed_at()).min()
     }
 
     fn look(&mut self, looks: Vec<ScriptLook>) {
@@ -275,13 +296,18 @@ impl Scripts {
             };
             return (self.tell)(Told::Done(run.run, outcome));
         }
-        let purpose = Purpose::Track { run: run.run, name: run.name };
+        if !self.has_room() {
+            self.queue.push_back(run);
+            return;
+        }
+        let purpose = Purpose::Track { run: run.run, name: run.name, program: run.command.first().cloned() };
         if let Err(outcome) = self.start(&run.command, run.user.as_ref(), purpose, run.timeout) {
             (self.tell)(Told::Done(run.run, outcome));
         }
     }
 
     fn cancel(&mut self, cancelled: u64) {
+        self.queue.retain(|run| run.run != cancelled);
         let running = self.children.values_mut().find(|running| match running.purpose {
             Purpose::Track { run, .. } => run == cancelled,
             Purpose::Notice { .. } | Purpose::Overtaken => false,
@@ -399,18 +425,17 @@ impl Scripts {
         purpose: Purpose,
         patience: Duration,
     ) -> Result<(), ScriptOutcome> {
-        let child = child::start(command, user, self.secure, &mut self.users)?;
         self.tickets += 1;
         let ticket = self.tickets;
         let jobs = self.jobs.clone();
-        child::when_ended(child, move || {
+        let ended = move || {
             let _ = jobs.send(Job::Ended(ticket));
-        })
-        .map(|child| {
-            let term_at = Some(Instant::now() + patience);
-            self.children
-                .insert(ticket, Running { child, purpose, term_at, kill_at: None, killed_at: None, ending: false });
-        })
+        };
+        let child = child::start_watched(command, user, self.secure, &mut self.users, ended)?;
+        let term_at = Some(Instant::now() + patience);
+        let running = Running { child, purpose, term_at, kill_at: None, killed_at: None, ending: false };
+        self.children.insert(ticket, running);
+        Ok(())
     }
 
     /// Reaps a child that has ended.
@@ -431,6 +456,7 @@ impl Scripts {
             Purpose::Notice { subject } => self.next_notice(&subject),
             Purpose::Overtaken => {}
         }
+        self.next_runs();
         self.next_notices();
     }
 
@@ -445,11 +471,11 @@ impl Scripts {
                 }
                 running.term_at = None;
                 match std::mem::replace(&mut running.purpose, Purpose::Overtaken) {
-                    Purpose::Track { run, name } => {
+                    Purpose::Track { run, name, program } => {
                         running.kill_at = Some(now + GRACE);
                         signal(&running.child, Signal::SIGTERM);
                         (self.tell)(Told::Done(run, ScriptOutcome::TimedOut));
-                        running.purpose = Purpose::Track { run, name };
+                        running.purpose = Purpose::Track { run, name, program };
                     }
                     Purpose::Notice { subject } => {
                         warn!(
@@ -467,6 +493,7 @@ impl Scripts {
                 signal(&running.child, Signal::SIGKILL);
             }
         }
+        self.turn_away(now);
         let again = self.retry_at.is_some_and(|at| at <= now);
         if again {
             self.retry_at = None;
@@ -478,6 +505,7 @@ impl Scripts {
 
     fn stop(&mut self, replies: Vec<Sender<()>>) {
         let now = Instant::now();
+        self.queue.clear();
         for running in self.children.values_mut() {
             match (&running.purpose, running.term_at.take()) {
                 (Purpose::Track { .. }, Some(_)) => {

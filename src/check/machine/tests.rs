@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::check::Obstacle;
-use crate::model::{CheckKind, Connect, Pace};
+use crate::model::{CheckKind, Connect, OnMissing, Pace, ScriptFault, ScriptProbe};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -373,4 +373,59 @@ fn a_stage_that_is_reached_after_its_time_says_that_nobody_looked() {
     handle(&mut machine, &check, Input::Wake, start);
     assert_eq!(handle(&mut machine, &check, Input::Reached(Stage::Connecting), start + 4 * S), Turn::default());
     assert_eq!(machine.poll_timeout(), Some(start + 7 * S));
+}
+
+/// What keepalived sees when it reads its file is forgiven where its files are read; what shows when a script is started is not, or
+/// its server would be up for good.
+#[test]
+fn a_script_is_forgiven_that_it_is_not_there_and_not_that_it_does_not_start() {
+    let faults = [
+        (ScriptFault::NoCommand, true),
+        (ScriptFault::NoFile, true),
+        (ScriptFault::NotInPath, true),
+        (ScriptFault::NotAFile, true),
+        (ScriptFault::NotExecutable, true),
+        (ScriptFault::Insecure, true),
+        (ScriptFault::NoUser, true),
+        (ScriptFault::NoInterpreter, false),
+        (ScriptFault::NotAProgram, false),
+        (ScriptFault::Refused, false),
+    ];
+    for (fault, on_missing) in
+        faults.iter().flat_map(|fault| [OnMissing::Disable, OnMissing::Fail].map(|on| (fault, on)))
+    {
+        let (fault, absent) = (Outcome::Unusable(fault.0), fault.1);
+        let script = ScriptProbe { command: vec!["/s".to_owned()], user: None, dynamic: false, on_missing };
+        let check = Check { kind: CheckKind::Script(Box::new(script)), ..check(0) };
+        let forgiven = absent && on_missing == OnMissing::Disable;
+        let says = if forgiven { Verdict::Up } else { Verdict::Down };
+        let what = format!("{fault:?}, {on_missing:?}");
+
+        let mut machine = Machine::new(Duration::ZERO, Instant::now());
+        for _ in 0..3 {
+            probe(&mut machine, &check, fault);
+            assert_eq!(machine.verdict(), Some(says), "{what}");
+        }
+        assert_eq!(machine.counts(), if forgiven { (0, 0, 3) } else { (3, 3, 0) }, "{what}");
+        // It goes while the daemon runs, and a file is read again.
+        probe(&mut machine, &check, Outcome::Exited(0));
+        let (_, end) = probe(&mut machine, &check, fault);
+        assert_eq!(machine.verdict(), Some(Verdict::Down), "{what}");
+        for _ in 0..3 {
+            machine.configured(&check, end);
+            assert_eq!(
+                machine.poll_timeout() == Some(end),
+                forgiven,
+                "{what}: it is looked for at once, or when it is due"
+            );
+            probe(&mut machine, &check, fault);
+            assert_eq!(machine.verdict(), Some(says), "{what}: after a reload");
+            probe(&mut machine, &check, fault);
+            assert_eq!(machine.verdict(), Some(says), "{what}: and from then on");
+        }
+        // Once it has been there, it counts until the next file is read.
+        probe(&mut machine, &check, Outcome::Exited(1));
+        probe(&mut machine, &check, fault);
+        assert_eq!(machine.verdict(), Some(Verdict::Down), "{what}");
+    }
 }

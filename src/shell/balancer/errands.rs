@@ -16,6 +16,8 @@ use crate::model::{Config, FileContent, ScriptOutcome, ScriptRun};
 use crate::shell::scripts::{self, Runner, Told};
 use crate::shell::trackers::{self, ServerFiles};
 
+/// Scripts of checks that run at once at most: each is a process, and those that hang must not be as many as there are checks.
+pub(super) const MOST_SCRIPTS: usize = 256;
 /// What files hold that may wait for the loop.
 const MOST_FILES: usize = 64;
 /// How long the loop's end waits for scripts that are being ended.
@@ -55,7 +57,7 @@ impl Errands {
                 }
                 Told::Seen(_) => {}
             };
-            match scripts::spawn(told) {
+            match scripts::spawn_few(MOST_SCRIPTS, told) {
                 Ok(runner) => self.runner = Some(runner),
                 Err(error) => problems.push(format!("scripts of checks cannot be run: {error}")),
             }

@@ -13,7 +13,7 @@ use mio::{Events, Poll, Waker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::addresses::Addresses;
-use super::errands::Errands;
+use super::errands::{Errands, MOST_SCRIPTS};
 use super::journal::Journal;
 use super::kernel::{Connections, Kernel, Unread};
 use super::ledger_file::{self, LedgerFile};
@@ -42,8 +42,6 @@ const DRIFT_INTERVAL: Duration = Duration::from_secs(5);
 const SPARE_FILES: u64 = 256;
 /// Probes that run at once at most, however many descriptors there are.
 const MOST_PROBES: u64 = 16_384;
-/// Scripts of checks that run at once at most: each is a process, and those that hang must not be as many as there are checks.
-const MOST_SCRIPTS: usize = 256;
 /// Less than this is not slept: what is due a moment later is done in the same turn, and a turn costs more than most checks.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
 /// So much of what takes next to no time, such as to begin a probe, is done before the clock is read again.

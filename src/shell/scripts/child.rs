@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 
 use nix::errno::Errno;
@@ -71,6 +72,37 @@ pub(in crate::shell) fn start(
     secure: bool,
     users: &mut Users,
 ) -> Result<Child, ScriptOutcome> {
+    spawn(prepare(words, user, secure, users)?)
+}
+
+/// The same, and calls back when it has ended, without reaping it. Who waits for it is there before it is: where there is no thread
+/// to be had nothing has begun, which might not let itself be ended.
+pub(in crate::shell) fn start_watched(
+    words: &[String],
+    user: Option<&RunAs>,
+    secure: bool,
+    users: &mut Users,
+    ended: impl FnOnce() + Send + 'static,
+) -> Result<Child, ScriptOutcome> {
+    let command = prepare(words, user, secure, users)?;
+    let (started, child) = mpsc::sync_channel(1);
+    let wait = move || {
+        // None was started, perhaps.
+        let Some(pid) = child.recv().ok().and_then(|id: u32| i32::try_from(id).ok()) else { return };
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        while waitid(Id::Pid(Pid::from_raw(pid)), flags) == Err(Errno::EINTR) {}
+        ended();
+    };
+    let waiter = thread::Builder::new().name("script".to_owned()).stack_size(WAITER_STACK).spawn(wait);
+    waiter.map_err(|error| ScriptOutcome::NotTried(error.to_string()))?;
+    let child = spawn(command)?;
+    // It waits for this.
+    let _ = started.send(child.id());
+    Ok(child)
+}
+
+/// What is to be started, once it was looked at.
+fn prepare(words: &[String], user: Option<&RunAs>, secure: bool, users: &mut Users) -> Result<Command, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable(ScriptFault::NoCommand, "it has no command".to_owned()));
     };
@@ -93,23 +125,36 @@ pub(in crate::shell) fn start(
     if let Some((uid, gid)) = identity.filter(|(uid, gid)| *uid != getuid() || *gid != getgid()) {
         command.uid(uid.as_raw()).gid(gid.as_raw());
     }
+    Ok(command)
+}
+
+fn spawn(mut command: Command) -> Result<Child, ScriptOutcome> {
     scheduling::starting(|| command.spawn()).map_err(|error| {
-        let text = format!("{}: {error}", program.display());
+        let program = Path::new(command.get_program()).display();
+        let text = format!("{program}: {error}");
         match error.raw_os_error() {
             // It was there a moment ago.
             Some(libc::ENOENT) => ScriptOutcome::NotRunnable(
                 ScriptFault::NoInterpreter,
-                format!("{}: the interpreter that its first line names does not exist", program.display()),
+                format!("{program}: the interpreter that its first line names does not exist"),
             ),
             Some(libc::ENOEXEC) => {
                 let text = format!("{text}; its first line should name an interpreter");
                 ScriptOutcome::NotRunnable(ScriptFault::NotAProgram, text)
             }
-            // Too many processes or files, no memory: that says nothing about what the script looks at.
-            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => ScriptOutcome::NotTried(text),
+            Some(errno) if says_nothing(errno) => ScriptOutcome::NotTried(text),
             Some(_) | None => ScriptOutcome::NotRunnable(ScriptFault::Refused, text),
         }
     })
+}
+
+/// Too many processes or files, no memory; a file that somebody is just writing, or whose disk or server does not give it: that says
+/// nothing about what the script looks at.
+fn says_nothing(errno: i32) -> bool {
+    matches!(
+        errno,
+        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY | libc::EIO | libc::ESTALE
+    )
 }
 
 /// Whether a command could be started by a daemon of such a user, without starting it.
@@ -165,6 +210,9 @@ fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
         }
         // Who is not root may see less than whoever runs it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !getuid().is_root() => return Ok(()),
+        Err(error) if error.raw_os_error().is_some_and(says_nothing) => {
+            return Err(ScriptOutcome::NotTried(format!("{path}: {error}")));
+        }
         Err(error) => return refuse(ScriptFault::NoFile, format!("{path}: {error}")),
     };
     if !found.is_file() {
@@ -181,28 +229,6 @@ fn check_file(program: &Path, uid: Uid, gid: Gid) -> Result<(), ScriptOutcome> {
         return refuse(ScriptFault::NotExecutable, why);
     }
     Ok(())
-}
-
-/// Calls back when a child has ended, without reaping it. Gives the child back; if it cannot be waited for, it is ended.
-pub(in crate::shell) fn when_ended(
-    mut child: Child,
-    ended: impl FnOnce() + Send + 'static,
-) -> Result<Child, ScriptOutcome> {
-    let pid = i32::try_from(child.id()).map(Pid::from_raw);
-    let waiter = pid.map_err(io::Error::other).and_then(|pid| {
-        thread::Builder::new().name("script".to_owned()).stack_size(WAITER_STACK).spawn(move || {
-            while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
-            ended();
-        })
-    });
-    match waiter {
-        Ok(_) => Ok(child),
-        Err(error) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            Err(ScriptOutcome::NotTried(error.to_string()))
-        }
-    }
 }
 
 /// Whether a child has ended, without reaping it.

@@ -120,6 +120,154 @@ fn one_that_cannot_die_has_overrun_each_time_that_it_is_due() {
     assert_eq!(again(&mut scripts, None, None, long_ago), ScriptOutcome::TimedOut, "it was killed, and lives");
 }
 
+/// As of a thread: what it does for the jobs that come and when their time has come is done here by hand.
+struct ByHand {
+    scripts: Scripts,
+    inbox: Receiver<Job>,
+    told: Receiver<Told>,
+}
+
+impl ByHand {
+    /// Two tracked scripts at one time.
+    fn new() -> Self {
+        let (jobs, inbox) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let limits = Limits { tracked: 2, ..Limits::USUAL };
+        Self { scripts: Scripts::new(jobs, Box::new(move |told| drop(tell.send(told))), limits), inbox, told }
+    }
+
+    fn track(&mut self, number: u64, command: Vec<String>) {
+        self.scripts.track(run(number, command, LONG));
+        self.scripts.keep_deadlines(Instant::now());
+    }
+
+    /// The numbers of the runs that are alive.
+    fn alive(&self) -> Vec<u64> {
+        let number = |running: &Running| match running.purpose {
+            Purpose::Track { run, .. } => run,
+            Purpose::Notice { .. } | Purpose::Overtaken => panic!("a notice"),
+        };
+        self.scripts.children.values().map(number).collect()
+    }
+
+    /// What was told since.
+    fn told(&self) -> Vec<(u64, ScriptOutcome)> {
+        let done = |told| match told {
+            Told::Done(run, outcome) => (run, outcome),
+            Told::Seen(_) => panic!("nobody asked for a look"),
+        };
+        self.told.try_iter().map(done).collect()
+    }
+
+    /// Waits until so many have ended, and reaps them one by one.
+    fn reap(&mut self, count: usize) {
+        for _ in 0..count {
+            let Job::Ended(ticket) = self.inbox.recv_timeout(LONG).unwrap() else { panic!("another job") };
+            self.scripts.ended(ticket);
+        }
+    }
+}
+
+#[test]
+fn scripts_that_are_being_ended_take_their_room_until_they_are_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let deaf = || shell(&format!("trap '' TERM; {}", hanging(folder.path())));
+    let mut hand = ByHand::new();
+    (1..=5).for_each(|number| hand.track(number, deaf()));
+    assert_eq!((hand.alive(), hand.told()), (vec![1, 2], vec![]));
+    // Their time is up, which is told, and they live on.
+    let later = Instant::now() + LONG;
+    hand.scripts.keep_deadlines(later);
+    assert_eq!(hand.told(), [(1, ScriptOutcome::TimedOut), (2, ScriptOutcome::TimedOut)]);
+    hand.track(6, words("true"));
+    assert_eq!((hand.alive(), hand.told()), (vec![1, 2], vec![]));
+    // One that nobody wants any more waits no longer.
+    hand.scripts.cancel(4);
+    hand.scripts.keep_deadlines(later + GRACE);
+    assert_eq!(hand.alive(), [1, 2], "it is not yet known that they are dead");
+    hand.reap(1);
+    assert_eq!(hand.alive().len(), 2);
+    hand.reap(1);
+    assert_eq!((hand.alive(), hand.told()), (vec![3, 5], vec![]), "in their order");
+    for running in hand.scripts.children.values() {
+        signal(&running.child, Signal::SIGKILL);
+    }
+    hand.reap(3);
+    let mut told = hand.told();
+    told.sort_by_key(|(number, _)| *number);
+    let killed = ScriptOutcome::Killed(9);
+    assert_eq!(told, [(3, killed.clone()), (5, killed), (6, ScriptOutcome::Exited(0))]);
+    assert!(hand.alive().is_empty() && hand.scripts.queue.is_empty());
+}
+
+/// As on a disk that is dead, with more checks than may run.
+#[test]
+fn who_waits_for_what_cannot_be_ended_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hand = ByHand::new();
+    (1..=2).for_each(|number| hand.track(number, shell(&hanging(folder.path()))));
+    hand.track(3, shell("true"));
+    hand.track(4, words("true"));
+    let killed = |hand: &mut ByHand, which: usize, at: Instant| {
+        let running = hand.scripts.children.values_mut().nth(which).unwrap();
+        (running.term_at, running.kill_at, running.killed_at) = (None, None, Some(at));
+    };
+    let (now, long_ago) = (Instant::now(), Instant::now().checked_sub(DEATH).unwrap());
+    killed(&mut hand, 0, long_ago);
+    hand.scripts.keep_deadlines(now);
+    assert_eq!(hand.told(), [], "the other one may yet end");
+    killed(&mut hand, 1, now);
+    assert_eq!(hand.scripts.next_deadline(), Some(now + DEATH));
+    hand.scripts.keep_deadlines(now);
+    assert_eq!(hand.told(), [], "it is dying");
+    hand.scripts.keep_deadlines(now + DEATH);
+    let told = hand.told();
+    assert_eq!((told.len(), &told[0]), (2, &(3, ScriptOutcome::TimedOut)), "the same program");
+    assert!(matches!(told[1], (4, ScriptOutcome::NotTried(_))), "another program may work: {:?}", told[1]);
+    assert_eq!(hand.scripts.next_deadline(), None, "nobody waits");
+    // Who comes later is told at once, and nobody more is started.
+    killed(&mut hand, 1, long_ago);
+    hand.track(5, shell("true"));
+    assert_eq!((hand.told(), hand.alive()), (vec![(5, ScriptOutcome::TimedOut)], vec![1, 2]));
+    // The disk is back.
+    let first = hand.scripts.children.values().next().unwrap();
+    signal(&first.child, Signal::SIGKILL);
+    hand.reap(1);
+    hand.track(6, words("true"));
+    hand.reap(1);
+    assert_eq!(hand.told(), [(6, ScriptOutcome::Exited(0))]);
+}
+
+/// The thread stood still for so long that a death is heard of late.
+#[test]
+fn who_has_died_already_is_in_nobody_s_way() {
+    let mut hand = ByHand::new();
+    (1..=2).for_each(|number| hand.track(number, words("sleep 0")));
+    hand.track(3, words("true"));
+    let started = Instant::now();
+    while !hand.scripts.children.values().all(|running| child::has_ended(&running.child)) {
+        assert!(started.elapsed() < LONG, "they do not end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    for running in hand.scripts.children.values_mut() {
+        (running.term_at, running.killed_at) = (None, Instant::now().checked_sub(DEATH));
+    }
+    hand.scripts.keep_deadlines(Instant::now());
+    assert_eq!(hand.told(), []);
+    hand.reap(3);
+    assert_eq!(hand.told(), [(3, ScriptOutcome::Exited(0))]);
+}
+
+#[test]
+fn a_stop_starts_nobody_who_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hand = ByHand::new();
+    (1..=3).for_each(|number| hand.track(number, shell(&hanging(folder.path()))));
+    hand.scripts.stop(Vec::new());
+    hand.reap(2);
+    assert!(hand.alive().is_empty() && hand.scripts.finished());
+}
+
 /// Waits until processes whose numbers stand in a file, or will, are dead.
 fn wait_until_dead(pids: &Path) {
     let started = Instant::now();
@@ -230,7 +378,7 @@ fn a_stop_does_not_wait_for_ever() {
 
 /// A thread that lets few notice scripts run at one time, and none for long before the next of its subject starts.
 fn narrow(notices: usize, patience: Duration) -> Runner {
-    spawn_with(|_| {}, Limits { notices, waiting: MOST_WAITING, patience }).unwrap()
+    spawn_with(|_| {}, Limits { notices, patience, ..Limits::USUAL }).unwrap()
 }
 
 fn says(subject: &str, script: &str) -> Notice {
@@ -264,7 +412,7 @@ fn as_many_notices_wait_as_the_configuration_has_to_tell() {
     for (room, first) in [(0, TOLD - WAITING + 1), (TOLD, 1)] {
         let folder = tempfile::tempdir().unwrap();
         let (gate, log) = (folder.path().join("gate"), folder.path().join("log"));
-        let runner = spawn_with(|_| {}, Limits { notices: MOST_NOTICES, waiting: WAITING, patience: LONG }).unwrap();
+        let runner = spawn_with(|_| {}, Limits { waiting: WAITING, patience: LONG, ..Limits::USUAL }).unwrap();
         runner.room(room);
         // The others wait until it has ended.
         let first_one = format!(
@@ -305,7 +453,7 @@ fn tracked_scripts_run_whatever_notices_do() {
         Told::Done(run, outcome) => drop(tell.send((run, outcome))),
         Told::Seen(_) => {}
     };
-    let runner = spawn_with(done, Limits { notices: 1, waiting: MOST_WAITING, patience: LONG }).unwrap();
+    let runner = spawn_with(done, Limits { notices: 1, patience: LONG, ..Limits::USUAL }).unwrap();
     runner.notify(says("a", &hanging(folder.path())));
     runner.run(run(1, words("true"), LONG));
     assert_eq!(told.recv_timeout(LONG).unwrap(), (1, ScriptOutcome::Exited(0)));

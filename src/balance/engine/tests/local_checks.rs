@@ -1,7 +1,7 @@
 //! Checks by scripts and by files, and the weights that they give, on timelines.
 
 use super::*;
-use crate::model::{FileProbe, OnMissing, ScriptFault, ScriptProbe, TrackFile};
+use crate::model::{FileProbe, OnMissing, RunAs, ScriptFault, ScriptProbe, TrackFile};
 
 fn local(kind: CheckKind) -> Check {
     Check {
@@ -318,5 +318,88 @@ fn a_script_that_went_missing_is_forgiven_by_a_reload_until_it_has_run_again() {
             .insert("/s".to_owned(), ScriptOutcome::NotRunnable(ScriptFault::NoFile, "there is no file /s".to_owned()));
         world.pass(7 * S);
         assert_eq!(world.weighs(), None, "and from then on");
+    }
+}
+
+/// Its file is there, so that keepalived would run it; what it runs into then is no reason to take its server for well.
+#[test]
+fn a_script_that_cannot_start_keeps_its_server_out_over_reloads() {
+    for fault in [ScriptFault::NoInterpreter, ScriptFault::NotAProgram, ScriptFault::Refused] {
+        let mut world = World::new(empty());
+        let config = || checked(vec![script("/s", false, OnMissing::Disable)]);
+        let broken = || ScriptOutcome::NotRunnable(fault, "it does not start".to_owned());
+        world.scripts.insert("/s".to_owned(), broken());
+        configure(&mut world, config());
+        world.pass(20 * S);
+        assert_eq!(world.weighs(), None, "{fault:?}");
+        world.ends("/s", 0);
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), Some(10), "{fault:?}: mended");
+        world.scripts.insert("/s".to_owned(), broken());
+        world.pass(7 * S);
+        assert_eq!(world.weighs(), None, "{fault:?}");
+        for _ in 0..3 {
+            configure(&mut world, config());
+            world.pass(20 * S);
+            assert_eq!(world.weighs(), None, "{fault:?}: after a reload");
+        }
+        assert_eq!(world.said("counts for nothing"), 0, "{:#?}", world.events);
+    }
+}
+
+/// Whoever runs scripts tells by their names which check's last run has not ended yet, and runs go on over reloads.
+#[test]
+fn a_reload_gives_no_run_the_name_of_another_s() {
+    let mut world = World::new(empty());
+    let with = |n: u8, checks: Vec<Check>| ServerConfig { checks, ..server(n, false) };
+    let named = |name: &str| script(name, false, OnMissing::Fail);
+    let tcp = server(1, true).checks;
+    let runs = |world: &World| -> BTreeMap<String, String> {
+        let runs = world.probes.iter().filter_map(|probe| world.engine.script(*probe));
+        runs.map(|run| (run.command[0].clone(), run.name)).collect()
+    };
+    configure(&mut world, config(1, &[with(1, tcp.clone()), with(2, [tcp, vec![named("/a"), named("/b")]].concat())]));
+    world.pass(3 * S);
+    let before = runs(&world);
+    assert_eq!(before.len(), 2);
+    assert_ne!(before["/a"], before["/b"]);
+    // Checks before them go, of another server and of their own.
+    configure(&mut world, config(1, &[with(2, vec![named("/a"), named("/b")])]));
+    assert_eq!(runs(&world), before);
+    configure(&mut world, config(1, &[with(2, vec![named("/b")])]));
+    assert_eq!(runs(&world)["/b"], before["/b"]);
+}
+
+#[test]
+fn checks_that_run_the_same_command_run_side_by_side() {
+    let as_user = |user: &str| {
+        let user = Some(RunAs { user: user.to_owned(), group: None });
+        let probe = ScriptProbe { command: vec!["/s".to_owned()], user, dynamic: false, on_missing: OnMissing::Fail };
+        local(CheckKind::Script(Box::new(probe)))
+    };
+    let slower = |check: Check| Check { timeout: 5 * S, ..check };
+    let same = || script("/s", false, OnMissing::Fail);
+    let named = |world: &World| {
+        let runs = world.probes.iter().filter_map(|probe| world.engine.script(*probe));
+        runs.map(|run| run.name).collect::<BTreeSet<_>>().len()
+    };
+    for checks in [vec![same(), slower(same())], vec![as_user("a"), as_user("b")], vec![as_user("a"), same()]] {
+        let mut world = World::new(empty());
+        configure(&mut world, checked(checks));
+        world.pass(3 * S);
+        assert_eq!((world.probes.len(), named(&world)), (2, 2));
+    }
+    // Servers and services have names of their own.
+    for (services, servers) in [(1, 2), (2, 1)] {
+        let mut world = World::new(empty());
+        let servers: Vec<_> =
+            (1..=servers).map(|n| ServerConfig { checks: vec![same()], ..server(n, false) }).collect();
+        let mut config = config(services, &servers);
+        for (n, service) in (1..).zip(&mut config.services) {
+            service.servers[0].checks[0].timeout = n * S;
+        }
+        configure(&mut world, config);
+        world.pass(900 * MS);
+        assert_eq!((world.probes.len(), named(&world)), (2, 2), "{services} services");
     }
 }

@@ -149,3 +149,31 @@ fn users_are_looked_up_once_for_each_configuration() {
     assert_eq!(users.get(Some(&other), away), Ok(ids(3)));
     assert_eq!(users.get(Some(&one), unknown), unknown(), "gone");
 }
+
+/// Whoever puts it there is not done yet: that says nothing of what the script looks at.
+#[test]
+fn a_script_that_is_being_written_is_not_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    let mut writer = fs::File::create(&program).unwrap();
+    io::Write::write_all(&mut writer, b"#!/bin/sh\nexit 0\n").unwrap();
+    mode(&program, 0o755);
+    if Command::new(&program).status().is_ok() {
+        return crate::shell::skip("this kernel (6.11 or 6.12) runs programs that are open for writing");
+    }
+    let words = [program.to_str().unwrap().to_owned()];
+    let run = || start(&words, None, false, &mut Users::default());
+    let outcome = run().unwrap_err();
+    assert!(matches!(outcome, ScriptOutcome::NotTried(_)), "{outcome}");
+    drop(writer);
+    // A child that another test was starting meanwhile may hold it open for a moment longer.
+    let started = std::time::Instant::now();
+    let mut child = loop {
+        match run() {
+            Ok(child) => break child,
+            Err(outcome) => assert!(started.elapsed().as_secs() < 60, "{outcome}"),
+        }
+        thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert!(child.wait().unwrap().success());
+}
