@@ -470,6 +470,15 @@ fn a_server_that_stays_as_busy_as_it_was_is_looked_at_less_and_less_often() {
     world.pass(60 * S);
     assert_eq!(looks(&mut world, 100 * S), usual);
     assert_eq!(world.engine.look_interval(), 5 * S, "which is shown");
+    // Looks that take long are few, whatever happens; that is shown, too.
+    world.takes = 60 * MS;
+    world.pass(6 * S);
+    world.load((1, 1), 4);
+    assert_eq!(looks(&mut world, 120 * S), 10);
+    assert_eq!(world.engine.look_interval(), 12 * S);
+    world.takes = Duration::ZERO;
+    world.pass(13 * S);
+    assert_eq!(world.engine.look_interval(), 5 * S);
     world.load((1, 1), 2);
     world.pass(5 * S);
     assert!((9..=11).contains(&looks(&mut world, 10 * S)), "something has happened");
