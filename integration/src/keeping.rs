@@ -373,6 +373,14 @@ const CHANGES: &[Change] = &[
         cannot: None,
     },
     Change {
+        what: "a server less, with `mh` without `mh-fallback`",
+        edits: &[(LAST, "real_server 10.0.0.12 7 {\n    weight 1"), ("lb_algo rr", "lb_algo mh\n  drain 60")],
+        seen: "-r 10.0.0.12:7 -m -w 1",
+        gone: "-r 10.0.0.13:7",
+        ends: Ends::ThirdServer,
+        cannot: None,
+    },
+    Change {
         what: "another port of a server, with `drain` 0",
         edits: &[(LAST, "real_server 10.0.0.13 8 {\n    weight 1"), (SERVICE, AT_ONCE)],
         seen: "-r 10.0.0.13:8",

@@ -227,6 +227,31 @@ lab_test! {
         wait_until(PATIENCE, "the drained server gone", || weights(&net.director.ipvs_table()).len() == 1);
     }
 
+    /// Where the kernel binds nobody to a server at weight 0, a sorry server that is needed no more keeps what it has, as without
+    /// persistence, and nobody comes back to it.
+    fn a_sorry_server_of_a_persistent_service_finishes_what_it_has_where_that_binds_nobody() {
+        let mut net = NatLab::new("sorry-bound", 2);
+        let _echoes = echoes(&net);
+        net.director.set_sysctl("net.ipv4.vs.expire_quiescent_template", "1");
+        // The web port is what is checked, the echo port is what is served.
+        let check = "TCP_CHECK { connect_port 80\n connect_timeout 1\n retry 0\n delay_loop 0.2 }";
+        let conf = format!(
+            "virtual_server 198.51.100.1 7 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n persistence_timeout 300\n \
+             drain 600\n sorry_server 10.0.0.12 7\n real_server 10.0.0.11 7 {{\n {check}\n }}\n}}\n"
+        );
+        let ipvsd = Ipvsd::start(&net.director, &conf);
+        ipvsd.wait_table("the server", |table| weights(table) == [(11, 1)]);
+        net.servers[0].close();
+        ipvsd.wait_table("the sorry server", |table| weights(table) == [(12, 1)]);
+        let mut talk = Talk::open(&net, "198.51.100.10");
+        assert_eq!(talk.server, "s2");
+        net.servers[0].open();
+        ipvsd.wait_table("both", |table| weights(table) == [(11, 1), (12, 0)]);
+        talk.goes_on();
+        assert_eq!(Talk::open(&net, "198.51.100.10").server, "s1", "all is well, and its client sees that");
+        talk.goes_on();
+    }
+
     /// A deadline that runs out cuts, for a server of the file and for one that it names no more; a server that was disabled and a
     /// weight that was given are so over a restart, though the service has lost its first address meanwhile.
     fn deadlines_run_out_and_wishes_outlive_the_daemon() {

@@ -398,7 +398,8 @@ mod tests {
             (Scheduler::SourceHash, true, true),
             (Scheduler::DestinationHash, false, false),
             (Scheduler::DestinationHash, true, false),
-            (Scheduler::MaglevHash, false, true),
+            (Scheduler::MaglevHash, false, false),
+            (Scheduler::MaglevHash, true, true),
             (Scheduler::WeightedRoundRobin, false, true),
         ] {
             let expected = if waits { vec![(1, 0), (9, 1)] } else { vec![(9, 1)] };

@@ -291,6 +291,8 @@ pub struct Balancer {
     kernel: Kernel,
     /// When the table is looked at again, if nothing comes in between.
     look_at: Instant,
+    /// No sooner than after this time, for what the last look took.
+    look_pause: Duration,
     /// A large table is being looked at.
     walk: Option<Walk>,
     observed: Table,
@@ -354,6 +356,7 @@ impl Balancer {
             stalled_since: None,
             kernel: Kernel::Unneeded,
             look_at: now,
+            look_pause: Duration::ZERO,
             walk: None,
             observed: Table::default(),
             ledger: options.ledger,

@@ -28,6 +28,8 @@ pub struct Table {
     pub daemons: Option<SyncDaemons>,
     /// What servers had to do when they were read: those that are asked for, and had anything.
     pub loads: Loads,
+    /// Clients that persistence binds to a server at weight 0 are given another (`net.ipv4.vs.expire_quiescent_template`).
+    pub expires_quiescent: bool,
 }
 
 /// A service of a table.

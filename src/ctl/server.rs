@@ -25,9 +25,10 @@ struct Which {
 ///
 /// Its weight becomes 0, and its connections go on. Health checks go on too, and a server that fails goes at once. It stays
 /// out until `undrain` or `enable`, over reloads and restarts. Clients that persistence binds to it keep coming until they have
-/// stayed away for as long as that lasts, or net.ipv4.vs.expire_quiescent_template is 1. The schedulers `dh` and `sh` (without
-/// sh-fallback) refuse the clients of a server at weight 0: with them it goes at once, and its connections are cut off. A server that
-/// leaves, since the configuration does not name it any more, is given this time in place of the one that it has.
+/// stayed away for as long as that lasts, or net.ipv4.vs.expire_quiescent_template is 1. The schedulers `dh`, `sh`
+/// (without sh-fallback) and `mh` (without mh-fallback) refuse the clients of a server at weight 0: with them it goes at once, and its
+/// connections are cut off. A server that leaves, since the configuration does not name it any more, is given this time in place of
+/// the one that it has.
 #[derive(Debug, Args)]
 pub(super) struct Drain {
     #[command(flatten)]

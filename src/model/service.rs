@@ -312,20 +312,20 @@ pub struct ServiceSettings {
 
 impl ServiceSettings {
     /// A server at weight 0 gets no new clients, and its share of them goes to the others. Not so where a client has one
-    /// place in a table that is laid out without a look at weights: `dh` gives every server its places, `sh` one at least, and
-    /// both refuse a client whose place belongs to a server at weight 0. `sh-fallback` has such a client look on.
+    /// place in a table that is laid out without a look at weight 0: `dh` gives every server its places, `sh` one at least, `mh` as
+    /// many as the last weight that was not 0 had earned, and all three refuse a client whose place belongs to a server at weight 0.
+    /// `sh-fallback` and `mh-fallback` have such a client look on.
     #[must_use]
     pub const fn passes_over_zero(&self) -> bool {
         match self.scheduler {
             Scheduler::DestinationHash => false,
-            Scheduler::SourceHash => self.flags.flag_1,
+            Scheduler::SourceHash | Scheduler::MaglevHash => self.flags.flag_1,
             Scheduler::RoundRobin
             | Scheduler::WeightedRoundRobin
             | Scheduler::LeastConnection
             | Scheduler::WeightedLeastConnection
             | Scheduler::LocalityBased
             | Scheduler::LocalityBasedReplicated
-            | Scheduler::MaglevHash
             | Scheduler::ShortestExpectedDelay
             | Scheduler::NeverQueue
             | Scheduler::Failover

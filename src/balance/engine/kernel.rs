@@ -131,7 +131,8 @@ impl Balancer {
 
     /// The table was looked at, which took so long.
     pub(super) fn looked(&mut self, took: Duration) {
-        self.look_at = self.now + self.look_interval().max(took * LOOK_SHARE);
+        self.look_pause = took * LOOK_SHARE;
+        self.look_at = self.now + self.look_interval();
     }
 
     /// Something is to be compared with the table as it is known.

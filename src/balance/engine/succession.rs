@@ -15,7 +15,8 @@
 //! With the quorum won a sorry server gets nothing new. It is drained as any server that a reload removes, for the same time;
 //! without `drain` it goes at once, and with `sorry_server_inhibit` it stays in any case. Where persistence binds clients to
 //! servers it goes at once too: as long as it were there the kernel would send to it, at weight 0 as well, all new connections of
-//! whoever had come while it was in charge, and they would see the page that says sorry though all is well.
+//! whoever had come while it was in charge, and they would see the page that says sorry though all is well. (Unless the kernel was
+//! told to bind nobody to weight 0, which is known from the last look at the table.)
 
 use std::collections::BTreeMap;
 
@@ -103,7 +104,7 @@ impl Balancer {
     /// The quorum of a service was looked at: its sorry server is in charge, or goes, if it has a place in the table only then.
     pub(super) fn hand_over_sorry(&mut self, place: u32, quorum: Quorum) {
         let Some(service) = self.roster.config.services.get(place as usize) else { return };
-        let binds = service.settings.persistence.is_some();
+        let binds = service.settings.persistence.is_some() && !self.observed.expires_quiescent;
         let Some(sorry) = service.rules.sorry.as_deref() else { return };
         // Whether a server has the same entry is asked of all of them, and so only where there is something to do.
         let there = |leaver: &Leaver| {

@@ -208,7 +208,11 @@ impl World {
         let counted = |(service, server): &(ServiceKey, ServerKey)| self.engine.counts_load(*service, *server);
         let loads = table.loads.iter().filter(|(at, load)| of_these(&at.0) && counted(at) && !load.is_empty());
         let loads = loads.map(|(entry, load)| (*entry, *load)).collect();
-        let end = self.unread.is_none().then(|| WalkEnd { timeouts: table.timeouts, daemons: table.daemons.clone() });
+        let end = self.unread.is_none().then(|| WalkEnd {
+            timeouts: table.timeouts,
+            daemons: table.daemons.clone(),
+            expires_quiescent: table.expires_quiescent,
+        });
         Input::Piece(Piece { services, loads, end })
     }
 

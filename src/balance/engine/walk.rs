@@ -47,6 +47,8 @@ pub struct WalkEnd {
     pub timeouts: Option<TimeoutSeconds>,
     /// Sync daemons, where they were read.
     pub daemons: Option<SyncDaemons>,
+    /// As in [`Table::expires_quiescent`].
+    pub expires_quiescent: bool,
 }
 
 /// A walk that is under way.
@@ -109,7 +111,7 @@ impl Balancer {
             self.roster.forget_sum(*key);
         }
         self.observed.services.extend(piece.services);
-        let Some(WalkEnd { timeouts, daemons }) = piece.end else {
+        let Some(WalkEnd { timeouts, daemons, expires_quiescent }) = piece.end else {
             self.look_at = self.now + PAUSE.max(took * (SHARE - 1));
             self.walk = Some(walk);
             return;
@@ -121,6 +123,7 @@ impl Balancer {
         }
         self.observed.services.retain(|key, _| walk.seen.contains(key));
         (self.observed.timeouts, self.observed.daemons) = (rest.timeouts, rest.daemons);
+        self.observed.expires_quiescent = expires_quiescent;
         self.suspect = None;
         self.fights.clear();
         self.looked(walk.spent);

@@ -286,14 +286,17 @@ impl Balancer {
         [wishes.next(), leaving.next(), self.roster.rise_timeout()].into_iter().flatten().min()
     }
 
-    /// How often the table is looked at: less and less often while those that are being emptied keep what they have.
+    /// How often the table is looked at: less and less often while those that are being emptied keep what they have, and never so often
+    /// that looking takes much of the time.
     #[must_use]
     pub fn look_interval(&self) -> Duration {
-        if !self.handovers.is_draining() {
-            return self.drift_interval;
-        }
-        let idle = self.handovers.stirred_at.map_or(Duration::ZERO, |at| self.now.saturating_duration_since(at));
-        (idle / IDLE_SHARE).max(DRAIN_INTERVAL).min(self.drift_interval)
+        let wished = if self.handovers.is_draining() {
+            let idle = self.handovers.stirred_at.map_or(Duration::ZERO, |at| self.now.saturating_duration_since(at));
+            (idle / IDLE_SHARE).max(DRAIN_INTERVAL).min(self.drift_interval)
+        } else {
+            self.drift_interval
+        };
+        wished.max(self.look_pause)
     }
 
     fn drained(&mut self, places: Vec<(Place, Load)>, end: End) {

@@ -243,7 +243,7 @@ impl Resolver<'_> {
 
     /// A removed server cannot wait at weight 0 for its connections to end.
     fn no_drain(&mut self, scheduler: Scheduler, header: Span) {
-        let help = "so a server that a reload removes goes at once; `mh` and `sh` with sh-fallback pass over it";
+        let help = "so a server that a reload removes goes at once; `sh` with sh-fallback and `mh` with mh-fallback pass over it";
         self.say(
             Diagnostic::note(Code::Combination, header, format!("there is no drain with the scheduler `{scheduler}`"))
                 .mark("it refuses the clients of a server at weight 0")

@@ -202,7 +202,9 @@ fn where_weight_zero_refuses_clients_there_is_no_drain() {
         ("lb_algo sh\ndrain 60", true),
         ("lb_algo dh\ndrain 60", true),
         ("lb_algo sh\nsh-fallback\ndrain 60", false),
-        ("lb_algo mh\ndrain 60", false),
+        ("lb_algo mh\ndrain 60", true),
+        ("lb_algo mh\nmh-port\ndrain 60", true),
+        ("lb_algo mh\nmh-fallback\ndrain 60", false),
         ("lb_algo sh\ndrain 0", false),
         ("lb_algo sh", false),
     ] {

@@ -61,6 +61,7 @@ fn refusal(asked: &Asked, verb: Verb) -> Option<String> {
     let scheduler = asked.refuses.filter(|_| asked.effect == Effect::Done)?;
     let instead = match scheduler {
         Scheduler::SourceHash => "; with sh-fallback they would be given another, and drains wait",
+        Scheduler::MaglevHash => "; with mh-fallback they would be given another, and drains wait",
         Scheduler::RoundRobin
         | Scheduler::WeightedRoundRobin
         | Scheduler::LeastConnection
@@ -68,7 +69,6 @@ fn refusal(asked: &Asked, verb: Verb) -> Option<String> {
         | Scheduler::LocalityBased
         | Scheduler::LocalityBasedReplicated
         | Scheduler::DestinationHash
-        | Scheduler::MaglevHash
         | Scheduler::ShortestExpectedDelay
         | Scheduler::NeverQueue
         | Scheduler::Failover
@@ -140,6 +140,8 @@ mod tests {
         let (text, remark) = said(Some(Scheduler::SourceHash), Verb::Drain(None));
         assert!(text.starts_with("out of the table at once"), "{text}");
         assert!(remark.contains("the scheduler sh of tcp 192.0.2.1:80 refuses") && remark.contains("sh-fallback"));
+        let (_, remark) = said(Some(Scheduler::MaglevHash), Verb::Drain(None));
+        assert!(remark.contains("with mh-fallback they would be given another"), "{remark}");
         let (_, remark) = said(Some(Scheduler::DestinationHash), Verb::Drain(None));
         assert!(!remark.is_empty() && !remark.contains("sh-fallback"), "{remark}");
         let (_, remark) = said(Some(Scheduler::SourceHash), Verb::Weight(Some(Weight::ZERO)));

@@ -124,6 +124,7 @@ impl Kernel {
             if daemons {
                 table.daemons = Some(translate::found_daemons(&ipvs.daemons()?));
             }
+            table.expires_quiescent = !clients_return;
             Ok((table, traffic))
         })?;
         self.traffic = traffic;
@@ -161,7 +162,8 @@ impl Kernel {
             piece.end = Some(self.again(|ipvs| {
                 let timeouts = Some(translate::found_timeouts(ipvs.timeouts()?));
                 let daemons = daemons.then(|| ipvs.daemons()).transpose()?;
-                Ok(WalkEnd { timeouts, daemons: daemons.map(|daemons| translate::found_daemons(&daemons)) })
+                let daemons = daemons.map(|daemons| translate::found_daemons(&daemons));
+                Ok(WalkEnd { timeouts, daemons, expires_quiescent: !clients_return })
             })?);
         }
         Ok(piece)
@@ -381,6 +383,7 @@ impl Rows {
             services: self.services.iter().filter_map(service).collect(),
             timeouts: Some(translate::found_timeouts(self.timeouts)),
             daemons: Some(translate::found_daemons(&self.daemons)),
+            expires_quiescent: !self.clients_return,
         }
     }
 

@@ -236,8 +236,12 @@ fn the_service_says_how_long_or_the_file() {
 
 /// The same service with a scheduler that refuses the clients of a server at weight 0, and with one that looks on.
 fn hashed(fallback: bool, servers: &[ServerConfig]) -> Config {
+    hashed_by(Scheduler::SourceHash, fallback, servers)
+}
+
+fn hashed_by(scheduler: Scheduler, fallback: bool, servers: &[ServerConfig]) -> Config {
     let mut config = config(1, servers);
-    config.services[0].settings.scheduler = Scheduler::SourceHash;
+    config.services[0].settings.scheduler = scheduler;
     config.services[0].settings.flags.flag_1 = fallback;
     config.services[0].handover.drain = Some(100 * S);
     config
@@ -246,11 +250,12 @@ fn hashed(fallback: bool, servers: &[ServerConfig]) -> Config {
 #[test]
 fn nobody_leaves_at_weight_zero_where_that_refuses_clients() {
     let both = [server(1, true), server(2, true)];
-    for fallback in [false, true] {
+    let hashes = [Scheduler::SourceHash, Scheduler::MaglevHash];
+    for (scheduler, fallback) in hashes.into_iter().flat_map(|scheduler| [(scheduler, false), (scheduler, true)]) {
         let mut world = busy(&[3, 3]);
-        configure(&mut world, hashed(fallback, &both));
+        configure(&mut world, hashed_by(scheduler, fallback, &both));
         world.take_steps();
-        let less = hashed(fallback, &both[1..]);
+        let less = hashed_by(scheduler, fallback, &both[1..]);
         let plan = world.engine.preview(&Arc::new(less.clone()), world.table.as_ref().unwrap());
         configure(&mut world, less);
         let step = if fallback { TO_ZERO } else { GONE };
@@ -465,6 +470,15 @@ fn a_server_that_stays_as_busy_as_it_was_is_looked_at_less_and_less_often() {
     world.pass(60 * S);
     assert_eq!(looks(&mut world, 100 * S), usual);
     assert_eq!(world.engine.look_interval(), 5 * S, "which is shown");
+    // Looks that take long are few, whatever happens; that is shown, too.
+    world.takes = 60 * MS;
+    world.pass(6 * S);
+    world.load((1, 1), 4);
+    assert_eq!(looks(&mut world, 120 * S), 10);
+    assert_eq!(world.engine.look_interval(), 12 * S);
+    world.takes = Duration::ZERO;
+    world.pass(13 * S);
+    assert_eq!(world.engine.look_interval(), 5 * S);
     world.load((1, 1), 2);
     world.pass(5 * S);
     assert!((9..=11).contains(&looks(&mut world, 10 * S)), "something has happened");

@@ -315,8 +315,7 @@ fn without_a_drain_a_sorry_server_goes_at_once_and_with_inhibit_it_stays() {
     let world = sorry_in_charge(|service| service.handover.drain = Some(Duration::ZERO), 2);
     assert_eq!(weights(&world), [(1, 1)]);
     // Clients that are bound to it would come to it again and again.
-    let bind = Persistence { timeout_secs: std::num::NonZeroU32::new(300).unwrap(), prefix_len: 32, engine: None };
-    let world = sorry_in_charge(|service| service.settings.persistence = Some(bind.clone()), 2);
+    let world = sorry_in_charge(binding, 2);
     assert_eq!(weights(&world), [(1, 1)]);
     let mut world = sorry_in_charge(|service| *service.rules = sorry(true), 2);
     assert_eq!(weights(&world), [(1, 1), (SORRY, 0)]);
@@ -324,6 +323,49 @@ fn without_a_drain_a_sorry_server_goes_at_once_and_with_inhibit_it_stays() {
     world.load((1, SORRY), 0);
     world.pass(60 * S);
     assert_eq!(weights(&world), [(1, 1), (SORRY, 0)]);
+}
+
+fn binding(service: &mut ServiceConfig) {
+    let timeout_secs = std::num::NonZeroU32::new(300).unwrap();
+    service.settings.persistence = Some(Persistence { timeout_secs, prefix_len: 32, engine: None });
+}
+
+/// Where the kernel binds nobody to a server at weight 0, a sorry server of a persistent service finishes what it has, too. That
+/// is asked of the table as it was read last, whole or piece by piece.
+#[test]
+fn a_sorry_server_that_binds_nobody_finishes_what_it_has() {
+    for large in [false, true] {
+        let file = || {
+            let mut file = edited(edited(of(&[1]), |service| *service.rules = sorry(false)), binding);
+            let crowd: Vec<_> = (20..=119).map(|n| server(n, false)).collect();
+            let other = |n| ServiceConfig { key: key(n), ..config(1, &crowd).services.remove(0) };
+            let others = (2..=11).filter(|_| large).map(other);
+            file.services.extend(others);
+            file
+        };
+        let mut world = serving(file());
+        assert_eq!(world.engine.is_table_large(), large);
+        let turn = |world: &mut World, expires: bool| {
+            world.dead.clear();
+            dies(world, &[1]);
+            assert_eq!(weights(world), [(SORRY, 1)]);
+            world.load((1, SORRY), 2);
+            world.edit(|table| table.expires_quiescent = expires);
+            let walks = world.walks;
+            world.pass(60 * S);
+            assert_eq!(world.walks > walks, large);
+            world.dead.clear();
+            world.pass_until(8 * S, |world| weights(world).contains(&(1, 1)));
+        };
+        turn(&mut world, true);
+        assert_eq!(weights(&world), [(1, 1), (SORRY, 0)]);
+        assert!(matches!(departure(&world, SORRY), Some(Departure::Drains(_))));
+        world.load((1, SORRY), 0);
+        world.pass(10 * S);
+        assert_eq!(weights(&world), [(1, 1)]);
+        turn(&mut world, false);
+        assert_eq!(weights(&world), [(1, 1)], "they would come to it again and again");
+    }
 }
 
 /// What a reload removes is drained as any server that it removes, also if it was in charge.
