@@ -16,6 +16,7 @@ use crate::model::{
 
 mod crowd;
 mod daemons;
+mod families;
 mod floor;
 mod groups;
 mod handovers;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Roster, Slot, number};
 use crate::balance::desired::{Health, Standing};
 use crate::check::{Outcome, Verdict};
-use crate::model::{ServiceConfig, Weight};
+use crate::model::{Family, ServiceConfig, Weight};
 
 /// A server is something else than before.
 #[derive(Debug, Clone, Copy)]
@@ -225,13 +225,17 @@ impl Roster {
         })
     }
 
-    /// A service as configured, and how the server in a given place counts: one that its floor keeps, as up; one that returns
-    /// slowly, with a part of its weight, unless clients are sent to servers that failed meanwhile.
-    pub(in crate::balance) fn service(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
+    /// A service as configured, and how the server in a given place counts for packets of a family: one that its floor keeps,
+    /// as up; one that returns slowly, with a part of its weight, unless clients are sent to servers that failed meanwhile.
+    pub(in crate::balance) fn service(
+        &self,
+        place: u32,
+        family: Family,
+    ) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
         let (config, verdict) = self.verdicts(place)?;
         let first = self.services.get(place as usize)?.first_server as usize;
-        let is_open = self.is_open(place);
-        let kept = move |server: usize| self.servers.get(first + server).is_some_and(|state| state.kept);
+        let is_open = self.is_open(place, family);
+        let kept = move |server: usize| self.servers.get(first + server).is_some_and(|state| state.kept.has(family));
         let counts = move |server| {
             let mut standing: Standing = verdict(server);
             let place = number(first.saturating_add(server));
