@@ -187,6 +187,7 @@ impl Balancer {
         };
         let told = tells.then(|| notice::of_service(&self.roster.config, service, next == Quorum::Up));
         self.roster.set_quorum(place, next, self.now);
+        self.roster.pace_rises(place, self.now);
         self.hand_over_sorry(place, next);
         self.outputs.extend(event.filter(|_| tells).map(Output::Event));
         self.tell(told);
