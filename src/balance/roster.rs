@@ -34,7 +34,7 @@ pub(super) use standing::thresholds;
 pub use status::{CheckStatus, ServerStatus};
 pub(super) use verdicts::News;
 
-/// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
+/// Without `warmup`, and where somebody waits for them, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
 const FIRST_CHECKS: Duration = Duration::from_secs(1);
 
