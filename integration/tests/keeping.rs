@@ -126,14 +126,14 @@ lab_test! {
     /// the sorry server takes their place. Whoever comes meanwhile is served.
     fn a_reload_that_replaces_all_servers_turns_nobody_away() {
         let net = NatLab::new("heirs", 3);
-        // Between one and two seconds pass before a server that is new is checked.
+        // Up to two seconds pass before a server that is new, and has to prove itself, is checked.
         let server = |n: u8| {
             let check = "TCP_CHECK { connect_timeout 1\n retry 0\n warmup 2\n delay_loop 1 }";
             format!("real_server 10.0.0.{n} 80 {{\n weight 1\n {check}\n }}\n")
         };
         let conf = |servers: &[u8], rules: &str| {
             let servers: String = servers.iter().map(|n| server(*n)).collect();
-            format!("virtual_server 198.51.100.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n {rules}\n {servers}}}\n")
+            format!("virtual_server 198.51.100.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n alpha\n {rules}\n {servers}}}\n")
         };
         let serves = |table: &str, n: u8, weight: u8| {
             let server = format!("10.0.0.{n}:80");

@@ -139,16 +139,17 @@ native_test! {
         assert!(short > 0.6 - 0.1 && long < 1.4 + 0.1, "from {short} to {long}: {scattered:.3?}");
     }
 
-    /// Long as the interval may be, at a start each server is called at once, all of them within about a second; with `warmup` they
-    /// are spread over as long as that says.
+    /// Long as the interval may be, at a start each server is called at once, all of them within about a second; with `warmup` those
+    /// that clients do not wait for are spread over as long as that says.
     fn first_calls_do_not_wait_for_the_interval() {
         let mut lab = Topology::new("first");
         let node = lab.node("director");
         let called = Called::start(&node);
-        let (hasty, patient) = ((1..=100).collect::<Vec<_>>(), (101..=200).collect::<Vec<_>>());
+        let (hasty, patient) = ((1..=150).collect::<Vec<_>>(), (151..=250).collect::<Vec<_>>());
+        let (plain, warm) = hasty.split_at(75);
         let check = |more: &str| format!("TCP_CHECK {{ connect_timeout 5\n delay_loop 600\n {more} }}");
         let with = |who: &[u8], more: &str| who.iter().map(|n| (*n, check(more))).collect::<Vec<_>>();
-        let _ipvsd = checking(&node, &[with(&hasty, ""), with(&patient, "warmup 6")].concat());
+        let _ipvsd = checking(&node, &[with(plain, ""), with(warm, "warmup 6"), with(&patient, "alpha\n warmup 6")].concat());
         called.wait(&[&hasty[..], &patient[..]].concat(), true, 1);
         let spread = |who: &[u8]| {
             let calls = called.calls.lock().unwrap();

@@ -170,6 +170,12 @@ fn sorry_of(config: &ServiceConfig, key: ServiceKey) -> Option<(ServerKey, &Serv
     Some((config.entry(key, sorry)?, sorry))
 }
 
+/// A server gets nothing new wherever it has an entry, since the sorry server is in charge.
+pub(super) fn is_aside(config: &ServiceConfig, server: &ServerConfig, whole: ServiceStanding) -> bool {
+    let mut own = config.keys().filter(|key| config.entry(*key, server).is_some());
+    own.all(|key| in_charge(whole, sorry_of(config, key).is_some()) == Charge::Sorry)
+}
+
 fn in_charge(whole: ServiceStanding, has_sorry: bool) -> Charge {
     match (whole.quorum, has_sorry) {
         (Quorum::Lost, true) => Charge::Sorry,

@@ -273,6 +273,8 @@ pub struct Balancer {
     last_probe: u64,
     /// Checks that are due and wait for a probe to end.
     queue: VecDeque<u32>,
+    /// First checks are spread as the file says, and it is not known yet of which of them clients wait.
+    unhurried: bool,
     hold: Hold,
     suspicion: Suspicion,
     /// Checks that say "up" and of which silence would be news; `None`: to be counted anew.
@@ -349,6 +351,7 @@ impl Balancer {
             running: HashMap::new(),
             last_probe: 0,
             queue: VecDeque::new(),
+            unhurried: false,
             hold: Hold::new(),
             suspicion: Suspicion::default(),
             well: None,
@@ -450,6 +453,7 @@ impl Balancer {
         loop {
             if self.outputs.is_empty() && !self.starting {
                 self.rest();
+                self.hasten();
                 self.settle_floors();
                 self.settle_quorums();
                 self.settle_successions();
@@ -503,6 +507,7 @@ impl Balancer {
         self.fights.clear();
         self.suspect = None;
         self.configuring = true;
+        self.unhurried = true;
         if self.ledger.absorb(&claims) {
             self.outputs.push_back(Output::WriteLedger);
         }

@@ -11,7 +11,8 @@
 //!
 //! A server about which nothing is known yet is hoped for. As long as there are such, no failed server is put in that is not in the
 //! table: a start asks all of them first. But one that is there goes only when as many as the floor asks for get connections:
-//! neither a server that a reload brings nor a new process takes the last one away, with its connections, for a hope.
+//! neither a server that a reload brings nor a new process takes the last one away, with its connections, for a hope. And while
+//! servers that a reload removed serve on (`engine/succession.rs`), nobody needs one that failed and is not there.
 //!
 //! As long as servers that failed stay, nobody starts slowly: a server that works is worth more than one that does not, and
 //! with the tenth part of its weight it would get the tenth part of the clients.
@@ -37,8 +38,8 @@ pub(super) struct Footing {
     pub(super) carries: bool,
 }
 
-/// Which servers stay although they failed, by their places.
-pub(super) fn kept(floor: Floor, servers: impl IntoIterator<Item = Footing>) -> Vec<usize> {
+/// Which servers stay although they failed, by their places. `others` serve on meanwhile, whom the file does not name.
+pub(super) fn kept(floor: Floor, others: bool, servers: impl IntoIterator<Item = Footing>) -> Vec<usize> {
     let (mut all, mut serving, mut hoped_for, mut failed) = (0_usize, 0_usize, 0_usize, Vec::new());
     for (place, server) in servers.into_iter().enumerate().filter(|(_, server)| server.carries) {
         all += 1;
@@ -53,7 +54,8 @@ pub(super) fn kept(floor: Floor, servers: impl IntoIterator<Item = Footing>) -> 
     failed.sort_unstable();
     let there = failed.iter().filter(|(there, ..)| there.0).count();
     // Of those that are there as many as are wanting, and others only for what no hope is left for.
-    let stays = wanting.min(there.max(wanting.saturating_sub(hoped_for)));
+    let hopeless = if others { 0 } else { wanting.saturating_sub(hoped_for) };
+    let stays = wanting.min(there.max(hopeless));
     failed.into_iter().take(stays).map(|(.., place)| place).collect()
 }
 
@@ -65,7 +67,7 @@ mod tests {
 
     /// One letter for each server: `u`p, `n`ot known, not known but in the table `t`, or trusted `p`, without checks `c`, without
     /// weight `w`; a digit: in the table and down since that second; a letter from `A` on: not in the table, and down since then.
-    fn stay(floor: &str, servers: &str) -> Vec<usize> {
+    fn stay(floor: &str, others: bool, servers: &str) -> Vec<usize> {
         let start = Instant::now();
         let footing = |server: char| {
             let out_at = server.is_ascii_uppercase().then(|| u32::from(server) - u32::from('A'));
@@ -80,7 +82,7 @@ mod tests {
             let there = !matches!(server, 'n' | 'p') && out_at.is_none();
             Footing { health, since, serves: server == 'p', there, carries: server != 'w' }
         };
-        kept(floor.parse().unwrap(), servers.chars().map(footing))
+        kept(floor.parse().unwrap(), others, servers.chars().map(footing))
     }
 
     #[test]
@@ -121,7 +123,10 @@ mod tests {
             ("50%", "w1", &[1]),
             ("3", "", &[]),
         ] {
-            assert_eq!(stay(floor, servers), stays, "floor {floor} of {servers}");
+            assert_eq!(stay(floor, false, servers), stays, "floor {floor} of {servers}");
+            let there: Vec<_> =
+                stays.iter().copied().filter(|place| !servers.as_bytes()[*place].is_ascii_uppercase()).collect();
+            assert_eq!(stay(floor, true, servers), there, "floor {floor} of {servers}, while others serve on");
         }
     }
 }

@@ -28,12 +28,13 @@ use crate::model::{
 
 pub(super) use changes::Extent;
 use changes::{Change, Changes, is_plain};
+use floors::Families;
 pub use standing::ServiceStatus;
 pub(super) use standing::thresholds;
 pub use status::{CheckStatus, ServerStatus};
 pub(super) use verdicts::News;
 
-/// Without `warmup`, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
+/// Without `warmup`, and where somebody waits for them, first checks start at this pace, and all of them within [`FIRST_CHECKS`].
 const FIRST_CHECK_SPACING: Duration = Duration::from_micros(100);
 const FIRST_CHECKS: Duration = Duration::from_secs(1);
 
@@ -46,8 +47,8 @@ struct ServiceState {
     stirred: Change,
     /// Each of its servers is an entry of its own, and how it is to be hangs on no other.
     plain: bool,
-    /// Servers that failed stay, as its floor asks.
-    keeps: bool,
+    /// For packets of these families servers that failed stay, as its floor asks.
+    keeps: Families,
     /// What its servers weigh together, and what was presumed of those that nothing is known about.
     sum: Option<(Trust, u64)>,
     /// `None`: never weighed yet.
@@ -64,8 +65,8 @@ struct ServerState {
     /// Where its checks begin in [`Roster::made_by`].
     first_check: u32,
     health: Health,
-    /// It failed, and stays as its service's floor asks.
-    kept: bool,
+    /// It failed, and stays for packets of these families as its service's floor asks.
+    kept: Families,
     /// The operator keeps new connections from it.
     held: Option<Held>,
     /// The operator's weight for it.
@@ -202,7 +203,7 @@ impl Roster {
                 dirty: Change::None,
                 stirred,
                 plain: is_plain(service),
-                keeps: false,
+                keeps: Families::default(),
                 sum: None,
                 quorum: was.and_then(|was| was.quorum),
                 quorum_since: was.map_or(now, |was| was.quorum_since),
@@ -252,7 +253,7 @@ impl Roster {
                     service: index,
                     first_check,
                     health: Health::Unknown,
-                    kept: false,
+                    kept: Families::default(),
                     held: None,
                     asked: None,
                     told: None,
@@ -276,9 +277,9 @@ impl Roster {
                 state.since = old.filter(|old| old.health == health).map_or(now, |old| old.since);
                 state.told = old.and_then(|old| old.told);
                 // Told of before, and not again, if it is still so; decided anew below.
-                state.kept = old.is_some_and(|old| old.kept);
-                if let Some(service) = new.services.get_mut(state.service as usize).filter(|_| state.kept) {
-                    service.keeps = true;
+                state.kept = old.map(|old| old.kept).unwrap_or_default();
+                if let Some(service) = new.services.get_mut(state.service as usize) {
+                    service.keeps = service.keeps.and(state.kept);
                 }
             }
         }

@@ -4,9 +4,10 @@
 //! The weight goes up in [`STEPS`] steps: each is one edit in the kernel, and none of them resets a connection. What the
 //! weight is does not matter here: one that checks or the operator change meanwhile is scaled like any other. Where time is
 //! counted from, and who begins, the engine says: a server that failed and is up again, and one that the operator brings
-//! back; not one that is up when the daemon starts.
+//! back; not one that is up when the daemon starts. And who pauses: a server that gets nothing warms nothing up.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::model::Weight;
@@ -21,11 +22,13 @@ pub(super) struct Ramp {
     takes: Duration,
     /// From 0; the weight is `step + 1` parts of [`STEPS`] + 1.
     step: u32,
+    /// It gets nothing since then, and has as much to rise afterwards.
+    paused_at: Option<Instant>,
 }
 
 impl Ramp {
     fn new(takes: Duration, now: Instant) -> Self {
-        Self { began_at: now, takes, step: 0 }
+        Self { began_at: now, takes, step: 0, paused_at: None }
     }
 
     /// The part of a weight that counts now; 0 stays 0, and nothing else becomes 0.
@@ -36,6 +39,9 @@ impl Ramp {
 
     /// Takes the steps that are due; `None`: it is over.
     fn advance(self, now: Instant) -> Option<Self> {
+        if self.paused_at.is_some() {
+            return Some(self);
+        }
         let gone = now.saturating_duration_since(self.began_at);
         if gone >= self.takes {
             return None;
@@ -44,13 +50,24 @@ impl Ramp {
         Some(Self { step: u32::try_from(step).unwrap_or(STEPS).min(STEPS - 1), ..self })
     }
 
-    fn next(&self) -> Instant {
+    fn next(&self) -> Option<Instant> {
         // One nanosecond more than rounding can take away, lest the step be looked for before its time and not found.
-        self.began_at + self.takes * (self.step + 1) / STEPS + Duration::from_nanos(1)
+        let at = self.began_at + self.takes * (self.step + 1) / STEPS + Duration::from_nanos(1);
+        self.paused_at.is_none().then_some(at)
     }
 
-    fn until(&self) -> Instant {
-        self.began_at + self.takes
+    fn until(&self) -> Option<Instant> {
+        self.paused_at.is_none().then(|| self.began_at + self.takes)
+    }
+
+    fn pause(&mut self, now: Instant) {
+        self.paused_at.get_or_insert(now);
+    }
+
+    fn go_on(&mut self, now: Instant) {
+        if let Some(paused_at) = self.paused_at.take() {
+            self.began_at += now.saturating_duration_since(paused_at);
+        }
     }
 }
 
@@ -83,9 +100,20 @@ impl Ramps {
     }
 
     fn put(&mut self, server: u32, ramp: Ramp) {
-        let at = ramp.next();
-        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        self.next = self.next.into_iter().chain(ramp.next()).min();
         self.rising.insert(server, ramp);
+    }
+
+    /// Of these servers those rise that are not set `aside` meanwhile.
+    pub(super) fn pace(&mut self, servers: Range<u32>, aside: impl Fn(u32) -> bool, now: Instant) {
+        for (server, ramp) in self.rising.range_mut(servers) {
+            if aside(*server) {
+                ramp.pause(now);
+            } else {
+                ramp.go_on(now);
+                self.next = self.next.into_iter().chain(ramp.next()).min();
+            }
+        }
     }
 
     pub(super) fn of(&self, server: u32) -> Option<Ramp> {
@@ -97,9 +125,9 @@ impl Ramps {
         self.rising.get(&server).map_or(weight, |ramp| ramp.part(weight))
     }
 
-    /// When a server has its whole weight.
+    /// When a server has its whole weight, if that can be said.
     pub(super) fn until(&self, server: u32) -> Option<Instant> {
-        self.rising.get(&server).map(Ramp::until)
+        self.rising.get(&server).and_then(Ramp::until)
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -125,7 +153,7 @@ impl Ramps {
                 false
             }
         });
-        self.next = self.rising.values().map(Ramp::next).min();
+        self.next = self.rising.values().filter_map(Ramp::next).min();
         changed
     }
 }
@@ -151,6 +179,29 @@ mod tests {
         }
         assert_eq!(seen, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110]);
         assert_eq!(ramps.part(8, weight(110)), weight(110), "another has all of its own");
+    }
+
+    #[test]
+    fn one_that_is_set_aside_goes_on_where_it_was() {
+        let (start, secs) = (Instant::now(), |secs| Duration::from_secs(secs));
+        let mut ramps = Ramps::default();
+        let parts = |ramps: &Ramps| [3, 4].map(|server| ramps.part(server, weight(110)).value());
+        ramps.begin(3, secs(30), start);
+        ramps.begin(4, secs(30), start);
+        assert_eq!(ramps.advance(start + secs(10)), [3, 4]);
+        // Said twice it is no other pause; and whoever is meant by nobody rises on.
+        ramps.pace(0..4, |_| true, start + secs(10));
+        ramps.pace(0..4, |_| true, start + secs(20));
+        assert_eq!((ramps.until(3), ramps.until(4)), (None, Some(start + secs(30))));
+        assert_eq!(ramps.advance(start + secs(100)), [4]);
+        assert_eq!((parts(&ramps), ramps.next()), ([40, 110], None));
+        let again = start + secs(110);
+        ramps.pace(0..4, |_| false, again);
+        assert_eq!(ramps.until(3), Some(again + secs(20)));
+        assert_eq!(ramps.next(), Some(again + secs(2) + Duration::from_nanos(1)));
+        assert_eq!(ramps.advance(again + secs(2)), [0; 0]);
+        assert_eq!((ramps.advance(again + secs(3)), parts(&ramps)), (vec![3], [50, 110]));
+        assert_eq!((ramps.advance(again + secs(20)), ramps.until(3)), (vec![3], None));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Check {
     /// `delay_before_retry`: from a failure to the next try.
     pub retry_interval: Duration,
     /// `warmup`: the first check starts at a random moment within this time. `None`: nobody asked for a slow start, so
-    /// the first check comes within the first second.
+    /// the first check comes within the first second. So it does wherever clients may be waiting for it.
     pub warmup: Option<Duration>,
     /// `log_all_failures`: each failure is told while the server is up, also one that is forgiven. `None`: as
     /// [`Global::tells_failures`](super::Global) says.

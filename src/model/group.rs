@@ -76,13 +76,17 @@ impl ServiceConfig {
     #[must_use]
     pub fn entry(&self, key: ServiceKey, server: &ServerConfig) -> Option<ServerKey> {
         let address = server.key.address;
-        let (within, port) = match server.settings.forwarding {
-            Forwarding::Masquerade => (false, server.key.port),
-            Forwarding::Tunnel(_) => (true, key.port()),
+        let port = match server.settings.forwarding {
+            Forwarding::Masquerade => server.key.port,
             // The packet reaches the server as the client sent it.
-            Forwarding::Direct | Forwarding::Local | Forwarding::Bypass => (false, key.port()),
+            Forwarding::Tunnel(_) | Forwarding::Direct | Forwarding::Local | Forwarding::Bypass => key.port(),
         };
-        (within || Family::of(address) == key.family()).then_some(ServerKey { address, port })
+        server.takes(key.family()).then_some(ServerKey { address, port })
+    }
+
+    /// The families of the packets that it takes. Which servers a packet can reach hangs on its family alone.
+    pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
+        [Family::V4, Family::V6].into_iter().filter(|family| self.keys().any(|key| key.family() == *family))
     }
 
     /// How the service is to be under one of its [`keys`](Self::keys): clients are told apart by as many bits as an address
@@ -98,6 +102,19 @@ impl ServiceConfig {
             scheduler: self.settings.scheduler,
             flags: self.settings.flags,
             persistence: self.settings.persistence.as_ref().map(fit),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Packets of this family can reach it.
+    #[must_use]
+    pub fn takes(&self, family: Family) -> bool {
+        match self.settings.forwarding {
+            Forwarding::Tunnel(_) => true,
+            Forwarding::Masquerade | Forwarding::Direct | Forwarding::Local | Forwarding::Bypass => {
+                Family::of(self.key.address) == family
+            }
         }
     }
 }

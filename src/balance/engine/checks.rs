@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::doubt::Before;
-use super::{Balancer, Output, ProbeId};
+use super::{Balancer, Life, Output, ProbeId};
 use crate::balance::Health;
 use crate::balance::desired;
 use crate::balance::event::Event;
@@ -49,6 +49,24 @@ impl Balancer {
         }
         self.end_hold();
         self.fill();
+    }
+
+    /// With the table it is known who gets connections already. Of the others clients may be waiting for the first success: that comes
+    /// as soon as without `warmup`.
+    pub(super) fn hasten(&mut self) {
+        match self.life {
+            Life::Running if self.is_table_known() && std::mem::take(&mut self.unhurried) => {}
+            Life::Running | Life::Stopping | Life::Stopped => return,
+        }
+        let spread = Roster::spread(self.roster.checks.len());
+        for check in self.roster.awaited(&self.observed) {
+            let first_in = self.random.within(spread);
+            let Some((slot, _)) = self.roster.slot(check) else { continue };
+            if slot.machine.poll_timeout().is_some_and(|at| at > self.now + first_in) {
+                slot.machine.resume(first_in, self.now);
+                self.timers.arm(check, slot.machine.poll_timeout());
+            }
+        }
     }
 
     pub(super) fn probed(&mut self, probe: ProbeId, outcome: Outcome) {
@@ -164,8 +182,9 @@ impl Balancer {
             }
             None => {}
         }
-        if before.last.is_none() && last.is_some_and(Outcome::was_tried) && config.warmup.is_none() {
-            // All first checks were made within a second, and from now on they would all come in one second of each interval.
+        if before.last.is_none() && last.is_some_and(Outcome::was_tried) {
+            // First checks that somebody waits for are made within a second, and from now on they would all come in one second of
+            // each interval. Those that `warmup` has spread are none the worse for it.
             slot.machine.bring_forward(self.random.within(scatter.min(config.interval)), self.now);
         }
         self.timers.arm(check, slot.machine.poll_timeout());

@@ -140,7 +140,9 @@ impl Balancer {
             Life::Running if !self.is_table_known() => return,
             Life::Running | Life::Stopping | Life::Stopped => {}
         }
-        for (place, kept) in self.roster.settle_floors(&self.observed) {
+        let leaving = &self.handovers.leaving;
+        let serves_on = |key| leaving.serving_of(key).next().is_some();
+        for (place, kept) in self.roster.settle_floors(&self.observed, serves_on) {
             let Some(service) = self.roster.config.services.get(place as usize) else { continue };
             let title = service.title();
             self.outputs.push_back(Output::Event(match (service.floor, kept) {

@@ -492,8 +492,9 @@ impl Balancer {
     /// How these servers of a service are to be, by the order of their entries; `None`: the service is not in the table as it
     /// is to be, so that there is more to compare.
     fn changed(&self, place: u32, servers: &[u32]) -> Option<(ServiceKey, &Service, Wishes)> {
-        let (service, standing) = self.roster.service(place)?;
-        let (key, first, whole) = (service.key, self.roster.first_server(place), self.roster.standing(place));
+        let key = self.roster.config.services.get(place as usize)?.key;
+        let (service, standing) = self.roster.service(place, key.family())?;
+        let (first, whole) = (self.roster.first_server(place), self.roster.standing(place));
         let found = self.observed.services.get(&key)?;
         if found.settings.as_ref() != Some(&service.settings_of(key)) {
             return None;
@@ -555,7 +556,7 @@ impl Balancer {
         (place, key): (u32, ServiceKey),
         found: Option<&Service>,
     ) {
-        let Some((service, standing)) = self.roster.service(place) else { return };
+        let Some((service, standing)) = self.roster.service(place, key.family()) else { return };
         let mut wish = desired::service(service, key, &standing, self.roster.standing(place), found);
         self.handovers.leaving.stay(key, found, &mut wish);
         planner.service(key, found, &wish);

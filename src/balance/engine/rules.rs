@@ -22,7 +22,7 @@ use crate::balance::quorum::{Quorum, Trust};
 use crate::balance::roster::{Extent, Roster, thresholds};
 use crate::balance::table::Table;
 use crate::balance::{Health, Standing};
-use crate::model::{ServiceConfig, ServiceKey, Suspend};
+use crate::model::{Family, ServerConfig, ServerSettings, ServiceConfig, ServiceKey, Suspend};
 
 /// The addresses of this host, as far as they were told.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +149,7 @@ impl Balancer {
 
     /// How a service's quorum was, and how its servers count that nothing is known about.
     fn quorum_before(&self, place: u32) -> Option<(Quorum, Trust)> {
-        let (service, _) = self.roster.service(place)?;
+        let service = self.roster.config.services.get(place as usize)?;
         let table = &self.observed.services;
         let sorry_found = || service.keys().any(|key| desired::is_sorry(service, key, table.get(&key)));
         let found = || service.keys().any(|key| table.contains_key(&key));
@@ -166,7 +166,7 @@ impl Balancer {
     fn settle_quorum(&mut self, place: u32, extent: &Extent) {
         let Some((before, trust)) = self.quorum_before(place) else { return };
         let sum = self.weigh_service(place, trust, extent) + self.weight_serving_on(place);
-        let Some((service, _)) = self.roster.service(place) else { return };
+        let Some(service) = self.roster.config.services.get(place as usize) else { return };
         let known = self.roster.quorum(place);
         let thresholds = thresholds(service);
         let next = before.next(sum, thresholds);
@@ -187,6 +187,7 @@ impl Balancer {
         };
         let told = tells.then(|| notice::of_service(&self.roster.config, service, next == Quorum::Up));
         self.roster.set_quorum(place, next, self.now);
+        self.roster.pace_rises(place, self.now);
         self.hand_over_sorry(place, next);
         self.outputs.extend(event.filter(|_| tells).map(Output::Event));
         self.tell(told);
@@ -227,8 +228,8 @@ impl Balancer {
         sum
     }
 
-    /// The same by another table, and without a look at what is known already.
-    pub(super) fn whole_weight(&self, place: u32, trust: Trust, table: &Table) -> u64 {
+    /// The same without a look at what is known already.
+    fn whole_weight(&self, place: u32, trust: Trust, table: &Table) -> u64 {
         let first = self.roster.first_server(place);
         let all = self.roster.servers_in(place);
         all.map(|server| u64::from(self.weight_in_service(place, server - first, trust, table))).sum()
@@ -237,32 +238,27 @@ impl Balancer {
     /// What one of them adds to that.
     fn weight_in_service(&self, place: u32, nth: u32, trust: Trust, table: &Table) -> u32 {
         let nth = nth as usize;
-        let Some((service, standing)) = self.roster.service(place) else { return 0 };
-        let (Some((_, verdict)), Some(server)) = (self.roster.verdicts(place), service.servers.get(nth)) else {
-            return 0;
+        let Some((service, verdict)) = self.roster.verdicts(place) else { return 0 };
+        let Some(server) = service.servers.get(nth) else { return 0 };
+        let known: Standing = verdict(nth);
+        let known = if self.roster.is_kept(place, nth) { Standing { health: Health::Up, ..known } } else { known };
+        let found = |key: ServiceKey| table.services.get(&key)?.server(service.entry(key, server)?);
+        counts(server, known, trust, || service.keys().find_map(found))
+    }
+
+    /// What those of a service weigh that its checks speak for, or that carry traffic and were not asked yet: of all, or of those
+    /// that packets of one family reach.
+    pub(super) fn proven_weight(&self, place: u32, family: Option<Family>, table: &Table) -> u64 {
+        let Some((service, verdict)) = self.roster.verdicts(place) else { return 0 };
+        let is_meant = |of: Family| family.is_none_or(|family| of == family);
+        let proven = |(nth, server): (usize, &ServerConfig)| {
+            let keys = || service.keys().filter(|key| is_meant(key.family()));
+            let found = |key: ServiceKey| table.services.get(&key)?.server(service.entry(key, server)?);
+            let reached = keys().any(|key| service.entry(key, server).is_some());
+            let weight = || counts(server, verdict(nth), Trust::OnProof, || keys().find_map(found));
+            if reached { u64::from(weight()) } else { 0 }
         };
-        let known: Standing = standing(nth);
-        let Standing { health, held, .. } = known;
-        if held.is_some() {
-            return 0;
-        }
-        let counts = match health {
-            Health::Up | Health::Unchecked => true,
-            Health::Down => false,
-            Health::Unknown if known.is_trusted(server) => true,
-            Health::Unknown => {
-                let found = |key: ServiceKey| table.services.get(&key)?.server(service.entry(key, server)?);
-                match service.keys().find_map(found) {
-                    Some(found) => desired::carries(found),
-                    None => match trust {
-                        Trust::UntilChecked => !server.alpha && !known.mistaken,
-                        Trust::OnProof => false,
-                    },
-                }
-            }
-        };
-        // Its whole weight, also while it goes up slowly: it is there.
-        if counts { verdict(nth).weight.unwrap_or(server.settings.weight).value() } else { 0 }
+        service.servers.iter().enumerate().map(proven).sum()
     }
 
     /// Hands on whom something is told.
@@ -294,8 +290,7 @@ impl Balancer {
             for service in &next.config.services {
                 let old = self.roster.same_service(service);
                 let there: HashSet<_> = old.iter().flat_map(|old| &old.servers).map(|server| server.key).collect();
-                let new =
-                    |server: &&crate::model::ServerConfig| server.checks.is_empty() && !there.contains(&server.key);
+                let new = |server: &&ServerConfig| server.checks.is_empty() && !there.contains(&server.key);
                 let up = service.servers.iter().filter(new);
                 told.extend(up.map(|server| notice::of_server(&next.config, service, server, true)));
             }
@@ -319,4 +314,26 @@ impl Balancer {
         }
         self.tell(told);
     }
+}
+
+/// What a server adds to its service's weight that is known so. `found` tells how it is in the table, if it is there.
+fn counts<'a>(
+    server: &ServerConfig,
+    known: Standing,
+    trust: Trust,
+    found: impl FnOnce() -> Option<Option<&'a ServerSettings>>,
+) -> u32 {
+    let counts = match known.health {
+        _ if known.held.is_some() => false,
+        Health::Up | Health::Unchecked => true,
+        Health::Down => false,
+        Health::Unknown if known.is_trusted(server) => true,
+        Health::Unknown => match (found(), trust) {
+            (Some(found), Trust::UntilChecked | Trust::OnProof) => desired::carries(found),
+            (None, Trust::UntilChecked) => !server.alpha && !known.mistaken,
+            (None, Trust::OnProof) => false,
+        },
+    };
+    // Its whole weight, also while it goes up slowly: it is there.
+    if counts { known.weight.unwrap_or(server.settings.weight).value() } else { 0 }
 }

@@ -4,8 +4,12 @@
 //! A server that is new in the file gets connections after its first success. Where a reload names nobody but such, all that it
 //! does not name any more would go before anybody had come. So they serve on, as they were found, as long as both is true:
 //!
-//! - servers of the file that get connections do not weigh enough to keep the quorum, which is mostly: there is none;
+//! - servers of the file that work do not weigh enough to keep the quorum, which is mostly: there is none;
 //! - one of the file at least has not had its first verdict, and will have it.
+//!
+//! What a floor puts in although it failed is no heir, and while somebody serves on it puts in nobody. A service for both families is
+//! asked for each of them: clients of the one cannot be sent to the other's servers, however much these weigh. There the others
+//! serve on too as long as no server at all works that their packets reach.
 //!
 //! Every check comes to a verdict, or is found to be prevented, in bounded time, and so this ends. While it lasts those that
 //! serve on count for the quorum and for virtual routers that watch the service, for it is they whom clients get. Where the quorum
@@ -25,21 +29,24 @@ use super::{Balancer, Life, Output};
 use crate::balance::desired;
 use crate::balance::event::Event;
 use crate::balance::leaving::{Leaver, News};
-use crate::balance::quorum::{Quorum, Trust};
+use crate::balance::quorum::Quorum;
 use crate::balance::roster::thresholds;
 use crate::balance::table::{Service, Table};
 use crate::balance::{Health, Standing};
-use crate::model::{ServiceConfig, ServiceKey, Weight};
+use crate::model::{Family, ServerKey, ServiceKey, Weight};
 
 impl Balancer {
     /// The table for a configuration that is new, or that was found at a start: who is named no more and serves on.
     pub(super) fn serve_on(&mut self, table: &Table) -> Vec<News> {
-        let places = (0..).zip(&self.roster.config.services);
-        let left = places.filter(|(place, service)| {
-            let of_this = service.keys().filter_map(|key| Some((key, table.services.get(&key)?)));
-            of_this.into_iter().any(|(key, found)| self.has_unnamed(key, found)) && self.waits_for_heirs(*place, table)
-        });
-        let keys: Vec<_> = left.flat_map(|(_, service)| service.keys()).collect();
+        let services = (0..).zip(&self.roster.config.services);
+        let keys = services.flat_map(|(place, service)| service.keys().map(move |key| (place, key)));
+        let mut waits = BTreeMap::new();
+        let mut left = |(place, key): &(u32, ServiceKey)| {
+            let asked = (*place, key.family());
+            table.services.get(key).is_some_and(|found| self.has_unnamed(*key, found))
+                && *waits.entry(asked).or_insert_with(|| self.waits_for_heirs(asked, table))
+        };
+        let keys: Vec<_> = keys.filter(|key| left(key)).map(|(_, key)| key).collect();
         let handovers = &mut self.handovers;
         handovers.leaving.serve_on(table, (&self.ledger, &handovers.claims), keys.into_iter())
     }
@@ -48,21 +55,23 @@ impl Balancer {
         found.servers().iter().any(|(server, _)| !self.handovers.claims.has_server(key, *server))
     }
 
-    /// The servers that a service has now cannot carry it, and one of them at least may yet.
-    fn waits_for_heirs(&self, place: u32, table: &Table) -> bool {
+    /// The servers that a service has now for packets of a family cannot carry it, and one of them at least may yet.
+    fn waits_for_heirs(&self, (place, family): (u32, Family), table: &Table) -> bool {
         let Some(service) = self.roster.config.services.get(place as usize) else { return false };
         let sorry = service.rules.sorry.is_some() && self.roster.quorum(place) == Some(Quorum::Lost);
         !sorry
-            && self.awaits_verdicts(place)
-            && self.whole_weight(place, Trust::OnProof, table) < thresholds(service).to_keep()
+            && self.awaits_verdicts(place, family)
+            && (self.proven_weight(place, Some(family), table) == 0
+                || self.proven_weight(place, None, table) < thresholds(service).to_keep())
     }
 
-    fn awaits_verdicts(&self, place: u32) -> bool {
+    fn awaits_verdicts(&self, place: u32, family: Family) -> bool {
         let Some((service, known)) = self.roster.verdicts(place) else { return false };
         let awaited = |(nth, server): (usize, &crate::model::ServerConfig)| {
             let standing: Standing = known(nth);
             let carries = standing.weight.unwrap_or(server.settings.weight) != Weight::ZERO;
-            standing.health == Health::Unknown && !standing.prevented && standing.held.is_none() && carries
+            let silent = standing.health == Health::Unknown && !standing.prevented && standing.held.is_none();
+            silent && carries && server.takes(family)
         };
         !self.roster.standing(place).resting && service.servers.iter().enumerate().any(awaited)
     }
@@ -73,12 +82,13 @@ impl Balancer {
             Life::Running if self.is_table_known() && std::mem::take(&mut self.handovers.heirs_stirred) => {}
             Life::Running | Life::Stopping | Life::Stopped => return,
         }
-        // All who serve on in a service are relieved together.
+        // All who serve on for one family in a service are relieved together.
         let mut waits = BTreeMap::new();
         let mut over = |(service, _): &Leaver| {
-            let place = self.roster.place(*service);
-            place
-                .is_none_or(|place| !*waits.entry(place).or_insert_with(|| self.waits_for_heirs(place, &self.observed)))
+            self.roster.place(*service).is_none_or(|place| {
+                let asked = (place, service.family());
+                !*waits.entry(asked).or_insert_with(|| self.waits_for_heirs(asked, &self.observed))
+            })
         };
         let relieved: Vec<_> = self.handovers.leaving.serving().filter(|leaver| over(leaver)).collect();
         if relieved.is_empty() {
@@ -91,13 +101,17 @@ impl Balancer {
             let title = service.to_string();
             self.outputs.push_back(Output::Event(Event::Relieved { service: title, server, within }));
             match self.roster.place(service) {
-                Some(place) => self.roster.stir(place),
+                Some(place) => {
+                    self.roster.stir(place);
+                    self.roster.unsettle(place);
+                }
                 None => self.compare_all = true,
             }
             self.roster.mark_key(service);
         }
         self.departed(&leavers);
-        // Whose weight counted until now counts no more.
+        // Whose weight counted until now counts no more, and where nobody works the floor has to do with those that failed.
+        self.settle_floors();
         self.settle_quorums();
     }
 
@@ -148,21 +162,28 @@ impl Balancer {
         self.handovers.leaving.patience(service).unwrap_or_else(|| self.roster.config.drain_of(config()))
     }
 
-    /// What those weigh that serve on in one of the kernel's services.
-    pub(super) fn serving_on<'a>(&'a self, key: ServiceKey, found: &'a Service) -> impl Iterator<Item = Weight> + 'a {
+    /// Who serves on in one of the kernel's services, and with which weight.
+    pub(super) fn serving_on<'a>(
+        &'a self,
+        key: ServiceKey,
+        found: &'a Service,
+    ) -> impl Iterator<Item = (ServerKey, Weight)> + 'a {
         let settings = move |server| found.server(server)?;
-        self.handovers.leaving.serving_of(key).filter_map(move |server| Some(settings(server)?.weight))
+        self.handovers.leaving.serving_of(key).filter_map(move |server| Some((server, settings(server)?.weight)))
     }
 
-    /// What those weigh that serve on in a service. Of one with several addresses each has the same servers.
+    /// What those weigh that serve on in a service. Of one with several addresses each has the same servers, or the same of
+    /// one family.
     pub(super) fn weight_serving_on(&self, place: u32) -> u64 {
-        let weight = |service: &ServiceConfig| {
+        let Some(service) = self.roster.config.services.get(place as usize) else { return 0 };
+        let weight = |family: Family| {
             let sum = |key| -> Option<u64> {
-                let found = self.observed.services.get(&key)?;
-                Some(self.serving_on(key, found).map(|weight| u64::from(weight.value())).sum())
+                let serving = self.serving_on(key, self.observed.services.get(&key)?);
+                let own = serving.filter(|(server, _)| Family::of(server.address) == family);
+                Some(own.map(|(_, weight)| u64::from(weight.value())).sum())
             };
-            service.keys().filter_map(sum).max()
+            service.keys().filter_map(sum).max().unwrap_or(0)
         };
-        self.roster.config.services.get(place as usize).and_then(weight).unwrap_or(0)
+        [Family::V4, Family::V6].into_iter().map(weight).sum()
     }
 }

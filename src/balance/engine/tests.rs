@@ -16,6 +16,7 @@ use crate::model::{
 
 mod crowd;
 mod daemons;
+mod families;
 mod floor;
 mod groups;
 mod handovers;
@@ -939,22 +940,62 @@ fn timeouts_stay_where_all_stays_at_a_stop() {
     assert!(world.steps.is_empty());
 }
 
+/// Servers that get connections already, or have to prove themselves, can wait for as long as `warmup` says; a service that is
+/// empty until one has succeeded cannot.
 #[test]
-fn first_checks_are_spread_and_warmup_stretches_them() {
-    let mut world = World::new(empty());
-    let mut servers = held::many(10_100);
+fn first_checks_are_spread_and_warmup_stretches_those_that_nobody_waits_for() {
+    let mut servers = held::many(10_300);
     for slow in &mut servers[10_000..] {
         slow.checks[0].warmup = Some(60 * S);
     }
-    configure(&mut world, config(1, &servers));
-    let start = world.now;
-    let due: Vec<_> =
-        world.engine.roster.checks.iter().map(|slot| slot.machine.poll_timeout().unwrap() - start).collect();
-    let quick = &due[..10_000];
-    assert!(quick.iter().all(|at| *at <= S));
-    let early = quick.iter().filter(|at| **at < S / 2).count();
-    assert!((4500..=5500).contains(&early), "{early} of 10,000 in the first half second");
-    assert!(due.iter().all(|at| *at <= 60 * S) && due.iter().any(|at| *at > 30 * S));
+    servers[10_200..].iter_mut().for_each(|server| server.alpha = true);
+    let config = config(1, &servers);
+    let there: Vec<_> = servers[10_100..10_200].iter().map(|server| (server.key, Some(weight(1)))).collect();
+    let mut table = empty().unwrap();
+    table.services.insert(key(1), Service::new(Some(ServiceSettings::default()), there.into_iter().collect()));
+    let due = |table: Option<Table>| -> Vec<_> {
+        let mut world = World::new(table);
+        configure(&mut world, config.clone());
+        let start = world.now;
+        world.engine.roster.checks.iter().map(|slot| slot.machine.poll_timeout().unwrap() - start).collect()
+    };
+    let spread = |due: &[Duration], over: Duration| {
+        let half = due.iter().filter(|at| **at < over / 2).count() * 2;
+        let fair = due.len() / 10 * 6..=due.len() / 10 * 14;
+        assert!(due.iter().all(|at| *at <= over) && fair.contains(&half), "{half} / 2 of {}: {over:?}", due.len());
+    };
+    for (table, is_there) in [(Some(table), true), (empty(), false), (None, false)] {
+        let due = due(table);
+        spread(&due[..10_000], S);
+        spread(&due[10_000..10_100], S);
+        spread(&due[10_100..10_200], if is_there { 60 * S } else { S });
+        spread(&due[10_200..], 60 * S);
+        let early = due[..10_000].iter().filter(|at| **at < S / 2).count();
+        assert!((4500..=5500).contains(&early), "{early} of 10,000 in the first half second");
+    }
+}
+
+/// Weight 0 is no place where clients get to; and what a reload brings is waited for as what a start brings.
+#[test]
+fn warmup_leaves_no_service_empty() {
+    let file = |servers: &[u8]| {
+        let mut config = config(1, &servers.iter().map(|n| server(*n, true)).collect::<Vec<_>>());
+        config.services[0].servers.iter_mut().for_each(|server| server.checks[0].warmup = Some(3600 * S));
+        config
+    };
+    let weights = |world: &World| rules::weights(world);
+    for table in [empty(), found(1, &[(1, 0), (2, 0)])] {
+        let mut world = World::new(table);
+        configure(&mut world, file(&[1, 2]));
+        world.pass(S);
+        assert_eq!(weights(&world), [(1, 1), (2, 1)]);
+        world.dead.insert("10.0.0.1:80".parse().unwrap());
+        world.pass(8 * S);
+        assert_eq!(weights(&world), [(2, 1)], "afterwards it is the interval that counts");
+        configure(&mut world, file(&[2, 3]));
+        world.pass(S);
+        assert_eq!(weights(&world), [(2, 1), (3, 1)]);
+    }
 }
 
 mod storms {

@@ -116,7 +116,7 @@ impl Balancer {
         }
         // Servers that the file names no more and that serve on are there for clients, and are no more than those that are named.
         if let Some(found) = found {
-            for weight in self.serving_on(key, found) {
+            for (_, weight) in self.serving_on(key, found) {
                 sum.up = sum.servers.min(sum.up + 1);
                 sum.weight_up += u64::from(weight.value());
             }

@@ -175,9 +175,10 @@ impl Balancer {
             self.leave_out([leaver]);
         }
         self.compare_all = true;
-        // It may have counted for the quorum until now.
+        // It may have counted for the quorum until now, and for the floor.
         if let Some(place) = self.roster.place(service) {
             self.roster.stir(place);
+            self.roster.unsettle(place);
         }
         let persistent = self.is_persistent(leaver);
         Asked { service: title, server, effect: Effect::Done, left, persistent, refuses, leaves: true }
@@ -245,7 +246,9 @@ impl Balancer {
             None if paths::is_private(&roster.config, key) => Duration::ZERO,
             service => roster.config.drain_of(service),
         };
+        let serving = leaving.serving().count();
         let news = leaving.look(sight, (ledger, claims), within, self.now);
+        let fewer_serve = leaving.serving().count() < serving;
         let mut empty = Vec::new();
         for (place, _) in wishes.draining().collect::<Vec<_>>() {
             let Some((load, quiet)) = seen(roster, sight, place).filter(|_| !late.contains(&place)) else { continue };
@@ -254,6 +257,9 @@ impl Balancer {
             }
         }
         begun.extend(news);
+        if fewer_serve {
+            (0..).zip(&Arc::clone(&self.roster.config).services).for_each(|(place, _)| self.roster.unsettle(place));
+        }
         self.tell_leaving(begun);
         self.drained(empty, End::Empty);
         if self.handovers.loads() != before {

@@ -105,7 +105,7 @@ impl Roster {
     /// A server of it is.
     pub(super) fn mark_server(&mut self, service: u32, server: u32) {
         match self.services.get_mut(service as usize) {
-            Some(state) if state.plain && !state.keeps => self.dirty.server(service, server, &mut state.dirty),
+            Some(state) if state.plain && !state.keeps.any() => self.dirty.server(service, server, &mut state.dirty),
             Some(state) => self.dirty.whole(service, &mut state.dirty),
             None => {}
         }
@@ -157,7 +157,7 @@ impl Roster {
     /// A service is to be weighed, of which only this server may count otherwise.
     pub(super) fn stir_server(&mut self, service: u32, server: u32) {
         match self.services.get_mut(service as usize) {
-            Some(state) if !state.keeps => self.stirred.server(service, server, &mut state.stirred),
+            Some(state) if !state.keeps.any() => self.stirred.server(service, server, &mut state.stirred),
             Some(state) => self.stirred.whole(service, &mut state.stirred),
             None => {}
         }

@@ -6,7 +6,7 @@ use super::Roster;
 use crate::balance::desired::Health;
 use crate::balance::wishes::Wish;
 use crate::check::{Machine, Outcome, Verdict};
-use crate::model::{Check, ServerConfig, Weight};
+use crate::model::{Check, ServerConfig, ServiceConfig, Weight};
 
 /// One server, for those who show it.
 #[derive(Debug)]
@@ -98,14 +98,18 @@ impl Roster {
     pub(in crate::balance) fn statuses<'a>(&'a self, place: u32) -> Vec<ServerStatus<'a>> {
         let first = self.services.get(place as usize).map_or(0, |service| service.first_server);
         let servers = self.config.services.get(place as usize).map(|service| service.servers.as_slice());
-        let is_open = self.is_open(place);
+        let families: Vec<_> =
+            self.config.services.get(place as usize).into_iter().flat_map(ServiceConfig::families).collect();
+        let rises = |server: &ServerConfig| {
+            families.iter().any(|family| server.takes(*family) && !self.is_open(place, *family))
+        };
         let status = |(index, config): (u32, &'a ServerConfig)| {
             let state = self.servers.get(index as usize)?;
             let checks = self.checks_of(index).zip(&config.checks);
             let checks = checks.map(|(slot, config)| CheckStatus { config, machine: &slot.machine }).collect();
             let weight = self.weigh(index);
-            let (health, since, kept) = (state.health, state.since, state.kept);
-            let rises_until = self.ramps.until(index).filter(|_| !is_open);
+            let (health, since, kept) = (state.health, state.since, state.kept.any());
+            let rises_until = self.ramps.until(index).filter(|_| rises(config));
             let prevented = self.is_prevented(index);
             Some(ServerStatus { config, health, since, kept, prevented, weight, wish: None, rises_until, checks })
         };

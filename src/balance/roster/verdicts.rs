@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{Roster, Slot, number};
-use crate::balance::desired::{Health, Standing};
+use crate::balance::desired::{self, Health, Standing};
+use crate::balance::table::Table;
 use crate::check::{Outcome, Verdict};
-use crate::model::{ServiceConfig, Weight};
+use crate::model::{Family, ServiceConfig, ServiceKey, Weight};
 
 /// A server is something else than before.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +104,19 @@ impl Roster {
             self.changed(service, *server);
         }
         servers
+    }
+
+    /// Checks that `warmup` puts off, though nobody has asked yet and clients could be sent to one of their servers otherwise: it
+    /// gets none by the table, and need not prove itself.
+    pub(in crate::balance) fn awaited(&self, table: &Table) -> Vec<u32> {
+        let is_awaited = |server: &u32| {
+            let Some((service, config)) = self.server(*server) else { return false };
+            let found = |key: ServiceKey| table.services.get(&key)?.server(service.entry(key, config)?);
+            !config.alpha && !service.keys().filter_map(found).any(desired::carries)
+        };
+        let is_put_off = |check: u32| self.check(check).is_some_and(|(_, _, config)| config.warmup.is_some());
+        let fresh = (0_u32..).zip(&self.checks).filter(|(_, slot)| slot.is_fresh()).map(|(check, _)| check);
+        fresh.filter(|check| is_put_off(*check) && self.users_of(*check).iter().any(is_awaited)).collect()
     }
 
     /// A check calls at another host. To itself a host needs no cable.
@@ -225,13 +239,17 @@ impl Roster {
         })
     }
 
-    /// A service as configured, and how the server in a given place counts: one that its floor keeps, as up; one that returns
-    /// slowly, with a part of its weight, unless clients are sent to servers that failed meanwhile.
-    pub(in crate::balance) fn service(&self, place: u32) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
+    /// A service as configured, and how the server in a given place counts for packets of a family: one that its floor keeps,
+    /// as up; one that returns slowly, with a part of its weight, unless clients are sent to servers that failed meanwhile.
+    pub(in crate::balance) fn service(
+        &self,
+        place: u32,
+        family: Family,
+    ) -> Option<(&ServiceConfig, impl Fn(usize) -> Standing + '_)> {
         let (config, verdict) = self.verdicts(place)?;
         let first = self.services.get(place as usize)?.first_server as usize;
-        let is_open = self.is_open(place);
-        let kept = move |server: usize| self.servers.get(first + server).is_some_and(|state| state.kept);
+        let is_open = self.is_open(place, family);
+        let kept = move |server: usize| self.servers.get(first + server).is_some_and(|state| state.kept.has(family));
         let counts = move |server| {
             let mut standing: Standing = verdict(server);
             let place = number(first.saturating_add(server));

@@ -6,15 +6,15 @@ use super::service::Outer;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::draft::RulesDraft;
 use crate::config::source::{Span, Spanned};
-use crate::model::{Floor, Rules, ServerConfig, Suspend};
+use crate::model::{Family, Floor, Rules, ServerConfig, Suspend};
 
 impl Resolver<'_> {
-    /// `named`: the service has an address of its own.
+    /// `floor` is with what the servers weigh at least that it keeps; `named`: the service has an address of its own.
     pub(super) fn service_rules(
         &mut self,
         draft: RulesDraft,
         quorum: u32,
-        floor: Option<Floor>,
+        floor: Option<(Floor, u64)>,
         servers: &[ServerConfig],
         outer: &Outer,
         named: bool,
@@ -23,8 +23,10 @@ impl Resolver<'_> {
         let hysteresis = self.hysteresis(hysteresis, quorum, servers);
         let sorry_at = sorry.as_deref().map(|sorry| sorry.span);
         let sorry = sorry.and_then(|sorry| self.server(*sorry, outer)).map(Box::new);
-        if let (Some(_), Some(at), Some(floor)) = (&sorry, sorry_at, floor) {
-            self.needless(at, floor, quorum.saturating_sub(hysteresis).max(1), servers);
+        if let (Some(_), Some(at), Some((floor, least))) = (&sorry, sorry_at, floor)
+            && least >= u64::from(quorum.saturating_sub(hysteresis).max(1))
+        {
+            self.needless(at, floor);
         }
         let suspend = self.suspend(suspend, named);
         Rules { hysteresis, sorry, suspend, omega, notify }
@@ -60,18 +62,12 @@ impl Resolver<'_> {
     }
 
     /// A floor may keep so many servers that the quorum is never lost.
-    fn needless(&mut self, sorry_at: Span, floor: Floor, to_keep: u32, servers: &[ServerConfig]) {
-        let mut weights: Vec<_> = servers.iter().map(|server| server.settings.weight.value()).collect();
-        weights.retain(|weight| *weight > 0);
-        weights.sort_unstable();
-        let least = weights.iter().take(floor.of(weights.len())).copied().map(u64::from).sum::<u64>();
-        if least >= u64::from(to_keep) {
-            self.say(
-                Diagnostic::warning(Code::Combination, sorry_at, format!("a floor of {floor} keeps the quorum"))
-                    .mark("this server is not needed")
-                    .help("servers that the floor keeps count, failed or not: the sorry server takes over only while the quorum is lost"),
-            );
-        }
+    fn needless(&mut self, sorry_at: Span, floor: Floor) {
+        self.say(
+            Diagnostic::warning(Code::Combination, sorry_at, format!("a floor of {floor} keeps the quorum"))
+                .mark("this server is not needed")
+                .help("servers that the floor keeps count, failed or not: the sorry server takes over only while the quorum is lost"),
+        );
     }
 
     fn suspend(&mut self, suspend: Option<Spanned<Suspend>>, named: bool) -> Suspend {
@@ -92,4 +88,24 @@ impl Resolver<'_> {
             None => Suspend::Never,
         }
     }
+}
+
+/// What the servers weigh that have a weight, the least first: of those that packets of each of a service's families reach.
+/// `family`: it has but this one.
+pub(super) fn weights(servers: &[ServerConfig], family: Option<Family>) -> Vec<Vec<u32>> {
+    let families = family.map_or(vec![Family::V4, Family::V6], |family| vec![family]);
+    let of = |family| {
+        let reached = servers.iter().filter(|server| server.takes(family)).map(|server| server.settings.weight.value());
+        let mut weights: Vec<_> = reached.filter(|weight| *weight > 0).collect();
+        weights.sort_unstable();
+        weights
+    };
+    families.into_iter().map(of).collect()
+}
+
+/// What those weigh at least that a floor keeps: in the family where that is most, since servers that both reach may be kept
+/// for both.
+pub(super) fn least_kept(floor: Floor, weights: &[Vec<u32>]) -> u64 {
+    let least = |of: &Vec<u32>| of.iter().take(floor.of(of.len())).copied().map(u64::from).sum::<u64>();
+    weights.iter().map(least).max().unwrap_or(0)
 }

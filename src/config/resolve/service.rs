@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Resolver;
 use super::listeners::Listeners;
 use super::meaning::{endpoint, unreachable};
+use super::rules;
 use crate::config::Language;
 use crate::config::diagnostic::{Code, Diagnostic, Severity};
 use crate::config::draft::{
@@ -163,9 +164,7 @@ impl Resolver<'_> {
         // What is left may be of one family, and what only served the other has nothing to do any more.
         let family = config.key.family();
         if config.keys().all(|key| key.family() == family) {
-            config.servers.retain(|server| {
-                Family::of(server.key.address) == family || matches!(server.settings.forwarding, Forwarding::Tunnel(_))
-            });
+            config.servers.retain(|server| server.takes(family));
         }
         if config.servers.is_empty() {
             return;
@@ -215,7 +214,8 @@ impl Resolver<'_> {
         let flags = self.flags(draft.flags, key, header);
         let settings = ServiceSettings { scheduler: draft.scheduler.value().unwrap_or_default(), flags, persistence };
         let quorum = self.quorum(draft.quorum, &servers);
-        let floor = self.floor(draft.floor, &servers);
+        let weights = rules::weights(&servers, listeners.family);
+        let floor = self.floor(draft.floor, &servers, &weights);
         let slow_start = self.slow_start(draft.slow_start, settings.scheduler, &servers);
         let handover = Handover { drain: draft.drain, slow_start };
         if handover.drain.is_some_and(|drain| !drain.is_zero()) && !settings.passes_over_zero() {
@@ -223,7 +223,8 @@ impl Resolver<'_> {
         }
         let named =
             matches!(key, ServiceKey::Address { .. }) || group.as_ref().is_some_and(|group| group.has_address());
-        let rules = self.service_rules(std::mem::take(&mut draft.rules), quorum, floor, &servers, &outer, named);
+        let kept = floor.map(|floor| (floor, rules::least_kept(floor, &weights)));
+        let rules = self.service_rules(std::mem::take(&mut draft.rules), quorum, kept, &servers, &outer, named);
         Some((ServiceConfig { key, group, settings, quorum, floor, handover, rules: Box::new(rules), servers }, header))
     }
 
@@ -302,10 +303,16 @@ impl Resolver<'_> {
         takes
     }
 
-    fn floor(&mut self, floor: Option<Spanned<Floor>>, servers: &[ServerConfig]) -> Option<Floor> {
+    fn floor(
+        &mut self,
+        floor: Option<Spanned<Floor>>,
+        servers: &[ServerConfig],
+        weights: &[Vec<u32>],
+    ) -> Option<Floor> {
         let Spanned { value: floor, span } = floor?;
-        let carrying = servers.iter().filter(|server| server.settings.weight.value() > 0).count();
-        if carrying > 0 && floor.of(carrying) == carrying && servers.iter().any(|server| !server.checks.is_empty()) {
+        let keeps_all = weights.iter().all(|carrying| floor.of(carrying.len()) == carrying.len());
+        let keeps_any = weights.iter().any(|carrying| !carrying.is_empty());
+        if keeps_any && keeps_all && servers.iter().any(|server| !server.checks.is_empty()) {
             self.say(
                 Diagnostic::note(Code::Combination, span, format!("a floor of {floor} keeps every server"))
                     .help("their checks tell how they are, and take none out, ever"),

@@ -245,6 +245,16 @@ fn a_floor_is_a_count_or_a_percentage() {
         assert_eq!(found.map(|floor| floor.to_string()).as_deref(), wanted);
     }
     assert_eq!(brief(&floor("floor 100%")), ["note C512 4:7"], "which keeps them all");
+    // Of each family so many: which are all that there are, and as much as the quorum asks for.
+    let both = |floor: &str| {
+        let servers = ["10.0.0.1 80", "10.0.0.2 80", "2001:db8::1 80", "2001:db8::2 80"];
+        let servers = servers.map(|server| format!("real_server {server} {{\nTCP_CHECK {{\n}}\n}}\n")).concat();
+        let group = "virtual_server_group G {\n192.0.2.1 80\n2001:db8::9 80\n}\n";
+        let rules = format!("floor {floor}\nquorum 2\nsorry_server 10.0.0.9 80");
+        keepalived(&format!("{group}virtual_server group G {{\nprotocol TCP\nlvs_method NAT\n{rules}\n{servers}}}\n"))
+    };
+    assert_eq!(brief(&both("1")), Vec::<String>::new());
+    assert_eq!(brief(&both("2")), ["note C512 8:7", "warning C512 10:1"]);
     for bad in ["0", "0%", "101%", "-1", "half"] {
         let loaded = floor(&format!("floor {bad}"));
         assert_eq!(brief(&loaded), ["warning C401 4:7"], "{bad}: {}", loaded.report.render(false));

@@ -633,3 +633,70 @@ fn a_slow_start_delays_no_quorum() {
     world.pass(31 * S);
     assert_eq!(weights(&world), [(2, 11), (3, 11)]);
 }
+
+/// The part of the weight that a server has is the part that it has shown it can carry: while the sorry server stands in for it, it
+/// shows nothing.
+#[test]
+fn a_slow_start_waits_while_the_sorry_server_is_in_charge() {
+    let mut config = guarded(sorry(false));
+    config.services[0].quorum = 22;
+    config.services[0].handover.slow_start = 30 * S;
+    config.services[0].servers.iter_mut().for_each(|server| server.settings = weight(11));
+    let mut world = World::new(empty());
+    configure(&mut world, config.clone());
+    world.pass(2 * S);
+    dies(&mut world, &[1, 2, 3]);
+    dies(&mut world, &[2, 3]);
+    assert_eq!(weights(&world), [(SORRY, 1)]);
+    assert_eq!(world.engine.servers(0)[0].rises_until, None, "nobody knows when");
+    // A reload in between is nothing to it.
+    world.pass(20 * S);
+    configure(&mut world, config);
+    world.pass(20 * S);
+    world.dead.remove(&"10.0.0.2:80".parse().unwrap());
+    world.pass_until(8 * S, |world| weights(world).len() == 2);
+    assert_eq!(weights(&world), [(1, 1), (2, 1)], "neither has carried anything yet");
+    assert!(world.engine.servers(0)[0].rises_until.is_some_and(|until| until > world.now + 29 * S));
+    world.pass(16 * S);
+    assert_eq!(weights(&world), [(1, 6), (2, 6)]);
+    // It is lost again for a while: the one that is well all along goes on where it was, the other begins anew.
+    world.load((1, 1), 1);
+    dies(&mut world, &[2, 3]);
+    assert_eq!(weights(&world), [(1, 0), (SORRY, 1)]);
+    world.pass(100 * S);
+    world.dead.remove(&"10.0.0.2:80".parse().unwrap());
+    world.pass_until(8 * S, |world| weights(world)[1].0 == 2);
+    let now = weights(&world);
+    assert!((6..=9).contains(&now[0].1) && now[1] == (2, 1), "{now:?}");
+    world.pass(31 * S);
+    assert_eq!(weights(&world), [(1, 11), (2, 11)]);
+}
+
+/// Where no sorry server stands in, servers are in charge whether or not they make a quorum.
+#[test]
+fn without_a_sorry_server_a_slow_start_waits_for_nobody() {
+    let mut config = guarded(Rules::default());
+    config.services[0].quorum = 22;
+    config.services[0].handover.slow_start = 30 * S;
+    config.services[0].servers.iter_mut().for_each(|server| server.settings = weight(11));
+    let mut world = World::new(empty());
+    configure(&mut world, config.clone());
+    world.pass(2 * S);
+    dies(&mut world, &[1, 2, 3]);
+    world.dead.remove(&"10.0.0.1:80".parse().unwrap());
+    world.pass_until(8 * S, |world| !weights(world).is_empty());
+    assert_eq!(weights(&world), [(1, 1)]);
+    world.pass(16 * S);
+    assert_eq!(weights(&world), [(1, 6)]);
+    // A reload that brings one sets it aside, and one that takes it away has it go on.
+    let mut with = config.clone();
+    *with.services[0].rules = Rules { notify: config.services[0].rules.notify.clone(), ..sorry(false) };
+    world.load((1, 1), 1);
+    configure(&mut world, with);
+    assert_eq!(weights(&world), [(1, 0), (SORRY, 1)]);
+    world.pass(100 * S);
+    configure(&mut world, config);
+    assert_eq!(weights(&world)[0], (1, 6));
+    world.pass(16 * S);
+    assert_eq!(weights(&world)[0], (1, 11));
+}

@@ -3,6 +3,7 @@
 use super::handovers::{restart, tell_only};
 use super::rules::{SORRY, called, dies, guarded, sorry, weights};
 use super::*;
+use crate::balance::Health;
 use crate::balance::leaving::Departure;
 use crate::model::{Persistence, Rules};
 
@@ -136,6 +137,95 @@ fn they_serve_until_the_quorum_is_whole() {
     assert_eq!(weights(&world), [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1)]);
     assert!(!world.steps.iter().any(|step| step.contains("10.0.0.9:80")), "{:#?}", world.steps);
     assert_eq!(called(&mut world), [""; 0], "no quorum was lost");
+}
+
+/// A floor puts in servers that failed where nothing better is left, and those that serve on are better.
+#[test]
+fn a_floor_relieves_nobody_with_servers_that_failed() {
+    for (turns_out_well, rest) in [(false, 2), (true, 1)] {
+        let file = |servers: &[u8]| edited(of(servers), |service| service.floor = Some("2".parse().unwrap()));
+        let mut world = serving(file(&[1, 2, 3]));
+        world.dead.extend([4, 5].map(address));
+        world.silent.insert(address(6));
+        configure(&mut world, file(&[4, 5, 6]));
+        world.pass(2 * S);
+        assert_eq!(world.take_steps(), [""; 0]);
+        assert_eq!(weights(&world), [(1, 1), (2, 1), (3, 1)]);
+        if turns_out_well {
+            world.silent.clear();
+        }
+        world.pass_until(30 * S, |world| !world.steps.is_empty());
+        let now = weights(&world);
+        assert_eq!(now[..3], [(1, 0), (2, 0), (3, 0)]);
+        // And then it is as ever: in the same batch, as many as the floor asks for.
+        assert_eq!(now.len(), 5, "{now:?}");
+        assert_eq!(now[4], (6, 1));
+        let down = world.engine.servers(0).iter().filter(|status| status.kept).count();
+        assert_eq!(down, rest, "{now:?}");
+    }
+}
+
+/// Where those are gone that serve on, whoever sent them away, the floor is asked again.
+#[test]
+fn a_floor_goes_without_those_that_were_sent_away() {
+    let file = |servers: &[u8]| {
+        edited(of(servers), |service| {
+            service.floor = Some("2".parse().unwrap());
+            service.servers.iter_mut().for_each(|server| server.checks[0].timeout = 60 * S);
+        })
+    };
+    for by_hand in [false, true] {
+        let mut world = serving(file(&[1, 2]));
+        world.dead.extend([4, 5].map(address));
+        world.silent.insert(address(6));
+        configure(&mut world, file(&[4, 5, 6]));
+        world.pass(2 * S);
+        assert_eq!(weights(&world), [(1, 1), (2, 1)]);
+        if by_hand {
+            world.edit(|table| {
+                let service = table.services.get_mut(&key(1)).unwrap();
+                [1, 2].into_iter().for_each(|n| service.remove(server_key(n)));
+            });
+            world.pass_until(12 * S, |world| !weights(world).is_empty());
+            assert!(world.engine.servers(0)[2].health == Health::Unknown, "it may yet turn out well");
+        } else {
+            world.ask(1, Verb::Disable);
+            assert_eq!(weights(&world), [(2, 1)]);
+            world.ask(2, Verb::Disable);
+        }
+        let now = weights(&world);
+        assert!(now.len() == 1 && [(4, 1), (5, 1)].contains(&now[0]), "{now:?}");
+    }
+}
+
+/// It was there before, and its connections are: nothing is put in, and nothing taken out.
+#[test]
+fn what_a_floor_kept_before_stays_beside_those_that_serve_on() {
+    let file = |servers: &[u8]| edited(of(servers), |service| service.floor = Some("1".parse().unwrap()));
+    let mut world = serving(file(&[1, 2]));
+    world.dead.insert(address(1));
+    world.pass(8 * S);
+    world.dead.insert(address(2));
+    world.pass(8 * S);
+    assert_eq!(weights(&world), [(2, 1)]);
+    // The one that a floor keeps is no heir.
+    world.silent.insert(address(3));
+    configure(&mut world, file(&[2, 3]));
+    assert_eq!(weights(&world), [(2, 1)]);
+    configure(&mut world, file(&[3]));
+    assert_eq!(weights(&world), [(2, 1)]);
+    assert_eq!(departure(&world, 2), Some(Departure::ServesOn));
+    world.dead.insert(address(4));
+    configure(&mut world, file(&[3, 4]));
+    world.pass(2 * S);
+    assert_eq!(weights(&world), [(2, 1)]);
+    // The operator sends away who serves on: then there is nobody but those that failed.
+    world.silent.clear();
+    world.dead.insert(address(3));
+    world.ask(2, Verb::Disable);
+    world.pass(10 * S);
+    assert_eq!(weights(&world).len(), 1, "{:?}", weights(&world));
+    assert!(weights(&world)[0].0 > 2);
 }
 
 /// While the sorry server is in charge nobody has to serve on.

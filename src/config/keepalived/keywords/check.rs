@@ -38,7 +38,7 @@ const RETRY_DELAY: Keyword = yes("delay_before_retry", DELAY)
     .toml("service.check.retry-interval");
 const WARMUP: Keyword = yes("warmup", DELAY)
     .otherwise("1 at most; in keepalived `delay_loop`")
-    .means("The first check comes within this time, at a moment of its own.")
+    .means("The first check comes within this time, at a moment of its own; within a second where clients may wait for it: the server is not in the table, and has no `alpha`.")
     .toml("service.check.warmup");
 
 const RISE: Keyword = ours("rise", One(whole("a count", 1, U32)))

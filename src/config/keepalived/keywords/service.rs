@@ -92,7 +92,7 @@ const QUORUM: &[Keyword] = &[
         .toml("service.quorum"),
     ours("floor", One(text("NUMBER[%]", "a count or a percentage")))
         .otherwise("no server")
-        .means("So many servers stay in the table whatever their checks say: those that failed last.")
+        .means("So many servers stay in the table whatever their checks say: those that failed last. Of both families so many of each.")
         .toml("service.floor"),
     ours("drain", One(seconds("a time", 0.0, DAYS)))
         .otherwise("as `lvs_drain`")
