@@ -259,6 +259,8 @@ pub struct Balancer {
     outputs: VecDeque<Output>,
     /// Probes that are to begin, and when they were due.
     starts: VecDeque<(ProbeId, Instant)>,
+    /// How many there were since the last [`Input::Wake`].
+    begun: usize,
     /// Some of those that were to begin in this turn have, and what they come to at once is weighed together.
     starting: bool,
     /// The first verdict that the kernel does not know of yet.
@@ -337,6 +339,7 @@ impl Balancer {
             life: Life::Running,
             outputs: VecDeque::new(),
             starts: VecDeque::new(),
+            begun: 0,
             starting: false,
             verdict_at: None,
             random: Random::new(options.seed),
@@ -484,6 +487,7 @@ impl Balancer {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let checks = match self.life {
+            Life::Running if self.may_begin() => Some(self.now),
             Life::Running => {
                 [self.timers.next(), self.hold_timeout(), self.handover_timeout()].into_iter().flatten().min()
             }

@@ -12,8 +12,9 @@
 //! nothing is expected it does not matter what it is, nor that it breaks off: it has to come to its end, or to
 //! [`LONGEST_BODY`]. Of any other its MD5 sum is taken as it passes, and for an expression the first [`MOST_KEPT`] bytes are kept.
 //!
-//! It takes no liberties but those of RFC 9112: a line may end with a bare LF (section 2.2), and a field's value may go on
-//! in the next line (section 5.2). Interim answers (1xx) are read over, except 101, which nobody asked for.
+//! It takes the liberties of RFC 9112: a line may end with a bare LF (section 2.2), and a field's value may go on in the next
+//! line (section 5.2). Of the head it takes no more than the status and the framing: other lines may be as they like. Interim
+//! answers (1xx) are read over, except 101, which nobody asked for.
 
 mod body;
 mod head;

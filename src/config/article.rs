@@ -251,8 +251,8 @@ impl Code {
                  `[:alpha:]` and its like, `\\d \\s \\w \\h \\v \\N \\R` and their opposites, `^ $ \\A \\z \\Z \\b \\B`, `\\Q...\\E`, `\\xhh`; \
                  with the option `utf` also `\\p{...}`. What looks back or aside is tried step by step: references (`\\1`), looking \
                  ahead and behind (`(?=`, `(?!`, `(?<=`, `(?<!`), atomic groups and possessive quantifiers (`(?>`, `a++`). There a \
-                 page may have 16 KiB and take 32,768 steps; past that the check fails and says so. Recursion, verbs (`(*...)`) and \
-                 callouts are not done. With `multiline`, `^` is found behind a newline that ends the page, too. In keepalived.conf a backslash escapes what follows it before PCRE2 sees it: `\\d` is \
+                 page may have 16 KiB and take 32,768 steps; past that the check fails and says so. Recursion, verbs (`(*...)`), \
+                 callouts, and references with the option `match_unset_backref` are not done. With `multiline`, `^` is found behind a newline that ends the page, too. In keepalived.conf a backslash escapes what follows it before PCRE2 sees it: `\\d` is \
                  written `\\\\d`.",
                 Toml(
                     "[[service]]\naddress = \"192.0.2.1:80\"\ncheck = { http = { regex = \"a(b\" } }\nserver = [{ address = \"10.0.0.1:80\" }]\n",

@@ -89,6 +89,15 @@ impl Pattern {
         }
     }
 
+    /// It refers to a group, `\1`, and so what it matches depends on what that matched.
+    #[must_use]
+    pub fn refers_back(&self) -> bool {
+        match &self.engine {
+            Engine::Linear(_) => false,
+            Engine::Steps(steps) => steps.refers_back(),
+        }
+    }
+
     /// Whether a page matches.
     ///
     /// # Errors

@@ -19,7 +19,10 @@ const LONGEST_PROGRAM: usize = 16 * 1024;
 
 /// An expression of this kind.
 #[derive(Debug, Clone)]
-pub(super) struct Steps(Regex);
+pub(super) struct Steps {
+    regex: Regex,
+    refers_back: bool,
+}
 
 impl Steps {
     /// Makes it ready; `None`: it has something that cannot be done so either, or would mean another thing than in PCRE2.
@@ -28,7 +31,7 @@ impl Steps {
         if options.ungreedy || translated.has_set_operation() || translated.text().contains("(?R") {
             return None;
         }
-        RegexBuilder::new(translated.text())
+        let regex = RegexBuilder::new(translated.text())
             .bytes_mode(if options.utf { BytesMode::UnicodeBytes } else { BytesMode::Ascii })
             .case_insensitive(options.caseless)
             .multi_line(options.multiline)
@@ -40,15 +43,19 @@ impl Steps {
             .delegate_dfa_skip_cache_capacity_check(false)
             .max_prog_size(LONGEST_PROGRAM)
             .build()
-            .ok()
-            .map(Self)
+            .ok()?;
+        Some(Self { regex, refers_back: translated.refers_back() })
+    }
+
+    pub(super) fn refers_back(&self) -> bool {
+        self.refers_back
     }
 
     pub(super) fn find_at(&self, page: &[u8], least: usize) -> Found {
         if page.len() > LONGEST {
             return Err(Unbounded);
         }
-        let found = self.0.find_from_pos(page, least).map_err(|_| Unbounded)?;
+        let found = self.regex.find_from_pos(page, least).map_err(|_| Unbounded)?;
         Ok(found.map(|found| found.start()))
     }
 }

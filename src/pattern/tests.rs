@@ -145,17 +145,16 @@ fn what_looks_back_or_aside_means_the_same() {
 
 #[test]
 fn pages_that_take_too_many_steps_are_given_up() {
-    for (pattern, page) in [
-        ("^(?=(a+)+$)b", "a".repeat(40)),
-        ("^(?:(a|a)*)\\1[cd]", "a".repeat(4000)),
-        ("(?=(?:.*,){8}x)(?!y)", "a,".repeat(steps::LONGEST / 16)),
-        ("(?s)(?=.*(?=.*(?=.*z)))", "a\n".repeat(steps::LONGEST / 16)),
-        ("(?s)(?<!x.*)y(?<=y.*)", "y".repeat(steps::LONGEST / 8)),
+    for (pattern, page, expected) in [
+        ("^(?:(a|a)*)\\1[cd]", "a".repeat(4000), Err(Unbounded)),
+        ("(?s)(?=.*(?=.*(?=.*z)))", "a\n".repeat(steps::LONGEST / 16), Err(Unbounded)),
+        // As hard as these to PCRE2; but what is within a look is an automaton's, and so is told.
+        ("^(?=(a+)+$)b", "a".repeat(40), Ok(false)),
+        ("(?=(?:.*,){8}x)(?!y)", "a,".repeat(steps::LONGEST / 16), Ok(false)),
+        ("(?s)(?<!x.*)y(?<=y.*)", "y".repeat(steps::LONGEST / 8), Ok(true)),
     ] {
         let ready = Pattern::new(&with(pattern, "")).unwrap_or_else(|problem| panic!("{pattern}: {problem:?}"));
-        let started = Instant::now();
-        let found = ready.is_in(page.as_bytes());
-        println!("{pattern}: {found:?} {:?}", started.elapsed());
+        assert_eq!(ready.is_in(page.as_bytes()), expected, "{pattern}");
     }
     let endless = Pattern::new(&with("^(?:(a|a)*)\\1[cd]", "")).unwrap();
     assert_eq!(endless.is_in(format!("{}c", "a".repeat(4000)).as_bytes()), Ok(true));

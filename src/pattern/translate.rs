@@ -16,6 +16,8 @@ pub(super) struct Translated<'p> {
     pieces: Vec<(usize, usize)>,
     /// Two hyphens in a class: a range in PCRE2, and an operator on sets elsewhere.
     set_operation: bool,
+    /// An escape that refers to a group: `\1`, `\g{1}`, `\k<name>`.
+    reference: bool,
 }
 
 /// What is wrong with a pattern, and whether it is only that one must try step by step.
@@ -83,8 +85,13 @@ const fn ascii_class(letter: char) -> Option<(&'static str, &'static str)> {
 
 impl<'p> Translated<'p> {
     pub(super) fn new(pattern: &'p str, options: ExpressionOptions) -> Self {
-        let mut this =
-            Self { pattern, text: String::with_capacity(pattern.len() + 16), pieces: Vec::new(), set_operation: false };
+        let mut this = Self {
+            pattern,
+            text: String::with_capacity(pattern.len() + 16),
+            pieces: Vec::new(),
+            set_operation: false,
+            reference: false,
+        };
         this.translate(options);
         this
     }
@@ -95,6 +102,11 @@ impl<'p> Translated<'p> {
 
     pub(super) fn has_set_operation(&self) -> bool {
         self.set_operation
+    }
+
+    /// It may refer to a group; `(?P=` is how Python does.
+    pub(super) fn refers_back(&self) -> bool {
+        self.reference || self.text.contains("(?P=")
     }
 
     fn put(&mut self, at: usize, piece: &str) {
@@ -202,6 +214,7 @@ impl<'p> Translated<'p> {
         if letter == 'E' {
             return next;
         }
+        self.reference |= !within && matches!(letter, '1'..='9' | 'g' | 'k');
         let known = match (class(letter, options.utf), options.utf && !options.ucp) {
             (None, true) => ascii_class(letter),
             (None, false) if letter == 'b' && within => Some(("\\b", "\\x08")),

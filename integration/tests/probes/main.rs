@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use integration::probing::track_check;
+use integration::probing::{track_check, wait_judged};
 use integration::{Ipvsd, Node, Topology, lab_test, native_test, peers, wait_until};
-use ipvsd::model::{CheckKind, Config, Connect, DnsProbe, DnsType, SmtpProbe, TrackCheck, UdpProbe, UdpReply};
+use ipvsd::model::{
+    BytePattern, CheckKind, Config, Connect, DnsProbe, DnsType, SmtpProbe, TrackCheck, UdpProbe, UdpReply,
+};
 use ipvsd::shell::trackers::Trackers;
 use ipvsd::vrrp::engine::Fact;
 use servers::Act::{Close, Drip, Flood, Reset, Say, Stay};
@@ -36,6 +38,17 @@ fn dns(target: SocketAddr, name: &str, kind: DnsType) -> CheckKind {
 
 fn udp(target: SocketAddr, reply: Option<UdpReply>) -> CheckKind {
     CheckKind::Udp(Box::new(UdpProbe { connect: Connect::to(target), payload: None, reply }))
+}
+
+/// What is asked, and what must be answered: bytes, each with those of its bits that count.
+fn asks(target: SocketAddr, question: &[u8], answer: &[(u8, u8)]) -> CheckKind {
+    let pattern: Vec<_> = answer.iter().map(|(value, mask)| BytePattern { value: *value, mask: *mask }).collect();
+    let reply = UdpReply { shortest: u16::try_from(pattern.len()).unwrap(), longest: u16::MAX, pattern };
+    CheckKind::Udp(Box::new(UdpProbe {
+        connect: Connect::to(target),
+        payload: Some(question.to_vec()),
+        reply: Some(reply),
+    }))
 }
 
 fn replies(shortest: u16, longest: u16) -> Option<UdpReply> {
@@ -304,7 +317,35 @@ native_test! {
         });
 
         let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        // Which addresses does example.org have? 192.0.2.1, for as long as may be.
+        let question = b"\x4f\x4b\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01";
+        let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x01";
+        let mut found: Vec<_> = question.iter().chain(record).map(|byte| (*byte, 0xff)).collect();
+        // An answer of which the server is sure, without an error, and one record in it.
+        (found[2], found[3], found[7]) = ((0x84, 0x84), (0, 0x0f), (1, 0xff));
+        for seconds in &mut found[question.len() + 6..question.len() + 10] {
+            seconds.1 = 0;
+        }
+        let mut another = found.clone();
+        another.last_mut().unwrap().0 = 2;
+        let mut longer = found.clone();
+        longer.push((0, 0));
         let cases = [
+            ("a record as bytes", asks(local(53), question, &found), true, "answers as expected"),
+            (
+                "another record",
+                asks(local(53), question, &another),
+                false,
+                "answers other bytes than the expected ones, from byte 44 on",
+            ),
+            ("half a question", asks(local(53), &question[..20], &found), false, "does not answer in time"),
+            (
+                "a longer record",
+                asks(local(53), question, &longer),
+                false,
+                "answers with 45 bytes, which is not a length that is expected",
+            ),
+            ("mail as datagrams", asks(local(25), question, &found), false, "refuses the datagram: nobody listens there"),
             ("a name", dns(local(53), "example.org", DnsType::A), true, "answers the question"),
             ("no such record", dns(local(53), "www.example.org", DnsType::Mx), true, "answers the question"),
             ("not its name", dns(local(53), "example.net", DnsType::A), false, "REFUSED"),
@@ -546,6 +587,7 @@ lab_test! {
             println!("{whose}: settled after {took:?}");
         };
         let ipvsd = Ipvsd::start(&director, &conf);
+        wait_judged(&ipvsd);
         settled("ipvsd", &[]);
         ipvsd.stop();
         assert_eq!(in_table(&director), BTreeSet::new());

@@ -19,8 +19,9 @@ const SCATTER: Duration = Duration::from_millis(1);
 
 /// Where the loop does not catch up, that is told this often.
 const STALL_PACE: Duration = Duration::from_secs(1);
-/// Probes that begin in one turn. After them come answers, verdicts and whatever else has come up; those that are due too are
-/// woken in the turn after that, so that the time of each counts from when it begins.
+/// Probes that begin in one turn, whether they were due or waited. After them come answers, verdicts and whatever else has come up;
+/// those that are due too are woken in the turn after that, so that the time of each counts from when it begins. However many wait,
+/// and however fast they come to their end: whose time is up is seen in the turn after that, too.
 const AT_ONCE: usize = 16;
 
 impl Balancer {
@@ -30,7 +31,8 @@ impl Balancer {
     }
 
     pub(super) fn wake_checks(&mut self) {
-        while self.starts.len() < AT_ONCE {
+        self.begun = 0;
+        while self.begun < AT_ONCE {
             let due_at = self.timers.next();
             let Some(check) = self.timers.pop(self.now) else { break };
             let before = self.cut_short;
@@ -111,15 +113,21 @@ impl Balancer {
         }
     }
 
+    /// Somebody waits for a probe, and there is one.
+    pub(super) fn may_begin(&self) -> bool {
+        (!self.queue.is_empty() && self.sockets() < self.probes)
+            || (!self.script_queue.is_empty() && self.running_scripts.len() < self.scripts)
+    }
+
     /// Free probes go to those that wait.
     fn fill(&mut self) {
-        while self.sockets() < self.probes {
+        while self.begun < AT_ONCE && self.sockets() < self.probes {
             let Some(check) = self.queue.pop_front() else { break };
             if !self.roster.is_resting(check) {
                 self.turn(check, CheckInput::Wake);
             }
         }
-        while self.running_scripts.len() < self.scripts {
+        while self.begun < AT_ONCE && self.running_scripts.len() < self.scripts {
             let Some(check) = self.script_queue.pop_front() else { break };
             if !self.roster.is_resting(check) {
                 self.turn(check, CheckInput::Wake);
@@ -140,9 +148,10 @@ impl Balancer {
         if starts && self.roster.is_resting(check) {
             return;
         }
-        if starts && is_script && self.running_scripts.len() >= self.scripts {
+        // Nobody goes before those that wait.
+        if starts && is_script && (self.running_scripts.len() >= self.scripts || !self.script_queue.is_empty()) {
             self.script_queue.push_back(check);
-        } else if starts && !is_script && self.sockets() >= self.probes {
+        } else if starts && !is_script && (self.sockets() >= self.probes || !self.queue.is_empty()) {
             self.queue.push_back(check);
         } else {
             self.turn(check, CheckInput::Wake);
@@ -168,6 +177,7 @@ impl Balancer {
         match order {
             Some(Order::Start) => {
                 self.last_probe += 1;
+                self.begun += 1;
                 slot.probe = self.last_probe;
                 self.running.insert(self.last_probe, check);
                 if is_script {

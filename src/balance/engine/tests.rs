@@ -82,6 +82,11 @@ struct World {
     ready: u32,
     stopped: bool,
     probes: BTreeSet<ProbeId>,
+    /// Who answers does so while its probe begins, and that takes so long.
+    begins_in: Option<Duration>,
+    /// When those began whose answer does not come, and how long each was waited for.
+    unanswered: BTreeMap<ProbeId, Instant>,
+    waits: Vec<Duration>,
     healths: Vec<(ServiceKey, Option<ServiceHealth>)>,
     most_probes: usize,
     notices: Vec<Notice>,
@@ -132,6 +137,9 @@ impl World {
             ready: 0,
             stopped: false,
             probes: BTreeSet::new(),
+            begins_in: None,
+            unanswered: BTreeMap::new(),
+            waits: Vec::new(),
             healths: Vec::new(),
             most_probes: 0,
             notices: Vec::new(),
@@ -150,8 +158,12 @@ impl World {
                 Output::StartProbe { probe, .. } => {
                     assert!(self.probes.insert(probe), "a probe number twice");
                     self.most_probes = self.most_probes.max(self.probes.len());
+                    self.begin(probe);
                 }
-                Output::CancelProbe(probe) => assert!(self.probes.remove(&probe), "no such probe"),
+                Output::CancelProbe(probe) => {
+                    assert!(self.probes.remove(&probe), "no such probe");
+                    self.waits.extend(self.unanswered.remove(&probe).map(|began_at| self.now - began_at));
+                }
                 Output::Read => {
                     self.reads += 1;
                     self.now += self.takes;
@@ -194,6 +206,19 @@ impl World {
                 Output::Fifo(line) => self.lines.push(line),
             }
         }
+    }
+
+    /// A probe that may come to its end while it begins.
+    fn begin(&mut self, probe: ProbeId) {
+        let Some(takes) = self.begins_in else { return };
+        let connect = self.engine.probe(probe).and_then(CheckKind::connect);
+        if connect.is_some_and(|connect| self.silent.contains(&connect.target)) {
+            self.unanswered.insert(probe, self.now);
+            return;
+        }
+        self.now += takes;
+        self.probes.remove(&probe);
+        self.engine.handle(Input::Probed(probe, Outcome::Ok), self.now);
     }
 
     /// Two services at a time.
@@ -811,9 +836,44 @@ fn probes_beyond_the_bound_wait_for_their_turn() {
     assert_eq!(world.probes.len(), 7);
     while !world.probes.is_empty() {
         world.answer();
+        world.tell(Input::Wake);
     }
     assert_eq!(world.most_probes, 7);
     assert_eq!(world.table.as_ref().unwrap().services[&key(1)].servers().len(), 100);
+}
+
+/// However many wait, and however fast they come to their end: whose time is up is seen then, and leaves its place.
+#[test]
+fn nobody_is_waited_for_beyond_its_time_while_others_wait_for_their_turn() {
+    let mut world = World::new(empty());
+    let options = Options {
+        seed: 1,
+        ledger: Ledger::default(),
+        kept: Kept::default(),
+        probes: 7,
+        scripts: 2,
+        drift_interval: 600 * S,
+    };
+    world.engine = Balancer::new(options, world.now);
+    world.begins_in = Some(40 * MS);
+    let quiet: Vec<SocketAddr> =
+        [1, 80, 160].map(|n| SocketAddr::new(server_key(n).address, server_key(n).port)).into();
+    world.silent.extend(&quiet);
+    let servers: Vec<_> = (1..=250).map(|n| server(n, true)).collect();
+    configure(&mut world, config(1, &servers));
+    let end = world.now + 60 * S;
+    world.now += S;
+    while world.now < end {
+        let before = world.now;
+        world.tell(Input::Wake);
+        assert!(world.now - before <= S, "so much in one turn: {:?}", world.now - before);
+        world.now = world.now.max(world.engine.poll_timeout().unwrap());
+    }
+    assert!(world.waits.len() >= 6, "{:?}", world.waits);
+    assert!(world.waits.iter().all(|wait| *wait < 4 * S), "{:?}", world.waits);
+    assert!(!world.events.iter().any(|event| event.contains("nothing was done")), "{:#?}", world.events);
+    let state = |n: u8| world.engine.servers(0)[usize::from(n) - 1].health;
+    assert_eq!([1, 2, 79, 80, 160].map(|n| state(n) == crate::balance::Health::Up), [false, true, true, false, false]);
 }
 
 #[test]

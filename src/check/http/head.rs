@@ -1,4 +1,8 @@
 //! The head of an answer: its status, and how its body is framed (RFC 9112, sections 4, 5 and 6.3).
+//!
+//! Only that is asked of it. A line that is no field is read over, and so is whatever a value or a reason phrase must not hold,
+//! as keepalived reads over it: a server is not down for a sloppy `Server : x`. But for a line that would say how the body is
+//! framed, and does not say it as one may: how long the body is, nobody knows then.
 
 use super::Outcome;
 use super::body::{Body, Chunk};
@@ -14,13 +18,15 @@ enum At {
     Status(u8),
     /// In its reason phrase.
     Reason,
-    /// After a CR: only an LF may follow, and then comes what `next` says.
+    /// After a CR: with an LF comes what `next` says.
     Return { next: Next },
     /// At the beginning of a line of the header section.
     Line,
     /// In a field's name.
     Name,
-    /// In its value.
+    /// In the blanks behind it, which should not be there.
+    NameEnded,
+    /// In its value, or in a line that is no field.
     Value,
 }
 
@@ -43,7 +49,10 @@ pub(super) struct Head {
     /// The name of the field that is being read, as far as it may be one of [`Field`]'s; in small letters.
     name: [u8; LONGEST_NAME],
     name_length: u8,
+    /// The one whose value is being read; none: it is of no interest.
     field: Option<Field>,
+    /// One of interest is not written as it must be.
+    is_spoilt: bool,
     /// What the fields of interest say, each apart from the next by a comma.
     length: Vec<u8>,
     encoding: Vec<u8>,
@@ -70,6 +79,7 @@ impl Head {
             name: [0; LONGEST_NAME],
             name_length: 0,
             field: None,
+            is_spoilt: false,
             length: Vec::new(),
             encoding: Vec::new(),
         }
@@ -101,35 +111,70 @@ impl Head {
             (At::Status(place), _) => return self.status_line(page, place, byte),
             (At::Reason, b'\r') => At::Return { next: Next::StatusIsKnown },
             (At::Reason, b'\n') => return self.line_ended(page, Next::StatusIsKnown),
-            (At::Reason, _) if is_text(byte) => At::Reason,
+            (At::Reason, _) => At::Reason,
             (At::Return { next }, b'\n') => return self.line_ended(page, next),
+            (At::Return { next }, _) => {
+                self.at = self.return_ended_nothing(next);
+                return self.byte(page, byte);
+            }
             (At::Line, b'\r') => At::Return { next: Next::HeadIsOver },
             (At::Line, b'\n') => return self.line_ended(page, Next::HeadIsOver),
             (At::Line, b' ' | b'\t') if self.has_field => At::Value,
-            (At::Line, _) if is_token(byte) => {
+            (At::Line, _) => {
                 self.name_length = 0;
-                self.name_goes_on(byte);
-                At::Name
+                if is_token(byte) {
+                    self.name_goes_on(byte);
+                    At::Name
+                } else {
+                    self.line_is_no_field()
+                }
             }
-            (At::Name, b':') => {
+            (At::Name | At::NameEnded, b':') => {
                 self.name_ended();
                 At::Value
             }
+            (At::Name | At::NameEnded, b' ' | b'\t') => At::NameEnded,
             (At::Name, _) if is_token(byte) => {
                 self.name_goes_on(byte);
                 At::Name
             }
+            (At::Name | At::NameEnded, _) => {
+                self.at = self.line_is_no_field();
+                return self.byte(page, byte);
+            }
             (At::Value, b'\r') => At::Return { next: Next::Line },
             (At::Value, b'\n') => return self.line_ended(page, Next::Line),
-            (At::Value, _) if is_text(byte) => {
+            (At::Value, _) => {
+                self.is_spoilt |= self.field.is_some() && !is_text(byte);
                 if let Some(values) = self.values() {
                     values.push(byte);
                 }
                 At::Value
             }
-            (At::Reason | At::Return { .. } | At::Line | At::Name | At::Value, _) => return Some(Outcome::NotHttp),
         };
         None
+    }
+
+    /// No LF came behind a CR: it stands within what came before.
+    fn return_ended_nothing(&mut self, next: Next) -> At {
+        match next {
+            Next::StatusIsKnown => At::Reason,
+            Next::Line => {
+                self.is_spoilt |= self.field.is_some();
+                At::Value
+            }
+            Next::HeadIsOver => {
+                self.name_length = 0;
+                self.line_is_no_field()
+            }
+        }
+    }
+
+    /// The rest of the line counts for nothing.
+    fn line_is_no_field(&mut self) -> At {
+        self.is_spoilt |= self.named().is_some();
+        self.field = None;
+        At::Value
     }
 
     /// `HTTP/1.` DIGIT SP 3DIGIT, then an end or a reason.
@@ -172,6 +217,7 @@ impl Head {
             Next::HeadIsOver if self.is_interim() => {
                 self.at = At::Status(0);
                 self.status = 0;
+                self.is_spoilt = false;
                 self.length.clear();
                 self.encoding.clear();
                 None
@@ -188,12 +234,17 @@ impl Head {
         self.name_length = self.name_length.saturating_add(1);
     }
 
-    fn name_ended(&mut self) {
-        self.field = match self.name.get(..usize::from(self.name_length)) {
+    /// The field of interest that has this name.
+    fn named(&self) -> Option<Field> {
+        match self.name.get(..usize::from(self.name_length)) {
             Some(b"content-length") => Some(Field::Length),
             Some(b"transfer-encoding") => Some(Field::Encoding),
             Some(_) | None => None,
-        };
+        }
+    }
+
+    fn name_ended(&mut self) {
+        self.field = self.named();
         // The same field again goes on with the list (RFC 9110, section 5.3).
         if let Some(values) = self.values().filter(|values| !values.is_empty()) {
             values.push(b',');
@@ -211,6 +262,9 @@ impl Head {
     pub(super) fn framing(&self) -> Option<Body> {
         if matches!(self.status, 204 | 304) {
             return Some(Body::Length(0));
+        }
+        if self.is_spoilt {
+            return None;
         }
         if !self.encoding.is_empty() {
             let last = self.encoding.rsplit(|byte| *byte == b',').next().unwrap_or_default();
@@ -241,7 +295,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// What a field's value and a reason phrase consist of (RFC 9110, section 5.5): no control character but the tab.
+/// What a field's value consists of (RFC 9110, section 5.5): no control character but the tab.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || byte >= b' ' && byte != 0x7f
 }

@@ -2,6 +2,7 @@
 
 use super::super::diagnostic::{Code, Diagnostic, Severity};
 use super::super::draft::{CheckDraft, HttpDraft, HttpTlsDraft, KindDraft, PageDraft};
+use super::super::report::Report;
 use super::super::source::{Span, Spanned};
 use super::checks::common;
 use super::keywords::Place;
@@ -10,6 +11,7 @@ use super::values::{IGNORED, Instead};
 use super::walk::Walk;
 use crate::config::{page, resolve};
 use crate::model::{Expression, ExpressionOptions, HttpVersion, Identity};
+use crate::pattern::Pattern;
 
 /// What becomes of a check that keepalived leaves out.
 const LEFT_OUT: &str = "the check is left out, as in keepalived";
@@ -25,7 +27,12 @@ struct Url {
     about: Option<Span>,
     /// Where the last byte stands at which a match may begin.
     most: Option<Span>,
+    /// [`UNSET`].
+    unset: Option<Span>,
 }
+
+/// The option with which a reference matches where its group has matched nothing.
+const UNSET: &str = "match_unset_backref";
 
 /// What an `HTTP_GET` or `SSL_GET` tries, before anything is said of it.
 pub(super) fn kind(statement: Statement<'_>) -> KindDraft {
@@ -147,7 +154,10 @@ fn url(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<PageDraft> {
                 );
             }
             let known = &mut walk.draft.expressions;
-            url.page.expression = resolve::expression(expression, pattern.span, Severity::Warning, known, walk.report);
+            if is_possible(&expression, url.unset, walk.report) {
+                url.page.expression =
+                    resolve::expression(expression, pattern.span, Severity::Warning, known, walk.report);
+            }
         }
         (None, Some(about)) => walk.say(
             Diagnostic::warning(Code::Idle, about, "this does nothing without `regex`")
@@ -156,6 +166,27 @@ fn url(walk: &mut Walk<'_>, statement: Statement<'_>) -> Option<PageDraft> {
         (None, None) => {}
     }
     Some(url.page)
+}
+
+/// Whether an expression can be done with [`UNSET`], where that is written at this place; what it comes to is said.
+fn is_possible(expression: &Expression, unset: Option<Span>, report: &mut Report) -> bool {
+    let Some(span) = unset else { return true };
+    // Of one that cannot be done at all that is said.
+    let Ok(pattern) = Pattern::new(expression) else { return true };
+    let is_possible = !pattern.refers_back();
+    report.add(if is_possible {
+        Diagnostic::note(Code::WithoutEffect, span, format!("`{UNSET}` has nothing to do here"))
+            .help("the expression has no reference to a group")
+    } else {
+        Diagnostic::warning(
+            Code::Expression,
+            span,
+            format!("`{UNSET}` is not done, and the expression refers to a group"),
+        )
+        .mark("with it a reference matches where its group has matched nothing")
+        .help("the page is not held against it; write `(a|)` in place of `(a)?`, and leave the option out")
+    });
+    is_possible
 }
 
 fn url_word(walk: &mut Walk<'_>, url: &mut Url, statement: Statement<'_>) -> bool {
@@ -196,7 +227,7 @@ fn url_word(walk: &mut Walk<'_>, url: &mut Url, statement: Statement<'_>) -> boo
         },
         ("regex_options", Some(_)) => {
             for value in statement.arguments() {
-                option(walk, &mut url.expression, value);
+                option(walk, url, value);
             }
         }
         ("regex_min_offset", Some(value)) => {
@@ -216,9 +247,12 @@ fn url_word(walk: &mut Walk<'_>, url: &mut Url, statement: Statement<'_>) -> boo
     true
 }
 
-fn option(walk: &mut Walk<'_>, expression: &mut Expression, value: Value<'_>) {
-    if let Some(set) = expression.options.by_name(value.text) {
+fn option(walk: &mut Walk<'_>, url: &mut Url, value: Value<'_>) {
+    if let Some(set) = url.expression.options.by_name(value.text) {
         *set = true;
+    } else if value.text == UNSET {
+        // What comes of it depends on the expression.
+        url.unset = Some(value.span);
     } else if let Some(idle) = resolve::idle_option(value.text) {
         walk.say(
             Diagnostic::note(Code::WithoutEffect, value.span, format!("`{}` has nothing to do here", value.text))

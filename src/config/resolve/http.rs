@@ -107,7 +107,7 @@ pub(in crate::config) fn idle_option(name: &str) -> Option<&'static str> {
         "auto_callout" | "no_auto_capture" | "no_auto_possess" | "no_dotstar_anchor" | "no_start_optimize"
         | "use_offset_limit" => "it concerns how PCRE2 works, and not what matches",
         "never_backslash_c" | "never_ucp" | "never_utf" => "it forbids what the expression could ask for, and does not",
-        "allow_empty_class" | "alt_bsux" | "alt_circumflex" | "alt_verbnames" | "dupnames" | "match_unset_backref" => {
+        "allow_empty_class" | "alt_bsux" | "alt_circumflex" | "alt_verbnames" | "dupnames" => {
             "it is about things that an expression cannot have here"
         }
         _ => return None,

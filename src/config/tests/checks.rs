@@ -243,6 +243,20 @@ fn pings_need_no_port() {
     assert_eq!(only(&dns, Code::Required).severity, Severity::Warning);
 }
 
+/// Nor has one anything to do with a port that is written.
+#[test]
+fn ports_of_pings_are_told_to_do_nothing() {
+    for word in ["connect_port", "bind_port"] {
+        let loaded = keepalived(&in_keepalived(&format!("PING_CHECK {{\n{word} 7\n}}")));
+        assert_eq!(only(&loaded, Code::WithoutEffect).severity, Severity::Note, "{word}");
+        let check = loaded.config.unwrap().services.remove(0).servers.remove(0).checks.remove(0);
+        assert_eq!(check.kind, CheckKind::Ping(to("10.0.0.1:0")));
+        // keepalived exits at it.
+        let alone = keepalived(&in_keepalived(&format!("PING_CHECK {{\n{word}\n}}")));
+        assert_eq!(only(&alone, Code::MissingValue).severity, Severity::Error, "{word}");
+    }
+}
+
 #[test]
 fn bfd_is_waited_for() {
     let loaded = keepalived(&in_keepalived("BFD_CHECK {\nname x\n}"));

@@ -177,6 +177,14 @@ fn slips_are_told_and_the_rest_holds() {
         (url("regex_no_match"), &["warning C510 8:1"]),
         (url("regex a\nregex_options caseles utf foo"), &["warning C401 9:15", "warning C401 9:27"]),
         (url("regex a\nregex_options no_auto_possess"), &["note C304 9:15"]),
+        // What it changes is what a reference means to a group that has matched nothing.
+        (url("regex a\nregex_options match_unset_backref"), &["note C304 9:15"]),
+        (url("regex \"(a)(?=b)\"\nregex_options utf match_unset_backref"), &["note C405 8:8", "note C304 9:19"]),
+        (url("regex \"(a)?\\\\1\"\nregex_options utf match_unset_backref"), &["warning C405 9:19"]),
+        (url("regex_options match_unset_backref\nregex \"(?<n>a)?\\\\k<n>\""), &["warning C405 8:15"]),
+        (url("regex \"(a)?(?=\\\\g{1})\"\nregex_options match_unset_backref"), &["warning C405 8:7"]),
+        (url("regex \"(?<n>a)?(?P=n)\"\nregex_options match_unset_backref"), &["warning C405 9:15"]),
+        (url("regex_options match_unset_backref"), &["warning C510 8:1"]),
         (url("regex a\nregex_stack 100 200"), &["note C304 9:1"]),
         (url("regex_min_offset -1"), &["warning C510 8:1", "warning C401 8:18"]),
         ("HTTP_GET {\nurl {\nstatus_code 200\n}\n}".to_owned(), &["warning C404 5:1", "warning C404 6:1"]),
@@ -191,6 +199,9 @@ fn slips_are_told_and_the_rest_holds() {
     ] {
         assert_eq!(slips(&words), expected, "{words}");
     }
+    let unset = "regex \"^(a)?\\\\1ok\"\nregex_no_match\nregex_options match_unset_backref";
+    let loaded = keepalived(&conf("", "", "", &url(unset)));
+    assert_eq!(http(&loaded.config.unwrap().services[0].servers[0].checks[0]).pages, [Page::default()]);
     let loaded = keepalived(&conf("", "", "", &url("status_code 99\ndigest x\nregex a(")));
     let page = http(&loaded.config.unwrap().services[0].servers[0].checks[0]).pages.clone();
     assert_eq!(page, [Page::default()]);

@@ -13,6 +13,7 @@ const LONGEST: f64 = 4_294.0;
 /// The longest from one check to another, in seconds: for good, to people.
 const LONGEST_WAIT: f64 = 1_000_000_000.0;
 const PART: &str = "the check is not made";
+const NO_PORT: &str = "a ping has no ports";
 const DELAY: Takes = One(seconds("a delay", 0.0, LONGEST_WAIT));
 const HEX: Kind = text("HEX", "hexadecimal digits");
 
@@ -79,29 +80,45 @@ pub(super) const TIMING: &[Keyword] = &[
 
 /// What all checks have that connect.
 pub(super) const CONNECTION: &[Keyword] = &[
-    yes("connect_ip", One(IP))
-        .otherwise("the server's")
-        .means("The address that is checked.")
-        .toml("service.check.tcp.address"),
+    CONNECT_IP,
     yes("connect_port", One(PORT))
         .otherwise("the server's")
         .means("The port that is checked.")
         .toml("service.check.tcp.port"),
-    yes("bindto", One(IP))
-        .otherwise("the kernel chooses")
-        .means("The address that the check comes from.")
-        .toml("service.check.tcp.source"),
+    BIND_TO,
     yes("bind_port", One(PORT)).otherwise("the kernel chooses").means("The port that the check comes from."),
-    yes("bind_if", One(INTERFACE))
-        .otherwise("the kernel chooses")
-        .means("The interface that the check leaves by.")
-        .toml("service.check.tcp.interface"),
+    BIND_IF,
     CONNECT_TIMEOUT,
-    yes("fwmark", One(whole("a mark", 0, U32)))
-        .default("0")
-        .means("The mark of the check's packets, for routing rules and the firewall.")
-        .toml("service.check.tcp.mark"),
+    MARK,
 ];
+
+/// The same of one that calls a host, and no port.
+pub(super) const PING: &[Keyword] = &[
+    CONNECT_IP,
+    idle("connect_port", One(PORT), NO_PORT).means("The port that is checked; a ping goes to none."),
+    BIND_TO,
+    idle("bind_port", One(PORT), NO_PORT).means("The port that the check comes from; a ping comes from none."),
+    BIND_IF,
+    CONNECT_TIMEOUT,
+    MARK,
+];
+
+const CONNECT_IP: Keyword = yes("connect_ip", One(IP))
+    .otherwise("the server's")
+    .means("The address that is checked.")
+    .toml("service.check.tcp.address");
+const BIND_TO: Keyword = yes("bindto", One(IP))
+    .otherwise("the kernel chooses")
+    .means("The address that the check comes from.")
+    .toml("service.check.tcp.source");
+const BIND_IF: Keyword = yes("bind_if", One(INTERFACE))
+    .otherwise("the kernel chooses")
+    .means("The interface that the check leaves by.")
+    .toml("service.check.tcp.interface");
+const MARK: Keyword = yes("fwmark", One(whole("a mark", 0, U32)))
+    .default("0")
+    .means("The mark of the check's packets, for routing rules and the firewall.")
+    .toml("service.check.tcp.mark");
 
 pub(super) const HTTP: &[Keyword] = &[
     yes("http_protocol", One(Kind::Choice(&["1.0", "1.0C", "1.1"])))

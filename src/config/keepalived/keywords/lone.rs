@@ -95,6 +95,7 @@ const IDLE_AND_DEADLY: &[(Place, &[&str])] = &[
         ],
     ),
     (Place::Instance, &["debug"]),
+    (Place::PingCheck, &["connect_port", "bind_port"]),
 ];
 
 fn lists(table: &[(Place, &[&str])], place: Place, keyword: &Keyword) -> bool {

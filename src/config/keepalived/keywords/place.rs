@@ -99,7 +99,7 @@ places! {
     /// `MISC_CHECK`.
     MiscCheck, "in `MISC_CHECK`", &[check::MISC, check::TIMING];
     /// `PING_CHECK`.
-    PingCheck, "in `PING_CHECK`", &[check::CONNECTION, check::TIMING];
+    PingCheck, "in `PING_CHECK`", &[check::PING, check::TIMING];
     /// `UDP_CHECK`.
     UdpCheck, "in `UDP_CHECK`", &[check::UDP, check::CONNECTION, check::TIMING];
     /// `FILE_CHECK`.
