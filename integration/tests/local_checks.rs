@@ -213,7 +213,8 @@ native_test! {
         let (root, nobody) = (&*who("id -u; id -G"), &*who("id -u nobody; id -g nobody"));
         let notes = |name: usize| notes.join(name.to_string());
         // Words for the whole daemon; and for each check its script, its words, and who it finds itself to be.
-        let acts: [(&str, Vec<(&str, &str, Option<&str>)>); 3] = [
+        type Check<'a> = (&'a str, &'a str, Option<&'a str>);
+        let acts: [(&str, Vec<Check<'_>>); 3] = [
             (
                 "script_user nobody\nenable_script_security",
                 vec![

@@ -20,6 +20,7 @@ mod doubt;
 mod kernel;
 mod known;
 mod outlook;
+mod output;
 mod rules;
 mod succession;
 mod walk;
@@ -31,7 +32,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::Event;
 use super::hold::Hold;
 use super::ledger::Ledger;
 use super::plan::{Plan, StepOutcome};
@@ -43,14 +43,13 @@ use super::timers::Timers;
 use super::trouble::{Subject, Troubles};
 use super::wishes::Kept;
 use crate::check::{Outcome, Random, Stage};
-use crate::model::{
-    Check, CheckKind, Config, FileContent, Notice, OnStop, ScriptOutcome, ScriptRun, ServiceKey, Timeouts,
-};
+use crate::model::{Check, CheckKind, Config, FileContent, OnStop, ScriptOutcome, ScriptRun, Timeouts};
 use kernel::{Kernel, Look};
 use walk::Walk;
 use watched::Watched;
 
 pub use outlook::{Awaits, Foresight, Outlook, Pending};
+pub use output::Output;
 pub use walk::{Piece, WalkEnd};
 pub use watched::ServiceHealth;
 pub use wishes::Asked;
@@ -154,72 +153,6 @@ pub enum Input {
     Wake,
     /// Come to a clean end.
     Stop,
-}
-
-/// What the engine wants done, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Begin a probe, of [`Balancer::probe`]. These come last: what verdicts change goes to the kernel before new probes begin.
-    StartProbe {
-        /// Which.
-        probe: ProbeId,
-        /// When it should have begun.
-        due_at: Instant,
-    },
-    /// Drop a probe, without a word.
-    CancelProbe(ProbeId),
-    /// Read the kernel's table; [`Input::Read`] or [`Input::Unread`] is the answer.
-    Read,
-    /// Read some of the kernel's table, as much as takes no longer than anything else may wait, and one service at least:
-    /// the next services after the last piece. [`Input::Piece`] or [`Input::Unread`] is the answer.
-    ReadPiece {
-        /// From the first service on.
-        begins: bool,
-    },
-    /// Give these steps to the kernel; [`Input::Applied`] is the answer.
-    Apply(Arc<Plan>),
-    /// Write [`Balancer::ledger`] to its file, before anything that comes after this.
-    WriteLedger,
-    /// Write [`Balancer::kept`] to its file.
-    WriteWishes,
-    /// Tell people.
-    Event(Event),
-    /// The last [`Input::Configure`] has come to what could be done: its steps are applied, or the kernel is away.
-    Settled,
-    /// The table was programmed for the first time, or needs none.
-    Ready,
-    /// The end.
-    Stopped,
-    /// How a service stands that [`Config::watched_services`] names: at first, and whenever that changes. `None`: there is
-    /// no such service.
-    ServiceHealth(ServiceKey, Option<ServiceHealth>),
-    /// Run a script.
-    Notify(Notice),
-    /// Tell the pipes of services (`lvs_notify_fifo`, `notify_fifo`) this line.
-    Fifo(String),
-}
-
-impl Output {
-    /// To do it takes next to no time.
-    #[must_use]
-    pub fn is_quick(&self) -> bool {
-        match self {
-            Self::StartProbe { .. }
-            | Self::CancelProbe(_)
-            | Self::Event(_)
-            | Self::ServiceHealth(..)
-            | Self::Notify(_)
-            | Self::Fifo(_) => true,
-            Self::Read
-            | Self::ReadPiece { .. }
-            | Self::Apply(_)
-            | Self::WriteLedger
-            | Self::WriteWishes
-            | Self::Settled
-            | Self::Ready
-            | Self::Stopped => false,
-        }
-    }
 }
 
 /// Counters since the start.

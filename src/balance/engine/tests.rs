@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::balance::drain::Load;
+use crate::balance::event::Event;
 use crate::balance::plan::Step;
 use crate::balance::table::{Service, TimeoutSeconds};
 use crate::balance::wishes::{Verb, Wishes};
 use crate::check::Obstacle;
 use crate::model::{
-    Check, Connect, Forwarding, Global, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings, ServiceCondition,
-    ServiceConfig, ServiceKey, ServiceSettings, TrackService, Weight,
+    Check, Connect, Forwarding, Global, Notice, Protocol, Scheduler, ServerConfig, ServerKey, ServerSettings,
+    ServiceCondition, ServiceConfig, ServiceKey, ServiceSettings, TrackService, Weight,
 };
 
 mod crowd;
