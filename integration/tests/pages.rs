@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use integration::nat::NatLab;
-use integration::probing::{serve, track_check};
+use integration::probing::{serve, track_check, wait_judged};
 use integration::programs::bin;
 use integration::web::Behaviour;
 use integration::{Ipvsd, Topology, lab_test, native_test, peers, wait_until};
@@ -316,6 +316,12 @@ fn bodies_of_every_kind_are_judged_and_none_does_harm() {
     assert!(most < 256 << 10, "{most} KiB");
 }
 
+/// Answers with these lines in the head, and a page.
+fn answer_oddly(mut stream: TcpStream, lines: &str) {
+    hear(&mut stream);
+    say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{lines}\r\nok, and so on\n"));
+}
+
 /// What this process has had in memory at most, in KiB.
 fn most_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -582,5 +588,108 @@ lab_test! {
         wait_until(LONG, "keepalived's table is gone", || !net.director.ipvs_table().contains("10.0.0."));
         let _ipvsd = Ipvsd::start(&net.director, &conf);
         run("ipvsd");
+    }
+
+    /// From the words of a file to the handshake, and from an odd head to the verdict, beside keepalived.
+    fn the_same_answers_and_handshakes_are_good_to_keepalived() {
+        let files = Certificates::new();
+        let (server, ca, other) = (files.path("server.pem"), files.path("ca.pem"), files.path("p521.crt"));
+        let mut lab = Topology::new("pages-both");
+        let director = lab.node("director");
+        lab.segment("lan").attach(&director, "eth0", &["198.51.100.1/24"]);
+        let _haproxy = peers::haproxy(&director, &format!("
+defaults
+    mode http
+    timeout client 10s
+    timeout connect 10s
+    timeout server 10s
+frontend for_all
+    bind 127.0.0.1:8441 ssl crt {server}
+    http-request return status 503 if {{ path /sick }}
+    http-request return status 200
+frontend for_friends
+    bind 127.0.0.1:8442 ssl crt {server} verify required ca-file {ca}
+    http-request return status 200
+frontend for_others
+    bind 127.0.0.1:8443 ssl crt {server} verify required ca-file {other}
+    http-request return status 200
+frontend by_name
+    bind 127.0.0.1:8444 ssl crt {server} strict-sni
+    http-request return status 200 content-type text/plain string \"a, and so on\" if {{ ssl_fc_sni a.example.net }}
+    http-request return status 200 content-type text/plain string \"b, and so on\" if {{ ssl_fc_sni b.example.net }}
+frontend plain
+    bind 127.0.0.1:8445
+    http-request return status 200
+"));
+        wait_until(LONG, "HAProxy listens", || director.enter(|| TcpStream::connect("127.0.0.1:8445")).is_ok());
+        let odd = |head: fn(TcpStream)| director.enter(|| serve(head)).port();
+        let blank = odd(|stream| answer_oddly(stream, "Server : x\r\nX Y: z\r\n: nobody\r\nno colon\r\n"));
+        let control = odd(|stream| answer_oddly(stream, "Server: a\x01\x7f\r\n\x02: x\r\n"));
+        let length = odd(|stream| answer_oddly(stream, "Content-Length : 2\r\nContent-Length: x\r\n"));
+        let long = odd(|stream| answer_oddly(stream, &"X-More: of this\r\n".repeat(2000)));
+        let a = "virtualhost a.example.net";
+        // What it is, port, words of its check, of its page, and whether it is well: to us, and to keepalived.
+        let cases = [
+            ("TLS", 8441, "", "", true, true),
+            ("TLS, sick", 8441, "", "path /sick", false, false),
+            ("who must know us, and does", 8442, "", "", true, true),
+            ("who must know us, and does not", 8443, "", "", false, false),
+            ("no TLS", 8445, "", "", false, false),
+            ("no TLS is wanted", 8445, "HTTP", "", true, true),
+            ("TLS where none is wanted", 8441, "HTTP", "", false, false),
+            ("no name", 8444, a, "", false, false),
+            ("a name", 8444, "virtualhost a.example.net\nenable_sni", "digest db1bb9ebc4c454b26d7cdb8a254365c9", true, true),
+            ("the page's name", 8444, "virtualhost a.example.net\nenable_sni", "virtualhost b.example.net\ndigest 392733d0ee5f3b381189842d659c9ed1", true, true),
+            ("a name that is not known", 8444, "virtualhost c.example.net\nenable_sni", "", false, false),
+            // A word of later versions: 2.2.7 tells no name.
+            ("a name of its own", 8444, "virtualhost a.example.net\nsni_name b.example.net", "digest 392733d0ee5f3b381189842d659c9ed1", true, false),
+            // Nobody looks at a certificate there.
+            ("a certificate as it must be", 8444, "virtualhost a.example.net\nenable_sni\nverify", "", true, true),
+            ("of an authority of the check's own", 8444, "virtualhost a.example.net\nenable_sni\nverify CA", "", true, true),
+            ("of another authority", 8444, "virtualhost a.example.net\nenable_sni\nverify OTHER", "", false, true),
+            ("for another name", 8441, "virtualhost c.example.net\nenable_sni\nverify", "", false, true),
+            ("for no address", 8441, "verify", "", false, true),
+            ("lines that are no fields", blank, "HTTP", "", true, true),
+            ("lines that are no fields, and a page", blank, "HTTP", "digest 555a5fbc9914b4a242bd4ac53e22eafc", true, true),
+            ("control characters", control, "HTTP", "digest 555a5fbc9914b4a242bd4ac53e22eafc", true, true),
+            ("no length", length, "HTTP", "", true, true),
+            ("a head of 34 kB", long, "HTTP", "", false, false),
+        ];
+        let times = "retry 0\nwarmup 0\ndelay_loop 1\ndelay_before_retry 1\nconnect_timeout 5\nconnect_ip 127.0.0.1";
+        let address = |at: usize| Ipv4Addr::from([127, 0, 1, u8::try_from(at).unwrap() + 1]);
+        let mut conf = format!(
+            "SSL {{\nca {ca}\ncertificate {}\nkey {}\n}}\nvirtual_server 198.51.100.1 443 {{\nprotocol TCP\nlvs_method NAT\nlvs_sched rr\n",
+            files.path("client.crt"), files.path("client.pem")
+        );
+        for (at, (_, port, check, page, ..)) in cases.iter().enumerate() {
+            let (kind, check) = if *check == "HTTP" { ("HTTP_GET", "") } else { ("SSL_GET", *check) };
+            let check = check.replace("CA", &ca).replace("OTHER", &other);
+            let path = if page.starts_with("path") { "" } else { "path /" };
+            let url = format!("url {{\n{path}\n{page}\n}}");
+            conf += &format!("real_server {} {port} {{\n{kind} {{\n{times}\n{check}\n{url}\n}}\n}}\n", address(at));
+        }
+        conf += "}\n";
+        let settles = |who: &str, is_well: fn(bool, bool) -> bool| {
+            let mut last = Vec::new();
+            wait_until(LONG, &format!("{who}: those that are well in the table, and nobody else"), || {
+                let table = director.ipvs_table();
+                let wrong = cases.iter().enumerate().filter(|(at, (_, port, .., ours, theirs))| {
+                    table.contains(&format!("-> {}:{port} ", address(*at))) != is_well(*ours, *theirs)
+                });
+                let wrong: Vec<_> = wrong.map(|(_, (name, ..))| *name).collect();
+                if wrong != last {
+                    println!("{who}: not yet as it should be: {wrong:?}");
+                    last.clone_from(&wrong);
+                }
+                wrong.is_empty()
+            });
+        };
+        let ipvsd = Ipvsd::start(&director, &conf);
+        wait_judged(&ipvsd);
+        settles("ipvsd", |ours, _| ours);
+        ipvsd.stop();
+        wait_until(LONG, "ipvsd's table is gone", || !director.ipvs_table().contains("-> 127."));
+        let _keepalived = peers::keepalived(&director, &conf);
+        settles("keepalived", |_, theirs| theirs);
     }
 }
