@@ -66,6 +66,9 @@ fn start_file(node: &Node, path: &str, text: &str) -> Ipvsd {
     ipvsd
 }
 
+/// A script, words of its check, and who it is run as.
+type Identity<'a> = (&'a str, &'a str, Option<&'a str>);
+
 /// Processes that have this in their command line.
 fn processes(what: &str) -> Vec<i32> {
     let runs = |pid: &i32| {
@@ -213,8 +216,7 @@ native_test! {
         let (root, nobody) = (&*who("id -u; id -G"), &*who("id -u nobody; id -g nobody"));
         let notes = |name: usize| notes.join(name.to_string());
         // Words for the whole daemon; and for each check its script, its words, and who it finds itself to be.
-        type Check<'a> = (&'a str, &'a str, Option<&'a str>);
-        let acts: [(&str, Vec<Check<'_>>); 3] = [
+        let acts: [(&str, Vec<Identity>); 3] = [
             (
                 "script_user nobody\nenable_script_security",
                 vec![
