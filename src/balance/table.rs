@@ -69,6 +69,11 @@ impl Service {
         self.servers.insert(key, Some(settings));
     }
 
+    /// Adds a server as it was read; `None`: its settings have no name here.
+    pub fn take_in(&mut self, key: ServerKey, settings: Option<ServerSettings>) {
+        self.servers.insert(key, settings);
+    }
+
     /// Removes a server if it is there.
     pub fn remove(&mut self, key: ServerKey) {
         self.servers.remove(&key);

@@ -144,6 +144,7 @@ impl Balancer {
         if self.has_work() {
             // Our own work comes first; it would look like somebody else's.
             self.suspect = None;
+            self.take_in_others(&table);
             return;
         }
         let plan = self.whole_plan(&table);
@@ -162,6 +163,22 @@ impl Balancer {
             self.suspect = (!again).then_some(plan);
             let wait = if again { took * LOOK_SHARE } else { Duration::ZERO };
             self.look_at = self.now + SECOND_LOOK.max(wait);
+        }
+    }
+
+    /// What others have put into services that the file does not name is known before those are deleted: that would be deleted
+    /// with them.
+    fn take_in_others(&mut self, table: &Table) {
+        for (key, known) in &mut self.observed.services {
+            if self.roster.is_configured(*key) {
+                continue;
+            }
+            let Some(found) = table.services.get(key) else { continue };
+            for (server, settings) in found.servers() {
+                if known.server(*server).is_none() && !self.ledger.has_server(*key, *server) {
+                    known.take_in(*server, settings.clone());
+                }
+            }
         }
     }
 

@@ -273,3 +273,19 @@ fn a_first_look_that_misses_a_server_that_leaves_gives_it_no_more_time() {
     world.pass(4 * S);
     assert_eq!(world.take_steps(), [GONE]);
 }
+
+/// The look that ends a drain shows what else has come into the service.
+#[test]
+fn a_service_that_leaves_is_not_deleted_with_what_others_have_put_into_it() {
+    let mut world = busy();
+    configure(&mut world, Config::default());
+    let table = world.table.as_mut().unwrap();
+    table.loads.clear();
+    let (key, service) = table.services.iter_mut().next().unwrap();
+    let (key, other) = (*key, server(9, false).key);
+    service.put(other, weight(3));
+    world.pass(60 * S);
+    let table = world.table.as_ref().unwrap();
+    let left: Vec<_> = table.services.get(&key).map(|service| service.servers().keys().copied().collect()).unwrap();
+    assert_eq!(left, [other], "{:#?}", world.take_steps());
+}
