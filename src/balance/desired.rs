@@ -165,7 +165,8 @@ pub(super) fn server(
     Some((entry, in_turn(server, standing, whole, (charge, waits), found.server(entry))))
 }
 
-fn sorry_of(config: &ServiceConfig, key: ServiceKey) -> Option<(ServerKey, &ServerConfig)> {
+/// The sorry server of one of a service's keys, if it has one that its packets reach.
+pub(super) fn sorry_of(config: &ServiceConfig, key: ServiceKey) -> Option<(ServerKey, &ServerConfig)> {
     let sorry = config.rules.sorry.as_deref()?;
     Some((config.entry(key, sorry)?, sorry))
 }

@@ -13,7 +13,7 @@
 //!
 //! Every check comes to a verdict, or is found to be prevented, in bounded time, and so this ends. While it lasts those that
 //! serve on count for the quorum and for virtual routers that watch the service, for it is they whom clients get. Where the quorum
-//! was lost before, the sorry server is in charge, and nobody serves on. What ends it may lose the quorum: then the sorry server
+//! was lost before, the sorry server is in charge of each family that it has, and there nobody serves on. What ends it may lose the quorum: then the sorry server
 //! comes in with the same batch.
 //!
 //! With the quorum won a sorry server gets nothing new. It is drained as any server that a reload removes, for the same time;
@@ -58,7 +58,9 @@ impl Balancer {
     /// The servers that a service has now for packets of a family cannot carry it, and one of them at least may yet.
     fn waits_for_heirs(&self, (place, family): (u32, Family), table: &Table) -> bool {
         let Some(service) = self.roster.config.services.get(place as usize) else { return false };
-        let sorry = service.rules.sorry.is_some() && self.roster.quorum(place) == Some(Quorum::Lost);
+        let mut keys = service.keys().filter(|key| key.family() == family);
+        let sorry = self.roster.quorum(place) == Some(Quorum::Lost)
+            && keys.any(|key| desired::sorry_of(service, key).is_some());
         !sorry
             && self.awaits_verdicts(place, family)
             && (self.proven_weight(place, Some(family), table) == 0

@@ -84,6 +84,27 @@ fn servers_of_one_family_that_a_reload_replaces_are_relieved_by_their_own() {
     assert_eq!(both(&world), [vec![(3, 1)], vec![(3, 1)]]);
 }
 
+/// A sorry server stands in for those of its own family.
+#[test]
+fn where_no_sorry_server_stands_in_they_serve_on_without_a_quorum_too() {
+    let file = |four: &[u8], six: &[u8]| {
+        let mut config = dual(four, six);
+        config.services[0].quorum = 2;
+        *config.services[0].rules = sorry(false);
+        config
+    };
+    let mut world = running(file(&[1, 2], &[1]));
+    world.dead.extend([at(true, 1), at(true, 2)]);
+    world.pass_until(20 * S, |world| world.events.iter().any(|event| event.contains("quorum")));
+    world.silent.insert(at(false, 2));
+    configure(&mut world, file(&[1, 2], &[2]));
+    world.pass(S);
+    assert_eq!(weights(&world, key6()), [(1, 1)], "{:#?}", world.steps);
+    world.silent.clear();
+    world.pass(20 * S);
+    assert_eq!(weights(&world, key6()), [(2, 1)]);
+}
+
 /// The quorum is that of all servers together, and so is what those weigh that serve on.
 #[test]
 fn a_reload_that_replaces_both_families_loses_no_quorum() {
