@@ -266,6 +266,14 @@ impl Machine {
         self.streak = check.retry;
     }
 
+    /// Nobody has asked for as long as it liked: what silence it met before is old, and the next is the first again.
+    pub fn awake(&mut self) {
+        if self.verdict != Some(Verdict::Down) && self.last.is_some_and(Outcome::is_silence) {
+            self.last = None;
+            self.streak = 0;
+        }
+    }
+
     /// It says "down" from now on: other checks have shown that its silence was to be believed.
     pub fn condemn(&mut self) {
         self.verdict = Some(Verdict::Down);

@@ -125,6 +125,7 @@ impl Balancer {
             let first_in = self.random.within(spread);
             let now = self.now;
             if let Some((slot, _)) = self.roster.slot(check) {
+                slot.machine.awake();
                 slot.machine.resume(first_in, now);
                 let at = slot.machine.poll_timeout();
                 self.timers.arm(check, at);
@@ -187,7 +188,8 @@ impl Balancer {
         };
         let told = tells.then(|| notice::of_service(&self.roster.config, service, next == Quorum::Up));
         self.roster.set_quorum(place, next, self.now);
-        self.roster.pace_rises(place, self.now);
+        let paced = if known == Some(next) { extent } else { &Extent::Whole };
+        self.roster.pace_rises(place, paced, self.now);
         self.hand_over_sorry(place, next);
         self.outputs.extend(event.filter(|_| tells).map(Output::Event));
         self.tell(told);

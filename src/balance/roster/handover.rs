@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::changes::Extent;
 use super::{Roster, ServerState, number};
 use crate::balance::desired::{self, Health, Held};
 use crate::balance::wishes::{Hold, Place, Wish};
@@ -51,15 +52,23 @@ impl Roster {
         self.ramps.end(server);
     }
 
-    /// A service's sorry server may be in charge now, or not any more: those wait that would rise, and get nothing meanwhile.
-    pub(in crate::balance) fn pace_rises(&mut self, place: u32, now: Instant) {
+    /// A service's sorry server may be in charge now, or not any more, or these servers begin to rise: those wait that would rise,
+    /// and get nothing meanwhile.
+    pub(in crate::balance) fn pace_rises(&mut self, place: u32, extent: &Extent, now: Instant) {
         let Some(service) = self.config.services.get(place as usize) else { return };
         let (first, whole) = (self.first_server(place), self.standing(place));
         let aside = |server: u32| {
             let config = service.servers.get((server - first) as usize);
             config.is_some_and(|config| desired::is_aside(service, config, whole))
         };
-        self.ramps.pace(self.servers_in(place), aside, now);
+        match extent {
+            Extent::Whole => self.ramps.pace(self.servers_in(place), aside, now),
+            Extent::Servers(servers) => {
+                for server in servers.iter().copied() {
+                    self.ramps.pace(server..server + 1, &aside, now);
+                }
+            }
+        }
     }
 
     /// Servers that return get more, where it is time.

@@ -285,6 +285,39 @@ fn what_a_check_that_rests_is_not_answered_takes_nobody_out() {
     assert_eq!((world.take_steps(), told(&world, "is down")), (vec![], 0), "{:#?}", world.events);
 }
 
+/// Nor is its silence of then held against it afterwards, though the way to it may be there later than the address.
+#[test]
+fn what_a_check_was_not_answered_before_a_rest_does_not_count_after_it() {
+    let mut both = config(2, &many(3));
+    both.services[1].servers = many(6).split_off(3);
+    both.services[1].rules.suspend = Suspend::WithoutOwn;
+    both.services[1].servers.iter_mut().flat_map(|server| &mut server.checks).for_each(|check| check.retry = 2);
+    let address = |here| Input::Address { address: [192, 0, 2, 2].into(), here };
+    let mut world = World::new(empty());
+    world.tell(Input::AddressesKnown);
+    world.tell(address(true));
+    configure(&mut world, both);
+    world.pass(8 * S);
+    assert_eq!(world.take_steps().len(), 8);
+    let theirs = targets(&world).split_off(3);
+    // Of each, the last probe that it forgives is on its way.
+    world.silent.extend(theirs);
+    let forgives = |world: &World| {
+        let servers = world.engine.servers(1);
+        servers.iter().map(|server| server.checks[0].machine.counts().1).min()
+    };
+    world.pass_until(60 * S, |world| forgives(world) == Some(2) && world.probes.len() >= 3);
+    world.tell(address(false));
+    world.pass(10 * S);
+    assert_eq!((world.probes.len(), world.take_steps()), (0, vec![]), "{:#?}", world.events);
+    let before = forgives(&world);
+    world.tell(address(true));
+    world.pass_until(20 * S, |world| forgives(world) > before);
+    world.silent.clear();
+    world.pass(20 * S);
+    assert_eq!((world.take_steps(), told(&world, "is down")), (vec![], 0), "{:#?}", world.events);
+}
+
 fn targets_of_first_checks(world: &World) -> Vec<SocketAddr> {
     let servers = world.engine.config().services.iter().flat_map(|service| &service.servers);
     servers.map(|server| server.checks[0].kind.connect().unwrap().target).collect()
