@@ -23,6 +23,8 @@ const STALL_PACE: Duration = Duration::from_secs(1);
 /// those that are due too are woken in the turn after that, so that the time of each counts from when it begins. However many wait,
 /// and however fast they come to their end: whose time is up is seen in the turn after that, too.
 const AT_ONCE: usize = 16;
+/// So many of those are left to scripts, where any wait.
+const FOR_SCRIPTS: usize = 4;
 
 impl Balancer {
     /// From now on so many probes may run at once.
@@ -32,7 +34,9 @@ impl Balancer {
 
     pub(super) fn wake_checks(&mut self) {
         self.begun = 0;
-        while self.begun < AT_ONCE {
+        // Scripts that wait would wait for ever where there is always a server that is due to be called.
+        let most = AT_ONCE - self.script_queue.len().min(FOR_SCRIPTS);
+        while self.begun < most {
             let due_at = self.timers.next();
             let Some(check) = self.timers.pop(self.now) else { break };
             let before = self.cut_short;
@@ -121,14 +125,14 @@ impl Balancer {
 
     /// Free probes go to those that wait.
     fn fill(&mut self) {
-        while self.begun < AT_ONCE && self.sockets() < self.probes {
-            let Some(check) = self.queue.pop_front() else { break };
+        while self.begun < AT_ONCE && self.running_scripts.len() < self.scripts {
+            let Some(check) = self.script_queue.pop_front() else { break };
             if !self.roster.is_resting(check) {
                 self.turn(check, CheckInput::Wake);
             }
         }
-        while self.begun < AT_ONCE && self.running_scripts.len() < self.scripts {
-            let Some(check) = self.script_queue.pop_front() else { break };
+        while self.begun < AT_ONCE && self.sockets() < self.probes {
+            let Some(check) = self.queue.pop_front() else { break };
             if !self.roster.is_resting(check) {
                 self.turn(check, CheckInput::Wake);
             }

@@ -211,7 +211,7 @@ impl World {
 
     /// A probe that may come to its end while it begins.
     fn begin(&mut self, probe: ProbeId) {
-        let Some(takes) = self.begins_in else { return };
+        let Some(takes) = self.begins_in.filter(|_| self.engine.script(probe).is_none()) else { return };
         let connect = self.engine.probe(probe).and_then(CheckKind::connect);
         if connect.is_some_and(|connect| self.silent.contains(&connect.target)) {
             self.unanswered.insert(probe, self.now);

@@ -403,3 +403,33 @@ fn checks_that_run_the_same_command_run_side_by_side() {
         assert_eq!((world.probes.len(), named(&world)), (2, 2), "{services} services");
     }
 }
+
+/// However many servers are due to be called.
+#[test]
+fn scripts_that_wait_have_their_turn_though_the_loop_does_not_catch_up() {
+    const SCRIPTS: usize = 20;
+    let mut world = World::new(empty());
+    world.begins_in = Some(40 * MS);
+    let mut servers: Vec<_> = (1..=250).map(|n| server(n, true)).collect();
+    // Two may run at one time.
+    for (n, server) in servers[..SCRIPTS].iter_mut().enumerate() {
+        let name = format!("/{n}");
+        server.checks = vec![script(&name, false, OnMissing::Fail)];
+        world.ends(&name, 0);
+    }
+    configure(&mut world, config(1, &servers));
+    let end = world.now + 60 * S;
+    world.now += S;
+    let mut answers_at = world.now + S;
+    while world.now < end {
+        world.tell(Input::Wake);
+        if answers_at <= world.now {
+            world.answer();
+            answers_at = world.now + S;
+        }
+        world.now = world.now.max(world.engine.poll_timeout().unwrap());
+    }
+    let runs: Vec<_> = world.engine.servers(0).iter().map(|server| server.checks[0].machine.counts().0).collect();
+    assert!(runs[SCRIPTS] < 10, "the loop catches up: {runs:?}");
+    assert!(runs[..SCRIPTS].iter().all(|runs| *runs >= 2), "{runs:?}");
+}
