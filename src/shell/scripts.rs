@@ -165,8 +165,7 @@ enum Purpose {
     Track {
         run: u64,
         name: String,
-        /// The first word of its command.
-        program: Option<String>,
+        command: Vec<String>,
     },
     Notice {
         subject: String,
@@ -300,7 +299,7 @@ impl Scripts {
             self.queue.push_back(run);
             return;
         }
-        let purpose = Purpose::Track { run: run.run, name: run.name, program: run.command.first().cloned() };
+        let purpose = Purpose::Track { run: run.run, name: run.name, command: run.command.clone() };
         if let Err(outcome) = self.start(&run.command, run.user.as_ref(), purpose, run.timeout) {
             (self.tell)(Told::Done(run.run, outcome));
         }
@@ -471,11 +470,11 @@ impl Scripts {
                 }
                 running.term_at = None;
                 match std::mem::replace(&mut running.purpose, Purpose::Overtaken) {
-                    Purpose::Track { run, name, program } => {
+                    Purpose::Track { run, name, command } => {
                         running.kill_at = Some(now + GRACE);
                         signal(&running.child, Signal::SIGTERM);
                         (self.tell)(Told::Done(run, ScriptOutcome::TimedOut));
-                        running.purpose = Purpose::Track { run, name, program };
+                        running.purpose = Purpose::Track { run, name, command };
                     }
                     Purpose::Notice { subject } => {
                         warn!(

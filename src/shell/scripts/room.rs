@@ -2,8 +2,8 @@
 //!
 //! A script whose time is up may live on until SIGKILL, and one that waits for a dead disk outlives even that: each takes its room
 //! until it is reaped, whatever was told of it, or those that hang would become as many as there are checks. Who finds no room
-//! waits. Where all that is in the way has outlived SIGKILL, waiting is in vain: who would run the same program as one of those has
-//! overrun as they have, and of the others it is not known.
+//! waits. Where all that is in the way has outlived SIGKILL, waiting is in vain: who would run the same as one of those has overrun as
+//! they have, and of the others it is not known.
 
 use std::time::Instant;
 
@@ -18,10 +18,10 @@ impl Running {
         }
     }
 
-    /// It is a tracked script of this program.
-    fn runs(&self, command: &[String]) -> bool {
+    /// It is a tracked script of this command.
+    fn runs(&self, other: &[String]) -> bool {
         match &self.purpose {
-            Purpose::Track { program, .. } => program.as_ref() == command.first(),
+            Purpose::Track { command, .. } => command == other,
             Purpose::Notice { .. } | Purpose::Overtaken => false,
         }
     }

@@ -205,9 +205,9 @@ fn scripts_that_are_being_ended_take_their_room_until_they_are_dead() {
 fn who_waits_for_what_cannot_be_ended_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut hand = ByHand::new();
-    (1..=2).for_each(|number| hand.track(number, shell(&hanging(folder.path()))));
-    hand.track(3, shell("true"));
-    hand.track(4, words("true"));
+    let hangs = shell(&hanging(folder.path()));
+    (1..=3).for_each(|number| hand.track(number, hangs.clone()));
+    hand.track(4, shell("true"));
     let killed = |hand: &mut ByHand, which: usize, at: Instant| {
         let running = hand.scripts.children.values_mut().nth(which).unwrap();
         (running.term_at, running.kill_at, running.killed_at) = (None, None, Some(at));
@@ -222,12 +222,12 @@ fn who_waits_for_what_cannot_be_ended_is_told_so() {
     assert_eq!(hand.told(), [], "it is dying");
     hand.scripts.keep_deadlines(now + DEATH);
     let told = hand.told();
-    assert_eq!((told.len(), &told[0]), (2, &(3, ScriptOutcome::TimedOut)), "the same program");
-    assert!(matches!(told[1], (4, ScriptOutcome::NotTried(_))), "another program may work: {:?}", told[1]);
+    assert_eq!((told.len(), &told[0]), (2, &(3, ScriptOutcome::TimedOut)), "the same");
+    assert!(matches!(told[1], (4, ScriptOutcome::NotTried(_))), "another may work: {:?}", told[1]);
     assert_eq!(hand.scripts.next_deadline(), None, "nobody waits");
     // Who comes later is told at once, and nobody more is started.
     killed(&mut hand, 1, long_ago);
-    hand.track(5, shell("true"));
+    hand.track(5, hangs);
     assert_eq!((hand.told(), hand.alive()), (vec![(5, ScriptOutcome::TimedOut)], vec![1, 2]));
     // The disk is back.
     let first = hand.scripts.children.values().next().unwrap();
