@@ -124,7 +124,7 @@ impl Arp {
         address: Ipv4Addr,
         mac: Mac,
         now: Instant,
-        read: impl FnOnce() -> Host,
+        read: impl FnOnce() -> Option<Host>,
     ) -> bool {
         let question = self.links.get(&index).and_then(|link| link.questions.get(&address));
         let Some(question) = question.filter(|question| question.was_answered_by(mac)) else { return false };
@@ -138,9 +138,9 @@ impl Arp {
         self.host.as_ref().is_some_and(|(_, host)| host.networks.iter().any(|network| network.address == address))
     }
 
-    /// What this host is now.
-    fn look(&mut self, now: Instant, read: impl FnOnce() -> Host) {
-        let host = read();
+    /// What this host is now; as it was before, if that cannot be read.
+    fn look(&mut self, now: Instant, read: impl FnOnce() -> Option<Host>) {
+        let Some(host) = read() else { return };
         self.links.retain(|index, link| host.links.get(index) == Some(&link.at));
         let ours: HashSet<_> = host.networks.iter().map(|network| network.address).collect();
         for link in self.links.values_mut() {
@@ -190,9 +190,9 @@ struct Host {
 }
 
 impl Host {
-    /// That of a network namespace. What cannot be read is tried again later; until then nobody is asked.
-    fn within(namespace: Option<&str>) -> Self {
-        within(namespace, Self::read).ok().and_then(Result::ok).unwrap_or_default()
+    /// That of a network namespace, if it can be read.
+    fn within(namespace: Option<&str>) -> Option<Self> {
+        within(namespace, Self::read).ok().and_then(Result::ok)
     }
 
     fn read() -> io::Result<Self> {
@@ -417,7 +417,7 @@ mod tests {
             let mut answers = |mac, now| {
                 arp.is_answered_by(2, address, mac, now, || {
                     reads += 1;
-                    host(has)
+                    Some(host(has))
                 })
             };
             assert!(!answers(OURS, now), "{why}: somebody else");
