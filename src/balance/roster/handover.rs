@@ -65,7 +65,7 @@ impl Roster {
             Extent::Whole => self.ramps.pace(self.servers_in(place), aside, now),
             Extent::Servers(servers) => {
                 for server in servers.iter().copied() {
-                    self.ramps.pace(server..server + 1, &aside, now);
+                    self.ramps.pace(server..server + 1, aside, now);
                 }
             }
         }

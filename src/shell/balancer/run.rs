@@ -320,6 +320,8 @@ impl Loop {
             match output {
                 Output::StartProbe { probe, due_at } => {
                     self.state.lateness.record(now.saturating_duration_since(due_at));
+                    // Others may have files to read first.
+                    read = read.filter(|_| matches!(self.balancer.probe(probe), Some(CheckKind::Tcp(_))));
                     self.start_probe(probe, now);
                 }
                 Output::CancelProbe(id) => {

@@ -8,7 +8,7 @@
 //!
 //! One socket of each family serves all of these checks, as those of [`super::pool`] serve the others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use socket2::Socket;
@@ -22,6 +22,10 @@ use crate::model::{Connect, Family};
 const WAIT: Duration = Duration::from_micros(1);
 /// Calls that do not wait, after one that waited in vain.
 const WARY: u32 = 10_000;
+/// One call of so many is timed.
+const TIMED: u32 = 64;
+/// A call that waits for longer waits for somebody else than this host.
+const LONG: Duration = Duration::from_millis(1);
 
 /// What a call came to.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub(super) struct Here {
     v6: Option<Kept>,
     /// So many calls do not wait.
     wary: u32,
+    calls: u32,
 }
 
 #[derive(Debug)]
@@ -61,7 +66,13 @@ impl Here {
         self.wary = self.wary.saturating_sub(1);
         let Kept { socket, waits } = self.take(family, connect, waits)?;
         let target = connect.target.into();
-        let outcome = match socket.connect(&target) {
+        self.calls = self.calls.wrapping_add(1);
+        let began_at = (waits && self.calls.is_multiple_of(TIMED)).then(Instant::now);
+        let connected = socket.connect(&target);
+        if began_at.is_some_and(|began_at| began_at.elapsed() > LONG) {
+            self.wary = WARY;
+        }
+        let outcome = match connected {
             Ok(()) => met(&socket, &target, may_meet),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
                 if socket.peer_addr().is_err() {
@@ -187,7 +198,7 @@ mod tests {
                 assert!(here.kept(family).as_ref().is_some_and(|kept| !kept.waits));
                 assert_eq!(over(&mut here, target), None);
             }
-            here.wary = 0;
+            (here.wary, here.calls) = (0, 0);
             assert_eq!(over(&mut here, well), Some(Outcome::Ok));
             assert!(here.kept(family).as_ref().is_some_and(|kept| kept.waits), "by now it may wait again");
         }
