@@ -268,7 +268,9 @@ impl Machine {
 
     /// Nobody has asked for as long as it liked: what silence it met before is old, and the next is the first again.
     pub fn awake(&mut self) {
-        if self.verdict != Some(Verdict::Down) && self.last.is_some_and(Outcome::is_silence) {
+        self.doubtful = 0;
+        let says_nothing = |last: Outcome| last.is_silence() || !last.was_tried();
+        if self.verdict == Some(Verdict::Up) && self.last.is_some_and(says_nothing) {
             self.last = None;
             self.streak = 0;
         }

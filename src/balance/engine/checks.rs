@@ -196,7 +196,7 @@ impl Balancer {
             }
             None => {}
         }
-        if before.last.is_none() && last.is_some_and(Outcome::was_tried) {
+        if before.last.is_none() && before.verdict.is_none() && last.is_some_and(Outcome::was_tried) {
             // First checks that somebody waits for are made within a second, and from now on they would all come in one second of
             // each interval. Those that `warmup` has spread are none the worse for it.
             slot.machine.bring_forward(self.random.within(scatter.min(config.interval)), self.now);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Balancer, Life, Output};
 use crate::balance::desired;
 use crate::balance::drain::{End, Load, Loads};
-use crate::balance::engine::kernel::Look;
+use crate::balance::engine::kernel::{Kernel, Look};
 use crate::balance::event::Event;
 use crate::balance::leaving::{Departure, Leaver, Leaving, News, Sight};
 use crate::balance::ledger::Ledger;
@@ -167,8 +167,9 @@ impl Balancer {
         let title = service.to_string();
         self.outputs.push_back(Output::Event(Event::Asked { service: title.clone(), server, verb }));
         if within == Some(Duration::ZERO) {
-            let over = News::Over(leaver, End::Late(left.unwrap_or_default()));
-            self.tell_leaving(vec![over]);
+            let over = vec![News::Over(leaver, End::Late(left.unwrap_or_default()))];
+            self.look_before_the_end(&over);
+            self.tell_leaving(over);
         } else {
             self.handovers.stirred_at = Some(self.now);
             self.look_at = self.look_at.min(self.now + FIRST_COUNT);
@@ -277,6 +278,7 @@ impl Balancer {
     /// Whose time is up, and who gets more weight.
     pub(super) fn wake_handovers(&mut self) {
         let news = self.handovers.leaving.expire(self.now);
+        self.look_before_the_end(&news);
         self.tell_leaving(news);
         for (place, left) in self.handovers.wishes.expire(self.now) {
             self.drained(vec![(place, left)], End::Late(left));
@@ -285,6 +287,19 @@ impl Balancer {
             self.outputs.push_back(Output::WriteWishes);
         }
         self.roster.advance(self.now);
+    }
+
+    /// The time of some is up: with the last of them their service may go, and with it what others have put into it since the last
+    /// look.
+    fn look_before_the_end(&mut self, news: &[News]) {
+        let ends_service = |news: &News| match news {
+            News::Over((service, _), _) => !self.roster.is_configured(*service),
+            News::ServesOn(_) | News::Begun(..) => false,
+        };
+        if matches!(self.kernel, Kernel::Known) && self.life == Life::Running && news.iter().any(ends_service) {
+            self.compare_all = true;
+            self.ask(Look::Drift);
+        }
     }
 
     pub(super) fn handover_timeout(&self) -> Option<Instant> {

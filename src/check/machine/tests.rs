@@ -429,3 +429,26 @@ fn a_script_is_forgiven_that_it_is_not_there_and_not_that_it_does_not_start() {
         assert_eq!(machine.verdict(), Some(Verdict::Down), "{what}");
     }
 }
+
+/// What it met before it was left alone says nothing of afterwards: neither silence nor a way that was missing.
+#[test]
+fn who_is_asked_again_after_a_rest_has_all_of_its_patience() {
+    let check = check(2);
+    let no_route = Outcome::NotTried(Obstacle::NoRoute);
+    for before in [&[Outcome::Timeout; 2][..], &[Outcome::Timeout, Outcome::Timeout, no_route], &[no_route; 5]] {
+        let mut machine = Machine::new(Duration::ZERO, Instant::now());
+        assert_eq!(probe(&mut machine, &check, Outcome::Ok).0, Some(Verdict::Up));
+        for outcome in before {
+            assert_eq!(probe(&mut machine, &check, *outcome).0, None);
+        }
+        let (mut rested, mut routeless) = (machine.clone(), machine);
+        rested.awake();
+        routeless.awake();
+        let silent: Vec<_> = (0..3).map(|_| probe(&mut rested, &check, Outcome::Timeout).0).collect();
+        assert_eq!(silent, [None, None, Some(Verdict::Down)], "after {before:?}");
+        for _ in 0..5 {
+            assert_eq!(probe(&mut routeless, &check, no_route).0, None);
+            assert_eq!(routeless.last(), Some(no_route), "after {before:?}");
+        }
+    }
+}

@@ -24,8 +24,10 @@ const WAIT: Duration = Duration::from_micros(1);
 const WARY: u32 = 10_000;
 /// One call of so many is timed.
 const TIMED: u32 = 64;
-/// A call that waits for longer waits for somebody else than this host.
+/// A call that waits for longer may wait for somebody else than this host; or this process was kept from its processor, which does not
+/// happen so many times in a row.
 const LONG: Duration = Duration::from_millis(1);
+const MOST_LONG: u32 = 4;
 
 /// What a call came to.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub(super) struct Here {
     /// So many calls do not wait.
     wary: u32,
     calls: u32,
+    /// So many of the last calls that were timed took long.
+    long: u32,
 }
 
 #[derive(Debug)]
@@ -67,10 +71,13 @@ impl Here {
         let Kept { socket, waits } = self.take(family, connect, waits)?;
         let target = connect.target.into();
         self.calls = self.calls.wrapping_add(1);
-        let began_at = (waits && self.calls.is_multiple_of(TIMED)).then(Instant::now);
+        let began_at = (waits && (self.long > 0 || self.calls.is_multiple_of(TIMED))).then(Instant::now);
         let connected = socket.connect(&target);
-        if began_at.is_some_and(|began_at| began_at.elapsed() > LONG) {
-            self.wary = WARY;
+        if let Some(began_at) = began_at {
+            self.long = if began_at.elapsed() > LONG { self.long + 1 } else { 0 };
+        }
+        if self.long >= MOST_LONG {
+            (self.wary, self.long) = (WARY, 0);
         }
         let outcome = match connected {
             Ok(()) => met(&socket, &target, may_meet),
@@ -198,7 +205,7 @@ mod tests {
                 assert!(here.kept(family).as_ref().is_some_and(|kept| !kept.waits));
                 assert_eq!(over(&mut here, target), None);
             }
-            (here.wary, here.calls) = (0, 0);
+            here.wary = 0;
             assert_eq!(over(&mut here, well), Some(Outcome::Ok));
             assert!(here.kept(family).as_ref().is_some_and(|kept| kept.waits), "by now it may wait again");
         }

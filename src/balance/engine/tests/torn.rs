@@ -274,18 +274,26 @@ fn a_first_look_that_misses_a_server_that_leaves_gives_it_no_more_time() {
     assert_eq!(world.take_steps(), [GONE]);
 }
 
-/// The look that ends a drain shows what else has come into the service.
+/// Whether the look that ends a drain shows what else has come into the service, or nobody has looked since.
 #[test]
 fn a_service_that_leaves_is_not_deleted_with_what_others_have_put_into_it() {
-    let mut world = busy();
-    configure(&mut world, Config::default());
-    let table = world.table.as_mut().unwrap();
-    table.loads.clear();
-    let (key, service) = table.services.iter_mut().next().unwrap();
-    let (key, other) = (*key, server(9, false).key);
-    service.put(other, weight(3));
-    world.pass(60 * S);
-    let table = world.table.as_ref().unwrap();
-    let left: Vec<_> = table.services.get(&key).map(|service| service.servers().keys().copied().collect()).unwrap();
-    assert_eq!(left, [other], "{:#?}", world.take_steps());
+    for ends_by_itself in [true, false] {
+        let mut world = busy();
+        configure(&mut world, Config::default());
+        world.pass(20 * S);
+        let table = world.table.as_mut().unwrap();
+        if ends_by_itself {
+            table.loads.clear();
+        } else {
+            // It is looked at no more before the time is up.
+            world.engine.look_at = world.now + 3600 * S;
+        }
+        let (key, service) = table.services.iter_mut().next().unwrap();
+        let (key, other) = (*key, server(9, false).key);
+        service.put(other, weight(3));
+        world.pass(60 * S);
+        let table = world.table.as_ref().unwrap();
+        let left = table.services.get(&key).map(|service| service.servers().keys().copied().collect::<Vec<_>>());
+        assert_eq!(left, Some(vec![other]), "{ends_by_itself}: {:#?}", world.take_steps());
+    }
 }

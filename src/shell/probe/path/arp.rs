@@ -128,14 +128,17 @@ impl Arp {
     ) -> bool {
         let question = self.links.get(&index).and_then(|link| link.questions.get(&address));
         let Some(question) = question.filter(|question| question.was_answered_by(mac)) else { return false };
+        let asked_at = question.asked_at;
         let knows = |read_at: Instant| {
-            question.asked_at.is_some_and(|asked_at| read_at > asked_at)
-                || now.saturating_duration_since(read_at) < VERY_FRESH
+            asked_at.is_some_and(|asked_at| read_at > asked_at) || now.saturating_duration_since(read_at) < VERY_FRESH
         };
         if !self.host.as_ref().is_some_and(|(read_at, _)| knows(*read_at)) {
             self.look(now, read);
         }
-        self.host.as_ref().is_some_and(|(_, host)| host.networks.iter().any(|network| network.address == address))
+        // Where this host cannot be read, what it was before the question says nothing.
+        self.host.as_ref().is_some_and(|(read_at, host)| {
+            knows(*read_at) && host.networks.iter().any(|network| network.address == address)
+        })
     }
 
     /// What this host is now; as it was before, if that cannot be read.
