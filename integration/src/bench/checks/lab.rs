@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use ipvs_sys::Ipvs;
+use ipvs_sys::{DestinationEntry, Dump, Ipvs};
 use nix::unistd::Pid;
 
 use super::farm::{DEAD, DYING, Farm};
@@ -128,8 +128,7 @@ fn measure(
     let mut farm = Farm::start();
     let started = monotonic();
     let daemon = start();
-    let living = servers.count() - servers.on(DEAD);
-    wait_for(living);
+    wait_without(servers, &[DEAD]);
     let settled = monotonic() - started;
     // Whatever a start leaves to be done afterwards, and the rhythm of the checks.
     thread::sleep(Duration::from_secs(10));
@@ -145,7 +144,7 @@ fn measure(
     let (checks, spent, time) = (farm.accepted() - accepted, processor() - spent, monotonic() - time);
     look();
     let closed = farm.close();
-    wait_for(living - servers.on(DYING));
+    wait_without(servers, &[DEAD, DYING]);
     let gone = monotonic() - closed;
     look();
     eprintln!(
@@ -154,27 +153,37 @@ fn measure(
         checks / time
     );
     // Checks of dead servers cost something too, and arrive nowhere.
-    let share = f64::from(servers.count()) / f64::from(living);
+    let share = f64::from(servers.count()) / f64::from(servers.count() - servers.on(DEAD));
     Cost { settled, memory, processor: spent / time, checks: checks * share / time, gone }
 }
 
-/// Waits until so many servers are in the kernel's table.
-fn wait_for(servers: u32) {
+/// Waits until each service in the kernel's table has all its servers but those on these ports.
+///
+/// Whoever is measured has the same processor, so that only one service is read at a time: the next when the one before has what
+/// it shall have.
+fn wait_without(servers: Servers, ports: &[u16]) {
     let mut ipvs = Ipvs::open().expect("IPVS in this kernel");
     let started = monotonic();
-    loop {
-        let began = monotonic();
-        if entries(&mut ipvs) == Some(servers as usize) {
-            break;
+    let wait = || {
+        assert!(monotonic() - started < PATIENCE.as_secs_f64(), "the servers were not there in time");
+        thread::sleep(Duration::from_millis(20));
+    };
+    let services: Vec<_> = loop {
+        match ipvs.services() {
+            Ok(services) if services.len() == servers.services as usize => {
+                break services.rows().iter().map(|entry| entry.id).collect();
+            }
+            Ok(_) | Err(_) => wait(),
         }
-        let looked = Duration::from_secs_f64(monotonic() - began);
-        assert!(monotonic() - started < PATIENCE.as_secs_f64(), "{servers} servers were not there in time");
-        // To read ten thousand takes a while, and whoever is measured has the same processor.
-        thread::sleep(Duration::from_millis(100).max(looked * 9));
+    };
+    let gone: u32 = ports.iter().map(|port| servers.on(*port) / servers.services).sum();
+    let expected = (servers.each - gone) as usize;
+    for service in services {
+        let is_settled = |there: &Dump<DestinationEntry>| {
+            there.len() == expected && there.rows().iter().all(|entry| !ports.contains(&entry.id.port))
+        };
+        while !ipvs.destinations(&service).is_ok_and(|there| is_settled(&there)) {
+            wait();
+        }
     }
-}
-
-fn entries(ipvs: &mut Ipvs) -> Option<usize> {
-    let ids: Vec<_> = ipvs.services().ok()?.rows().iter().map(|entry| entry.id).collect();
-    Some(ipvs.destinations_of(&ids).ok()?.iter().map(ipvs_sys::Dump::len).sum())
 }
