@@ -270,7 +270,7 @@ impl Machine {
     pub fn awake(&mut self) {
         self.doubtful = 0;
         let says_nothing = |last: Outcome| last.is_silence() || !last.was_tried();
-        if self.verdict == Some(Verdict::Up) && self.last.is_some_and(says_nothing) {
+        if self.verdict != Some(Verdict::Down) && self.last.is_some_and(says_nothing) {
             self.last = None;
             self.streak = 0;
         }

@@ -109,7 +109,8 @@ impl Balancer {
         self.roster.forget_sums();
         let loads = std::mem::take(&mut table.loads);
         if self.life == Life::Running {
-            self.count_loads(&table, &loads, look, &BTreeSet::new());
+            // This look is the one before an end.
+            let _ = self.count_loads(&table, &loads, look, &BTreeSet::new());
         }
         (self.watched.was_read, self.watched.is_observed) = (true, true);
         let took = self.now - asked_at;

@@ -132,9 +132,14 @@ impl Balancer {
         }
         // It is lent to itself for as long as it is only read.
         let table = std::mem::take(&mut self.observed);
-        self.count_loads(&table, &walk.loads, Look::Drift, &walk.late);
+        let ends_service = self.count_loads(&table, &walk.loads, Look::Drift, &walk.late);
         self.observed = table;
         self.confirm_absence(&Table::default());
+        if ends_service {
+            // Others may have put something into it since its piece was read.
+            self.compare_all = true;
+            self.ask(Look::Drift);
+        }
     }
 
     /// Somebody who is being emptied, or serves on, was there and is not: that is no difference, and would end it.

@@ -232,8 +232,8 @@ impl Balancer {
     }
 
     /// The table with its loads, before anything is compared with it.
-    /// Those who are `late` began to be emptied while it was being read.
-    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look, late: &BTreeSet<Leaver>) {
+    /// Those who are `late` began to be emptied while it was being read. Says whether somebody has left with whom a service may go.
+    pub(super) fn count_loads(&mut self, table: &Table, loads: &Loads, look: Look, late: &BTreeSet<Leaver>) -> bool {
         let before = self.handovers.loads();
         self.handovers.heirs_stirred = true;
         let mut begun = match look {
@@ -261,11 +261,13 @@ impl Balancer {
         if fewer_serve {
             (0..).zip(&Arc::clone(&self.roster.config).services).for_each(|(place, _)| self.roster.unsettle(place));
         }
+        let ends_service = self.ends_service(&begun);
         self.tell_leaving(begun);
         self.drained(empty, End::Empty);
         if self.handovers.loads() != before {
             self.handovers.stirred_at = Some(self.now);
         }
+        ends_service
     }
 
     /// The kernel's entries of all who are being emptied, or serve on.
@@ -292,14 +294,17 @@ impl Balancer {
     /// The time of some is up: with the last of them their service may go, and with it what others have put into it since the last
     /// look.
     fn look_before_the_end(&mut self, news: &[News]) {
-        let ends_service = |news: &News| match news {
-            News::Over((service, _), _) => !self.roster.is_configured(*service),
-            News::ServesOn(_) | News::Begun(..) => false,
-        };
-        if matches!(self.kernel, Kernel::Known) && self.life == Life::Running && news.iter().any(ends_service) {
+        if matches!(self.kernel, Kernel::Known) && self.life == Life::Running && self.ends_service(news) {
             self.compare_all = true;
             self.ask(Look::Drift);
         }
+    }
+
+    fn ends_service(&self, news: &[News]) -> bool {
+        news.iter().any(|news| match news {
+            News::Over((service, _), _) => !self.roster.is_configured(*service),
+            News::ServesOn(_) | News::Begun(..) => false,
+        })
     }
 
     pub(super) fn handover_timeout(&self) -> Option<Instant> {

@@ -430,6 +430,20 @@ fn a_script_is_forgiven_that_it_is_not_there_and_not_that_it_does_not_start() {
     }
 }
 
+/// The very first probe was under way when the rest began, and found silence.
+#[test]
+fn who_was_asked_for_the_first_time_as_the_rest_began_was_not_asked() {
+    let check = check(2);
+    let mut machine = Machine::new(Duration::ZERO, Instant::now());
+    assert_eq!(probe(&mut machine, &check, Outcome::Timeout).0, Some(Verdict::Down));
+    machine.reprieve(&check, None);
+    machine.awake();
+    assert_eq!((machine.verdict(), machine.last()), (None, None));
+    assert_eq!(probe(&mut machine, &check, Outcome::Timeout).0, Some(Verdict::Down));
+    machine.awake();
+    assert_eq!(machine.last(), Some(Outcome::Timeout), "who was found down is down");
+}
+
 /// What it met before it was left alone says nothing of afterwards: neither silence nor a way that was missing.
 #[test]
 fn who_is_asked_again_after_a_rest_has_all_of_its_patience() {

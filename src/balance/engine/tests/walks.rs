@@ -204,3 +204,37 @@ fn what_is_wished_in_the_middle_of_a_walk_does_not_begin_it_anew() {
         assert_eq!(steps.len(), walks as usize, "{steps:#?}");
     }
 }
+
+/// Its piece was read first, and others have come into it since: the end of the walk is not the end of it.
+#[test]
+fn a_service_that_leaves_is_looked_at_once_more_after_the_walk_that_finds_it_empty() {
+    let mut world = large();
+    let leavers: Vec<_> = world.table.as_ref().unwrap().services[&key(1)].servers().keys().copied().collect();
+    let talks = Load { established: 3, ..Load::default() };
+    world.edit(|table| table.loads.extend(leavers.iter().map(|server| ((key(1), *server), talks))));
+    let mut next = world.engine.config().as_ref().clone();
+    next.services.remove(0);
+    configure(&mut world, next);
+    world.pass(S);
+    let emptied = world.take_steps().iter().filter(|step| step.ends_with("weight 1 -> 0")).count();
+    assert_eq!(emptied, leavers.len());
+    let other = server(201, false).key;
+    assert!(!leavers.contains(&other));
+    let begin_walk = |world: &mut World| {
+        let (walks, pieces) = (world.walks, world.pieces);
+        while world.walks == walks {
+            one_piece(world);
+        }
+        world.pieces - pieces
+    };
+    begin_walk(&mut world);
+    let pieces = begin_walk(&mut world);
+    (1..pieces).for_each(|_| one_piece(&mut world));
+    world.edit(|table| table.loads.clear());
+    assert_eq!(begin_walk(&mut world), 1, "up to its first piece");
+    world.edit(|table| table.services.get_mut(&key(1)).unwrap().put(other, weight(3)));
+    world.pass(60 * S);
+    let table = world.table.as_ref().unwrap();
+    let left = table.services.get(&key(1)).map(|service| service.servers().keys().copied().collect::<Vec<_>>());
+    assert_eq!(left, Some(vec![other]), "{:#?}", world.take_steps().last());
+}
