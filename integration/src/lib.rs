@@ -58,6 +58,7 @@ pub mod contender;
 pub mod daemon;
 pub mod demo;
 pub mod differ;
+pub mod hanging;
 pub mod inject;
 pub mod keeping;
 pub mod kernel;

@@ -13,10 +13,9 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
+use integration::hanging::Hanging;
 use integration::subject::instances;
 use integration::{Ipvsd, Node, Tap, Topology, bin, native_test, wait_until};
-use nix::fcntl::AT_FDCWD;
-use nix::sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags};
 use nix::sys::signal::Signal;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,25 +104,6 @@ impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         // Whoever waits for it cannot even be killed.
         let _ = self.0.command("fsfreeze").args(["--unfreeze", self.1]).output();
-    }
-}
-
-/// A file that whoever opens it waits for, until this is dropped: as on a file server that does not answer.
-struct Hanging(Fanotify);
-
-impl Hanging {
-    fn new(node: &Node, path: &'static str) -> Self {
-        let marked = node.inside(move || {
-            let watch = Fanotify::init(InitFlags::FAN_CLASS_CONTENT | InitFlags::FAN_CLOEXEC, EventFFlags::O_RDONLY)?;
-            watch.mark(MarkFlags::FAN_MARK_ADD, MaskFlags::FAN_OPEN_PERM, AT_FDCWD, Some(path))?;
-            Ok::<_, nix::Error>(watch)
-        });
-        Self(marked.unwrap())
-    }
-
-    /// Everybody may read it again.
-    fn answers(self) {
-        drop(self.0);
     }
 }
 

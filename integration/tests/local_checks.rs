@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use integration::hanging::Hanging;
 use integration::nat::NatLab;
 use integration::subject::servers;
 use integration::{Ipvsd, Node, Topology, lab_test, native_test, peers, wait_until};
@@ -216,7 +217,7 @@ native_test! {
         let (root, nobody) = (&*who("id -u; id -G"), &*who("id -u nobody; id -g nobody"));
         let notes = |name: usize| notes.join(name.to_string());
         // Words for the whole daemon; and for each check its script, its words, and who it finds itself to be.
-        let acts: [(&str, Vec<Identity>); 3] = [
+        let acts: [(&str, Vec<Identity>); 4] = [
             (
                 "script_user nobody\nenable_script_security",
                 vec![
@@ -231,6 +232,8 @@ native_test! {
                 "script_user root\nenable_script_security",
                 vec![(&safe, "", Some(root)), (&loose, "user nobody", Some(nobody)), (&loose, "", None)],
             ),
+            // As with keepalived, which drops the second: root does not stand in for a user that is not there.
+            ("enable_script_security", vec![(&safe, "user root", Some(root)), (&safe, "", None)]),
         ];
         let mut ipvsd = None;
         for (act, (global, checks)) in acts.iter().enumerate() {
@@ -250,7 +253,11 @@ native_test! {
                 let found = servers(snapshot);
                 found.len() == checks.len()
                     && found.iter().zip(checks).all(|(server, (_, _, who))| {
-                        let reason = if who.is_some() { "exits with status 0" } else { "others than root can write it" };
+                        let reason = match who {
+                            Some(_) => "exits with status 0",
+                            None if global.contains("script_user") => "others than root can write it",
+                            None => "a user or a group that does not exist",
+                        };
                         server["reason"].as_str().unwrap().contains(reason)
                     })
             });
@@ -287,6 +294,37 @@ native_test! {
         wait_until(PATIENCE, "two of them again", || processes(&mark).len() == 2);
         ipvsd.stop();
         wait_until(PATIENCE, "none after a stop", || processes(&mark).is_empty());
+    }
+
+    /// A script that waits for a file server for ever, before its first word, is one that overran; and the others find out what there
+    /// is to find out.
+    fn a_script_on_a_disk_that_is_dead_holds_up_no_other() {
+        let mut lab = Topology::new("script-dead-disk");
+        let node = lab.node("director");
+        let folder = folder();
+        let well = folder.path().join("well");
+        fs::write(&well, "").unwrap();
+        let away = script(folder.path(), "away", "#!/bin/sh\nexit 0\n", 0o755);
+        let other = script(folder.path(), "other", &format!("#!/bin/sh\ntest -e {}\n", well.display()), 0o755);
+        let check = |command: &str| {
+            format!("{{ script = {{ command = \"{command}\", timeout = \"300ms\" }}, interval = \"200ms\", retry = 0 }}")
+        };
+        let ipvsd = start(&node, &toml(&[check(&away), check(&other)]));
+        let health = |snapshot: &_| servers(snapshot).iter().map(|server| server["health"].to_string()).collect::<Vec<_>>();
+        let wait = |what: &str, expected: [&str; 2]| ipvsd.wait_show(what, |snapshot| health(snapshot) == expected);
+        wait("both up", ["\"up\"", "\"up\""]);
+        let hanging = Hanging::new(&node, &away);
+        wait("the one that hangs down", ["\"down\"", "\"up\""]);
+        let reason = servers(&ipvsd.show())[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("longer than its timeout"), "{reason}");
+        fs::remove_file(&well).unwrap();
+        wait("the other found out", ["\"down\"", "\"down\""]);
+        fs::write(&well, "").unwrap();
+        wait("and found well", ["\"down\"", "\"up\""]);
+        hanging.answers();
+        wait("both up again", ["\"up\"", "\"up\""]);
+        ipvsd.stop();
+        wait_until(PATIENCE, "nobody left", || processes(&away).is_empty());
     }
 
     /// One that starts others for as long as it has time, each of them for ever, leaves none.

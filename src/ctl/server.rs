@@ -23,8 +23,8 @@ struct Which {
 
 /// Empty a server: no new connections, and out of the table once those that it has have ended
 ///
-/// Its weight becomes 0, and its connections go on. Health checks go on too, and a server that fails goes at once. It stays
-/// out until `undrain` or `enable`, over reloads and restarts. Clients that persistence binds to it keep coming until they have
+/// Its weight becomes 0, and its connections go on. Health checks go on too, and a server that fails goes at once, unless its service
+/// keeps those at weight 0 (`inhibit_on_failure`). It stays out until `undrain` or `enable`, over reloads and restarts. Clients that persistence binds to it keep coming until they have
 /// stayed away for as long as that lasts, or net.ipv4.vs.expire_quiescent_template is 1. The schedulers `dh`, `sh`
 /// (without sh-fallback) and `mh` (without mh-fallback) refuse the clients of a server at weight 0: with them it goes at once, and its
 /// connections are cut off. A server that leaves, since the configuration does not name it any more, is given this time in place of

@@ -1,13 +1,13 @@
 //! Child processes: tracked scripts and notifications, on a thread of their own for each loop that has some.
 //!
 //! Everything slow about a child happens here and not in the loop: looking its user up, starting it, waiting for it,
-//! ending it. A child has a process group of its own, no input, and an output that goes nowhere, so that one that hangs or
+//! ending it. What a dead disk may hold up for ever has a thread of its own for each child ([`starts`]). A child has a process group of its own, no input, and an output that goes nowhere, so that one that hangs or
 //! floods harms nobody. One that runs for too long gets SIGTERM, and SIGKILL two seconds later, with its whole group. What is left
 //! of the group of a tracked script once that has ended gets SIGKILL: one that leaves a process behind at each run would fill the
 //! host. (What a notice script starts may stay, and so may what has made itself a session of its own, as daemons do.)
 //!
-//! Each child has a small thread that waits for it without reaping it (`WNOWAIT`). Only this thread reaps, so the number
-//! that it sends signals to cannot have become another process's.
+//! That thread then waits for the child without reaping it (`WNOWAIT`). Only this one reaps, so the number that it sends signals to
+//! cannot have become another process's.
 //!
 //! Of the scripts of checks only so many are alive at one time ([`room`]).
 //!
@@ -17,6 +17,7 @@
 
 pub(in crate::shell) mod child;
 mod room;
+mod starts;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -25,8 +26,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, getgid, getuid};
+use nix::sys::signal::Signal;
 use tracing::warn;
 
 use crate::model::{Notice, RunAs, ScriptLook, ScriptOutcome, ScriptRun};
@@ -48,6 +48,8 @@ const ENDED: Duration = Duration::from_millis(100);
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Who is alive so long after SIGKILL waits for something that no signal ends.
 const DEATH: Duration = Duration::from_secs(5);
+/// How long a stop waits for the last notice scripts to be started.
+const START: Duration = Duration::from_secs(1);
 /// From SIGTERM to SIGKILL for tracked scripts at a stop: afterwards nobody is left to send it.
 const STOP_GRACE: Duration = Duration::from_millis(500);
 
@@ -62,8 +64,12 @@ enum Job {
     Secure(bool),
     /// So many notices of one subject may come at once.
     Room(usize),
+    /// A child was started, or was not.
+    Started(u64, Result<Child, ScriptOutcome>),
     /// A child has ended and can be reaped.
     Ended(u64),
+    /// Files were looked at.
+    Seen(Vec<(ScriptLook, Result<(), String>)>),
     Stop(Vec<Sender<()>>),
 }
 
@@ -165,7 +171,6 @@ enum Purpose {
     Track {
         run: u64,
         name: String,
-        command: Vec<String>,
     },
     Notice {
         subject: String,
@@ -175,9 +180,14 @@ enum Purpose {
 }
 
 struct Running {
-    child: Child,
+    /// None is there yet.
+    child: Option<Child>,
+    command: Vec<String>,
+    user: Option<RunAs>,
     purpose: Purpose,
-    /// When it has run for too long; `None` once SIGTERM was sent.
+    /// How long it may run.
+    patience: Duration,
+    /// When it has run for too long, or it has taken as long to start it; `None` once SIGTERM was sent.
     term_at: Option<Instant>,
     /// When SIGKILL is due; `None` before SIGTERM, and after SIGKILL.
     kill_at: Option<Instant>,
@@ -211,6 +221,8 @@ struct Scripts {
     room: usize,
     /// When a stop is answered, whatever still runs; `None` once it is.
     stop_at: Option<Instant>,
+    /// Then, until when it waits for the last notice scripts to be started.
+    start_by: Option<Instant>,
     /// Whoever waits for the stop.
     stopping: Option<Vec<Sender<()>>>,
 }
@@ -232,6 +244,7 @@ impl Scripts {
             users: child::Users::default(),
             room: 0,
             stop_at: None,
+            start_by: None,
             stopping: None,
         }
     }
@@ -252,7 +265,9 @@ impl Scripts {
                     self.users.look_again();
                 }
                 Ok(Job::Room(notices)) => self.room = notices,
+                Ok(Job::Started(ticket, child)) => self.started(ticket, child),
                 Ok(Job::Ended(ticket)) => self.ended(ticket),
+                Ok(Job::Seen(seen)) => (self.tell)(Told::Seen(seen)),
                 Ok(Job::Stop(replies)) => self.stop(replies),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -266,17 +281,7 @@ impl Scripts {
 
     fn next_deadline(&self) -> Option<Instant> {
         let children = self.children.values().flat_map(|running| [running.term_at, running.kill_at]).flatten();
-        children.chain(self.stop_at).chain(self.retry_at).chain(self.jammed_at()).min()
-    }
-
-    fn look(&mut self, looks: Vec<ScriptLook>) {
-        let seen = |look: ScriptLook| {
-            let daemon = (getuid(), getgid());
-            let usable = child::look(&look.command, look.user.as_ref(), self.secure, daemon, &mut self.users);
-            (look, usable)
-        };
-        let seen = looks.into_iter().map(seen).collect();
-        (self.tell)(Told::Seen(seen));
+        children.chain(self.stop_at).chain(self.start_by).chain(self.retry_at).chain(self.jammed_at()).min()
     }
 
     fn track(&mut self, run: ScriptRun) {
@@ -287,7 +292,7 @@ impl Scripts {
         if let Some(before) = before {
             // One that timed out may still be dying; the next run waits for it by being left out. One that outlives SIGKILL waits for
             // something that does not come, such as a dead disk, and so would this run.
-            let outlives = before.killed_at.is_some_and(|at| at.elapsed() >= DEATH) && !child::has_ended(&before.child);
+            let outlives = before.killed_at.is_some_and(|at| at.elapsed() >= DEATH) && !before.has_ended();
             let outcome = if outlives {
                 ScriptOutcome::TimedOut
             } else {
@@ -299,8 +304,8 @@ impl Scripts {
             self.queue.push_back(run);
             return;
         }
-        let purpose = Purpose::Track { run: run.run, name: run.name, command: run.command.clone() };
-        if let Err(outcome) = self.start(&run.command, run.user.as_ref(), purpose, run.timeout) {
+        let purpose = Purpose::Track { run: run.run, name: run.name };
+        if let Err(outcome) = self.start(run.command, run.user, purpose, run.timeout) {
             (self.tell)(Told::Done(run.run, outcome));
         }
     }
@@ -314,7 +319,7 @@ impl Scripts {
         if let Some(running) = running.filter(|running| running.term_at.is_some()) {
             running.term_at = None;
             running.kill_at = Some(Instant::now() + GRACE);
-            signal(&running.child, Signal::SIGTERM);
+            running.signal(Signal::SIGTERM);
         }
     }
 
@@ -344,24 +349,33 @@ impl Scripts {
                 self.put_back(subject, command, user);
                 return;
             }
-            let name = command.first().map_or("", String::as_str);
             let purpose = Purpose::Notice { subject: subject.to_owned() };
-            match self.start(&command, user.as_ref(), purpose, self.limits.patience) {
-                Ok(()) => self.hindered = false,
-                Err(outcome @ ScriptOutcome::NotTried(_)) => {
-                    if !std::mem::replace(&mut self.hindered, true) {
-                        warn!("{subject}: notice script {name}: {outcome}; trying again until it works");
-                    }
-                    self.retry_at = Some(Instant::now() + RETRY);
-                    self.put_back(subject, command, user);
-                    return;
+            if let Err(outcome) = self.start(command.clone(), user.clone(), purpose, self.limits.patience)
+                && !self.fails(subject, command, user, &outcome)
+            {
+                return;
+            }
+        }
+    }
+
+    /// A notice script was not started. Says whether the next one has its turn; else it is this one's again, in a while.
+    fn fails(&mut self, subject: &str, command: Vec<String>, user: Option<RunAs>, outcome: &ScriptOutcome) -> bool {
+        let name = command.first().map_or("", String::as_str);
+        match outcome {
+            ScriptOutcome::NotTried(_) => {
+                if !std::mem::replace(&mut self.hindered, true) {
+                    warn!("{subject}: notice script {name}: {outcome}; trying again until it works");
                 }
-                Err(
-                    outcome @ (ScriptOutcome::Exited(_)
-                    | ScriptOutcome::Killed(_)
-                    | ScriptOutcome::TimedOut
-                    | ScriptOutcome::NotRunnable(..)),
-                ) => warn!("{subject}: notice script {name}: {outcome}"),
+                self.retry_at = Some(Instant::now() + RETRY);
+                self.put_back(subject, command, user);
+                false
+            }
+            ScriptOutcome::Exited(_)
+            | ScriptOutcome::Killed(_)
+            | ScriptOutcome::TimedOut
+            | ScriptOutcome::NotRunnable(..) => {
+                warn!("{subject}: notice script {name}: {outcome}");
+                true
             }
         }
     }
@@ -405,7 +419,7 @@ impl Scripts {
             warn!("{most} notice scripts are running and others wait: ending the oldest of them");
             oldest.ending = true;
             oldest.kill_at = Some(Instant::now() + GRACE);
-            signal(&oldest.child, Signal::SIGTERM);
+            oldest.signal(Signal::SIGTERM);
         }
         false
     }
@@ -417,35 +431,17 @@ impl Scripts {
         })
     }
 
-    fn start(
-        &mut self,
-        command: &[String],
-        user: Option<&RunAs>,
-        purpose: Purpose,
-        patience: Duration,
-    ) -> Result<(), ScriptOutcome> {
-        self.tickets += 1;
-        let ticket = self.tickets;
-        let jobs = self.jobs.clone();
-        let ended = move || {
-            let _ = jobs.send(Job::Ended(ticket));
-        };
-        let child = child::start_watched(command, user, self.secure, &mut self.users, ended)?;
-        let term_at = Some(Instant::now() + patience);
-        let running = Running { child, purpose, term_at, kill_at: None, killed_at: None, ending: false };
-        self.children.insert(ticket, running);
-        Ok(())
-    }
-
     /// Reaps a child that has ended.
     fn ended(&mut self, ticket: u64) {
         let Some(mut running) = self.children.remove(&ticket) else { return };
         match running.purpose {
             // As long as it is not reaped its group's number is nobody else's.
-            Purpose::Track { .. } => signal(&running.child, Signal::SIGKILL),
+            Purpose::Track { .. } => running.signal(Signal::SIGKILL),
             Purpose::Notice { .. } | Purpose::Overtaken => {}
         }
-        let status = running.child.wait();
+        // It was started before it ended.
+        let Some(mut child) = running.child.take() else { return };
+        let status = child.wait();
         match running.purpose {
             // One that was ended for its slowness has been told already.
             Purpose::Track { run, .. } if running.term_at.is_some() => {
@@ -464,17 +460,17 @@ impl Scripts {
         for running in self.children.values_mut() {
             if running.term_at.is_some_and(|at| at <= now) {
                 // After a stall of ours its end may lie beside its deadline, and is not its fault.
-                if child::has_ended(&running.child) {
+                if running.has_ended() {
                     running.term_at = Some(now + ENDED);
                     continue;
                 }
                 running.term_at = None;
                 match std::mem::replace(&mut running.purpose, Purpose::Overtaken) {
-                    Purpose::Track { run, name, command } => {
+                    Purpose::Track { run, name } => {
                         running.kill_at = Some(now + GRACE);
-                        signal(&running.child, Signal::SIGTERM);
+                        running.signal(Signal::SIGTERM);
                         (self.tell)(Told::Done(run, ScriptOutcome::TimedOut));
-                        running.purpose = Purpose::Track { run, name, command };
+                        running.purpose = Purpose::Track { run, name };
                     }
                     Purpose::Notice { subject } => {
                         warn!(
@@ -489,7 +485,7 @@ impl Scripts {
             if running.kill_at.is_some_and(|at| at <= now) {
                 running.kill_at = None;
                 running.killed_at.get_or_insert(now);
-                signal(&running.child, Signal::SIGKILL);
+                running.signal(Signal::SIGKILL);
             }
         }
         self.turn_away(now);
@@ -509,7 +505,7 @@ impl Scripts {
             match (&running.purpose, running.term_at.take()) {
                 (Purpose::Track { .. }, Some(_)) => {
                     running.kill_at = Some(now + STOP_GRACE);
-                    signal(&running.child, Signal::SIGTERM);
+                    running.signal(Signal::SIGTERM);
                 }
                 // It has had its SIGTERM.
                 (Purpose::Track { .. }, None) => running.kill_at = running.kill_at.map(|_| now),
@@ -527,38 +523,38 @@ impl Scripts {
         if self.stopping.is_none() {
             return false;
         }
-        if self.stop_at.is_some_and(|at| at <= Instant::now()) {
-            self.start_all_notices();
-        }
-        if self.stop_at.is_none() || self.children.is_empty() && self.waiting.is_empty() {
+        let now = Instant::now();
+        if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = None;
+            self.start_all_notices();
+            self.start_by = Some(now + START);
+        }
+        let starts = self.children.values().any(|running| running.child.is_none());
+        if self.start_by.is_some_and(|at| at <= now || !starts) {
+            self.start_by = None;
+        }
+        let is_over = self.stop_at.is_none() && self.start_by.is_none();
+        if is_over || self.children.is_empty() && self.waiting.is_empty() {
+            (self.stop_at, self.start_by) = (None, None);
             for reply in self.stopping.iter_mut().flat_map(|replies| replies.drain(..)) {
                 let _ = reply.send(());
             }
         }
         // What still runs is reaped, or dies with the process.
-        self.stop_at.is_none() && self.children.is_empty()
+        self.stop_at.is_none() && self.start_by.is_none() && self.children.is_empty()
     }
 
     /// The time is over: what still waits is started now, in order, though not one after the other.
     fn start_all_notices(&mut self) {
-        self.stop_at = None;
         for (subject, commands) in std::mem::take(&mut self.waiting) {
             for (command, user) in commands {
                 let purpose = Purpose::Notice { subject: subject.clone() };
-                if let Err(outcome) = self.start(&command, user.as_ref(), purpose, self.limits.patience) {
-                    warn!("{subject}: notice script {}: {outcome}", command.first().map_or("", String::as_str));
+                let name = command.first().cloned().unwrap_or_default();
+                if let Err(outcome) = self.start(command, user, purpose, self.limits.patience) {
+                    warn!("{subject}: notice script {name}: {outcome}");
                 }
             }
         }
-    }
-}
-
-/// To the child's whole group. It has not been reaped, so the number is still its own.
-fn signal(child: &Child, signal: Signal) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // It may have ended by itself meanwhile.
-        let _ = killpg(Pid::from_raw(pid), signal);
     }
 }
 

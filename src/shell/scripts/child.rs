@@ -8,7 +8,6 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::thread;
 
 use nix::errno::Errno;
@@ -27,16 +26,16 @@ const OWN_VARIABLES: [&str; 6] =
 const USUAL_USER: &str = "keepalived_script";
 /// Symbolic links that are followed, as in the kernel (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
-/// Enough to wait in.
-const WAITER_STACK: usize = 64 * 1024;
+/// Enough to look at a path, start a program and wait in.
+const STARTER_STACK: usize = 128 * 1024;
 
 /// Who users are, looked up once for each configuration: where a directory in the network is asked, that may take seconds, and
 /// all scripts wait for it.
 #[derive(Debug, Default)]
 pub(in crate::shell) struct Users {
-    known: HashMap<Option<RunAs>, Option<(Uid, Gid)>>,
+    known: HashMap<Option<RunAs>, Identity>,
     /// What was known before: it counts where nobody answers any more.
-    before: HashMap<Option<RunAs>, Option<(Uid, Gid)>>,
+    before: HashMap<Option<RunAs>, Identity>,
 }
 
 impl Users {
@@ -46,12 +45,36 @@ impl Users {
         self.before.extend(known);
     }
 
+    /// Who runs what this user is to run, or nobody in particular, if not the daemon itself.
+    ///
+    /// # Errors
+    /// There is nobody: `enable_script_security` means that root runs only what it was told to run, as with keepalived.
+    pub(in crate::shell) fn who(
+        &mut self,
+        user: Option<&RunAs>,
+        secure: bool,
+        daemon: (Uid, Gid),
+    ) -> Result<Identity, ScriptOutcome> {
+        let identity = self.get(user, || match user {
+            Some(user) => identify(user).map(Some),
+            None => usual_user(daemon.0),
+        })?;
+        if secure && user.is_none() && identity.is_none() && daemon.0.is_root() {
+            let why = format!(
+                "nobody is named to run it, there is no user {USUAL_USER}, and with enable_script_security root does not run it in \
+                 their place; set script_user, to root if that is meant"
+            );
+            return Err(ScriptOutcome::NotRunnable(ScriptFault::NoUser, why));
+        }
+        Ok(identity)
+    }
+
     /// Who runs what this user is to run. Who is unknown is looked up again each time.
     fn get(
         &mut self,
         user: Option<&RunAs>,
-        look_up: impl FnOnce() -> Result<Option<(Uid, Gid)>, ScriptOutcome>,
-    ) -> Result<Option<(Uid, Gid)>, ScriptOutcome> {
+        look_up: impl FnOnce() -> Result<Identity, ScriptOutcome>,
+    ) -> Result<Identity, ScriptOutcome> {
         let user = user.cloned();
         if let Some(known) = self.known.get(&user) {
             return Ok(*known);
@@ -65,6 +88,9 @@ impl Users {
     }
 }
 
+/// Whom a command runs as, if not as this process.
+pub(in crate::shell) type Identity = Option<(Uid, Gid)>;
+
 /// Starts a command by its words, without a shell.
 pub(in crate::shell) fn start(
     words: &[String],
@@ -72,41 +98,41 @@ pub(in crate::shell) fn start(
     secure: bool,
     users: &mut Users,
 ) -> Result<Child, ScriptOutcome> {
-    spawn(prepare(words, user, secure, users)?)
+    let daemon = (getuid(), getgid());
+    spawn(prepare(words, users.who(user, secure, daemon)?, secure, daemon)?)
 }
 
-/// The same, and calls back when it has ended, without reaping it. Who waits for it is there before it is: where there is no thread
-/// to be had nothing has begun, which might not let itself be ended.
-pub(in crate::shell) fn start_watched(
-    words: &[String],
-    user: Option<&RunAs>,
+/// The same on a thread of its own, which then waits until it has ended, without reaping it. A file that lies on a dead disk holds up
+/// whoever looks at it or starts it, and no signal ends that.
+///
+/// # Errors
+/// There is no thread to be had. Nothing has begun.
+pub(in crate::shell) fn start_aside(
+    words: Vec<String>,
+    identity: Identity,
     secure: bool,
-    users: &mut Users,
+    started: impl FnOnce(Result<Child, ScriptOutcome>) + Send + 'static,
     ended: impl FnOnce() + Send + 'static,
-) -> Result<Child, ScriptOutcome> {
-    let command = prepare(words, user, secure, users)?;
-    let (started, child) = mpsc::sync_channel(1);
-    let wait = move || {
-        // None was started, perhaps.
-        let Some(pid) = child.recv().ok().and_then(|id: u32| i32::try_from(id).ok()) else { return };
+) -> Result<(), ScriptOutcome> {
+    let run = move || {
+        let child = prepare(&words, identity, secure, (getuid(), getgid())).and_then(spawn);
+        let pid = child.as_ref().ok().and_then(|child| i32::try_from(child.id()).ok());
+        started(child);
+        let Some(pid) = pid else { return };
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
         while waitid(Id::Pid(Pid::from_raw(pid)), flags) == Err(Errno::EINTR) {}
         ended();
     };
-    let waiter = thread::Builder::new().name("script".to_owned()).stack_size(WAITER_STACK).spawn(wait);
-    waiter.map_err(|error| ScriptOutcome::NotTried(error.to_string()))?;
-    let child = spawn(command)?;
-    // It waits for this.
-    let _ = started.send(child.id());
-    Ok(child)
+    let thread = thread::Builder::new().name("script".to_owned()).stack_size(STARTER_STACK).spawn(run);
+    thread.map(drop).map_err(|error| ScriptOutcome::NotTried(error.to_string()))
 }
 
 /// What is to be started, once it was looked at.
-fn prepare(words: &[String], user: Option<&RunAs>, secure: bool, users: &mut Users) -> Result<Command, ScriptOutcome> {
+fn prepare(words: &[String], identity: Identity, secure: bool, daemon: (Uid, Gid)) -> Result<Command, ScriptOutcome> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ScriptOutcome::NotRunnable(ScriptFault::NoCommand, "it has no command".to_owned()));
     };
-    let (program, identity) = inspect(program, user, secure, (getuid(), getgid()), users)?;
+    let program = inspect(program, identity, secure, daemon)?;
     let mut command = Command::new(&program);
     command
         .args(arguments)
@@ -168,8 +194,18 @@ pub(in crate::shell) fn look(
     daemon: (Uid, Gid),
     users: &mut Users,
 ) -> Result<(), String> {
+    look_as(words, users.who(user, secure, daemon), secure, daemon)
+}
+
+/// The same where it is known who runs it, or why nobody does.
+pub(super) fn look_as(
+    words: &[String],
+    identity: Result<Identity, ScriptOutcome>,
+    secure: bool,
+    daemon: (Uid, Gid),
+) -> Result<(), String> {
     let Some(program) = words.first() else { return Err("it has no command".to_owned()) };
-    match inspect(program, user, secure, daemon, users) {
+    match identity.and_then(|identity| inspect(program, identity, secure, daemon)) {
         Err(ScriptOutcome::NotRunnable(_, why)) => Err(why),
         Ok(_)
         | Err(
@@ -178,25 +214,15 @@ pub(in crate::shell) fn look(
     }
 }
 
-/// A program's path, and who is to run it if not ourselves.
-fn inspect(
-    program: &str,
-    user: Option<&RunAs>,
-    secure: bool,
-    daemon: (Uid, Gid),
-    users: &mut Users,
-) -> Result<(PathBuf, Option<(Uid, Gid)>), ScriptOutcome> {
+/// A program's path, if it may be run.
+fn inspect(program: &str, identity: Identity, secure: bool, daemon: (Uid, Gid)) -> Result<PathBuf, ScriptOutcome> {
     let program = find(program)?;
-    let identity = users.get(user, || match user {
-        Some(user) => identify(user).map(Some),
-        None => usual_user(daemon.0),
-    })?;
     let (uid, gid) = identity.unwrap_or(daemon);
     check_file(&program, uid, gid)?;
     if secure && uid.is_root() {
         check_security(&program)?;
     }
-    Ok((program, identity))
+    Ok(program)
 }
 
 /// It is a file, and a user may execute it. Children have no groups beside their first.
@@ -270,7 +296,7 @@ fn find(program: &str) -> Result<PathBuf, ScriptOutcome> {
 ///
 /// # Errors
 /// Nobody could be asked whether there is such a user: then root runs nothing in its place.
-fn usual_user(daemon: Uid) -> Result<Option<(Uid, Gid)>, ScriptOutcome> {
+fn usual_user(daemon: Uid) -> Result<Identity, ScriptOutcome> {
     if !daemon.is_root() {
         return Ok(None);
     }

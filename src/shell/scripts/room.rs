@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use super::{DEATH, Purpose, Running, Scripts, Told, child};
+use super::{DEATH, Purpose, Running, Scripts, Told};
 use crate::model::ScriptOutcome;
 
 impl Running {
@@ -20,10 +20,7 @@ impl Running {
 
     /// It is a tracked script of this command.
     fn runs(&self, other: &[String]) -> bool {
-        match &self.purpose {
-            Purpose::Track { command, .. } => command == other,
-            Purpose::Notice { .. } | Purpose::Overtaken => false,
-        }
+        self.is_tracked() && self.command == other
     }
 }
 
@@ -63,7 +60,7 @@ impl Scripts {
             self.jammed = true;
             for running in self.children.values_mut().filter(|running| running.is_tracked()) {
                 // After a stall of ours its end may be on its way.
-                if child::has_ended(&running.child) {
+                if running.has_ended() {
                     running.killed_at = Some(now);
                     self.jammed = false;
                 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::{Command, ScriptFault};
+use nix::unistd::getuid;
 use std::fs;
 use std::path::Path;
 
@@ -124,6 +125,8 @@ fn one_that_cannot_die_has_overrun_each_time_that_it_is_due() {
 struct ByHand {
     scripts: Scripts,
     inbox: Receiver<Job>,
+    /// Children that have ended and are not reaped.
+    ended: VecDeque<u64>,
     told: Receiver<Told>,
 }
 
@@ -133,12 +136,34 @@ impl ByHand {
         let (jobs, inbox) = mpsc::channel();
         let (tell, told) = mpsc::channel();
         let limits = Limits { tracked: 2, ..Limits::USUAL };
-        Self { scripts: Scripts::new(jobs, Box::new(move |told| drop(tell.send(told))), limits), inbox, told }
+        let scripts = Scripts::new(jobs, Box::new(move |told| drop(tell.send(told))), limits);
+        Self { scripts, inbox, ended: VecDeque::new(), told }
     }
 
     fn track(&mut self, number: u64, command: Vec<String>) {
         self.scripts.track(run(number, command, LONG));
         self.scripts.keep_deadlines(Instant::now());
+        self.start();
+    }
+
+    /// Waits until all are started.
+    fn start(&mut self) {
+        while self.scripts.children.values().any(|running| running.child.is_none()) {
+            self.take();
+        }
+    }
+
+    fn take(&mut self) {
+        let job = self.inbox.recv_timeout(LONG).unwrap();
+        self.take_job(job);
+    }
+
+    fn take_job(&mut self, job: Job) {
+        if let Job::Started(ticket, child) = job {
+            return self.scripts.started(ticket, child);
+        }
+        let Job::Ended(ticket) = job else { panic!("another job") };
+        self.ended.push_back(ticket);
     }
 
     /// The numbers of the runs that are alive.
@@ -162,9 +187,12 @@ impl ByHand {
     /// Waits until so many have ended, and reaps them one by one.
     fn reap(&mut self, count: usize) {
         for _ in 0..count {
-            let Job::Ended(ticket) = self.inbox.recv_timeout(LONG).unwrap() else { panic!("another job") };
-            self.scripts.ended(ticket);
+            while self.ended.is_empty() {
+                self.take();
+            }
+            self.scripts.ended(self.ended.pop_front().unwrap());
         }
+        self.start();
     }
 }
 
@@ -190,7 +218,7 @@ fn scripts_that_are_being_ended_take_their_room_until_they_are_dead() {
     hand.reap(1);
     assert_eq!((hand.alive(), hand.told()), (vec![3, 5], vec![]), "in their order");
     for running in hand.scripts.children.values() {
-        signal(&running.child, Signal::SIGKILL);
+        running.signal(Signal::SIGKILL);
     }
     hand.reap(3);
     let mut told = hand.told();
@@ -231,7 +259,7 @@ fn who_waits_for_what_cannot_be_ended_is_told_so() {
     assert_eq!((hand.told(), hand.alive()), (vec![(5, ScriptOutcome::TimedOut)], vec![1, 2]));
     // The disk is back.
     let first = hand.scripts.children.values().next().unwrap();
-    signal(&first.child, Signal::SIGKILL);
+    first.signal(Signal::SIGKILL);
     hand.reap(1);
     hand.track(6, words("true"));
     hand.reap(1);
@@ -245,7 +273,7 @@ fn who_has_died_already_is_in_nobody_s_way() {
     (1..=2).for_each(|number| hand.track(number, words("sleep 0")));
     hand.track(3, words("true"));
     let started = Instant::now();
-    while !hand.scripts.children.values().all(|running| child::has_ended(&running.child)) {
+    while !hand.scripts.children.values().all(Running::has_ended) {
         assert!(started.elapsed() < LONG, "they do not end");
         thread::sleep(Duration::from_millis(20));
     }
@@ -256,6 +284,70 @@ fn who_has_died_already_is_in_nobody_s_way() {
     assert_eq!(hand.told(), []);
     hand.reap(3);
     assert_eq!(hand.told(), [(3, ScriptOutcome::Exited(0))]);
+}
+
+/// As where the file lies on a disk that is dead.
+#[test]
+fn one_that_is_not_started_in_time_has_overrun_and_is_ended_once_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let deaf = shell(&format!("trap '' TERM; echo $$ > {}; {}", pid.display(), hanging(folder.path())));
+    let mut hand = ByHand::new();
+    let track = |hand: &mut ByHand, number, command: &[String]| {
+        let run = run(number, command.to_vec(), LONG);
+        hand.scripts.track(ScriptRun { name: "the same".to_owned(), ..run });
+    };
+    track(&mut hand, 1, &deaf);
+    let later = Instant::now() + LONG;
+    hand.scripts.keep_deadlines(later);
+    assert_eq!(hand.told(), [(1, ScriptOutcome::TimedOut)]);
+    track(&mut hand, 2, &deaf);
+    assert!(matches!(hand.told()[..], [(2, ScriptOutcome::NotTried(_))]));
+    hand.scripts.keep_deadlines(later + GRACE);
+    for running in hand.scripts.children.values_mut() {
+        assert!(running.killed_at.is_some(), "as far as that goes");
+        running.killed_at = Instant::now().checked_sub(DEATH);
+    }
+    track(&mut hand, 3, &deaf);
+    assert_eq!(hand.told(), [(3, ScriptOutcome::TimedOut)], "it is where the first one is");
+    // Others are not held up.
+    hand.scripts.track(run(4, words("true"), LONG));
+    let mut held = None;
+    while hand.scripts.children.values().all(|running| running.child.is_none()) {
+        let job = hand.inbox.recv_timeout(LONG).unwrap();
+        if let Job::Started(1, _) = job { held = Some(job) } else { hand.take_job(job) }
+    }
+    // The disk is back.
+    held.into_iter().for_each(|job| hand.take_job(job));
+    hand.reap(2);
+    assert_eq!(hand.told(), [(4, ScriptOutcome::Exited(0))], "of the first nothing more is told");
+    assert!(hand.alive().is_empty());
+}
+
+#[test]
+fn a_notice_that_cannot_be_started_makes_way_for_the_next_or_is_tried_again() {
+    let mut hand = ByHand::new();
+    let notice = |words: &[&str]| {
+        let commands = words.iter().map(|word| Command { words: vec![(*word).to_owned()], user: None }).collect();
+        Notice { subject: "a".to_owned(), commands, user: None }
+    };
+    hand.scripts.enqueue(notice(&["/no/such/file", "true", "false"]));
+    assert_eq!(hand.scripts.children.len(), 1, "one after the other");
+    hand.start();
+    let running = |hand: &ByHand| hand.scripts.children.values().next().map(|running| running.command.join(" "));
+    assert_eq!(running(&hand).as_deref(), Some("true"), "the first is told of and left");
+    // The host has no process for it.
+    hand.reap(1);
+    let (ticket, mut third) = hand.scripts.children.pop_first().unwrap();
+    let mut child = third.child.take().unwrap();
+    child.wait().unwrap();
+    hand.scripts.children.insert(ticket, third);
+    hand.scripts.started(ticket, Err(ScriptOutcome::NotTried("no process".to_owned())));
+    assert!(running(&hand).is_none() && hand.scripts.retry_at.is_some(), "not at once");
+    let at = hand.scripts.next_deadline().unwrap();
+    hand.scripts.keep_deadlines(at);
+    hand.start();
+    assert_eq!(running(&hand).as_deref(), Some("false"));
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_script_is_looked_at_without_running_it() {
     let (program, ran) = (root.join("program"), root.join("ran"));
     fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
     let daemon = (Uid::from_raw(0), Gid::from_raw(0));
-    let look_as = |command: &str, user: Option<&str>, secure| {
+    let look_at = |command: &str, user: Option<&str>, secure| {
         let user = user.map(|user| RunAs { user: user.to_owned(), group: None });
         look(&[command.to_owned(), "an argument".to_owned()], user.as_ref(), secure, daemon, &mut Users::default())
             .err()
@@ -100,24 +100,31 @@ fn a_script_is_looked_at_without_running_it() {
         (0o755, Some("no-such-user-at-all"), false, "there is no user no-such-user-at-all".to_owned()),
     ] {
         mode(&program, bits);
-        assert_eq!(look_as(at, user, secure), expected, "{bits:o} {user:?} {secure}");
+        assert_eq!(look_at(at, user, secure), expected, "{bits:o} {user:?} {secure}");
     }
     mode(&program, 0o757);
     assert!(
-        look_as(at, Some("0"), true).starts_with(&format!("root would run it, and others than root can write {at};"))
+        look_at(at, Some("0"), true).starts_with(&format!("root would run it, and others than root can write {at};"))
     );
     let missing = root.join("none");
-    assert_eq!(look_as(missing.to_str().unwrap(), None, true), format!("there is no file {}", missing.display()));
-    assert_eq!(look_as(root.to_str().unwrap(), None, false), format!("{} is not a file", root.display()));
-    assert!(look_as("no-such-program-at-all", None, false).starts_with("no-such-program-at-all is not in PATH"));
-    assert_eq!(look_as("true", Some("0"), true), "");
+    assert_eq!(look_at(missing.to_str().unwrap(), Some("0"), true), format!("there is no file {}", missing.display()));
+    assert_eq!(look_at(root.to_str().unwrap(), None, false), format!("{} is not a file", root.display()));
+    assert!(look_at("no-such-program-at-all", None, false).starts_with("no-such-program-at-all is not in PATH"));
+    assert_eq!(look_at("true", Some("0"), true), "");
     assert_eq!(look(&[], None, false, daemon, &mut Users::default()), Err("it has no command".to_owned()));
     assert!(!ran.exists(), "nothing was run");
+
+    // Where nobody is named, root runs it, unless scripts are to be secure: keepalived drops it then.
+    if User::from_name(USUAL_USER).is_ok_and(|user| user.is_none()) {
+        assert_eq!(look_at("true", None, false), "");
+        let why = look_at("true", None, true);
+        assert!(why.contains("there is no user keepalived_script") && why.contains("set script_user"), "{why}");
+    }
 
     // What a run says of an interpreter that is not there.
     fs::write(&program, "#!/no/such/interpreter\n").unwrap();
     mode(&program, 0o755);
-    assert_eq!(look_as(at, Some("0"), false), "");
+    assert_eq!(look_at(at, Some("0"), false), "");
     let outcome = start(&[at.to_owned()], None, false, &mut Users::default()).err().map(|outcome| outcome.to_string());
     assert_eq!(
         outcome.as_deref(),
