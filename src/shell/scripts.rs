@@ -22,6 +22,8 @@ mod starts;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,8 +70,8 @@ enum Job {
     Started(u64, Result<Child, ScriptOutcome>),
     /// A child has ended and can be reaped.
     Ended(u64),
-    /// Files were looked at.
-    Seen(Vec<(ScriptLook, Result<(), String>)>),
+    /// Files were looked at, and which look it was.
+    Seen(u64, Vec<(ScriptLook, Result<(), String>)>),
     Stop(Vec<Sender<()>>),
 }
 
@@ -182,6 +184,8 @@ enum Purpose {
 struct Running {
     /// None is there yet.
     child: Option<Child>,
+    /// As long as it is to be started, should it not be there yet.
+    wanted: Arc<AtomicBool>,
     command: Vec<String>,
     user: Option<RunAs>,
     purpose: Purpose,
@@ -193,6 +197,8 @@ struct Running {
     kill_at: Option<Instant>,
     /// When it first got SIGKILL.
     killed_at: Option<Instant>,
+    /// Its time was up before it was there, and it got a moment more.
+    late: bool,
     /// A notice script that has to make room for others.
     ending: bool,
 }
@@ -215,6 +221,8 @@ struct Scripts {
     jammed: bool,
     waiting: BTreeMap<String, Waiting>,
     tickets: u64,
+    /// Looks at files so far.
+    looks: u64,
     secure: bool,
     users: child::Users,
     /// So many notices of one subject may come at once.
@@ -240,6 +248,7 @@ impl Scripts {
             jammed: false,
             waiting: BTreeMap::new(),
             tickets: 0,
+            looks: 0,
             secure: false,
             users: child::Users::default(),
             room: 0,
@@ -267,7 +276,7 @@ impl Scripts {
                 Ok(Job::Room(notices)) => self.room = notices,
                 Ok(Job::Started(ticket, child)) => self.started(ticket, child),
                 Ok(Job::Ended(ticket)) => self.ended(ticket),
-                Ok(Job::Seen(seen)) => (self.tell)(Told::Seen(seen)),
+                Ok(Job::Seen(look, seen)) => self.seen(look, seen),
                 Ok(Job::Stop(replies)) => self.stop(replies),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -319,7 +328,7 @@ impl Scripts {
         if let Some(running) = running.filter(|running| running.term_at.is_some()) {
             running.term_at = None;
             running.kill_at = Some(Instant::now() + GRACE);
-            running.signal(Signal::SIGTERM);
+            running.end();
         }
     }
 
@@ -362,7 +371,8 @@ impl Scripts {
     fn fails(&mut self, subject: &str, command: Vec<String>, user: Option<RunAs>, outcome: &ScriptOutcome) -> bool {
         let name = command.first().map_or("", String::as_str);
         match outcome {
-            ScriptOutcome::NotTried(_) => {
+            // A stop waits for nobody who has to be tried again.
+            ScriptOutcome::NotTried(_) if self.start_by.is_none() => {
                 if !std::mem::replace(&mut self.hindered, true) {
                     warn!("{subject}: notice script {name}: {outcome}; trying again until it works");
                 }
@@ -370,7 +380,8 @@ impl Scripts {
                 self.put_back(subject, command, user);
                 false
             }
-            ScriptOutcome::Exited(_)
+            ScriptOutcome::NotTried(_)
+            | ScriptOutcome::Exited(_)
             | ScriptOutcome::Killed(_)
             | ScriptOutcome::TimedOut
             | ScriptOutcome::NotRunnable(..) => {
@@ -395,16 +406,12 @@ impl Scripts {
 
     /// Whether one more notice script may run. If not, the oldest that nobody waits for any more is ended.
     fn make_room(&mut self) -> bool {
-        let mut notices: Vec<&mut Running> = self
-            .children
-            .values_mut()
-            .filter(|running| match running.purpose {
-                Purpose::Track { .. } => false,
-                Purpose::Notice { .. } | Purpose::Overtaken => true,
-            })
-            .collect();
+        let mut notices: Vec<&mut Running> =
+            self.children.values_mut().filter(|running| !running.is_tracked()).collect();
         let most = self.limits.notices;
-        if notices.len() < most {
+        // Of those that could never be started there is no more than a thread, which nothing ends.
+        let given_up = notices.iter().filter(|running| running.is_given_up()).count();
+        if notices.len() - given_up.min(most) < most || self.start_by.is_some() {
             return true;
         }
         // One at a time.
@@ -413,7 +420,7 @@ impl Scripts {
         }
         let oldest = notices.iter_mut().find(|running| match running.purpose {
             Purpose::Track { .. } | Purpose::Notice { .. } => false,
-            Purpose::Overtaken => true,
+            Purpose::Overtaken => running.child.is_some(),
         });
         if let Some(oldest) = oldest {
             warn!("{most} notice scripts are running and others wait: ending the oldest of them");
@@ -460,7 +467,7 @@ impl Scripts {
         for running in self.children.values_mut() {
             if running.term_at.is_some_and(|at| at <= now) {
                 // After a stall of ours its end may lie beside its deadline, and is not its fault.
-                if running.has_ended() {
+                if running.has_ended() || running.child.is_none() && !std::mem::replace(&mut running.late, true) {
                     running.term_at = Some(now + ENDED);
                     continue;
                 }
@@ -468,15 +475,24 @@ impl Scripts {
                 match std::mem::replace(&mut running.purpose, Purpose::Overtaken) {
                     Purpose::Track { run, name } => {
                         running.kill_at = Some(now + GRACE);
-                        running.signal(Signal::SIGTERM);
+                        running.end();
                         (self.tell)(Told::Done(run, ScriptOutcome::TimedOut));
                         running.purpose = Purpose::Track { run, name };
                     }
                     Purpose::Notice { subject } => {
-                        warn!(
-                            "{subject}: a notice script has been running for {} s; later ones wait for it no longer",
-                            self.limits.patience.as_secs()
-                        );
+                        let (name, patience) = (running.name(), self.limits.patience.as_secs());
+                        if running.child.is_some() {
+                            warn!(
+                                "{subject}: notice script {name} has been running for {patience} s; later ones wait for it no longer"
+                            );
+                        } else {
+                            // Afterwards it would tell of what has changed since.
+                            warn!(
+                                "{subject}: notice script {name} could not be started for {patience} s, and is given up"
+                            );
+                            (running.kill_at, running.killed_at) = (None, Some(now));
+                            running.end();
+                        }
                         overtaken = true;
                     }
                     Purpose::Overtaken => {}
@@ -499,23 +515,26 @@ impl Scripts {
     }
 
     fn stop(&mut self, replies: Vec<Sender<()>>) {
+        if let Some(stopping) = &mut self.stopping {
+            // It is under way, and whoever has been asked to end has the time that he was given.
+            stopping.extend(replies);
+            return;
+        }
         let now = Instant::now();
         self.queue.clear();
         for running in self.children.values_mut() {
             match (&running.purpose, running.term_at.take()) {
                 (Purpose::Track { .. }, Some(_)) => {
                     running.kill_at = Some(now + STOP_GRACE);
-                    running.signal(Signal::SIGTERM);
+                    running.end();
                 }
                 // It has had its SIGTERM.
                 (Purpose::Track { .. }, None) => running.kill_at = running.kill_at.map(|_| now),
                 (Purpose::Notice { .. } | Purpose::Overtaken, term_at) => running.term_at = term_at,
             }
         }
-        if self.stopping.is_none() {
-            self.stop_at = Some(now + STOP_PATIENCE);
-        }
-        self.stopping.get_or_insert_default().extend(replies);
+        self.stop_at = Some(now + STOP_PATIENCE);
+        self.stopping = Some(replies);
     }
 
     /// Answers a stop once all children have ended or have had their time; `true` once nothing is left to do.
@@ -526,12 +545,17 @@ impl Scripts {
         let now = Instant::now();
         if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = None;
-            self.start_all_notices();
             self.start_by = Some(now + START);
+            self.start_all_notices();
         }
-        let starts = self.children.values().any(|running| running.child.is_none());
+        let is_starting = |running: &Running| running.is_notice() && running.child.is_none();
+        let starts = !self.waiting.is_empty() || self.children.values().any(is_starting);
         if self.start_by.is_some_and(|at| at <= now || !starts) {
             self.start_by = None;
+            self.children.values().filter(|running| is_starting(running)).for_each(Running::tell_loss);
+            for (command, _) in std::mem::take(&mut self.waiting).into_values().flatten() {
+                warn!("notice script {} was not started in time", command.first().map_or("", String::as_str));
+            }
         }
         let is_over = self.stop_at.is_none() && self.start_by.is_none();
         if is_over || self.children.is_empty() && self.waiting.is_empty() {
@@ -544,17 +568,12 @@ impl Scripts {
         self.stop_at.is_none() && self.start_by.is_none() && self.children.is_empty()
     }
 
-    /// The time is over: what still waits is started now, in order, though not one after the other.
+    /// The time is over: what still waits is started now, each of a subject once the one before was started.
     fn start_all_notices(&mut self) {
-        for (subject, commands) in std::mem::take(&mut self.waiting) {
-            for (command, user) in commands {
-                let purpose = Purpose::Notice { subject: subject.clone() };
-                let name = command.first().cloned().unwrap_or_default();
-                if let Err(outcome) = self.start(command, user, purpose, self.limits.patience) {
-                    warn!("{subject}: notice script {name}: {outcome}");
-                }
-            }
+        for running in self.children.values_mut().filter(|running| running.child.is_some() && running.is_notice()) {
+            running.purpose = Purpose::Overtaken;
         }
+        self.next_notices();
     }
 }
 

@@ -1,13 +1,16 @@
 //! One child process: found, checked, started, waited for.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::errno::Errno;
@@ -26,6 +29,8 @@ const OWN_VARIABLES: [&str; 6] =
 const USUAL_USER: &str = "keepalived_script";
 /// Symbolic links that are followed, as in the kernel (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
+/// The kernel reads so much of a program to see what it is (`BINPRM_BUF_SIZE`).
+const FIRST_LINE: u64 = 256;
 /// Enough to look at a path, start a program and wait in.
 const STARTER_STACK: usize = 128 * 1024;
 
@@ -103,7 +108,7 @@ pub(in crate::shell) fn start(
 }
 
 /// The same on a thread of its own, which then waits until it has ended, without reaping it. A file that lies on a dead disk holds up
-/// whoever looks at it or starts it, and no signal ends that.
+/// whoever looks at it or starts it, and no signal ends that. If it is `wanted` no more once its file is there, it is not started.
 ///
 /// # Errors
 /// There is no thread to be had. Nothing has begun.
@@ -111,11 +116,19 @@ pub(in crate::shell) fn start_aside(
     words: Vec<String>,
     identity: Identity,
     secure: bool,
+    wanted: Arc<AtomicBool>,
     started: impl FnOnce(Result<Child, ScriptOutcome>) + Send + 'static,
     ended: impl FnOnce() + Send + 'static,
 ) -> Result<(), ScriptOutcome> {
     let run = move || {
-        let child = prepare(&words, identity, secure, (getuid(), getgid())).and_then(spawn);
+        let child = prepare(&words, identity, secure, (getuid(), getgid())).and_then(|command| {
+            fetch(Path::new(command.get_program()));
+            if wanted.load(Ordering::Relaxed) {
+                spawn(command)
+            } else {
+                Err(ScriptOutcome::NotTried("its time was up before it could be started".to_owned()))
+            }
+        });
         let pid = child.as_ref().ok().and_then(|child| i32::try_from(child.id()).ok());
         started(child);
         let Some(pid) = pid else { return };
@@ -125,6 +138,25 @@ pub(in crate::shell) fn start_aside(
     };
     let thread = thread::Builder::new().name("script".to_owned()).stack_size(STARTER_STACK).spawn(run);
     thread.map(drop).map_err(|error| ScriptOutcome::NotTried(error.to_string()))
+}
+
+/// Reads the beginning of a program, and of the interpreter that it names, so that whoever is held up by their disk is held up here,
+/// and not as a half-made process: that would hold open what other threads have open for the processes that they make just now.
+/// Who may not read it finds out nothing, and loses nothing.
+fn fetch(program: &Path) {
+    let begin = |path: &Path| {
+        // To open a device may do something to it. What has become a pipe meanwhile is not waited for.
+        fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
+        let mut line = Vec::new();
+        file.take(FIRST_LINE).read_to_end(&mut line).ok()?;
+        Some(line)
+    };
+    let Some(line) = begin(program) else { return };
+    let Some(interpreter) = line.strip_prefix(b"#!") else { return };
+    let interpreter = interpreter.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let interpreter = interpreter.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    begin(Path::new(OsStr::from_bytes(interpreter)));
 }
 
 /// What is to be started, once it was looked at.
@@ -179,7 +211,16 @@ fn spawn(mut command: Command) -> Result<Child, ScriptOutcome> {
 fn says_nothing(errno: i32) -> bool {
     matches!(
         errno,
-        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY | libc::EIO | libc::ESTALE
+        libc::EAGAIN
+            | libc::ENOMEM
+            | libc::EMFILE
+            | libc::ENFILE
+            | libc::ETXTBSY
+            | libc::EIO
+            | libc::ESTALE
+            | libc::ETIMEDOUT
+            | libc::EHOSTDOWN
+            | libc::EHOSTUNREACH
     )
 }
 

@@ -11,10 +11,18 @@ use super::{DEATH, Purpose, Running, Scripts, Told};
 use crate::model::ScriptOutcome;
 
 impl Running {
-    fn is_tracked(&self) -> bool {
+    pub(super) fn is_tracked(&self) -> bool {
         match self.purpose {
             Purpose::Track { .. } => true,
             Purpose::Notice { .. } | Purpose::Overtaken => false,
+        }
+    }
+
+    /// It is a notice script that the next of its subject waits for.
+    pub(super) fn is_notice(&self) -> bool {
+        match self.purpose {
+            Purpose::Notice { .. } => true,
+            Purpose::Track { .. } | Purpose::Overtaken => false,
         }
     }
 

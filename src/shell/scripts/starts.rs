@@ -2,15 +2,18 @@
 //!
 //! To look at a file, and to make a process of it, may take for ever where it lies on a disk that is dead or on a server that is gone,
 //! and no signal ends that. So each start has a thread of its own, and so has each look. A child that is not there when its time is up
-//! has overrun as one that hangs; its end is sent to it once it is there.
+//! has overrun as one that hangs, and does not come any more; if it cannot be kept from coming, its end is sent to it once it is there.
 
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getgid, getuid};
+use tracing::warn;
 
 use super::{Job, Purpose, Running, Scripts, Told, child};
 use crate::model::{RunAs, ScriptLook, ScriptOutcome};
@@ -24,6 +27,26 @@ impl Running {
     /// Whether it has ended, without reaping it.
     pub(super) fn has_ended(&self) -> bool {
         self.child.as_ref().is_some_and(child::has_ended)
+    }
+
+    /// The program's name as it was written.
+    pub(super) fn name(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+
+    /// It is not there, and is not to be started any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.child.is_none() && !self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Asks it to end; and if it is not there yet, it is not to come.
+    pub(super) fn end(&self) {
+        self.wanted.store(false, Ordering::Relaxed);
+        self.signal(Signal::SIGTERM);
+    }
+
+    pub(super) fn tell_loss(&self) {
+        warn!("notice script {} was not started in time", self.name());
     }
 
     /// To the child's whole group. It has not been reaped, so the number is still its own.
@@ -54,9 +77,11 @@ impl Scripts {
             move |child| drop(jobs.send(Job::Started(ticket, child)))
         };
         let ended = move || drop(jobs.send(Job::Ended(ticket)));
-        child::start_aside(words, identity, self.secure, started, ended)?;
+        let wanted = Arc::new(AtomicBool::new(true));
+        child::start_aside(words, identity, self.secure, Arc::clone(&wanted), started, ended)?;
         let running = Running {
             child: None,
+            wanted,
             command,
             user,
             purpose,
@@ -64,6 +89,7 @@ impl Scripts {
             term_at: Some(Instant::now() + patience),
             kill_at: None,
             killed_at: None,
+            late: false,
             ending: false,
         };
         self.children.insert(ticket, running);
@@ -109,14 +135,28 @@ impl Scripts {
         } else if running.kill_at.is_some() {
             running.signal(Signal::SIGTERM);
         }
-        match running.purpose {
-            Purpose::Notice { .. } => self.hindered = false,
-            Purpose::Track { .. } | Purpose::Overtaken => {}
+        if !running.is_notice() {
+            return;
+        }
+        self.hindered = false;
+        if self.start_by.is_some()
+            && let Purpose::Notice { subject } = std::mem::replace(&mut running.purpose, Purpose::Overtaken)
+        {
+            self.next_notice(&subject);
+        }
+    }
+
+    /// Files were looked at. What an older look has seen is old.
+    pub(super) fn seen(&self, look: u64, seen: Vec<(ScriptLook, Result<(), String>)>) {
+        if look == self.looks {
+            (self.tell)(Told::Seen(seen));
         }
     }
 
     /// Looks at files, each for itself. What is seen at once is told together, and the rest one by one.
     pub(super) fn look(&mut self, looks: Vec<ScriptLook>) {
+        self.looks += 1;
+        let number = self.looks;
         let daemon = (getuid(), getgid());
         let secure = self.secure;
         let looks: Vec<_> = looks
@@ -148,9 +188,9 @@ impl Scripts {
                 }
             }
             together.sort_by_key(|(place, _)| *place);
-            let _ = jobs.send(Job::Seen(together.into_iter().map(|(_, one)| one).collect()));
+            let _ = jobs.send(Job::Seen(number, together.into_iter().map(|(_, one)| one).collect()));
             for (_, one) in sight {
-                let _ = jobs.send(Job::Seen(vec![one]));
+                let _ = jobs.send(Job::Seen(number, vec![one]));
             }
         };
         aside(all);
@@ -159,9 +199,9 @@ impl Scripts {
 
 /// On a thread of its own if there is one to be had, else here.
 fn aside(work: impl FnOnce() + Send + 'static) {
-    let work = std::sync::Arc::new(std::sync::Mutex::new(Some(work)));
-    let of_thread = std::sync::Arc::clone(&work);
-    let take = |work: &std::sync::Mutex<Option<_>>| work.lock().ok().and_then(|mut work| work.take());
+    let work = Arc::new(Mutex::new(Some(work)));
+    let of_thread = Arc::clone(&work);
+    let take = |work: &Mutex<Option<_>>| work.lock().ok().and_then(|mut work| work.take());
     let thread = thread::Builder::new().name("script-look".to_owned()).stack_size(LOOK_STACK).spawn(move || {
         if let Some(work) = take(&of_thread) {
             work();

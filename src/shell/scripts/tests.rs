@@ -298,7 +298,12 @@ fn one_that_is_not_started_in_time_has_overrun_and_is_ended_once_it_is_there() {
         hand.scripts.track(ScriptRun { name: "the same".to_owned(), ..run });
     };
     track(&mut hand, 1, &deaf);
+    // It is there, and nobody has heard of it.
+    wait_for_lines(&pid, 1);
     let later = Instant::now() + LONG;
+    hand.scripts.keep_deadlines(later);
+    assert_eq!(hand.told(), [], "its end may be on its way");
+    let later = hand.scripts.next_deadline().unwrap();
     hand.scripts.keep_deadlines(later);
     assert_eq!(hand.told(), [(1, ScriptOutcome::TimedOut)]);
     track(&mut hand, 2, &deaf);
@@ -322,6 +327,77 @@ fn one_that_is_not_started_in_time_has_overrun_and_is_ended_once_it_is_there() {
     hand.reap(2);
     assert_eq!(hand.told(), [(4, ScriptOutcome::Exited(0))], "of the first nothing more is told");
     assert!(hand.alive().is_empty());
+}
+
+/// What a notice would tell of is no longer so.
+#[test]
+fn a_notice_that_is_not_started_in_time_is_given_up_and_takes_nobody_s_room() {
+    let mut hand = ByHand::new();
+    hand.scripts.limits.notices = 1;
+    hand.scripts.enqueue(says("a", "true"));
+    hand.scripts.enqueue(says("b", "false"));
+    assert_eq!(hand.scripts.children.len(), 1, "there is room for one");
+    for _ in 0..2 {
+        let at = hand.scripts.next_deadline().unwrap();
+        hand.scripts.keep_deadlines(at);
+    }
+    let first = hand.scripts.children.values().next().unwrap();
+    assert!(first.is_given_up() && first.killed_at.is_some());
+    assert_eq!(hand.scripts.children.len(), 2, "the other one has its turn");
+    hand.take();
+    hand.take();
+    let waits = hand.scripts.waiting.values().any(|waiting| !waiting.is_empty());
+    assert!(!waits && hand.scripts.retry_at.is_none(), "nothing is tried again");
+}
+
+#[test]
+fn a_stop_starts_what_waits_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hand = ByHand::new();
+    for script in [hanging(folder.path()), hanging(folder.path()), "true".to_owned()] {
+        hand.scripts.enqueue(says("a", &script));
+    }
+    hand.start();
+    let (reply, answer) = mpsc::channel();
+    hand.scripts.stop(vec![reply]);
+    hand.scripts.stop_at = Some(Instant::now());
+    for alive in 2..=3 {
+        assert!(!hand.scripts.finished() && answer.try_recv().is_err(), "not all of them are started");
+        assert_eq!(hand.scripts.children.len(), alive, "the next is started once the one before was");
+        while hand.scripts.children.len() == alive && hand.scripts.children.values().any(|one| one.child.is_none()) {
+            hand.take();
+        }
+    }
+    let _ = hand.scripts.finished();
+    assert_eq!(answer.try_recv(), Ok(()));
+}
+
+#[test]
+fn a_second_stop_leaves_those_who_are_ending_their_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hand = ByHand::new();
+    hand.track(1, shell(&hanging(folder.path())));
+    hand.scripts.stop(Vec::new());
+    let kill_at = |hand: &ByHand| hand.scripts.children.values().next().unwrap().kill_at.unwrap();
+    let first = kill_at(&hand);
+    hand.scripts.stop(Vec::new());
+    assert_eq!(kill_at(&hand), first);
+    hand.reap(1);
+}
+
+#[test]
+fn what_an_older_look_has_seen_is_not_told() {
+    let mut hand = ByHand::new();
+    let look = |name: &str| vec![ScriptLook { name: name.to_owned(), command: words("true"), user: None }];
+    hand.scripts.look(look("one"));
+    hand.scripts.look(look("two"));
+    for _ in 0..2 {
+        let Job::Seen(number, seen) = hand.inbox.recv_timeout(LONG).unwrap() else { panic!("another job") };
+        hand.scripts.seen(number, seen);
+    }
+    let Told::Seen(seen) = hand.told.try_recv().unwrap() else { panic!("nothing runs") };
+    assert_eq!(seen, [(look("two").remove(0), Ok(()))]);
+    assert!(hand.told.try_recv().is_err());
 }
 
 #[test]

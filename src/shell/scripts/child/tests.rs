@@ -157,6 +157,27 @@ fn users_are_looked_up_once_for_each_configuration() {
     assert_eq!(users.get(Some(&one), unknown), unknown(), "gone");
 }
 
+#[test]
+fn what_is_wanted_no_more_once_its_file_is_there_is_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    for wanted in [false, true] {
+        let (told, outcome) = std::sync::mpsc::channel();
+        let words = ["/bin/touch".to_owned(), mark.to_str().unwrap().to_owned()].to_vec();
+        let ended = told.clone();
+        let started = move |child: Result<Child, ScriptOutcome>| told.send(child.map(Some)).unwrap();
+        let ended = move || ended.send(Ok(None)).unwrap();
+        start_aside(words, None, false, Arc::new(AtomicBool::new(wanted)), started, ended).unwrap();
+        let first = outcome.recv().unwrap();
+        assert_eq!(first.is_ok(), wanted);
+        if let Ok(Some(mut child)) = first {
+            assert!(matches!(outcome.recv(), Ok(Ok(None))), "its end is told");
+            assert!(child.wait().unwrap().success());
+        }
+        assert_eq!(mark.exists(), wanted);
+    }
+}
+
 /// Whoever puts it there is not done yet: that says nothing of what the script looks at.
 #[test]
 fn a_script_that_is_being_written_is_not_tried() {
