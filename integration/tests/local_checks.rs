@@ -309,7 +309,7 @@ native_test! {
         // As another user: a process that is being made so holds open what is open for others that are being made.
         let check = |command: &str| {
             let script = format!("{{ command = \"{command}\", user = \"nobody\", timeout = \"300ms\" }}");
-            format!("{{ script = {script}, interval = \"100ms\", retry = 0 }}")
+            format!("{{ script = {script}, interval = \"200ms\", retry = 0 }}")
         };
         let mut checks: Vec<_> = (0..8).map(|n| check(&format!("{away} {n}"))).collect();
         checks.push(check(&other));
@@ -324,8 +324,9 @@ native_test! {
         wait("all up", "up", "up");
         let hanging = Hanging::new(&node, &away);
         wait("those that hang down", "down", "up");
-        let reason = servers(&ipvsd.show())[0]["reason"].as_str().unwrap().to_owned();
-        assert!(reason.contains("longer than its timeout"), "{reason}");
+        // In between its next run waits for it.
+        let overran = |snapshot: &_| servers(snapshot)[0]["reason"].as_str().unwrap().contains("longer than its timeout");
+        ipvsd.wait_show("that it has overrun", overran);
         fs::remove_file(&well).unwrap();
         wait("the other found out", "down", "down");
         fs::write(&well, "").unwrap();

@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,6 +30,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tracing::warn;
 
+use self::child::Start;
 use crate::model::{Notice, RunAs, ScriptLook, ScriptOutcome, ScriptRun};
 use crate::shell::scheduling;
 
@@ -184,8 +184,7 @@ enum Purpose {
 struct Running {
     /// None is there yet.
     child: Option<Child>,
-    /// As long as it is to be started, should it not be there yet.
-    wanted: Arc<AtomicBool>,
+    start: Arc<Start>,
     command: Vec<String>,
     user: Option<RunAs>,
     purpose: Purpose,
@@ -371,8 +370,8 @@ impl Scripts {
     fn fails(&mut self, subject: &str, command: Vec<String>, user: Option<RunAs>, outcome: &ScriptOutcome) -> bool {
         let name = command.first().map_or("", String::as_str);
         match outcome {
-            // A stop waits for nobody who has to be tried again.
-            ScriptOutcome::NotTried(_) if self.start_by.is_none() => {
+            // The end of a stop waits for nobody who has to be tried again.
+            ScriptOutcome::NotTried(_) if self.stopping.is_none() || self.stop_at.is_some() => {
                 if !std::mem::replace(&mut self.hindered, true) {
                     warn!("{subject}: notice script {name}: {outcome}; trying again until it works");
                 }
@@ -467,7 +466,9 @@ impl Scripts {
         for running in self.children.values_mut() {
             if running.term_at.is_some_and(|at| at <= now) {
                 // After a stall of ours its end may lie beside its deadline, and is not its fault.
-                if running.has_ended() || running.child.is_none() && !std::mem::replace(&mut running.late, true) {
+                let comes =
+                    running.child.is_none() && (running.start.is_over() || !std::mem::replace(&mut running.late, true));
+                if running.has_ended() || comes {
                     running.term_at = Some(now + ENDED);
                     continue;
                 }
@@ -552,7 +553,11 @@ impl Scripts {
         let starts = !self.waiting.is_empty() || self.children.values().any(is_starting);
         if self.start_by.is_some_and(|at| at <= now || !starts) {
             self.start_by = None;
-            self.children.values().filter(|running| is_starting(running)).for_each(Running::tell_loss);
+            for running in self.children.values_mut().filter(|running| is_starting(running)) {
+                warn!("notice script {} was not started in time", running.name());
+                (running.purpose, running.killed_at) = (Purpose::Overtaken, Some(now));
+                running.end();
+            }
             for (command, _) in std::mem::take(&mut self.waiting).into_values().flatten() {
                 warn!("notice script {} was not started in time", command.first().map_or("", String::as_str));
             }

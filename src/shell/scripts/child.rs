@@ -96,6 +96,30 @@ impl Users {
 /// Whom a command runs as, if not as this process.
 pub(in crate::shell) type Identity = Option<(Uid, Gid)>;
 
+/// What whoever wants a child and the thread that starts it tell each other meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// It is not to be started any more.
+    unwanted: AtomicBool,
+    /// It was started or was not, and that is on its way.
+    over: AtomicBool,
+}
+
+impl Start {
+    /// It is not to be started any more.
+    pub(super) fn forgo(&self) {
+        self.unwanted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_forgone(&self) -> bool {
+        self.unwanted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
 /// Starts a command by its words, without a shell.
 pub(in crate::shell) fn start(
     words: &[String],
@@ -108,27 +132,27 @@ pub(in crate::shell) fn start(
 }
 
 /// The same on a thread of its own, which then waits until it has ended, without reaping it. A file that lies on a dead disk holds up
-/// whoever looks at it or starts it, and no signal ends that. If it is `wanted` no more once its file is there, it is not started.
+/// whoever looks at it or starts it, and no signal ends that.
 ///
 /// # Errors
 /// There is no thread to be had. Nothing has begun.
-pub(in crate::shell) fn start_aside(
+pub(super) fn start_aside(
     words: Vec<String>,
     identity: Identity,
     secure: bool,
-    wanted: Arc<AtomicBool>,
+    start: Arc<Start>,
     started: impl FnOnce(Result<Child, ScriptOutcome>) + Send + 'static,
     ended: impl FnOnce() + Send + 'static,
 ) -> Result<(), ScriptOutcome> {
     let run = move || {
         let child = prepare(&words, identity, secure, (getuid(), getgid())).and_then(|command| {
             fetch(Path::new(command.get_program()));
-            if wanted.load(Ordering::Relaxed) {
-                spawn(command)
-            } else {
-                Err(ScriptOutcome::NotTried("its time was up before it could be started".to_owned()))
+            if start.is_forgone() {
+                return Err(ScriptOutcome::NotTried("its time was up before it could be started".to_owned()));
             }
+            spawn(command)
         });
+        start.over.store(true, Ordering::Relaxed);
         let pid = child.as_ref().ok().and_then(|child| i32::try_from(child.id()).ok());
         started(child);
         let Some(pid) = pid else { return };

@@ -5,7 +5,6 @@
 //! has overrun as one that hangs, and does not come any more; if it cannot be kept from coming, its end is sent to it once it is there.
 
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getgid, getuid};
-use tracing::warn;
 
+use super::child::Start;
 use super::{Job, Purpose, Running, Scripts, Told, child};
 use crate::model::{RunAs, ScriptLook, ScriptOutcome};
 
@@ -36,17 +35,13 @@ impl Running {
 
     /// It is not there, and is not to be started any more.
     pub(super) fn is_given_up(&self) -> bool {
-        self.child.is_none() && !self.wanted.load(Ordering::Relaxed)
+        self.child.is_none() && self.start.is_forgone()
     }
 
     /// Asks it to end; and if it is not there yet, it is not to come.
     pub(super) fn end(&self) {
-        self.wanted.store(false, Ordering::Relaxed);
+        self.start.forgo();
         self.signal(Signal::SIGTERM);
-    }
-
-    pub(super) fn tell_loss(&self) {
-        warn!("notice script {} was not started in time", self.name());
     }
 
     /// To the child's whole group. It has not been reaped, so the number is still its own.
@@ -77,11 +72,11 @@ impl Scripts {
             move |child| drop(jobs.send(Job::Started(ticket, child)))
         };
         let ended = move || drop(jobs.send(Job::Ended(ticket)));
-        let wanted = Arc::new(AtomicBool::new(true));
-        child::start_aside(words, identity, self.secure, Arc::clone(&wanted), started, ended)?;
+        let start = Arc::new(Start::default());
+        child::start_aside(words, identity, self.secure, Arc::clone(&start), started, ended)?;
         let running = Running {
             child: None,
-            wanted,
+            start,
             command,
             user,
             purpose,

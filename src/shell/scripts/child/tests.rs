@@ -167,9 +167,13 @@ fn what_is_wanted_no_more_once_its_file_is_there_is_not_started() {
         let ended = told.clone();
         let started = move |child: Result<Child, ScriptOutcome>| told.send(child.map(Some)).unwrap();
         let ended = move || ended.send(Ok(None)).unwrap();
-        start_aside(words, None, false, Arc::new(AtomicBool::new(wanted)), started, ended).unwrap();
+        let start = Arc::new(Start::default());
+        if !wanted {
+            start.forgo();
+        }
+        start_aside(words, None, false, Arc::clone(&start), started, ended).unwrap();
         let first = outcome.recv().unwrap();
-        assert_eq!(first.is_ok(), wanted);
+        assert_eq!((first.is_ok(), start.is_over()), (wanted, true));
         if let Ok(Some(mut child)) = first {
             assert!(matches!(outcome.recv(), Ok(Ok(None))), "its end is told");
             assert!(child.wait().unwrap().success());
