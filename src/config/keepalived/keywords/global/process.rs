@@ -37,7 +37,10 @@ pub(in crate::config::keepalived::keywords) const PROCESS: &[Keyword] = &[
         .toml("global.script-user"),
     yes("enable_script_security", Nothing)
         .otherwise("off")
-        .means("Scripts that root runs and others could have written are not run.")
+        .means(
+            "Scripts that root runs and others could have written are not run; nor does root stand in for a `keepalived_script` that \
+             there is not.",
+        )
         .toml("global.script-security"),
     soon("use_symlink_paths", Optional(Flag), "paths of scripts are used as written")
         .default("off")
